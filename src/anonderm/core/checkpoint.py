@@ -1,0 +1,85 @@
+"""Checkpoint: weights as safetensors, and a JSON card that says what is needed to use them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from anonderm.core.errors import BrokenArtefact, MissingPath
+from anonderm.core.files import atomic_path, read_json, sha256_file, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class CheckpointCard:
+    """What a user of the weights must know.
+
+    `classes` are the labels the network knows, in the order of its outputs or embeddings; `label` is the one
+    class that a generator was trained on. `data_digest` is the digest of the training FaceSet.
+    """
+
+    kind: Literal["gan", "classifier", "encoder"]
+    architecture: dict[str, Any]
+    resolution: int
+    pixel_range: tuple[float, float] = (-1.0, 1.0)
+    classes: tuple[str, ...] = ()
+    label: str | None = None
+    data_digest: str = ""
+    licence: str = ""
+    command: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """`path` is the .safetensors file; its card lies beside it with the suffix .json."""
+
+    path: Path
+    card: CheckpointCard
+
+    @staticmethod
+    def load(path: Path) -> Checkpoint:
+        """Read the card; the tensors are read when asked for. Raises MissingPath or BrokenArtefact."""
+        if not path.exists():
+            raise MissingPath(
+                f"{path}: no such checkpoint.", "Give a .safetensors file that has its .json card beside it."
+            )
+        content = read_json(path.with_suffix(".json"))
+        try:
+            card = CheckpointCard(**content)
+        except TypeError as error:
+            raise BrokenArtefact(f"{path.with_suffix('.json')}: not a checkpoint card ({error}).") from error
+        lists = {"pixel_range": tuple(card.pixel_range), "classes": tuple(card.classes)}
+        return Checkpoint(path, dataclasses.replace(card, **lists))
+
+    @staticmethod
+    def save(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -> Checkpoint:
+        """Write the weights, then the card; each atomically."""
+        from safetensors.torch import save_file
+
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        with atomic_path(path) as temporary:
+            save_file(plain, temporary)
+        write_json(path.with_suffix(".json"), dataclasses.asdict(card))
+        return Checkpoint(path, card)
+
+    @cached_property
+    def digest(self) -> str:
+        return sha256_file(self.path)
+
+    def tensors(self, device: str = "cpu") -> dict[str, Tensor]:
+        """Raises BrokenArtefact when the file is damaged."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(self.path, device=device)
+        except (SafetensorError, OSError) as error:
+            raise BrokenArtefact(
+                f"{self.path}: damaged weights ({error}).", "Make or fetch them again."
+            ) from error

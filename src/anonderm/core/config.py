@@ -1,0 +1,69 @@
+"""Configuration: a frozen dataclass a stage, read from and written to TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anonderm.core.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def check(condition: bool, message: str, hint: str = "") -> None:
+    """Raise ConfigError unless `condition` holds; for the `__post_init__` of configuration classes."""
+    if not condition:
+        raise ConfigError(message, hint)
+
+
+def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
+    """Build a configuration from plain values; `where` names the file and table for errors.
+
+    Raises ConfigError for an unknown key (with the nearest known one) or a value of the wrong type.
+    """
+    import pydantic
+
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(known)}."
+            raise ConfigError(f"{where}: unknown setting {key!r}.", hint)
+    try:
+        return pydantic.TypeAdapter(cls).validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {name} = {first['input']!r}: {first['msg']}.") from error
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Every setting with its effective value, as TOML can hold them; settings that are None are left out."""
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def to_toml(config: Any) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(to_dict(config))
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """One line for each setting that is not the same in both."""
+    names = sorted(old.keys() | new.keys())
+    return [
+        f"{name}: {old.get(name, '(not set)')} -> {new.get(name, '(not set)')}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]

@@ -1,0 +1,190 @@
+"""FaceSet: a folder of faces with a manifest, the artefact that most stages read and write."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anonderm.core.errors import BrokenArtefact, MissingPath
+from anonderm.core.files import append_line, atomic_path, link_or_copy, read_json_lines, sha256_bytes
+from anonderm.core.images import Pixels, read_image, resize, write_png
+from anonderm.core.records import Face, order_labels
+
+MANIFEST = "manifest.parquet"
+_JOURNAL = "rows.jsonl"
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Faces of one folder, or a view of some of them."""
+
+    folder: Path
+    faces: tuple[Face, ...]
+
+    @staticmethod
+    def load(folder: Path) -> FaceSet:
+        """Raises MissingPath or BrokenArtefact."""
+        import pyarrow.lib
+        import pyarrow.parquet as parquet
+
+        path = folder / MANIFEST
+        if not path.exists():
+            hint = (
+                "It was cut short: run the command that makes it again."
+                if (folder / _JOURNAL).exists()
+                else ""
+            )
+            raise MissingPath(f"{folder}: not a finished FaceSet (no {MANIFEST}).", hint)
+        try:
+            rows = parquet.read_table(path).to_pylist()
+            return FaceSet(folder, tuple(Face.from_row(row) for row in rows))
+        except (pyarrow.lib.ArrowException, KeyError, TypeError) as error:
+            raise BrokenArtefact(
+                f"{path}: not a FaceSet manifest ({error}).", "Make the FaceSet again."
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[Face]:
+        return iter(self.faces)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over what the faces are (pixels, labels, people, splits), not where they lie."""
+        rows = [(f.id, f.sha256, f.label, f.subject, f.split) for f in self.faces]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return order_labels(face.label for face in self.faces if face.label is not None)
+
+    def where(
+        self,
+        *,
+        split: str | Collection[str] | None = None,
+        label: str | None = None,
+        ids: Collection[str] | None = None,
+    ) -> FaceSet:
+        """The faces that fulfil every condition given."""
+        splits = {split} if isinstance(split, str) else split
+        kept = (
+            face
+            for face in self.faces
+            if (splits is None or face.split in splits)
+            and (label is None or face.label == label)
+            and (ids is None or face.id in ids)
+        )
+        return FaceSet(self.folder, tuple(kept))
+
+    def image(self, face: Face) -> Pixels:
+        """uint8 RGB [H, W, 3]. Raises MissingPath or UnreadableImage."""
+        return read_image(self.folder / face.file)
+
+    def mask(self, face: Face) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Skin mask, bool [H, W]. Raises BrokenArtefact where the face has none."""
+        if face.mask is None:
+            raise BrokenArtefact(f"{self.folder}: face {face.id} has no skin mask.")
+        return read_image(self.folder / face.mask)[:, :, 0] > 127
+
+    def pixels(self, size: int | None = None) -> Pixels:
+        """Every image, uint8 [N, size, size, 3]; without `size`, at the size of the first."""
+        if not self.faces:
+            return np.zeros((0, size or 0, size or 0, 3), np.uint8)
+        first = self.image(self.faces[0])
+        side = size or first.shape[0]
+        stack = np.empty((len(self.faces), side, side, 3), np.uint8)
+        for index, face in enumerate(self.faces):
+            stack[index] = resize(first if index == 0 else self.image(face), side)
+        return stack
+
+
+class FaceSetWriter:
+    """Writes a FaceSet face by face; opened again after a kill, it goes on with the faces it has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        self._rows = {row["id"]: Face.from_row(row) for row in read_json_lines(self._journal)}
+        self._drop_torn_line()
+
+    @property
+    def _journal(self) -> Path:
+        return self.folder / _JOURNAL
+
+    def _drop_torn_line(self) -> None:
+        if self._journal.exists():
+            whole = self._journal.read_bytes().rpartition(b"\n")
+            with atomic_path(self._journal) as temporary:
+                temporary.write_bytes(whole[0] + whole[1])
+
+    @property
+    def done(self) -> set[str]:
+        """Ids of the faces already on disk."""
+        return set(self._rows)
+
+    def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
+        """Write one image as PNG (and its skin mask) and note its row; returns the row with file and sha256."""
+        file = f"images/{face.id}.png"
+        data = write_png(self.folder / file, image_HWC)
+        mask = None
+        if mask_HW is not None:
+            mask = f"masks/{face.id}.png"
+            write_png(self.folder / mask, mask_HW)
+        return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
+
+    def add_from(self, faces: FaceSet, face: Face) -> Face:
+        """Take over a face of another FaceSet, image and mask, without a second copy on disk where possible.
+
+        `face` may differ from the row in `faces` (a new label, a reason); its `file` and `mask` say what to take.
+        """
+        for relative in filter(None, (face.file, face.mask)):
+            link_or_copy(faces.folder / relative, self.folder / relative)
+        return self._note(face)
+
+    def _note(self, face: Face) -> Face:
+        append_line(self._journal, json.dumps(face.to_row(), ensure_ascii=False))
+        self._rows[face.id] = face
+        return face
+
+    def finish(self) -> FaceSet:
+        """Write the manifest, ordered by id; the FaceSet is whole from here on."""
+        import pyarrow.parquet as parquet
+
+        faces = tuple(sorted(self._rows.values(), key=lambda face: face.id))
+        with atomic_path(self.folder / MANIFEST) as temporary:
+            parquet.write_table(_table(faces), temporary)
+        self._journal.unlink(missing_ok=True)
+        return FaceSet(self.folder, faces)
+
+
+def _table(faces: tuple[Face, ...]) -> Any:
+    import pyarrow as pa
+
+    lesion = pa.struct([("kind", pa.string()), *((side, pa.float64()) for side in ("x0", "y0", "x1", "y1"))])
+    text = (
+        "id",
+        "file",
+        "sha256",
+        "label",
+        "subject",
+        "split",
+        "source",
+        "licence",
+        "checkpoint",
+        "reason",
+        "mask",
+    )
+    types = {name: pa.string() for name in text}
+    types |= {name: pa.float64() for name in ("psi", "confidence", "ita")}
+    types |= {"seed": pa.int64(), "parents": pa.list_(pa.string()), "lesions": pa.list_(lesion)}
+    schema = pa.schema([(field.name, types[field.name]) for field in dataclasses.fields(Face)])
+    return pa.Table.from_pylist([face.to_row() for face in faces], schema=schema)

@@ -1,0 +1,106 @@
+"""Writing files so that a kill, a crash or a full disk never leaves half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from anonderm.core.errors import BrokenArtefact, MissingPath, StorageError
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into a StorageError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_DISK:
+            raise StorageError(
+                f"{path}: the disk is full.",
+                "Free some space, then run the same command again: it goes on where it stopped.",
+            ) from error
+        if error.errno in _READ_ONLY:
+            raise StorageError(
+                f"{path}: no permission to write here.", "Choose another folder with --out."
+            ) from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it replaces `path`, on any failure it is removed."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Parsed JSON. Raises MissingPath or BrokenArtefact, naming the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingPath(f"{path}: no such file.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BrokenArtefact(f"{path}: not valid JSON ({error}).", "Restore it or make it again.") from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line in a single write, so that a kill leaves at most one torn line at the end."""
+    with storage_errors(path), path.open("ab") as file:
+        file.write(line.encode("utf-8") + b"\n")
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a JSON-lines file; a torn last line (the writer was killed) is left out."""
+    if not path.exists():
+        return []
+    *whole, _torn = path.read_bytes().split(b"\n")
+    return [json.loads(line) for line in whole if line.strip()]
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put the same file at `target`: a hard link where the file system can, a copy elsewhere."""
+    if target.exists():
+        return
+    with atomic_path(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            temporary.write_bytes(source.read_bytes())

@@ -1,0 +1,90 @@
+"""Reading any photo into one form, uint8 RGB [H, W, 3], and writing PNG."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from anonderm.core.errors import MissingPath, UnreadableImage
+from anonderm.core.files import write_bytes
+
+Pixels = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+_HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
+
+
+def read_image(path: Path) -> Pixels:
+    """Any photo as uint8 RGB [H, W, 3]: turned as its EXIF says, alpha laid on white, 16 bits and CMYK converted.
+
+    Raises MissingPath, or UnreadableImage naming the file.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError as error:
+        raise MissingPath(f"{path}: no such file.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
+
+
+def _to_rgb(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled_grey(np.asarray(image, dtype=np.float64))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:
+    """16-bit (or float) grey to 8 bits; Pillow's own conversion clips at 255 instead of scaling."""
+    full_scale = 65535.0 if values_HW.max(initial=0) > 255 else 255.0
+    grey_HW = np.clip(values_HW / full_scale * 255.0 + 0.5, 0, 255).astype(np.uint8)
+    return np.repeat(grey_HW[:, :, None], 3, axis=2)
+
+
+def encode_png(image_HWC: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image_HWC).save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes:
+    """Write uint8 [H, W, 3], uint8 [H, W] or bool [H, W] atomically; return the file's bytes."""
+    data = encode_png(image.astype(np.uint8) * 255 if image.dtype == np.bool_ else image)
+    write_bytes(path, data)
+    return data
+
+
+def square(image_HWC: Pixels) -> Pixels:
+    """The largest centred square."""
+    height, width = image_HWC.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image_HWC[top : top + side, left : left + side]
+
+
+def resize(image_HWC: Pixels, size: int) -> Pixels:
+    """A square image resampled to size x size (Lanczos, antialiased when shrinking)."""
+    if image_HWC.shape[0] == size and image_HWC.shape[1] == size:
+        return image_HWC
+    return np.asarray(Image.fromarray(image_HWC).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def grid(images_NHWC: Pixels, columns: int, gap: int = 2) -> Pixels:
+    """Tile [N, H, W, 3] on white, row by row."""
+    count, height, width, channels = images_NHWC.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8)
+    for index, image in enumerate(images_NHWC):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

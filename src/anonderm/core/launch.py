@@ -1,0 +1,55 @@
+"""What a process runs on, and where its randomness comes from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def device() -> str:
+    """`cuda` where there is one, else `cpu`; the variable ANONDERM_DEVICE overrides."""
+    import torch
+
+    return os.environ.get("ANONDERM_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def step_generator(seed: int, step: int, on: str = "cpu") -> torch.Generator:
+    """The generator of all randomness of one training step: a resumed run draws what the first would have."""
+    import numpy as np
+    import torch
+
+    state = np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0]
+    return torch.Generator(on).manual_seed(int(state >> np.uint64(1)))
+
+
+def machine() -> dict[str, Any]:
+    """What a reader of a result must know of the machine; nothing that names it or its owner."""
+    import torch
+
+    return {
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    packages = ("anonderm", "torch", "torchvision", "timm", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -1,0 +1,106 @@
+"""The small values that travel between stages."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.files import read_json, write_json
+
+LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
+
+# Mildest first; labels that are not named here follow in alphabetical order.
+SEVERITIES = ("healthy", "mild", "moderate", "severe", "very severe")
+
+
+def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """Distinct labels, mildest severity first, others after them in alphabetical order."""
+
+    def rank(label: str) -> tuple[int, str]:
+        return (SEVERITIES.index(label) if label in SEVERITIES else len(SEVERITIES), label)
+
+    return tuple(sorted(set(labels), key=rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One lesion and its box, in pixels of the stored image; x1 and y1 are exclusive."""
+
+    kind: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One row of a FaceSet's manifest.
+
+    `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
+    the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
+    grading put a face aside; `ita` is the individual typology angle of the skin, in degrees.
+    """
+
+    id: str
+    file: str = ""
+    sha256: str = ""
+    label: str | None = None
+    subject: str | None = None
+    split: str | None = None
+    parents: tuple[str, ...] = ()
+    source: str = ""
+    licence: str = ""
+    checkpoint: str | None = None
+    seed: int | None = None
+    psi: float | None = None
+    confidence: float | None = None
+    reason: str | None = None
+    ita: float | None = None
+    lesions: tuple[Lesion, ...] = ()
+    mask: str | None = None
+
+    @staticmethod
+    def from_row(row: dict[str, Any]) -> Face:
+        lesions = tuple(Lesion(**lesion) for lesion in row["lesions"] or ())
+        return Face(**{**row, "lesions": lesions, "parents": tuple(row["parents"] or ())})
+
+    def to_row(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number with its interval (95% unless `note` says otherwise) and how many faces it rests on."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    higher_is_better: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Named scores, and whatever a picture of them needs (`details` is plain JSON)."""
+
+    scores: dict[str, Score]
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        write_json(path, dataclasses.asdict(self))
+
+    @staticmethod
+    def load(path: Path) -> Scores:
+        """Raises MissingPath or BrokenArtefact."""
+        content = read_json(path)
+        try:
+            scores = {name: Score(**score) for name, score in content["scores"].items()}
+            return Scores(scores, content["details"])
+        except (KeyError, TypeError) as error:
+            raise BrokenArtefact(f"{path}: not a Scores file ({error}).") from error

@@ -1,0 +1,219 @@
+"""RunDir: the folder of one stage's run, which describes itself and can be resumed.
+
+run.json       stage, inputs with digests, seed, versions, machine, outputs with sha256, times, status
+config.toml    the effective settings, every default written out
+log.txt        what was said while it ran
+metrics.jsonl  one row of numbers a tick
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from anonderm.core import config as configuration
+from anonderm.core import launch, progress
+from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, RunBusy
+from anonderm.core.files import (
+    append_line,
+    atomic_path,
+    read_json,
+    read_json_lines,
+    sha256_file,
+    storage_errors,
+    write_json,
+    write_text,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run folder seen from outside: what the report and later stages read."""
+
+    folder: Path
+    content: dict[str, Any]
+
+    @staticmethod
+    def load(folder: Path) -> RunRecord:
+        """Raises MissingPath or BrokenArtefact."""
+        return RunRecord(folder, read_json(folder / "run.json"))
+
+    @property
+    def name(self) -> str:
+        """The step's name: that of its folder."""
+        return self.folder.name
+
+    @property
+    def stage(self) -> str:
+        return str(self.content["stage"])
+
+    @property
+    def done(self) -> bool:
+        return bool(self.content["status"] == "done")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return tomllib.loads((self.folder / "config.toml").read_text(encoding="utf-8"))
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        return read_json_lines(self.folder / "metrics.jsonl")
+
+    def verify(self) -> None:
+        """Raise BrokenArtefact when an output is gone or is not what the run wrote."""
+        for file, digest in self.content["outputs"].items():
+            path = self.folder / file
+            if not path.exists() or sha256_file(path) != digest:
+                state = "was changed" if path.exists() else "is gone"
+                hint = f"Delete {self.folder} and run the same command again to make it anew."
+                raise BrokenArtefact(f"{path}: this output of a finished run {state}.", hint)
+
+
+class RunDir:
+    """A run folder being written by this process. `inputs` maps each input's name to its digest."""
+
+    def __init__(self, folder: Path, stage: str, config: Any, inputs: dict[str, Any]) -> None:
+        self.folder = folder
+        self._content = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
+        self._config = config
+
+    @staticmethod
+    @contextmanager
+    def open(folder: Path, stage: str, config: Any, inputs: dict[str, Any]) -> Iterator[RunDir]:
+        """Start a run or resume it; only one process at a time may hold a folder.
+
+        Raises ConfigChanged when the folder was made with other settings or inputs, and RunBusy.
+        """
+        run = RunDir(folder, stage, config, inputs)
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            run._resume_or_start()
+            try:
+                yield run
+            except BaseException as error:
+                run._stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", str(error))
+                raise
+
+    def _resume_or_start(self) -> None:
+        if (self.folder / "run.json").exists():
+            record = RunRecord.load(self.folder)
+            self._refuse_changes(record)
+            self._content["seconds"] = record.content.get("seconds", 0.0)
+            self._content["started"] = record.content["started"]
+        else:
+            self._refuse_foreign_folder()
+            self._content |= {"seconds": 0.0, "started": _now()}
+            write_text(self.folder / "config.toml", configuration.to_toml(self._config))
+        self._content |= {
+            "seed": getattr(self._config, "seed", None),
+            "versions": launch.versions(),
+            "machine": launch.machine(),
+        }
+        self._clock = time.monotonic()
+        self._write()
+
+    def _refuse_foreign_folder(self) -> None:
+        others = sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+        if others and others != ["config.toml"]:
+            raise ConfigError(
+                f"{self.folder}: not empty and not a run folder (it holds {others[0]}).",
+                "Choose another --out.",
+            )
+
+    def _refuse_changes(self, record: RunRecord) -> None:
+        if record.stage != self._content["stage"]:
+            changes = [f"stage: {record.stage} -> {self._content['stage']}"]
+        else:
+            changes = configuration.differences(record.config, configuration.to_dict(self._config))
+            changes += [
+                f"input {line}"
+                for line in configuration.differences(record.content["inputs"], self._content["inputs"])
+            ]
+        if changes:
+            listed = "\n    ".join(changes)
+            raise ConfigChanged(
+                f"{self.folder}: made with other settings:\n    {listed}",
+                "Choose another --out, delete this folder to start over, or go back to the old settings.",
+            )
+
+    def finish(self, outputs: Iterable[Path]) -> None:
+        """Mark the run done, with the sha256 of each output file."""
+        self._content["outputs"] = {
+            str(path.relative_to(self.folder)): sha256_file(path) for path in sorted(outputs)
+        }
+        self._stop("done")
+
+    def _stop(self, status: str, error: str = "") -> None:
+        self._content["status"] = status
+        self._content["seconds"] += round(time.monotonic() - self._clock, 3)
+        self._content["finished"] = _now()
+        if error:
+            self._content["error"] = error
+        self._write()
+
+    def _write(self) -> None:
+        write_json(self.folder / "run.json", self._content)
+
+    def log(self, text: str) -> None:
+        """Say it to the user and keep it in log.txt."""
+        print(f"  {text}", file=sys.stderr, flush=True)
+        append_line(self.folder / "log.txt", f"{_now()} {text}")
+
+    def bar(
+        self, description: str, total: float | None, done: float = 0
+    ) -> AbstractContextManager[progress.Bar]:
+        """A progress bar: `with run.bar("training", kimg) as bar: bar.advance(0.016, note="p 0.12")`."""
+        return progress.bar(description, total, done)
+
+    def progress(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+        """Go through `items` with a progress bar."""
+        size = total if total is not None else len(items) if hasattr(items, "__len__") else None
+        with self.bar(description, size) as shown:
+            for item in items:
+                yield item
+                shown.advance()
+
+    def metrics(self, step: float, **numbers: float | None) -> None:
+        """Append one row of numbers to metrics.jsonl."""
+        append_line(self.folder / "metrics.jsonl", json.dumps({"step": step, **numbers}, allow_nan=False))
+
+    def rewind_metrics(self, step: float) -> None:
+        """Drop the rows after `step`: a resumed run writes them again."""
+        rows = [row for row in read_json_lines(self.folder / "metrics.jsonl") if row["step"] <= step]
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    def save_state(self, name: str, write: Callable[[Path], None]) -> None:
+        """Let `write` fill a temporary file, which then replaces the file `name`."""
+        with atomic_path(self.folder / name) as temporary:
+            write(temporary)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock file; the system lets it go when the process ends, however it ends."""
+    import fcntl
+
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunBusy(
+                f"{folder}: another process is working in this run folder.",
+                "Wait for it, or choose another --out.",
+            ) from error
+        yield
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
