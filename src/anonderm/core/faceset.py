@@ -132,7 +132,7 @@ class FaceSetWriter:
         return set(self._rows)
 
     def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write one image as PNG (and its skin mask) and note its row; returns the row with file and sha256."""
+        """Write one image (and its skin mask) as PNG and note its row; returns it with file and sha256."""
         file = f"images/{face.id}.png"
         data = write_png(self.folder / file, image_HWC)
         mask = None
@@ -142,9 +142,9 @@ class FaceSetWriter:
         return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
 
     def add_from(self, faces: FaceSet, face: Face) -> Face:
-        """Take over a face of another FaceSet, image and mask, without a second copy on disk where possible.
+        """Take over a face of another FaceSet, image and mask, as hard links where the disk allows.
 
-        `face` may differ from the row in `faces` (a new label, a reason); its `file` and `mask` say what to take.
+        `face` may differ from the row in `faces` (a new label, a reason); its `file` and `mask` stay.
         """
         for relative in filter(None, (face.file, face.mask)):
             link_or_copy(faces.folder / relative, self.folder / relative)

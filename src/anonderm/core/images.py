@@ -20,7 +20,7 @@ _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and l
 
 
 def read_image(path: Path) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: turned as its EXIF says, alpha laid on white, 16 bits and CMYK converted.
+    """Any photo as uint8 RGB [H, W, 3]: turned as EXIF says, alpha laid on white, 16 bits and CMYK converted.
 
     Raises MissingPath, or UnreadableImage naming the file.
     """

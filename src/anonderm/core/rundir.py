@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -84,7 +84,7 @@ class RunDir:
 
     def __init__(self, folder: Path, stage: str, config: Any, inputs: dict[str, Any]) -> None:
         self.folder = folder
-        self._content = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
+        self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
 
     @staticmethod
@@ -178,7 +178,7 @@ class RunDir:
 
     def progress(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
         """Go through `items` with a progress bar."""
-        size = total if total is not None else len(items) if hasattr(items, "__len__") else None
+        size = len(items) if total is None and isinstance(items, Sized) else total
         with self.bar(description, size) as shown:
             for item in items:
                 yield item
