@@ -51,11 +51,11 @@ class Checkpoint:
             )
         content = read_json(path.with_suffix(".json"))
         try:
-            card = CheckpointCard(**content)
-        except TypeError as error:
+            lists = {name: tuple(content[name]) for name in ("pixel_range", "classes")}
+            card = CheckpointCard(**{**content, **lists})
+        except (KeyError, TypeError) as error:
             raise BrokenArtefact(f"{path.with_suffix('.json')}: not a checkpoint card ({error}).") from error
-        lists = {"pixel_range": tuple(card.pixel_range), "classes": tuple(card.classes)}
-        return Checkpoint(path, dataclasses.replace(card, **lists))
+        return Checkpoint(path, card)
 
     @staticmethod
     def save(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -> Checkpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:
     return np.repeat(grey_HW[:, :, None], 3, axis=2)
 
 
-def encode_png(image_HWC: Pixels) -> bytes:
+def encode_png(image_HWC: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image_HWC).save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
@@ -59,7 +60,7 @@ def encode_png(image_HWC: Pixels) -> bytes:
 
 def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes:
     """Write uint8 [H, W, 3], uint8 [H, W] or bool [H, W] atomically; return the file's bytes."""
-    data = encode_png(image.astype(np.uint8) * 255 if image.dtype == np.bool_ else image)
+    data = encode_png(np.where(image, 255, 0).astype(np.uint8) if image.dtype == np.bool_ else image)
     write_bytes(path, data)
     return data
 

@@ -41,7 +41,8 @@ def _terminal_bar(description: str, total: float | None, done: float) -> Iterato
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(description, total=total, completed=done, note="")
+        task = progress.add_task(description, total=total, note="")
+        progress.update(task, completed=done)
 
         class TerminalBar:
             def advance(self, units: float = 1, note: str = "") -> None:

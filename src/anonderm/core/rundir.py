@@ -86,6 +86,8 @@ class RunDir:
         self.folder = folder
         self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
+        self.finished: RunRecord | None = None
+        """The record of a run that an earlier call completed; there is nothing left to do."""
 
     @staticmethod
     @contextmanager
@@ -102,13 +104,17 @@ class RunDir:
             try:
                 yield run
             except BaseException as error:
-                run._stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", str(error))
+                if run.finished is None:
+                    run._stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", str(error))
                 raise
 
     def _resume_or_start(self) -> None:
-        if (self.folder / "run.json").exists():
-            record = RunRecord.load(self.folder)
+        record = self._earlier_run()
+        if record is not None:
             self._refuse_changes(record)
+            if record.done:
+                self.finished = record
+                return
             self._content["seconds"] = record.content.get("seconds", 0.0)
             self._content["started"] = record.content["started"]
         else:
@@ -123,11 +129,24 @@ class RunDir:
         self._clock = time.monotonic()
         self._write()
 
+    def _earlier_run(self) -> RunRecord | None:
+        """The run that this folder holds; one that failed before it made anything does not count."""
+        if not (self.folder / "run.json").exists():
+            return None
+        record = RunRecord.load(self.folder)
+        return record if record.content["status"] != "failed" or self._made_files() else None
+
+    def _made_files(self) -> list[str]:
+        own = {"run.json", "config.toml", "log.txt"}
+        return sorted(
+            p.name for p in self.folder.iterdir() if p.name not in own and not p.name.startswith(".")
+        )
+
     def _refuse_foreign_folder(self) -> None:
-        others = sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
-        if others and others != ["config.toml"]:
+        foreign = self._made_files()
+        if foreign:
             raise ConfigError(
-                f"{self.folder}: not empty and not a run folder (it holds {others[0]}).",
+                f"{self.folder}: not empty and not a run folder (it holds {foreign[0]}).",
                 "Choose another --out.",
             )
 

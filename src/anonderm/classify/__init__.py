@@ -1,0 +1,1 @@
+"""Severity classifiers: training, prediction, saliency. Importing this package imports no torch."""

@@ -1,0 +1,134 @@
+"""The classifier network: a timm backbone, pooled features, one linear layer.
+
+Shapes: N faces, C channels, H x W pixels, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from anonderm.core.errors import ConfigError, MissingWeights
+
+
+class Classifier(nn.Module):
+    """Maps faces in 0..1 to logits; carries the normalisation of its training set as buffers.
+
+    `skip_halvings` of the backbone's first strided layers keep the resolution (He et al. 2016, section 4.2,
+    do so for the 32 px images of CIFAR): at 64 px a ResNet's stem would shrink a papule to one pixel.
+    Raises ConfigError for an unknown or unsuitable backbone.
+    """
+
+    mean_C11: Tensor
+    std_C11: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        classes: tuple[str, ...],
+        size: int,
+        skip_halvings: int = 0,
+        weights: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.size = size
+        self.skip_halvings = skip_halvings
+        self.backbone = _create_backbone(backbone, weights)
+        _keep_resolution(self.backbone, skip_halvings)
+        self.head = nn.Linear(_feature_count(self.backbone, backbone, size), len(classes))
+        self.register_buffer("mean_C11", torch.full((3, 1, 1), 0.5))
+        self.register_buffer("std_C11", torch.full((3, 1, 1), 0.25))
+
+    def normalise_like(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        """Set the normalisation: mean and standard deviation per channel, of pixels in 0..1."""
+        self.mean_C11.copy_(torch.tensor(mean).view(3, 1, 1))
+        self.std_C11.copy_(torch.tensor(std).view(3, 1, 1))
+
+    def features(self, pixels_NCHW: Tensor) -> Tensor:
+        """Pooled features [N, D] of pixels in 0..1."""
+        return self.backbone((pixels_NCHW - self.mean_C11) / self.std_C11)
+
+    def forward(self, pixels_NCHW: Tensor) -> Tensor:
+        """Logits [N, K] of pixels in 0..1."""
+        return self.head(self.features(pixels_NCHW))
+
+
+def cached_weights(backbone: str) -> Path:
+    """The published weights of a timm backbone in the local Hugging Face cache (safetensors only).
+
+    Raises ConfigError for an unknown backbone, MissingWeights when the file is not there.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+    from timm.models import get_pretrained_cfg
+
+    _check_known(backbone)
+    published = get_pretrained_cfg(backbone)
+    repository = published.hf_hub_id if published else None
+    if repository is None:
+        raise MissingWeights(f"{backbone}: no published weights are known.", "Set pretrained = false.")
+    found = try_to_load_from_cache(repository, "model.safetensors", cache_dir=constants.HF_HUB_CACHE)
+    if not isinstance(found, str):
+        raise MissingWeights(
+            f"{backbone}: its weights ({repository}) are not in {constants.HF_HUB_CACHE}.",
+            f"Where a network allows: `hf download {repository} model.safetensors`; or set pretrained = false.",
+        )
+    return Path(found)
+
+
+def published_normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation that the backbone's published weights expect."""
+    from timm.models import get_pretrained_cfg
+
+    published = get_pretrained_cfg(backbone)
+    return tuple(published.mean), tuple(published.std)
+
+
+def _create_backbone(name: str, weights: Path | None) -> nn.Module:
+    import timm
+
+    _check_known(name)
+    overlay = {"file": str(weights)} if weights else None
+    return timm.create_model(
+        name, pretrained=weights is not None, pretrained_cfg_overlay=overlay, num_classes=0
+    )
+
+
+def _check_known(name: str) -> None:
+    import timm
+
+    if not timm.is_model(name):
+        import difflib
+
+        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"Did you mean {', '.join(near)}?" if near else "Give a network's timm name, such as resnet18."
+        raise ConfigError(f"backbone = {name!r}: timm has no such network.", hint)
+
+
+def _keep_resolution(backbone: nn.Module, halvings: int) -> None:
+    """Give the first `halvings` strided layers stride 1; their weights stay valid."""
+    strided = [
+        layer
+        for layer in backbone.modules()
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and layer.stride in (2, (2, 2))
+    ]
+    for layer in strided[:halvings]:
+        layer.stride = 1 if isinstance(layer, nn.MaxPool2d) else (1, 1)
+
+
+def _feature_count(backbone: nn.Module, name: str, size: int) -> int:
+    """Width of the pooled features, from one blank image: also shows that the backbone takes this size."""
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.inference_mode():
+            features_ND = backbone(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"backbone = {name!r} cannot take {size} px images with these settings ({error}).",
+            "Choose another size, a smaller skip_halvings, or a ResNet, DenseNet or EfficientNet.",
+        ) from error
+    backbone.train(training)
+    return features_ND.shape[1]

@@ -1,0 +1,66 @@
+"""Using a trained classifier: checkpoint -> network -> probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anonderm.classify.backbones import Classifier
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.images import Pixels, resize
+
+
+def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
+    """The network of a checkpoint that train-classifier wrote, ready to predict. Raises BrokenArtefact."""
+    card = checkpoint.card
+    if card.kind != "classifier":
+        raise BrokenArtefact(
+            f"{checkpoint.path}: holds a {card.kind}, not a classifier.",
+            "Give the checkpoint that train-classifier wrote.",
+        )
+    try:
+        classifier = Classifier(
+            card.architecture["backbone"], card.classes, card.resolution, card.architecture["skip_halvings"]
+        )
+        classifier.load_state_dict(checkpoint.tensors())
+    except (KeyError, RuntimeError) as error:
+        raise BrokenArtefact(
+            f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the classifier again."
+        ) from error
+    return classifier.to(device).eval()
+
+
+def probabilities(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
+    """Probability of each class, float32 [N, K], of uint8 faces of any size; columns as `classifier.classes`."""
+    return _in_batches(classifier, lambda x_NCHW: classifier(x_NCHW).softmax(dim=1), pixels_NHWC, batch)
+
+
+def features(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
+    """Pooled features before the last layer, float32 [N, D], of uint8 faces of any size."""
+    return _in_batches(classifier, classifier.features, pixels_NHWC, batch)
+
+
+def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
+    """uint8 faces as the network takes them: float [N, C, size, size] in 0..1."""
+    if pixels_NHWC.shape[1:3] != (size, size):
+        resized = [resize(image_HWC, size) for image_HWC in pixels_NHWC]
+        pixels_NHWC = np.array(resized, np.uint8).reshape(-1, size, size, 3)
+    return torch.from_numpy(pixels_NHWC).permute(0, 3, 1, 2).float() / 255
+
+
+def _in_batches(
+    classifier: Classifier, function: Callable[[Tensor], Tensor], pixels_NHWC: Pixels, batch: int
+) -> NDArray[np.float32]:
+    classifier.eval()
+    device = classifier.head.weight.device
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, max(1, len(pixels_NHWC)), batch):
+            input_NCHW = to_input(pixels_NHWC[start : start + batch], classifier.size).to(device)
+            parts.append(function(input_NCHW).float().cpu().numpy())
+    return np.concatenate(parts)

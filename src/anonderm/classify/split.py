@@ -1,0 +1,81 @@
+"""Which faces a classifier learns from, and which choose its best epoch."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.errors import BadLabel, TooFewImages
+from anonderm.core.faceset import FaceSet
+
+
+def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
+    """Faces to learn from and faces to choose the epoch by; never one of split test.
+
+    A set without val rows (a synthetic one) gives a fifth of its faces, with as even a share of every class as
+    its people and parents allow: nobody is in both parts. Raises BadLabel or TooFewImages.
+    """
+    known = FaceSet(faces.folder, tuple(face for face in faces if face.split in (None, "train", "val")))
+    _check_labels(known)
+    learn, choose = known.where(split=(None, "train")), known.where(split="val")  # type: ignore[arg-type]
+    if len(choose) == 0:
+        learn, choose = _held_out(learn, seed)
+    missing = [label for label in known.labels if len(learn.where(label=label)) == 0]
+    if missing or len(choose) == 0:
+        what = f"no face of {', '.join(missing)} is left to learn from" if missing else "no face is left to choose by"
+        raise TooFewImages(
+            f"{faces.folder}: {len(known)} faces cannot be split: {what}.",
+            "Give at least two people (or synthetic faces) of every class.",
+        )
+    return learn, choose
+
+
+def _check_labels(faces: FaceSet) -> None:
+    unlabelled = [face.id for face in faces if face.label is None]
+    if unlabelled:
+        raise BadLabel(
+            f"{faces.folder}: {len(unlabelled)} faces have no label, {unlabelled[0]} among them.",
+            "Grade the faces first, or ingest photos from one folder a class.",
+        )
+    if len(faces.labels) < 2:
+        found = f"only the class {faces.labels[0]}" if faces.labels else "no training face"
+        raise BadLabel(
+            f"{faces.folder}: {found} outside the test split; a classifier needs two classes.",
+            "Give photos of at least two classes, such as healthy and mild.",
+        )
+
+
+def _held_out(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups_N, labels = _families(faces), [face.label for face in faces]
+    folds = min(5, len(set(groups_N)), max(labels.count(label) for label in faces.labels))
+    if folds < 2:
+        return faces, FaceSet(faces.folder, ())
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class smaller than the number of folds is allowed here
+        _, held = next(splitter.split(np.zeros(len(faces)), labels, groups_N))
+    held_ids = {faces.faces[index].id for index in held}
+    learn_ids = {face.id for face in faces} - held_ids
+    return faces.where(ids=learn_ids), faces.where(ids=held_ids)
+
+
+def _families(faces: FaceSet) -> NDArray[np.intp]:
+    """One number a face, the same for faces that share a person or a parent, also through others."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ties = [(row, tie) for row, face in enumerate(faces) for tie in _ties(face.subject, face.parents)]
+    names = {tie: len(faces) + number for number, tie in enumerate(dict.fromkeys(tie for _, tie in ties))}
+    size = len(faces) + len(names)
+    rows, columns = [row for row, _ in ties], [names[tie] for _, tie in ties]
+    graph = coo_array((np.ones(len(ties)), (rows, columns)), shape=(size, size))
+    return connected_components(graph, directed=False)[1][: len(faces)]
+
+
+def _ties(subject: str | None, parents: tuple[str, ...]) -> list[tuple[str, str]]:
+    people = [("subject", subject)] if subject else []
+    return people + [("parent", parent) for parent in parents]

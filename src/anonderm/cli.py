@@ -1,0 +1,160 @@
+"""The command line: a table of the stages, with flags derived from their configuration classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from anonderm import __version__
+from anonderm.core import weights
+from anonderm.core.errors import AnondermError
+from anonderm.core.rundir import RunRecord
+from anonderm.stages import STAGES, Stage, run_stage
+
+_INTRO = """\
+anonderm turns a small private set of labelled face photos into a large anonymous synthetic one,
+and shows with numbers how faithful, useful and anonymous it is.
+
+usage: anonderm COMMAND [OPTIONS]           anonderm COMMAND --help explains one
+
+The whole line
+  run                Run a recipe: every stage in order, resumable, ends with a report.
+  weights            List the weights that ship with the package.
+
+Single stages
+"""
+
+_EXAMPLES = """
+Examples
+  anonderm run recipes/phantom.toml                        the embedded default, nothing needed
+  anonderm run recipes/folder.toml --data photos/ --dry-run    the plan for your photos, with times
+  anonderm train-gan --faces runs/phantom/photos --base phantom-64 --out runs/mine --kimg 5
+  anonderm generate --checkpoints runs/mine --count 100 --out runs/faces
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class _RunRecipe:
+    """Run a recipe. What is done is skipped; what was cut short resumes."""
+
+    recipe: tyro.conf.Positional[Path]
+    """The recipe, a TOML file."""
+    data: Path | None = None
+    """A folder of photos, one sub-folder a class, for recipes that need one."""
+    out: Path | None = None
+    """Where the run folders go; runs/<name of the recipe> if not given."""
+    until: str | None = None
+    """Stop after this step (or after the last step of this stage)."""
+    budget_minutes: float | None = None
+    """Train as long as fits into this time on this machine, instead of the recipe's own lengths."""
+    dry_run: bool = False
+    """Print the plan with the estimated time of each step, and do nothing."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status (2 for a user's error, 130 for a stop)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _dispatch(arguments)
+    except AnondermError as error:
+        print(f"\nanonderm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nanonderm: stopped. To resume, run the same command again.", file=sys.stderr)
+        return 130
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if arguments[0] == "--version":
+        print(f"anonderm {__version__}")
+        return 0
+    two_words = " ".join(arguments[:2])
+    if two_words in STAGES:
+        return _run_stage_command(STAGES[two_words], arguments[2:])
+    command, rest = arguments[0], arguments[1:]
+    if command in STAGES:
+        return _run_stage_command(STAGES[command], rest)
+    if command == "run":
+        return _run_recipe_command(rest)
+    if command == "weights":
+        return _list_weights()
+    raise AnondermError(f"no command {two_words!r}.", "`anonderm --help` lists them.")
+
+
+def _help() -> str:
+    stages = "\n".join(f"  {stage.name:<18} {stage.help}" for stage in STAGES.values())
+    return _INTRO + stages + "\n" + _EXAMPLES
+
+
+def _run_recipe_command(arguments: list[str]) -> int:
+    command = tyro.cli(_RunRecipe, prog="anonderm run", args=arguments)
+    from anonderm.recipe.execute import run_recipe
+
+    out = command.out or Path("runs") / command.recipe.stem
+    records = run_recipe(
+        command.recipe, out, command.data, command.until, command.budget_minutes, command.dry_run
+    )
+    for record in records[-1:]:
+        _print_outputs(record)
+    return 0
+
+
+def _run_stage_command(stage: Stage, arguments: list[str]) -> int:
+    command = tyro.cli(
+        _stage_command(stage), prog=f"anonderm {stage.name}", description=stage.help, args=arguments
+    )
+    references = {name: getattr(command, name) for name in stage.inputs}
+    _print_outputs(run_stage(stage, command.config, references, command.out))
+    return 0
+
+
+def _stage_command(stage: Stage) -> type:
+    """A dataclass for tyro: one flag an input, --out, and the flags of the stage's configuration."""
+    fields: list[Any] = []
+    for name, wanted in stage.inputs.items():
+        kind = {"faces": "FaceSet or run folder", "run": "run folder"}.get(wanted.kind, "file or run folder")
+        flag = tyro.conf.arg(
+            help=f"{wanted.help} ({kind})", metavar="PATH" + (" [PATH ...]" if wanted.many else "")
+        )
+        annotated: Any = Annotated[tuple[str, ...] if wanted.many else str, flag]
+        if wanted.optional:
+            annotated = Annotated[tuple[str, ...] if wanted.many else str | None, flag]
+            default: Any = () if wanted.many else None
+            fields.append((name, annotated, dataclasses.field(default=default)))
+        else:
+            fields.append((name, annotated))
+    fields.append(("out", Annotated[Path, tyro.conf.arg(help="The run folder to write, or to resume.")]))
+    fields.append(("config", tyro.conf.OmitArgPrefixes[stage.load_config()]))
+    required = [each for each in fields if len(each) == 2]
+    optional = [each for each in fields if len(each) == 3]
+    return dataclasses.make_dataclass("Command", [*required, *optional], frozen=True, kw_only=True)
+
+
+def _print_outputs(record: RunRecord) -> None:
+    """The path of what was made goes to stdout, everything else to stderr."""
+    for file in record.content["outputs"]:
+        print(record.folder / file)
+
+
+def _list_weights() -> int:
+    for entry in weights.REGISTER.values():
+        state = "here" if entry.path.exists() else "missing"
+        print(f"{entry.name:<18} {state:<8} {entry.licence:<12} {entry.purpose}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Intervals for statistics of faces that come in groups: several photos of one person are not independent.
+
+`interval` (bootstrap) suits means, shares, accuracies: statistics of single rows. It must not be used for a
+statistic of distances between rows (kernel distance, precision, recall, nearest neighbours inside the set): a
+resample with replacement holds the same row twice, at distance 0, which no real sample would.
+`jackknife_interval` leaves groups out instead of repeating them and suits those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+Statistic = Callable[[Rows], float]
+
+_NORMAL_95 = 1.959964
+
+
+def interval(
+    statistic: Statistic, groups: Sequence[Hashable], rng: np.random.Generator, repeats: int = 1000
+) -> tuple[float, float]:
+    """95% percentile bootstrap that resamples whole groups (people).
+
+    statistic: takes row indices, with repetition; a resample for which it gives NaN (no row of some class)
+    is left out. groups: the group of each row. Returns (nan, nan) when no resample has a value.
+    Source: Efron 1979; Field and Welsh 2007 (cluster bootstrap).
+    """
+    rows_by_group = _rows_by_group(groups)
+    values = np.empty(repeats)
+    for repeat in range(repeats):
+        drawn = rng.integers(len(rows_by_group), size=len(rows_by_group))
+        values[repeat] = statistic(np.concatenate([rows_by_group[group] for group in drawn]))
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def jackknife_variance(
+    statistic: Statistic, groups: Sequence[Hashable], rng: np.random.Generator, blocks: int = 20
+) -> float:
+    """Variance of `statistic` by the delete-a-group jackknife: groups are dealt into `blocks` at random.
+
+    Returns NaN for fewer than two groups. Source: Kott 2001, eq. 2 (delete-a-group jackknife).
+    """
+    rows_by_group = _rows_by_group(groups)
+    count = min(blocks, len(rows_by_group))
+    if count < 2:
+        return float("nan")
+    order = rng.permutation(len(rows_by_group))
+    left_out = [np.concatenate([rows_by_group[group] for group in order[i::count]]) for i in range(count)]
+    everything = np.arange(len(groups))
+    values = np.array([statistic(np.setdiff1d(everything, rows)) for rows in left_out])
+    return float((count - 1) / count * np.sum((values - values.mean()) ** 2))
+
+
+def jackknife_interval(value: float, *variances: float) -> tuple[float, float]:
+    """Normal 95% interval around `value`; the variances of independent samples add up."""
+    half_width = _NORMAL_95 * float(np.sqrt(sum(variances)))
+    return value - half_width, value + half_width
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """95% score interval of a share of independent trials. Source: Wilson 1927."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, _NORMAL_95**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half_width = _NORMAL_95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
+    return max(0.0, centre - half_width), min(1.0, centre + half_width)
+
+
+def _rows_by_group(groups: Sequence[Hashable]) -> list[Rows]:
+    members: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    return [np.array(rows, np.intp) for rows in members.values()]

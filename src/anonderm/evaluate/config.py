@@ -1,0 +1,48 @@
+"""Settings of the stages that train the encoder and score a synthetic set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anonderm.core.config import check
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Train the face embedding on phantom faces."""
+
+    steps: int = 700
+    """Training steps."""
+    people: int = 40
+    """People of a batch; two different photos of each."""
+    learning_rate: float = 2e-3
+    """Highest learning rate; it warms up, then falls along a half cosine to zero."""
+    save_every: int = 100
+    """Steps between saved states, from which a run that was cut short goes on."""
+    seed: int = 0
+    """Fixes the start weights, the batches and the augmentations."""
+
+    def __post_init__(self) -> None:
+        check(self.steps >= 1, f"steps = {self.steps}: must be at least 1.")
+        check(self.people >= 2, f"people = {self.people}: must be at least 2.")
+        check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be above 0.")
+        check(self.save_every >= 1, f"save_every = {self.save_every}: must be at least 1.")
+
+
+@dataclass(frozen=True)
+class FidelityConfig:
+    """Measure how close synthetic faces are to real ones."""
+
+    extractors: tuple[str, ...] = ("phantom-encoder",)
+    """Embeddings to compare in: phantom-encoder, thumbnail."""
+    neighbours: int = 5
+    """Neighbours that set the radius of a ball in precision, recall, density and coverage."""
+    max_faces: int = 5000
+    """Most faces of a set (or of one class of it) that enter a comparison; drawn at random."""
+    seed: int = 0
+    """Fixes which faces are drawn and how the groups of the intervals are dealt."""
+
+    def __post_init__(self) -> None:
+        check(len(self.extractors) >= 1, "extractors: name at least one.")
+        check(self.neighbours >= 1, f"neighbours = {self.neighbours}: must be at least 1.")
+        check(self.max_faces >= 10, f"max_faces = {self.max_faces}: must be at least 10.")

@@ -1,0 +1,143 @@
+"""Embeddings [N, D] of faces: the narrow waist on which every distance, and every search for copies, works.
+
+phantom-encoder  a small network trained on drawn faces (evaluate/encoder.py); rows have length sqrt(D)
+thumbnail        knows nothing of faces and has no weights: the small, normalised picture of luminance and its
+                 gradients; rows have length 1, so the squared distance of two is 2 - 2 x their correlation
+"""
+
+# N images, H x W pixels, C channels, D features, S side of a thumbnail
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core import progress
+from anonderm.core.errors import ConfigError, StorageError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import atomic_path
+from anonderm.core.images import Pixels, resize
+
+Embeddings = NDArray[np.float32]
+
+EXTRACTORS = ("phantom-encoder", "thumbnail")
+
+_BATCH = 256
+_THUMBNAIL_SIDE = 16
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """`function` maps uint8 [N, size, size, 3] to float32 [N, D]; `digest` changes when its values could."""
+
+    name: str
+    size: int
+    digest: str
+    function: Callable[[Pixels], Embeddings]
+
+
+@cache
+def extractor(name: str) -> Extractor:
+    """Raises ConfigError for a name that is not in EXTRACTORS, MissingWeights where its weights are not here."""
+    if name == "thumbnail":
+        recipe = f"thumbnail-{_THUMBNAIL_SIDE}-luminance-gradients"
+        return Extractor(name, 4 * _THUMBNAIL_SIDE, hashlib.sha256(recipe.encode()).hexdigest(), _thumbnail)
+    if name == "phantom-encoder":
+        from anonderm.core import weights
+        from anonderm.evaluate.encoder import embedder
+
+        checkpoint = weights.load(name)
+        return Extractor(name, checkpoint.card.resolution, checkpoint.digest, embedder(checkpoint))
+    raise ConfigError(f"unknown extractor {name!r}.", f"Known extractors: {', '.join(EXTRACTORS)}.")
+
+
+def embed_pixels(pixels_NHWC: Pixels, name: str) -> Embeddings:
+    """Embeddings float32 [N, D] of square uint8 images of any size. Raises ConfigError, MissingWeights."""
+    chosen = extractor(name)
+    batches = [pixels_NHWC[start : start + _BATCH] for start in range(0, max(1, len(pixels_NHWC)), _BATCH)]
+    return np.concatenate([chosen.function(_resized(batch, chosen.size)) for batch in batches])
+
+
+def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
+    """Embeddings float32 [N, D] of a FaceSet, with `flip` of its mirrored images.
+
+    Computed once for each (FaceSet, extractor) and kept in faces.folder/embeddings; a folder that cannot be
+    written is only not used for keeping. Raises ConfigError, MissingWeights, MissingPath, UnreadableImage.
+    """
+    chosen = extractor(name)
+    side = "-flipped" if flip else ""
+    path = faces.folder / "embeddings" / f"{name}{side}-{faces.digest[:16]}-{chosen.digest[:16]}.npy"
+    kept = _read(path, len(faces))
+    if kept is not None:
+        return kept
+    embeddings = _embed_files(faces, chosen, flip)
+    _keep(path, embeddings)
+    return embeddings
+
+
+def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
+    rows = [chosen.function(np.zeros((0, chosen.size, chosen.size, 3), np.uint8))]
+    with progress.bar(f"embedding with {chosen.name}", len(faces)) as bar:
+        for start in range(0, len(faces), _BATCH):
+            batch = FaceSet(faces.folder, faces.faces[start : start + _BATCH])
+            pixels_NHWC = batch.pixels(chosen.size)
+            rows.append(chosen.function(pixels_NHWC[:, :, ::-1] if flip else pixels_NHWC))
+            bar.advance(len(batch))
+    return np.concatenate(rows)
+
+
+def _read(path: Path, count: int) -> Embeddings | None:
+    """The kept embeddings, or None when there are none or the file is damaged."""
+    try:
+        kept = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError) as error:
+        _log.warning("%s: damaged, computed again (%s)", path, error)
+        return None
+    return kept if kept.ndim == 2 and len(kept) == count and kept.dtype == np.float32 else None
+
+
+def _keep(path: Path, embeddings: Embeddings) -> None:
+    try:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, embeddings, allow_pickle=False)
+    except StorageError as error:
+        _log.warning("embeddings are not kept: %s", error.message)
+
+
+def _resized(pixels_NHWC: Pixels, size: int) -> Pixels:
+    if pixels_NHWC.shape[1:3] == (size, size):
+        return pixels_NHWC
+    stack = [resize(image, size) for image in pixels_NHWC]
+    return np.stack(stack) if stack else np.zeros((0, size, size, 3), np.uint8)
+
+
+def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:
+    """Luminance and its two gradients at 16 x 16, each with mean 0 and equal weight.
+
+    Small enough to forgive a slight crop or JPEG; without its mean and scale it forgives a change of
+    brightness, contrast or colour; gradients keep soft shading from outweighing what is drawn on it.
+    """
+    luminance_NHW = pixels_NHWC.astype(np.float32) @ _LUMINANCE
+    step = luminance_NHW.shape[1] // _THUMBNAIL_SIDE
+    small_NSS = luminance_NHW.reshape(-1, _THUMBNAIL_SIDE, step, _THUMBNAIL_SIDE, step).mean(axis=(2, 4))
+    down_NSS, right_NSS = np.gradient(small_NSS, axis=(1, 2))
+    channels = [_unit_rows(channel.reshape(len(channel), -1)) for channel in (small_NSS, down_NSS, right_NSS)]
+    return (np.concatenate(channels, axis=1) / np.sqrt(len(channels))).astype(np.float32)
+
+
+def _unit_rows(rows_ND: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of mean 0 and length 1; a constant row becomes 0."""
+    centred = rows_ND - rows_ND.mean(axis=1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,177 @@
+"""What a GAN is made of and how it is trained. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from anonderm.core.config import check
+
+SMALLEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Shape of a generator and its discriminator; stored in the checkpoint's card."""
+
+    resolution: int
+    channel_base: int
+    channel_max: int
+    z_dim: int
+    w_dim: int
+    mapping_layers: int
+    deviation_group: int = 4
+    classes: tuple[str, ...] = ()
+
+    @property
+    def sizes(self) -> list[int]:
+        """Image sizes of the blocks, smallest first."""
+        return [2**power for power in range(int(math.log2(SMALLEST)), int(math.log2(self.resolution)) + 1)]
+
+    def channels(self, size: int) -> int:
+        """Feature maps at this image size."""
+        return min(self.channel_base // size, self.channel_max)
+
+    def to_card(self) -> dict[str, Any]:
+        return {"network": "stylegan2", **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Widths and training settings that belong together.
+
+    The paper* presets are those of Karras et al. 2020 (limited data), table of hyperparameters; stylegan2 is
+    configuration F of Karras et al. 2020 (StyleGAN2). `r1_gamma` None means 0.0002 * resolution^2 / batch.
+    """
+
+    channel_base: int
+    channel_max: int
+    z_dim: int
+    mapping_layers: int
+    batch: int
+    learning_rate: float
+    ema_kimg: float | None = None
+    r1_gamma: float | None = None
+    deviation_group: int = 4
+
+
+PRESETS = {
+    "tiny": Preset(2048, 128, 128, 2, batch=16, learning_rate=0.0025),
+    "small": Preset(8192, 256, 256, 2, batch=16, learning_rate=0.0025),
+    "paper256": Preset(
+        16384, 512, 512, 8, batch=64, learning_rate=0.0025, ema_kimg=20, r1_gamma=1, deviation_group=8
+    ),
+    "paper512": Preset(
+        32768, 512, 512, 8, batch=64, learning_rate=0.0025, ema_kimg=20, r1_gamma=0.5, deviation_group=8
+    ),
+    "paper1024": Preset(32768, 512, 512, 8, batch=32, learning_rate=0.002, ema_kimg=10, r1_gamma=2),
+    "stylegan2": Preset(32768, 512, 512, 8, batch=32, learning_rate=0.002, ema_kimg=10, r1_gamma=10),
+}
+PresetName = Literal["auto", "tiny", "small", "paper256", "paper512", "paper1024", "stylegan2"]
+_AUTO = {32: "tiny", 64: "tiny", 128: "small", 256: "paper256", 512: "paper512", 1024: "paper1024"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainGanConfig:
+    """Train StyleGAN2 with adaptive augmentation on the faces of the training split."""
+
+    only: str | None = None
+    """Train on the faces of this label alone."""
+    conditional: bool = False
+    """Give generator and discriminator the label, so that faces can be made by class."""
+    preset: PresetName = "auto"
+    """Width of the networks and matching defaults; auto takes the base's, or else goes by resolution."""
+    kimg: float = 5000.0
+    """How long to train, in thousands of real images shown to the discriminator."""
+    batch: int | None = None
+    """Images per step; unset: the preset's."""
+    learning_rate: float | None = None
+    """Adam's step size for both networks; unset: the preset's."""
+    r1_gamma: float | None = None
+    """Strength of the R1 penalty; unset: the preset's, or 0.0002 * resolution^2 / batch."""
+    path_length_weight: float = 2.0
+    """Strength of path-length regularisation; 0 turns it off."""
+    style_mixing: float = 0.9
+    """Probability that an image takes its styles from two latents."""
+    ema_kimg: float | None = None
+    """Half-life of the generator's moving average; unset: the preset's, or 10 * batch / 32. Never more than
+    5% of the training so far."""
+    augment_p: float | None = None
+    """Fixed augmentation probability; unset: adaptive."""
+    ada_target: float = 0.6
+    """The mean sign of D on real images that adaptive augmentation steers to."""
+    ada_kimg: float = 100.0
+    """Adaptive augmentation may go from 0 to 1 in this many kimg."""
+    mirror: bool = True
+    """Show every face mirrored half of the time."""
+    freeze_d: int = 0
+    """Keep this many of the discriminator's highest resolutions as they are in the base (Freeze-D)."""
+    tick_kimg: float = 4.0
+    """Every so often: a snapshot to resume from, metrics, and a sheet of samples."""
+    samples: int = 36
+    """Faces on the sheet of samples."""
+    metric_faces: int = 256
+    """Faces generated for each tick's kernel distance to the training faces; 0 leaves it out."""
+    seed: int = 0
+    """Same seed, same machine: same weights, however often the run was interrupted."""
+
+    def __post_init__(self) -> None:
+        check(self.kimg > 0, f"kimg = {self.kimg:g} must be positive.")
+        check(self.tick_kimg > 0, f"tick_kimg = {self.tick_kimg:g} must be positive.")
+        check(self.batch is None or self.batch >= 2, f"batch = {self.batch} must be at least 2.")
+        check(self.learning_rate is None or self.learning_rate > 0, "learning_rate must be positive.")
+        check(self.r1_gamma is None or self.r1_gamma >= 0, "r1_gamma must not be negative.")
+        check(self.path_length_weight >= 0, "path_length_weight must not be negative.")
+        check(0 <= self.style_mixing <= 1, f"style_mixing = {self.style_mixing:g} must lie in 0..1.")
+        check(self.ema_kimg is None or self.ema_kimg > 0, "ema_kimg must be positive.")
+        check(self.augment_p is None or 0 <= self.augment_p <= 1, "augment_p must lie in 0..1.")
+        check(-1 < self.ada_target < 1, f"ada_target = {self.ada_target:g} must lie between -1 and 1.")
+        check(self.ada_kimg > 0, f"ada_kimg = {self.ada_kimg:g} must be positive.")
+        check(self.freeze_d >= 0, "freeze_d must not be negative.")
+        check(self.samples >= 1, "samples must be at least 1.")
+        check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
+        only_or_all = not (self.only and self.conditional)
+        check(only_or_all, "only and conditional exclude each other.", "A network of one class needs no label.")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateConfig:
+    """Draw faces from one or several generators; a seed always gives the same face."""
+
+    count: int = 1000
+    """Faces from each checkpoint (of each class, where the generator knows classes)."""
+    psi: float = 0.8
+    """Truncation: 1 keeps all variety, 0 gives the average face."""
+    first_seed: int = 0
+    """The faces have the seeds from here on."""
+    noise: Literal["random", "const", "none"] = "random"
+    """Fine detail: drawn from the face's seed, the same for all faces, or left out."""
+
+    def __post_init__(self) -> None:
+        check(self.count >= 1, f"count = {self.count} must be at least 1.")
+        check(-1 <= self.psi <= 2, f"psi = {self.psi:g} is out of range.", "Useful values lie in 0.5..1.")
+        check(0 <= self.first_seed < 2**31, "first_seed must lie in 0..2^31.")
+
+
+def preset_for(name: PresetName, resolution: int) -> Preset:
+    """The named preset; auto goes by resolution."""
+    if name != "auto":
+        return PRESETS[name]
+    return PRESETS[_AUTO[min(max(resolution, min(_AUTO)), max(_AUTO))]]
+
+
+def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> Architecture:
+    """Raises ConfigError unless the resolution is a power of two from 8 to 1024."""
+    fits = 8 <= resolution <= 1024 and resolution & (resolution - 1) == 0
+    check(fits, f"Faces of {resolution} px: StyleGAN2 needs a power of two from 8 to 1024.", "Align them to such a size.")
+    return Architecture(
+        resolution=resolution,
+        channel_base=preset.channel_base,
+        channel_max=preset.channel_max,
+        z_dim=preset.z_dim,
+        w_dim=preset.z_dim,
+        mapping_layers=preset.mapping_layers,
+        deviation_group=preset.deviation_group,
+        classes=classes,
+    )

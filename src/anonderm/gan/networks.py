@@ -1,0 +1,330 @@
+"""StyleGAN2's generator (skip) and discriminator (residual), and class conditioning.
+
+Sources: Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN" (layers, demodulation, skip
+and residual designs) and "Training generative adversarial networks with limited data" (conditioning).
+
+N images, C channels (I in, O out), H x W pixels, k kernel side, L style layers, Z / D size of z / w, K classes.
+
+The leaky ReLU's gain of sqrt(2) is folded into what it is applied to, which is the same for a positive gain.
+Parameters start empty: `new_generator` and `new_discriminator` draw them from a given torch.Generator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anonderm.gan import ops
+from anonderm.gan.config import Architecture
+
+_SLOPE = 0.2
+_RELU_GAIN = math.sqrt(2)
+_HALF = math.sqrt(0.5)
+_MAPPING_RATE = 0.01
+_W_AVERAGE_DECAY = 0.998
+
+Noise = Sequence[Tensor]
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def new_generator(arch: Architecture, random: torch.Generator) -> Generator:
+    """A freshly initialised generator on the CPU."""
+    return _initialised(Generator(arch), random)
+
+
+def new_discriminator(arch: Architecture, random: torch.Generator) -> Discriminator:
+    """A freshly initialised discriminator on the CPU."""
+    return _initialised(Discriminator(arch), random)
+
+
+def _initialised(network: _Network, random: torch.Generator) -> _Network:
+    for layer in network.modules():
+        if hasattr(layer, "reset"):
+            layer.reset(random)
+    return network
+
+
+def _normalise(x_ND: Tensor) -> Tensor:
+    return x_ND * torch.rsqrt(x_ND.square().mean(dim=1, keepdim=True) + 1e-8)
+
+
+def _empty(*shape: int) -> nn.Parameter:
+    if len(shape) == 4:
+        return nn.Parameter(torch.empty(shape, memory_format=torch.channels_last))
+    return nn.Parameter(torch.empty(shape))
+
+
+class Linear(nn.Module):
+    """Fully connected layer with an equalised learning rate; `rate` multiplies it."""
+
+    def __init__(
+        self, size_in: int, size_out: int, *, bias: float = 0.0, rate: float = 1.0, relu: bool = False
+    ):
+        super().__init__()
+        self.weight, self.bias = _empty(size_out, size_in), _empty(size_out)
+        self._first_bias, self._rate, self._relu = bias, rate, relu
+        self._gain = (_RELU_GAIN if relu else 1.0) * rate
+
+    @torch.no_grad()
+    def reset(self, random: torch.Generator) -> None:
+        self.weight.normal_(std=1 / self._rate, generator=random)
+        self.bias.fill_(self._first_bias / self._rate)
+
+    def forward(self, x_NI: Tensor) -> Tensor:
+        scale = self._gain / math.sqrt(x_NI.shape[1])
+        y_NO = torch.addmm(self.bias, x_NI, self.weight.T, beta=self._gain, alpha=scale)
+        return F.leaky_relu(y_NO, _SLOPE) if self._relu else y_NO
+
+
+class Mapping(nn.Module):
+    """Latent z, class label, or both, to a latent w. Without classes the label is ignored."""
+
+    def __init__(self, size_z: int, size_w: int, classes: int, layers: int):
+        super().__init__()
+        self.embed = Linear(classes, size_w) if classes else None
+        first = size_z + (size_w if classes else 0)
+        sizes = [first] + [size_w] * layers
+        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        self.layers = nn.Sequential(*(Linear(a, b, rate=_MAPPING_RATE, relu=True) for a, b in pairs))
+
+    def forward(self, z_NZ: Tensor | None, label_NK: Tensor | None) -> Tensor:
+        parts = [] if z_NZ is None else [_normalise(z_NZ)]
+        if self.embed is not None:
+            parts.append(_normalise(self.embed(label_NK)))
+        return self.layers(torch.cat(parts, dim=1))
+
+
+class StyledConvolution(nn.Module):
+    """Modulated 3 x 3 convolution, noise, bias, leaky ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int, *, up: bool = False):
+        super().__init__()
+        self.size, self._up = size, up
+        self._scale = 1 / math.sqrt(channels_in * 9)
+        self.style = Linear(size_w, channels_in, bias=1.0)
+        self.weight = (
+            _empty(channels_in, channels_out, 3, 3) if up else _empty(channels_out, channels_in, 3, 3)
+        )
+        self.bias, self.noise_strength = _empty(channels_out), nn.Parameter(torch.empty(()))
+        self.register_buffer("noise", torch.empty(1, 1, size, size))
+
+    @torch.no_grad()
+    def reset(self, random: torch.Generator) -> None:
+        self.weight.normal_(generator=random)
+        self.noise.normal_(generator=random)
+        self.bias.zero_()
+        self.noise_strength.zero_()
+
+    def forward(self, x_NIHW: Tensor, w_ND: Tensor, noise_N1HW: Tensor | None) -> Tensor:
+        style_NI = self.style(w_ND)
+        weight = self.weight * self._scale
+        power = weight.square().sum(dim=(2, 3))
+        scale_NO = ops.demodulation(power.T if self._up else power, style_NI) * _RELU_GAIN
+        convolve = ops.convolve_up if self._up else ops.convolve
+        y_NOHW = convolve(x_NIHW * ops.per_map(style_NI), weight) * ops.per_map(scale_NO)
+        if noise_N1HW is not None:
+            y_NOHW = y_NOHW + noise_N1HW * (self.noise_strength * _RELU_GAIN)
+        return F.leaky_relu(y_NOHW + ops.per_map(self.bias * _RELU_GAIN), _SLOPE)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1 x 1 convolution to three colours, without demodulation."""
+
+    def __init__(self, channels: int, size_w: int):
+        super().__init__()
+        self._scale = 1 / math.sqrt(channels)
+        self.style = Linear(size_w, channels, bias=1.0)
+        self.weight, self.bias = _empty(3, channels, 1, 1), _empty(3)
+
+    @torch.no_grad()
+    def reset(self, random: torch.Generator) -> None:
+        self.weight.normal_(generator=random)
+        self.bias.zero_()
+
+    def forward(self, x_NCHW: Tensor, w_ND: Tensor) -> Tensor:
+        style_NC = self.style(w_ND) * self._scale
+        return ops.convolve(x_NCHW * ops.per_map(style_NC), self.weight) + ops.per_map(self.bias)
+
+
+class SynthesisBlock(nn.Module):
+    """All layers of one resolution. The smallest starts from a learned constant and has one convolution."""
+
+    def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int):
+        super().__init__()
+        self.grow = (
+            StyledConvolution(channels_in, channels_out, size, size_w, up=True) if channels_in else None
+        )
+        self.constant = None if channels_in else _empty(1, channels_out, size, size)
+        self.convolution = StyledConvolution(channels_out, channels_out, size, size_w)
+        self.to_rgb = ToRGB(channels_out, size_w)
+
+    @torch.no_grad()
+    def reset(self, random: torch.Generator) -> None:
+        if self.constant is not None:
+            self.constant.normal_(generator=random)
+
+
+class Generator(nn.Module):
+    """z -> w (mapping) -> image (synthesis); images lie in -1..1."""
+
+    def __init__(self, arch: Architecture):
+        super().__init__()
+        self.arch = arch
+        self.mapping = Mapping(arch.z_dim, arch.w_dim, len(arch.classes), arch.mapping_layers)
+        sizes = arch.sizes
+        channels = [0] + [arch.channels(size) for size in sizes]
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(channels[i], channels[i + 1], size, arch.w_dim) for i, size in enumerate(sizes)
+        )
+        self.register_buffer("w_average", torch.zeros(arch.w_dim))
+
+    @property
+    def style_layers(self) -> int:
+        """L: each convolution has a style, and the last to-RGB one of its own."""
+        return 2 * len(self.blocks)
+
+    def layers(self) -> list[StyledConvolution]:
+        """The convolutions that take noise, in order."""
+        pairs = ((block.grow, block.convolution) for block in self.blocks)
+        return [layer for pair in pairs for layer in pair if layer is not None]
+
+    def constant_noise(self) -> list[Tensor]:
+        """The noise maps that belong to the weights: one image for one w."""
+        return [layer.noise for layer in self.layers()]
+
+    def random_noise(self, count: int, random: torch.Generator) -> list[Tensor]:
+        """Fresh noise maps for `count` images."""
+        shapes = [(count, 1, layer.size, layer.size) for layer in self.layers()]
+        return [torch.randn(shape, generator=random, device=random.device) for shape in shapes]
+
+    def map(self, z_NZ: Tensor, label_NK: Tensor | None = None, psi: float = 1.0) -> Tensor:
+        """w [N, D], pulled towards the average w by 1 - psi (Karras et al. 2019, sec. 3.1.1)."""
+        w_ND = self.mapping(z_NZ, label_NK)
+        return w_ND if psi == 1.0 else torch.lerp(self.w_average.expand_as(w_ND), w_ND, psi)
+
+    @torch.no_grad()
+    def track_average(self, w_ND: Tensor) -> None:
+        self.w_average.lerp_(w_ND.mean(dim=0), 1 - _W_AVERAGE_DECAY)
+
+    def synthesise(self, w_NLD: Tensor, noise: Noise | None) -> Tensor:
+        """Images [N, 3, H, W] from a w for each style layer; without `noise` no noise is added."""
+        w_LND = w_NLD.unbind(dim=1)
+        maps = iter(noise) if noise is not None else iter([None] * len(self.layers()))
+        index, x, rgb = 0, None, None
+        for block in self.blocks:
+            if block.grow is not None:
+                x = block.grow(x, w_LND[index], next(maps))
+                index += 1
+            else:
+                x = block.constant.expand(w_NLD.shape[0], -1, -1, -1)
+            x = block.convolution(x, w_LND[index], next(maps))
+            index += 1
+            colour = block.to_rgb(x, w_LND[index])
+            rgb = colour if rgb is None else ops.upsample(rgb) + colour
+        return rgb
+
+    def forward(self, z_NZ: Tensor, label_NK: Tensor | None, noise: Noise | None, psi: float = 1.0) -> Tensor:
+        w_ND = self.map(z_NZ, label_NK, psi)
+        return self.synthesise(w_ND[:, None].expand(-1, self.style_layers, -1), noise)
+
+
+class Convolution(nn.Module):
+    """k x k convolution with an equalised learning rate; optionally biased, halved in size, rectified."""
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        side: int,
+        *,
+        down: bool = False,
+        relu: bool = True,
+        gain: float = 1.0,
+    ):
+        super().__init__()
+        self._gain = gain * (_RELU_GAIN if relu else 1.0)
+        self._scale = self._gain / math.sqrt(channels_in * side**2)
+        self._convolve = ops.convolve_down if down else ops.convolve
+        self._relu = relu
+        self.weight = _empty(channels_out, channels_in, side, side)
+        self.bias = _empty(channels_out) if relu else None
+
+    @torch.no_grad()
+    def reset(self, random: torch.Generator) -> None:
+        self.weight.normal_(generator=random)
+        if self.bias is not None:
+            self.bias.zero_()
+
+    def forward(self, x_NIHW: Tensor) -> Tensor:
+        y_NOHW = self._convolve(x_NIHW, self.weight * self._scale)
+        if self.bias is None:
+            return y_NOHW
+        return F.leaky_relu(y_NOHW + ops.per_map(self.bias * self._gain), _SLOPE)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions and a linear short cut, each scaled so that their sum keeps its variance."""
+
+    def __init__(self, channels_in: int, channels_out: int):
+        super().__init__()
+        self.convolution = Convolution(channels_in, channels_in, 3)
+        self.shrink = Convolution(channels_in, channels_out, 3, down=True, gain=_HALF)
+        self.short_cut = Convolution(channels_in, channels_out, 1, relu=False, gain=_HALF)
+
+    def forward(self, x_NIHW: Tensor) -> Tensor:
+        return self.shrink(self.convolution(x_NIHW)) + self.short_cut(ops.downsample(x_NIHW))
+
+
+def with_deviation(x_NCHW: Tensor, group: int) -> Tensor:
+    """Append a map that holds the mean standard deviation over each group of images.
+
+    Image i is grouped with those at i + n / group steps; the group shrinks to the largest divisor of N.
+    Source: Karras et al. 2018 (progressive growing), sec. 3.
+    """
+    n, c, h, w = x_NCHW.shape
+    group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
+    x_GMCHW = x_NCHW.reshape(group, n // group, c, h, w)
+    deviation_MCHW = (x_GMCHW.var(dim=0, correction=0) + 1e-8).sqrt()
+    value_M = deviation_MCHW.mean(dim=(1, 2, 3))
+    return torch.cat([x_NCHW, value_M.repeat(group)[:, None, None, None].expand(-1, 1, h, w)], dim=1)
+
+
+class Discriminator(nn.Module):
+    """Image -> logit of being real; with classes, projected on the label's embedding."""
+
+    def __init__(self, arch: Architecture):
+        super().__init__()
+        self.arch = arch
+        channels = [arch.channels(size) for size in reversed(arch.sizes)]
+        last, size = channels[-1], arch.sizes[0]
+        outputs = arch.w_dim if arch.classes else 1
+        self.from_rgb = Convolution(3, channels[0], 1)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(a, b) for a, b in zip(channels[:-1], channels[1:], strict=True)
+        )
+        self.convolution = Convolution(last + 1, last, 3)
+        self.dense = Linear(last * size**2, last, relu=True)
+        self.logit = Linear(last, outputs)
+        self.mapping = (
+            Mapping(0, arch.w_dim, len(arch.classes), arch.mapping_layers) if arch.classes else None
+        )
+
+    def forward(self, x_N3HW: Tensor, label_NK: Tensor | None = None) -> Tensor:
+        x = self.from_rgb(x_N3HW)
+        for block in self.blocks:
+            x = block(x)
+        x = self.convolution(with_deviation(x, self.arch.deviation_group))
+        y_NO = self.logit(self.dense(x.flatten(1)))
+        if self.mapping is None:
+            return y_NO[:, 0]
+        label_ND = _normalise(self.mapping(None, label_NK))
+        return (y_NO * label_ND).sum(dim=1) / math.sqrt(label_ND.shape[1])
+
+    def stages(self) -> list[nn.Module]:
+        """The layers by resolution, highest first: what Freeze-D counts (Mo et al. 2020)."""
+        return [nn.ModuleList([self.from_rgb, self.blocks[0]]), *self.blocks[1:]]

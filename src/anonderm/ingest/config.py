@@ -1,0 +1,60 @@
+"""Settings of the stages that bring faces in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from anonderm.core.config import check
+from anonderm.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """Read a folder of photos, one sub-folder a class, into a FaceSet split by person."""
+
+    source: Path
+    """Folder with one sub-folder for each class; the sub-folder's name is the label."""
+
+    size: int = 64
+    """Side of the stored square images, in pixels."""
+
+    val_share: float = 0.15
+    """Share of the people of each class that goes to the validation split."""
+
+    test_share: float = 0.2
+    """Share of the people of each class that goes to the test split; nothing ever trains on it."""
+
+    min_side: int = 64
+    """Smallest accepted height or width of a photo, in pixels."""
+
+    subjects: str | None = None
+    r"""Regular expression whose one group is the person, searched in each photo's path below `source`:
+    '/(P\d+)_' finds P012 in 'mild/P012_left.jpg'. Without it every photo counts as another person."""
+
+    skip_unreadable: bool = False
+    """List photos that cannot be read or are too small in skipped.jsonl and go on without them."""
+
+    licence: str = ""
+    """Terms under which the photos may be used; kept with every face."""
+
+    seed: int = 0
+    """Seed of the split."""
+
+    def __post_init__(self) -> None:
+        check(self.size >= 8, f"size = {self.size}: at least 8 pixels are needed.")
+        check(self.min_side >= 1, f"min_side = {self.min_side}: must be 1 or more.")
+        shares = {"val_share": self.val_share, "test_share": self.test_share}
+        for name, share in shares.items():
+            check(0 <= share < 1, f"{name} = {share}: must lie in [0, 1).")
+        check(sum(shares.values()) < 1, "val_share + test_share leave nothing to train on.")
+        if self.subjects is not None:
+            check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
+
+
+def _groups(pattern: str) -> int:
+    try:
+        return re.compile(pattern).groups
+    except re.error as error:
+        raise ConfigError(f"subjects = {pattern!r}: not a regular expression ({error}).") from error

@@ -1,0 +1,164 @@
+"""What the sections of the report are built of; `kind` names the template macro that draws each."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, read_image
+from anonderm.core.records import Face, Score
+from anonderm.publish.charts import Chart, number
+
+_QUALITY = 84
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image inside the page; `source` is a data URI."""
+
+    source: str
+    alt: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures side by side; `tone` is real or synthetic. Each card holds one picture, or some that belong together."""
+
+    title: str
+    cards: tuple[tuple[Picture, ...], ...]
+    tone: str = ""
+    captions: tuple[str, ...] = ()
+    caption: str = ""
+    kind: str = "gallery"
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Charts that are read together."""
+
+    title: str
+    charts: tuple[Chart, ...]
+    kind: str = "charts"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; the first column heads its row, columns named in `numeric` are set right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[str] = frozenset()
+    caption: str = ""
+    folded: bool = False
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix: a row a true class, a column a predicted one."""
+
+    title: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    tone: str
+    kind: str = "matrix"
+
+    def share(self, row: int, column: int) -> float:
+        return self.counts[row][column] / max(1, sum(self.counts[row]))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One horizontal bar: `share` is 0 to 1 of the full width; examples stand below it."""
+
+    name: str
+    text: str
+    share: float
+    tone: str = ""
+    examples: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bars:
+    title: str
+    bars: tuple[Bar, ...]
+    caption: str = ""
+    kind: str = "bars"
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+    warning: bool = False
+    kind: str = "text"
+
+
+Block = Gallery | Chart | Charts | Table | Matrix | Bars | Text
+
+
+@dataclass(frozen=True)
+class Section:
+    id: str
+    title: str
+    lead: str
+    blocks: tuple[Block, ...]
+
+
+def picture(image_HWC: Pixels, alt: str, side: int = 128, caption: str = "") -> Picture:
+    """The image as WebP, at most `side` pixels high or wide."""
+    image = Image.fromarray(image_HWC)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
+    return Picture("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(), alt, caption)
+
+
+def picture_file(path: Path, alt: str, side: int, caption: str = "") -> Picture | None:
+    """As `picture`, from a file that may be gone."""
+    return picture(read_image(path), alt, side, caption) if path.is_file() else None
+
+
+def face_pictures(faces: FaceSet, count: int, alt: str, rng: np.random.Generator) -> tuple[Picture, ...]:
+    """Up to `count` faces drawn at random, in the set's order."""
+    chosen = sorted(rng.permutation(len(faces))[:count])
+    return tuple(face_picture(faces, faces.faces[index], alt) for index in chosen)
+
+
+def face_picture(faces: FaceSet, face: Face, alt: str, side: int = 128) -> Picture:
+    return picture(faces.image(face), f"{alt}, {face.label}" if face.label else alt, side)
+
+
+def cards(pictures: Sequence[Picture]) -> tuple[tuple[Picture, ...], ...]:
+    """Each picture on its own card."""
+    return tuple((each,) for each in pictures)
+
+
+def interval(score: Score) -> str:
+    """`0.81 to 0.93`, or nothing where the score has no interval."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"{number(score.low)} to {number(score.high)}"
+
+
+def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> Table:
+    """Every score as a row, whatever it measures."""
+    better = {True: "higher", False: "lower", None: ""}
+    rows = tuple(
+        (name, number(s.value), interval(s), f"{s.n:,}" if s.n else "", better[s.higher_is_better], s.note)
+        for name, s in scores.items()
+    )
+    columns = ("Score", "Value", "95% interval", "Faces", "Better", "Note")
+    return Table(title, columns, rows, frozenset({"Value", "95% interval", "Faces"}), folded=folded)
+
+
+def percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.0995 or share > 0.9905 else f"{share:.0%}"

@@ -1,0 +1,230 @@
+"""Small charts as inline SVG. Colours come from the page's style sheet, so they follow light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 380.0, 224.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 10.0, 36.0
+_TONES = ("c1", "c2", "c3", "c4", "c5", "c6")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One drawing; `legend` pairs each name with the tone (a CSS class) it is drawn in."""
+
+    title: str
+    svg: Markup
+    legend: tuple[tuple[str, str], ...] = ()
+    caption: str = ""
+    kind: str = "chart"
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A linear map from values [low, high] to pixels [start, end]."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def ticks(self, about: int) -> list[float]:
+        """Round numbers (1, 2, 2.5, 5 times a power of ten) within the range."""
+        rough = (self.high - self.low) / about
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        return [index * step for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def tone_of(name: str, index: int) -> str:
+    """Real and synthetic keep one colour through the whole report; other series take the next one."""
+    return name if name in ("real", "synthetic") else _TONES[index % len(_TONES)]
+
+
+def lines(
+    title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, caption: str = ""
+) -> Chart | None:
+    """A line a series of (x, y) points; None when no series has a finite point."""
+    finite = {name: [p for p in points if all(map(math.isfinite, p))] for name, points in series.items()}
+    drawn = {name: points for name, points in finite.items() if points}
+    if not drawn:
+        return None
+    every = np.array([point for points in drawn.values() for point in points])
+    x, y = _axes(every[:, 0], _padded(every[:, 1]))
+    body, legend = [], []
+    for index, (name, points) in enumerate(drawn.items()):
+        tone = tone_of(name, index)
+        legend.append((name, tone))
+        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
+        body.append(f'<polyline class="line {tone} dash{index % 3}" points="{path}"/>')
+        if len(points) == 1:
+            body.append(f'<circle class="dot {tone}" cx="{x(points[0][0]):.1f}" cy="{y(points[0][1]):.1f}" r="3"/>')
+    summary = f"{title}: " + ", ".join(f"{name} ends at {number(p[-1][1])}" for name, p in drawn.items())
+    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), tuple(legend), caption)
+
+
+def histogram(
+    title: str,
+    groups: Mapping[str, Sequence[float]],
+    x_label: str,
+    bins: int = 30,
+    within: tuple[float, float] | None = None,
+    caption: str = "",
+) -> Chart | None:
+    """Share of each group in bins of one width; None when there is nothing to count."""
+    finite = {name: np.asarray(v, float)[np.isfinite(np.asarray(v, float))] for name, v in groups.items()}
+    drawn = {name: values for name, values in finite.items() if len(values)}
+    if not drawn:
+        return None
+    every = np.concatenate(list(drawn.values()))
+    low, high = within or (float(every.min()), float(every.max()))
+    edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+    shares = {name: np.histogram(values, edges)[0] / len(values) for name, values in drawn.items()}
+    x, y = _axes(edges, np.array([0.0, 1.05 * max(share.max() for share in shares.values()) or 1.0]))
+    body, legend = [], []
+    for index, (name, share) in enumerate(shares.items()):
+        tone = tone_of(name, index)
+        legend.append((f"{name} ({len(drawn[name]):,})", tone))
+        steps = [f"{x(edges[0]):.1f},{y(0):.1f}"]
+        for position, value in enumerate(share):
+            steps += [f"{x(edge):.1f},{y(value):.1f}" for edge in edges[position : position + 2]]
+        steps.append(f"{x(edges[-1]):.1f},{y(0):.1f}")
+        body.append(f'<polygon class="area {tone} dash{index % 3}" points="{" ".join(steps)}"/>')
+    medians = ", ".join(f"median of {name} {number(float(np.median(v)))}" for name, v in drawn.items())
+    frame = _frame(x, y, x_label, percent=True)
+    return Chart(title, _svg(f"{title}: {medians}", frame + "".join(body)), tuple(legend), caption)
+
+
+def scatter(
+    title: str, groups: Mapping[str, Sequence[tuple[float, float]]], x_label: str, caption: str = ""
+) -> Chart | None:
+    """A dot a point, at most 400 of each group."""
+    drawn = {name: list(points)[:400] for name, points in groups.items() if len(points)}
+    if not drawn:
+        return None
+    every = np.array([point for points in drawn.values() for point in points], float)
+    x, y = _axes(_padded(every[:, 0]), _padded(every[:, 1]))
+    body, legend = [], []
+    for index, (name, points) in enumerate(drawn.items()):
+        tone = tone_of(name, index)
+        legend.append((name, tone))
+        dots = "".join(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.2"/>' for a, b in points)
+        body.append(f'<g class="dot {tone}">{dots}</g>')
+    summary = f"{title}: " + ", ".join(f"{len(points)} {name}" for name, points in drawn.items())
+    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), tuple(legend), caption)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval, and the tone it is drawn in."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    tone: str
+
+
+def intervals(
+    title: str,
+    rows: Sequence[Estimate],
+    x_label: str,
+    within: tuple[float, float] | None = None,
+    mark: tuple[str, float] | None = None,
+    caption: str = "",
+) -> Chart | None:
+    """A dot and its interval a row; `mark` draws a named vertical line, such as chance."""
+    if not rows:
+        return None
+    ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None and math.isfinite(v)]
+    ends += [mark[1]] if mark else []
+    low, high = within or (min(0.0, *ends), max(ends) * 1.05 or 1.0)
+    height = 26.0 * len(rows) + _BOTTOM + 18
+    left = 14 + 6.3 * max(len(row.name) for row in rows)
+    x = _Axis(low, high if high > low else low + 1, left, WIDTH - 18)
+    bottom = height - _BOTTOM
+    parts = [_x_ticks(x, bottom, 14, 4), _text("middle", (x.start + x.end) / 2, height - 4, x_label, "label")]
+    if mark:
+        at = x(mark[1])
+        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="14" y2="{bottom:.1f}"/>')
+        parts.append(_text("middle", at, 9, mark[0], "label"))
+    for index, row in enumerate(rows):
+        y = 30 + 26.0 * index
+        parts.append(_text("end", left - 8, y + 4, row.name))
+        if row.low is not None and row.high is not None:
+            parts.append(
+                f'<line class="whisker {row.tone}" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" '
+                f'y1="{y}" y2="{y}"/>'
+            )
+        parts.append(f'<circle class="dot solid {row.tone}" cx="{x(row.value):.1f}" cy="{y}" r="5"/>')
+    summary = f"{title}: " + ", ".join(f"{row.name} {number(row.value)}" for row in rows)
+    return Chart(title, _svg(summary, "".join(parts), height), caption=caption)
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where one can read it without."""
+    if not math.isfinite(value):
+        return "not defined"
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _padded(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
+    return np.array([min(low, 0.0) if 0 <= low < 0.5 * high else low - room, high + room])
+
+
+def _axes(xs: np.ndarray, ys: np.ndarray) -> tuple[_Axis, _Axis]:
+    low, high = float(xs.min()), float(xs.max())
+    x = _Axis(low, high if high > low else low + 1.0, _LEFT, WIDTH - _RIGHT)
+    return x, _Axis(float(ys.min()), float(ys.max()), HEIGHT - _BOTTOM, _TOP)
+
+
+def _frame(x: _Axis, y: _Axis, x_label: str, percent: bool = False) -> str:
+    parts = [_x_ticks(x, HEIGHT - _BOTTOM, HEIGHT - _BOTTOM, 5)]
+    for tick in y.ticks(4):
+        at = y(tick)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(_text("end", _LEFT - 6, at + 4, f"{tick:.0%}" if percent else _tick(tick)))
+    parts.append(_text("middle", (x.start + x.end) / 2, HEIGHT - 4, x_label, "label"))
+    return "".join(parts)
+
+
+def _x_ticks(x: _Axis, bottom: float, top: float, about: int) -> str:
+    parts = []
+    for tick in x.ticks(about):
+        at = x(tick)
+        parts.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{bottom + 4:.1f}"/>')
+        parts.append(_text("middle", at, bottom + 16, _tick(tick)))
+    return "".join(parts)
+
+
+def _tick(value: float) -> str:
+    return f"{round(value, 10):,g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}"
+
+
+def _text(anchor: str, x: float, y: float, text: str, tone: str = "tick") -> str:
+    return f'<text class="{tone}" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _svg(summary: str, body: str, height: float = HEIGHT) -> Markup:
+    return Markup(
+        f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(summary)}">{body}</svg>'
+    )

@@ -1,0 +1,43 @@
+"""Settings of the report and of the export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anonderm.core.config import check
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """One HTML file that shows what went in, what came out, and how good and how private it is."""
+
+    title: str = "Synthetic face data set"
+    """Heading of the report."""
+    show_real: bool = True
+    """Show real photos beside synthetic ones. Turn off before the report leaves the people who may see them."""
+    faces_per_class: int = 16
+    """Faces shown of each class, real and synthetic alike."""
+    pairs: int = 12
+    """How many of the closest synthetic and real pairs are shown."""
+    seed: int = 0
+    """Chooses which faces are shown."""
+
+    def __post_init__(self) -> None:
+        check(bool(self.title.strip()), "title: must not be empty.")
+        check(1 <= self.faces_per_class <= 60, "faces_per_class: must be from 1 to 60.")
+        check(0 <= self.pairs <= 60, "pairs: must be from 0 to 60.")
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """A folder of synthetic faces that the usual tools load as a data set."""
+
+    title: str = "Synthetic face data set"
+    """Heading of the data set card."""
+    description: str = "Synthetic photos of faces, labelled by skin condition."
+    """First sentence of the data set card."""
+    licence: str = ""
+    """Licence of the release, such as CC-BY-4.0; left empty, that of the faces is taken over."""
+
+    def __post_init__(self) -> None:
+        check(bool(self.title.strip()), "title: must not be empty.")

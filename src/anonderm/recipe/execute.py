@@ -1,0 +1,112 @@
+"""Walking through the steps of a recipe: what is done is skipped, what was cut short resumes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from anonderm.core.errors import ConfigChanged
+from anonderm.core.files import read_json, write_json
+from anonderm.core.rundir import RunRecord
+from anonderm.recipe.budget import fit_to_budget
+from anonderm.recipe.estimate import estimate
+from anonderm.recipe.plan import Recipe, Step, read_recipe
+from anonderm.stages import Reference, run_stage
+
+
+def run_recipe(
+    path: Path,
+    out: Path,
+    data: Path | None = None,
+    until: str | None = None,
+    budget_minutes: float | None = None,
+    dry_run: bool = False,
+) -> list[RunRecord]:
+    """Run a recipe into the folder `out`, one run folder a step; returns the records of the steps.
+
+    Raises ConfigError, MissingPath or whatever a stage raises. To resume, call it again.
+    """
+    recipe = read_recipe(path, data)
+    if budget_minutes is not None:
+        recipe = _budgeted(recipe, out, budget_minutes)
+    steps = recipe.until(until)
+    if dry_run:
+        _print_plan(recipe, steps, out)
+        return []
+    _say(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
+    return [_run_step(step, recipe, out, f"[{number}/{len(steps)}]") for number, step in enumerate(steps, 1)]
+
+
+def _run_step(step: Step, recipe: Recipe, out: Path, position: str) -> RunRecord:
+    _say(f"{position} {step.name}: {step.stage.help}")
+    start = time.monotonic()
+    record = run_stage(step.stage, step.config, _references(step, recipe, out), out / step.name)
+    took = time.monotonic() - start
+    earlier = record.content["seconds"] - took
+    _say(f"  done in {took:.0f} s" if earlier < 1 else f"  done ({record.content['seconds']:.0f} s in all)")
+    return record
+
+
+def _references(step: Step, recipe: Recipe, out: Path) -> dict[str, tuple[Reference, ...]]:
+    """Steps become their run folders; registered weights keep their name."""
+    names = {each.name for each in recipe.steps}
+    return {
+        key: tuple(out / source if source in names else source for source in sources)
+        for key, sources in step.inputs.items()
+    }
+
+
+def _budgeted(recipe: Recipe, out: Path, minutes: float) -> Recipe:
+    """The recipe with training lengths that fit the budget; measured once, then kept with the run.
+
+    A resumed run must train as long as the first call planned, however fast the machine is now.
+    """
+    file = out / "budget.json"
+    if file.exists():
+        kept = read_json(file)
+        if kept["minutes"] != minutes:
+            raise ConfigChanged(
+                f"{out}: made with a budget of {kept['minutes']:g} minutes, not {minutes:g}.",
+                "Choose another --out, or give the same budget.",
+            )
+    else:
+        kept = {"minutes": minutes, "kimg": {}}
+    fitted = fit_to_budget(recipe, minutes, kept["kimg"])
+    write_json(file, {"minutes": minutes, "kimg": {s.name: s.config.kimg for s in fitted.steps if s.share}})
+    return fitted
+
+
+def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    seconds = estimate(recipe)
+    table = Table(title=f"{recipe.title}  ({recipe.path})")
+    for column in ("step", "stage", "from", "state", "estimated"):
+        table.add_column(column, justify="right" if column == "estimated" else "left")
+    for step in steps:
+        sources = ", ".join(source for many in step.inputs.values() for source in many)
+        shown = sources if len(sources) < 45 else sources[:42] + "..."
+        table.add_row(
+            step.name, step.stage.name, shown, _state(out / step.name), _duration(seconds[step.name])
+        )
+    left = sum(seconds[step.name] for step in steps if _state(out / step.name) != "done")
+    table.add_section()
+    table.add_row("", "", "", "left to do", _duration(left))
+    Console().print(table)
+
+
+def _state(folder: Path) -> str:
+    if not (folder / "run.json").exists():
+        return "to do"
+    record = RunRecord.load(folder)
+    return "done" if record.done else "cut short"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

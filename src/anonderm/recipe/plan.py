@@ -1,0 +1,167 @@
+"""From a recipe file to a list of steps, with everything checked before the first hour of work.
+
+A recipe has a title and a table a step, in the order in which they run:
+
+    [steps.all-gan]
+    stage = "train-gan"                               # a name of the stage table
+    from = { faces = "photos", base = "phantom-64" }  # inputs: earlier steps, or registered weights
+    kimg = 3.0                                        # everything else is the stage's configuration
+
+`each = "class"` repeats a step for every class, with `{class}` replaced; the name of such a step, used as an
+input, stands for all its repetitions. `{data}` is the folder given with --data. `share` is the part of
+--budget-minutes that a training step may use.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anonderm.core import weights
+from anonderm.core.config import from_dict
+from anonderm.core.errors import ConfigError, EmptyFolder, MissingPath
+from anonderm.core.records import order_labels
+from anonderm.stages import STAGES, Stage
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a recipe; `inputs` name earlier steps or registered weights."""
+
+    name: str
+    stage: Stage
+    config: Any
+    inputs: dict[str, tuple[str, ...]]
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    path: Path
+    title: str
+    classes: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def until(self, name: str | None) -> tuple[Step, ...]:
+        """The steps up to and including `name` (a step, or a stage: its last step)."""
+        if name is None:
+            return self.steps
+        last = [index for index, step in enumerate(self.steps) if name in (step.name, step.stage.name)]
+        if not last:
+            names = ", ".join(step.name for step in self.steps)
+            raise ConfigError(f"{self.path}: no step or stage is called {name!r}.", f"Steps: {names}.")
+        return self.steps[: last[-1] + 1]
+
+
+def read_recipe(path: Path, data: Path | None = None) -> Recipe:
+    """Read and check a recipe. Raises MissingPath, EmptyFolder or ConfigError, naming file and step."""
+    table = _read_toml(path)
+    classes = _classes(path, table, data)
+    steps: list[Step] = []
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, body in table.get("steps", {}).items():
+        made = tuple(_expand(path, name, body, classes, data, groups))
+        groups[name] = tuple(step.name for step in made)
+        steps.extend(made)
+    if not steps:
+        raise ConfigError(f"{path}: no steps.", "A recipe needs at least one table [steps.NAME].")
+    return Recipe(path, table.get("title", path.stem), classes, tuple(steps))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingPath(f"{path}: no such recipe.", "Recipes are TOML files; see recipes/.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML ({error}).") from error
+
+
+def _classes(path: Path, table: dict[str, Any], data: Path | None) -> tuple[str, ...]:
+    """The recipe's own list, or the names of the data folder's sub-folders."""
+    if "classes" in table:
+        return tuple(table["classes"])
+    if data is None:
+        raise ConfigError(
+            f"{path}: needs photos.", "Give a folder with one sub-folder a class: --data FOLDER."
+        )
+    if not data.is_dir():
+        raise MissingPath(f"{data}: no such folder.", "--data takes a folder with one sub-folder a class.")
+    classes = order_labels(p.name for p in data.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not classes:
+        raise EmptyFolder(
+            f"{data}: no sub-folders.", "Put the photos of each class into a folder of its own."
+        )
+    return classes
+
+
+def _expand(
+    path: Path,
+    name: str,
+    body: dict[str, Any],
+    classes: tuple[str, ...],
+    data: Path | None,
+    groups: dict[str, tuple[str, ...]],
+) -> Iterator[Step]:
+    where = f"{path} [steps.{name}]"
+    settings = dict(body)
+    stage_name, each = settings.pop("stage", None), settings.pop("each", None)
+    sources, share = settings.pop("from", {}), float(settings.pop("share", 0.0))
+    if stage_name not in STAGES:
+        raise ConfigError(f"{where}: unknown stage {stage_name!r}.", f"Stages: {', '.join(STAGES)}.")
+    if each not in (None, "class"):
+        raise ConfigError(f"{where}: each = {each!r} is unknown.", 'The only repetition is each = "class".')
+    stage = STAGES[stage_name]
+    inputs = {key: _sources(where, stage, key, value, groups) for key, value in sources.items()}
+    _refuse_missing(where, stage, inputs)
+    for label in classes if each else (None,):
+        filled = {key: _fill(where, value, label, data) for key, value in settings.items()}
+        config = from_dict(stage.load_config(), filled, where)
+        yield Step(
+            f"{name}-{_slug(label)}" if label else name,
+            stage,
+            config,
+            inputs,
+            share / max(1, len(classes) if each else 1),
+        )
+
+
+def _sources(
+    where: str, stage: Stage, key: str, value: str | list[str], groups: dict[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    if key not in stage.inputs:
+        known = ", ".join(stage.inputs) or "none"
+        raise ConfigError(f"{where}: {stage.name} has no input {key!r}.", f"Its inputs: {known}.")
+    found: list[str] = []
+    for reference in [value] if isinstance(value, str) else value:
+        if reference in groups:
+            found.extend(groups[reference])
+        elif reference in weights.REGISTER:
+            found.append(reference)
+        else:
+            raise ConfigError(
+                f"{where}: {key} = {reference!r} is neither an earlier step nor registered weights.",
+                f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.REGISTER)}.",
+            )
+    return tuple(found)
+
+
+def _refuse_missing(where: str, stage: Stage, inputs: dict[str, tuple[str, ...]]) -> None:
+    for key, wanted in stage.inputs.items():
+        if not wanted.optional and not inputs.get(key):
+            raise ConfigError(f"{where}: the input {key!r} is missing from `from`.", f"It is: {wanted.help}")
+
+
+def _fill(where: str, value: Any, label: str | None, data: Path | None) -> Any:
+    if value == "{data}":
+        if data is None:
+            raise ConfigError(f"{where}: needs photos.", "Give a folder with --data FOLDER.")
+        return data
+    return label if value == "{class}" else value
+
+
+def _slug(label: str) -> str:
+    return label.replace(" ", "-").replace("/", "-")

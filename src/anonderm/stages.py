@@ -1,0 +1,247 @@
+"""The table of stages, and how one is run: open the inputs, open the run folder, call the function.
+
+Reading this file imports no stage: functions and configuration classes are named, and imported when needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from anonderm.core import weights
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
+from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.records import Scores
+from anonderm.core.rundir import RunDir, RunRecord
+
+Kind = Literal["faces", "checkpoint", "scores", "run"]
+Artefact = FaceSet | Checkpoint | Scores | RunRecord
+Reference = str | Path
+
+
+@dataclass(frozen=True)
+class Input:
+    """An artefact that a stage reads; `many` takes one or more, `optional` may be left out."""
+
+    kind: Kind
+    help: str
+    many: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`function` and `config` are written `module:name`, under the package anonderm."""
+
+    name: str
+    help: str
+    function: str
+    config: str
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+
+    def load_function(self) -> Any:
+        return _load(self.function)
+
+    def load_config(self) -> Any:
+        return _load(self.config)
+
+
+_REAL = Input("faces", "The real faces: a FaceSet with splits.")
+_SYNTHETIC = Input("faces", "The synthetic faces.")
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "phantom",
+            "Draw phantom faces with known truth.",
+            "ingest.phantom:phantom",
+            "ingest.config:PhantomConfig",
+        ),
+        Stage(
+            "ingest",
+            "Read a folder of photos, one sub-folder a class, into a FaceSet with splits by person.",
+            "ingest.ingest:ingest",
+            "ingest.config:IngestConfig",
+        ),
+        Stage(
+            "train-gan",
+            "Train a StyleGAN2 with adaptive augmentation, from scratch or from a base checkpoint.",
+            "gan.train:train_gan",
+            "gan.config:TrainGanConfig",
+            {
+                "faces": Input("faces", "The faces to learn from; rows of the test split are never used."),
+                "base": Input("checkpoint", "A GAN checkpoint to start from, or phantom-64.", optional=True),
+            },
+        ),
+        Stage(
+            "generate",
+            "Draw synthetic faces from one or more GAN checkpoints; a seed fixes an image.",
+            "gan.synthesize:generate",
+            "gan.config:GenerateConfig",
+            {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True)},
+        ),
+        Stage(
+            "screen",
+            "Reject deformed and artefact faces, duplicates, and near-copies of training faces.",
+            "curate.screen:screen",
+            "curate.config:ScreenConfig",
+            {"faces": _SYNTHETIC, "training": Input("faces", "The real faces the GAN learned from.")},
+        ),
+        Stage(
+            "grade",
+            "Sort faces into classes with a classifier and put the doubtful aside.",
+            "curate.grade:grade",
+            "curate.config:GradeConfig",
+            {"faces": _SYNTHETIC, "classifier": Input("checkpoint", "A classifier checkpoint.")},
+        ),
+        Stage(
+            "train-classifier",
+            "Train a CNN classifier on the train split of a FaceSet, or on all of a synthetic one.",
+            "classify.train:train_classifier",
+            "classify.config:TrainClassifierConfig",
+            {"faces": Input("faces", "The labelled faces to learn from.")},
+        ),
+        Stage(
+            "train-encoder",
+            "Train the face embedding behind fidelity and privacy numbers, on phantom faces.",
+            "evaluate.encoder:train_encoder",
+            "evaluate.config:EncoderConfig",
+            {"faces": Input("faces", "Phantom faces, several photos a person.")},
+        ),
+        Stage(
+            "evaluate utility",
+            "Test, on real faces, a classifier trained on synthetic faces beside one trained on real ones.",
+            "evaluate.utility:evaluate_utility",
+            "evaluate.config:UtilityConfig",
+            {
+                "real": _REAL,
+                "trained_on_real": Input("checkpoint", "A classifier trained on the real train split."),
+                "trained_on_synthetic": Input("checkpoint", "A classifier trained on synthetic faces only."),
+            },
+        ),
+        Stage(
+            "evaluate fidelity",
+            "Measure how close the synthetic faces are to the real ones, beside the floor.",
+            "evaluate.fidelity:evaluate_fidelity",
+            "evaluate.config:FidelityConfig",
+            {"real": _REAL, "synthetic": _SYNTHETIC},
+        ),
+        Stage(
+            "audit",
+            "Look for training faces in the synthetic set, against people who were kept out of training.",
+            "audit.neighbours:audit",
+            "audit.config:AuditConfig",
+            {"real": _REAL, "synthetic": _SYNTHETIC},
+        ),
+        Stage(
+            "export",
+            "Write the synthetic set as a data set that others can load.",
+            "publish.export:export",
+            "publish.config:ExportConfig",
+            {
+                "faces": _SYNTHETIC,
+                "scores": Input("scores", "Scores to state on the data set card.", many=True, optional=True),
+            },
+        ),
+        Stage(
+            "report",
+            "Write one HTML page about a whole run.",
+            "publish.report:report",
+            "publish.config:ReportConfig",
+            {"runs": Input("run", "Run folders, in the order in which they are told.", many=True)},
+        ),
+    )
+}
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(f"anonderm.{module}"), name)
+
+
+def open_artefact(kind: Kind, reference: Reference) -> Artefact:
+    """An artefact by its own path, by the run folder that made it, or (weights) by its registered name.
+
+    Raises MissingPath or BrokenArtefact.
+    """
+    path = Path(reference)
+    if kind == "checkpoint" and str(reference) in weights.REGISTER:
+        return weights.load(str(reference))
+    if not path.exists():
+        raise MissingPath(f"{path}: no such file or folder.")
+    if kind == "run":
+        return RunRecord.load(path)
+    if kind == "faces":
+        return FaceSet.load(path / "faces" if (path / "run.json").exists() else path)
+    if kind == "scores":
+        return Scores.load(path / "scores.json" if path.is_dir() else path)
+    return Checkpoint.load(path / "checkpoint.safetensors" if path.is_dir() else path)
+
+
+def run_stage(
+    stage: Stage,
+    config: Any,
+    references: Mapping[str, Reference | tuple[Reference, ...] | None],
+    out: Path,
+) -> RunRecord:
+    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short."""
+    inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
+    digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
+    with RunDir.open(out, stage.name, config, digests) as run:
+        if run.finished is not None:
+            run.finished.verify()
+            return run.finished
+        result = stage.load_function()(config=config, run=run, **inputs)
+        run.finish(_output_files(result, run.folder))
+    return RunRecord.load(out)
+
+
+def _open_input(
+    stage: Stage, name: str, reference: Reference | tuple[Reference, ...] | None
+) -> Artefact | tuple[Artefact, ...] | None:
+    wanted = stage.inputs[name]
+    given = reference if isinstance(reference, tuple) else () if reference is None else (reference,)
+    if not given and not wanted.optional:
+        raise ConfigError(f"{stage.name}: the input {name!r} is missing.", f"It is: {wanted.help}")
+    if not wanted.many and len(given) > 1:
+        raise ConfigError(f"{stage.name}: the input {name!r} takes one, got {len(given)}.")
+    opened = tuple(open_artefact(wanted.kind, each) for each in given)
+    if wanted.many:
+        return opened
+    return opened[0] if opened else None
+
+
+def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
+    if isinstance(value, tuple):
+        return [_digests(each) for each in value]
+    if isinstance(value, FaceSet | Checkpoint):
+        return value.digest
+    content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
+    return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _output_files(result: Any, folder: Path) -> list[Path]:
+    match result:
+        case FaceSet():
+            put_aside = folder / "rejected" / MANIFEST
+            return [result.folder / MANIFEST, *([put_aside] if put_aside.exists() else [])]
+        case Checkpoint():
+            return [result.path, result.path.with_suffix(".json")]
+        case Scores():
+            result.save(folder / "scores.json")
+            return [folder / "scores.json"]
+        case Path():
+            return [result]
+    raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")
+
+
+def describe_output(record: RunRecord) -> str:
+    """The main output of a finished run, for people."""
+    return ", ".join(str(record.folder / file) for file in record.content["outputs"])
