@@ -21,8 +21,8 @@ class Classifier(nn.Module):
     Raises ConfigError for an unknown or unsuitable backbone.
     """
 
-    mean_C11: Tensor
-    std_C11: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -39,17 +39,22 @@ class Classifier(nn.Module):
         self.backbone = _create_backbone(backbone, weights)
         _keep_resolution(self.backbone, skip_halvings)
         self.head = nn.Linear(_feature_count(self.backbone, backbone, size), len(classes))
-        self.register_buffer("mean_C11", torch.full((3, 1, 1), 0.5))
-        self.register_buffer("std_C11", torch.full((3, 1, 1), 0.25))
+        self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
+        self.register_buffer("std", torch.full((3, 1, 1), 0.25))
 
-    def normalise_like(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        """Set the normalisation: mean and standard deviation per channel, of pixels in 0..1."""
-        self.mean_C11.copy_(torch.tensor(mean).view(3, 1, 1))
-        self.std_C11.copy_(torch.tensor(std).view(3, 1, 1))
+    def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        """Set mean and standard deviation of each channel, of pixels in 0..1."""
+        self.mean.copy_(torch.tensor(mean).view(3, 1, 1))
+        self.std.copy_(torch.tensor(std).view(3, 1, 1))
+
+    def normalise_like(self, pixels_NCHW: Tensor) -> None:
+        """Set the normalisation to that of these pixels, in 0..1."""
+        std_C, mean_C = torch.std_mean(pixels_NCHW.double(), dim=(0, 2, 3))
+        self.normalise(tuple(mean_C.tolist()), tuple(std_C.clamp(min=1e-3).tolist()))
 
     def features(self, pixels_NCHW: Tensor) -> Tensor:
         """Pooled features [N, D] of pixels in 0..1."""
-        return self.backbone((pixels_NCHW - self.mean_C11) / self.std_C11)
+        return self.backbone((pixels_NCHW - self.mean) / self.std)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """Logits [N, K] of pixels in 0..1."""
@@ -68,12 +73,12 @@ def cached_weights(backbone: str) -> Path:
     published = get_pretrained_cfg(backbone)
     repository = published.hf_hub_id if published else None
     if repository is None:
-        raise MissingWeights(f"{backbone}: no published weights are known.", "Set pretrained = false.")
+        raise MissingWeights(f"{backbone}: no published weights are known.", "Leave pretrained off.")
     found = try_to_load_from_cache(repository, "model.safetensors", cache_dir=constants.HF_HUB_CACHE)
     if not isinstance(found, str):
         raise MissingWeights(
             f"{backbone}: its weights ({repository}) are not in {constants.HF_HUB_CACHE}.",
-            f"Where a network allows: `hf download {repository} model.safetensors`; or set pretrained = false.",
+            f"Where a network allows: `hf download {repository} model.safetensors`; or leave pretrained off.",
         )
     return Path(found)
 
@@ -83,6 +88,7 @@ def published_normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[flo
     from timm.models import get_pretrained_cfg
 
     published = get_pretrained_cfg(backbone)
+    assert published is not None  # cached_weights has found its file
     return tuple(published.mean), tuple(published.std)
 
 

@@ -36,7 +36,7 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
 
 
 def probabilities(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
-    """Probability of each class, float32 [N, K], of uint8 faces of any size; columns as `classifier.classes`."""
+    """Probability of each class, float32 [N, K], of uint8 faces of any size; columns as in `classes`."""
     return _in_batches(classifier, lambda x_NCHW: classifier(x_NCHW).softmax(dim=1), pixels_NHWC, batch)
 
 

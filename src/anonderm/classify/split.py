@@ -14,19 +14,20 @@ from anonderm.core.faceset import FaceSet
 def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
     """Faces to learn from and faces to choose the epoch by; never one of split test.
 
-    A set without val rows (a synthetic one) gives a fifth of its faces, with as even a share of every class as
-    its people and parents allow: nobody is in both parts. Raises BadLabel or TooFewImages.
+    A set without val rows (a synthetic one) gives a fifth of its faces, of every class as evenly as people
+    and parents allow, nobody in both parts. Raises BadLabel or TooFewImages.
     """
-    known = FaceSet(faces.folder, tuple(face for face in faces if face.split in (None, "train", "val")))
+    known = FaceSet(faces.folder, tuple(face for face in faces if face.split != "test"))
     _check_labels(known)
-    learn, choose = known.where(split=(None, "train")), known.where(split="val")  # type: ignore[arg-type]
+    choose = known.where(split="val")
+    learn = FaceSet(faces.folder, tuple(face for face in known if face.split != "val"))
     if len(choose) == 0:
         learn, choose = _held_out(learn, seed)
     missing = [label for label in known.labels if len(learn.where(label=label)) == 0]
     if missing or len(choose) == 0:
-        what = f"no face of {', '.join(missing)} is left to learn from" if missing else "no face is left to choose by"
+        purpose = f"to learn {', '.join(missing)} from" if missing else "to choose the best epoch by"
         raise TooFewImages(
-            f"{faces.folder}: {len(known)} faces cannot be split: {what}.",
+            f"{faces.folder}: no face is left {purpose} ({len(known)} outside the test split).",
             "Give at least two people (or synthetic faces) of every class.",
         )
     return learn, choose
@@ -56,7 +57,7 @@ def _held_out(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
         return faces, FaceSet(faces.folder, ())
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class smaller than the number of folds is allowed here
+        warnings.simplefilter("ignore", UserWarning)  # about classes smaller than the number of folds
         _, held = next(splitter.split(np.zeros(len(faces)), labels, groups_N))
     held_ids = {faces.faces[index].id for index in held}
     learn_ids = {face.id for face in faces} - held_ids

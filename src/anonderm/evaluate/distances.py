@@ -41,7 +41,8 @@ def frechet_distance(real_ND: ArrayLike, fake_MD: ArrayLike) -> float:
 def _covariance_root(rows_ND: Floats) -> Floats:
     """R [D, D] with R'R the unbiased covariance."""
     centred = rows_ND - rows_ND.mean(axis=0)
-    return np.linalg.qr(centred / np.sqrt(len(rows_ND) - 1), mode="r")
+    root_DD: Floats = np.linalg.qr(centred / np.sqrt(len(rows_ND) - 1), mode="r")  # type: ignore[assignment]
+    return root_DD
 
 
 def kernel_distance(real_ND: ArrayLike, fake_MD: ArrayLike) -> float:
@@ -104,9 +105,7 @@ def _neighbour_reach(rows_ND: Floats, k: int) -> Floats:
     return nearest(rows_ND, rows_ND, k + 1)[0][:, k]
 
 
-def nearest(
-    query_MD: ArrayLike, reference_ND: ArrayLike, k: int = 1
-) -> tuple[Floats, NDArray[np.intp]]:
+def nearest(query_MD: ArrayLike, reference_ND: ArrayLike, k: int = 1) -> tuple[Floats, NDArray[np.intp]]:
     """The k nearest reference rows of each query row: Euclidean distances [M, K] ascending, indices [M, K].
 
     Exact (differences, not dot products), so that a copy is at distance 0. Raises TooFewImages where the

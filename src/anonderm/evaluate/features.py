@@ -48,7 +48,7 @@ class Extractor:
 
 @cache
 def extractor(name: str) -> Extractor:
-    """Raises ConfigError for a name that is not in EXTRACTORS, MissingWeights where its weights are not here."""
+    """Raises ConfigError for a name not in EXTRACTORS, MissingWeights where its weights are not here."""
     if name == "thumbnail":
         recipe = f"thumbnail-{_THUMBNAIL_SIDE}-luminance-gradients"
         return Extractor(name, 4 * _THUMBNAIL_SIDE, hashlib.sha256(recipe.encode()).hexdigest(), _thumbnail)

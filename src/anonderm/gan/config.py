@@ -36,6 +36,14 @@ class Architecture:
     def to_card(self) -> dict[str, Any]:
         return {"network": "stylegan2", **asdict(self)}
 
+    @staticmethod
+    def from_card(values: dict[str, Any]) -> Architecture:
+        """Raises TypeError or KeyError for a card of another network."""
+        rest = {name: value for name, value in values.items() if name != "network"}
+        if values["network"] != "stylegan2":
+            raise TypeError(f"network {values['network']!r}")
+        return Architecture(**{**rest, "classes": tuple(rest["classes"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -113,6 +121,8 @@ class TrainGanConfig:
     """Faces on the sheet of samples."""
     metric_faces: int = 256
     """Faces generated for each tick's kernel distance to the training faces; 0 leaves it out."""
+    metric_extractor: str = "phantom-encoder"
+    """The embedding in which that distance is taken."""
     seed: int = 0
     """Same seed, same machine: same weights, however often the run was interrupted."""
 

@@ -58,3 +58,52 @@ def _groups(pattern: str) -> int:
         return re.compile(pattern).groups
     except re.error as error:
         raise ConfigError(f"subjects = {pattern!r}: not a regular expression ({error}).") from error
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """Draw faces of made-up people with acne or rosacea, with known truth, into a FaceSet split by person."""
+
+    people: int = 400
+    """How many people to draw, dealt evenly to the classes; each person has one class."""
+
+    photos_min: int = 1
+    """Fewest photos of a person."""
+
+    photos_max: int = 3
+    """Most photos of a person; they differ in pose, expression, light and colour."""
+
+    classes: tuple[str, ...] = ("healthy", "mild", "moderate", "severe")
+    """Among healthy, mild, moderate, severe, very severe, rosacea."""
+
+    size: int = 64
+    """Side of the square pictures, in pixels, 32 to 1024."""
+
+    lesion_scale: float | None = None
+    """How much larger than on real photos lesions are drawn; without it 1 from 512 px on, and enough to be
+    seen in smaller pictures."""
+
+    val_share: float = 0.15
+    """Share of the people of each class that goes to the validation split."""
+
+    test_share: float = 0.2
+    """Share of the people of each class that goes to the test split; nothing ever trains on it."""
+
+    seed: int = 0
+    """Seed of the people, their photos and the split."""
+
+    def __post_init__(self) -> None:
+        classes = ("healthy", "mild", "moderate", "severe", "very severe", "rosacea")
+        check(len(self.classes) > 0, "classes is empty.", f"Choose from: {', '.join(classes)}.")
+        unknown = [name for name in self.classes if name not in classes]
+        check(not unknown, f"classes: the phantom has no class {unknown}.", f"Choose from: {', '.join(classes)}.")
+        check(len(set(self.classes)) == len(self.classes), f"classes = {self.classes}: named twice.")
+        check(self.people >= len(self.classes), f"people = {self.people}: at least one for each class.")
+        check(1 <= self.photos_min <= self.photos_max, "photos_min and photos_max: 1 <= min <= max must hold.")
+        check(32 <= self.size <= 1024, f"size = {self.size}: must be 32 to 1024 pixels.")
+        scale = self.lesion_scale
+        check(scale is None or 0 < scale <= 10, f"lesion_scale = {scale}: must lie in (0, 10].")
+        check(0 <= self.val_share < 1, f"val_share = {self.val_share}: must lie in [0, 1).")
+        check(0 <= self.test_share < 1, f"test_share = {self.test_share}: must lie in [0, 1).")
+        check(self.val_share + self.test_share < 1, "val_share + test_share leave nothing to train on.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")

@@ -1,7 +1,7 @@
 """ingest: a folder of photos, one sub-folder a class -> FaceSet.
 
 faces/          the FaceSet
-sources.csv     id, person and file of every face; file names stay out of the FaceSet, since they may name people
+sources.csv     id, person and file of every face; the FaceSet holds no file names, since they may name people
 skipped.jsonl   photos left out, each with the reason
 checked.jsonl   photos already read and found good, for resuming
 """

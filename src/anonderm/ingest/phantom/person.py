@@ -135,8 +135,8 @@ def sample_person(rng: np.random.Generator) -> Person:
         nose_relief=normal(1.0, 0.18),
         mouth_y=nose_y + normal(0.098, 0.009),
         mouth_width=normal(0.093, 0.009),
-        lip_upper=normal(0.0165 - 0.00005 * ita, 0.0038),
-        lip_lower=normal(0.0250 - 0.00006 * ita, 0.0045),
+        lip_upper=normal(0.0205 - 0.00006 * ita, 0.0042),
+        lip_lower=normal(0.0285 - 0.00007 * ita, 0.0048),
         mouth_curve=normal(0.004, 0.005),
         lips=_lips(rng, skin, ita, masculine),
         ear=normal(1.0, 0.12),
@@ -186,7 +186,7 @@ def _iris(rng: np.random.Generator, ita: float) -> Colour:
 
 
 def _lips(rng: np.random.Generator, skin: Colour, ita: float, masculine: bool) -> Colour:
-    natural = (skin[0] * 0.80, skin[1] * 0.56, skin[2] * 0.66)
+    natural = (skin[0] * 0.78, skin[1] * 0.47, skin[2] * 0.55)
     if not masculine and rng.random() < 0.3:
         lipstick = lab_to_linear(
             float(rng.uniform(30, 48)), float(rng.uniform(30, 52)), float(rng.uniform(2, 24))

@@ -1,0 +1,81 @@
+"""GAN networks <-> Checkpoint: tensors `generator.*` (the moving average), `discriminator.*`, `path_length_mean`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BrokenArtefact, InputError
+from anonderm.gan.config import Architecture
+from anonderm.gan.networks import Discriminator, Generator
+
+GENERATOR, DISCRIMINATOR, PATH_LENGTH_MEAN = "generator.", "discriminator.", "path_length_mean"
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def prefixed(prefix: str, network: nn.Module) -> dict[str, Tensor]:
+    """The network's tensors, each name beginning with `prefix`."""
+    return {prefix + name: tensor for name, tensor in network.state_dict().items()}
+
+
+def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose name begins with `prefix`, which is taken off."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def save_gan(
+    path: Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    path_length_mean: float,
+    card: CheckpointCard,
+    *,
+    half: bool = False,
+) -> Checkpoint:
+    """Write both networks; `half` stores float16, half the size. Loading gives float32 either way."""
+    tensors = prefixed(GENERATOR, generator) | prefixed(DISCRIMINATOR, discriminator)
+    tensors[PATH_LENGTH_MEAN] = torch.tensor(path_length_mean)
+    if half:
+        tensors = {name: tensor.half() for name, tensor in tensors.items()}
+    return Checkpoint.save(path, tensors, card)
+
+
+def architecture_of(checkpoint: Checkpoint) -> Architecture:
+    """Raises InputError unless it is a GAN checkpoint, BrokenArtefact when its card is incomplete."""
+    if checkpoint.card.kind != "gan":
+        raise InputError(f"{checkpoint.path}: a {checkpoint.card.kind} checkpoint, not a GAN.", "Give a GAN's.")
+    try:
+        return Architecture.from_card(checkpoint.card.architecture)
+    except (KeyError, TypeError) as error:
+        raise BrokenArtefact(f"{checkpoint.path}: its card describes no GAN known here ({error}).") from error
+
+
+def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> Generator:
+    """The generator, ready for use. Raises InputError or BrokenArtefact."""
+    return _filled(Generator(architecture_of(checkpoint)), checkpoint, GENERATOR).to(device)
+
+
+def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discriminator:
+    """The discriminator, ready for use. Raises InputError or BrokenArtefact."""
+    return _filled(Discriminator(architecture_of(checkpoint)), checkpoint, DISCRIMINATOR).to(device)
+
+
+def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
+    try:
+        network.load_state_dict(without_prefix(prefix, checkpoint.tensors()))
+    except RuntimeError as error:
+        raise BrokenArtefact(f"{checkpoint.path}: weights and card disagree ({error}).") from error
+    return network.eval().requires_grad_(False)
+
+
+def copy_matching(network: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, list[str]]:
+    """Copy every tensor whose name and shape match; return how many, and the names that keep their values."""
+    own = network.state_dict()
+    matching = [name for name in own if name in tensors and tensors[name].shape == own[name].shape]
+    for name in matching:
+        own[name].copy_(tensors[name])
+    return len(matching), [name for name in own if name not in matching]

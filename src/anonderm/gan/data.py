@@ -1,0 +1,80 @@
+"""Training images in memory, and the batch of each step. N images, H x W pixels, K classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anonderm.core.errors import BadLabel, ConfigError, TooFewImages
+from anonderm.core.faceset import FaceSet
+
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """uint8 pixels and, for a conditional network, the class of each image."""
+
+    pixels_N3HW: Tensor
+    class_N: Tensor | None
+    class_count: int
+
+    def __len__(self) -> int:
+        return self.pixels_N3HW.shape[0]
+
+    def batch(self, count: int, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """`count` images in -1..1 (all different, if there are as many) and their labels, one-hot."""
+        rounds = -(-count // len(self))
+        device = random.device
+        order_B = torch.cat([torch.randperm(len(self), generator=random, device=device) for _ in range(rounds)])
+        chosen_B = order_B[:count]
+        images_B3HW = self.pixels_N3HW[chosen_B].float() / 127.5 - 1
+        if mirror:
+            flip_B = torch.rand(count, generator=random, device=device) < 0.5
+            images_B3HW = torch.where(flip_B[:, None, None, None], images_B3HW.flip(3), images_B3HW)
+        return images_B3HW.contiguous(memory_format=torch.channels_last), self._one_hot(chosen_B)
+
+    def labels(self, count: int, random: torch.Generator) -> Tensor | None:
+        """Labels for `count` generated images, as frequent as among the real ones."""
+        return self._one_hot(torch.randint(len(self), (count,), generator=random, device=random.device))
+
+    def _one_hot(self, chosen_B: Tensor) -> Tensor | None:
+        return None if self.class_N is None else F.one_hot(self.class_N[chosen_B], self.class_count).float()
+
+
+def training_faces(faces: FaceSet, only: str | None) -> FaceSet:
+    """The faces a GAN may see: split train, or none (synthetic); of one label where `only` names it.
+
+    Raises BadLabel or TooFewImages.
+    """
+    if only is not None and only not in faces.labels:
+        known = ", ".join(faces.labels) or "none"
+        raise BadLabel(f"{faces.folder}: no face is labelled {only!r}.", f"Labels here: {known}.")
+    kept = faces.where(split=("train", None), label=only)
+    if len(kept) < FEWEST:
+        raise TooFewImages(
+            f"{faces.folder}: {len(kept)} faces to train on; a GAN needs at least {FEWEST}.",
+            "Faces of the test and validation splits do not count.",
+        )
+    return kept
+
+
+def load_images(faces: FaceSet, classes: tuple[str, ...], device: str) -> TrainingImages:
+    """Read all images; `classes` are those of a conditional network.
+
+    Raises ConfigError when the images are not of one square size, BadLabel when a conditional one lacks labels.
+    """
+    height, width = faces.image(faces.faces[0]).shape[:2]
+    if height != width:
+        raise ConfigError(f"{faces.folder}: faces of {width} x {height} px; a GAN needs squares.", "Align them first.")
+    pixels_N3HW = torch.from_numpy(faces.pixels(height)).permute(0, 3, 1, 2)
+    if not classes:
+        return TrainingImages(pixels_N3HW.to(device), None, 0)
+    unlabelled = [face.id for face in faces if face.label not in classes]
+    if unlabelled:
+        raise BadLabel(f"{faces.folder}: {unlabelled[0]} has no label that the network knows ({', '.join(classes)}).")
+    class_N = torch.tensor([classes.index(face.label) for face in faces if face.label is not None])
+    return TrainingImages(pixels_N3HW.to(device), class_N.to(device), len(classes))

@@ -1,0 +1,130 @@
+"""Everything that changes while a GAN trains, and its snapshot on disk."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.launch import step_generator
+from anonderm.gan.augment import AugmentProbability
+from anonderm.gan.checkpoint import prefixed, without_prefix
+from anonderm.gan.config import Architecture
+from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
+
+R1_EVERY = 16
+PATH_LENGTH_EVERY = 4
+
+# Streams of step_generator beside those of the steps, which count from 0.
+_INITIAL = 2**62
+SAMPLES = _INITIAL + 1
+METRIC = _INITIAL + 2
+
+
+@dataclass
+class TrainState:
+    """Both players, the generator's moving average, both optimisers, and the counters."""
+
+    generator: Generator
+    discriminator: Discriminator
+    average: Generator
+    optimiser_g: torch.optim.Adam
+    optimiser_d: torch.optim.Adam
+    step: int = 0
+    path_length_mean: float = 0.0
+    augment: AugmentProbability = field(default_factory=AugmentProbability)
+    signs: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """Sum of the mean sign of D on real images since p was last steered."""
+
+    def save(self, path: Path) -> None:
+        """Write the snapshot: one file, so that it is whole or not there."""
+        tensors = prefixed("generator.", self.generator) | prefixed("discriminator.", self.discriminator)
+        tensors |= prefixed("average.", self.average)
+        tensors |= _moments("optimiser_g.", self.optimiser_g) | _moments("optimiser_d.", self.optimiser_d)
+        tensors["signs"] = self.signs
+        numbers = {
+            "step": self.step,
+            "path_length_mean": self.path_length_mean,
+            "p": self.augment.p,
+            "sign": self.augment.sign,
+        }
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(plain, path, metadata={"state": json.dumps(numbers)})
+
+    def load(self, path: Path) -> None:
+        """Continue exactly where `save` was called. Raises BrokenArtefact."""
+        try:
+            with safe_open(path, "pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                numbers = json.loads(file.metadata()["state"])
+            for prefix, network in self._networks().items():
+                network.load_state_dict(without_prefix(prefix, tensors))
+            _set_moments("optimiser_g.", self.optimiser_g, tensors)
+            _set_moments("optimiser_d.", self.optimiser_d, tensors)
+        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
+            hint = "Delete the run folder and run the same command again to start over."
+            raise BrokenArtefact(f"{path}: not a snapshot of this training ({error}).", hint) from error
+        self.signs = tensors["signs"].to(self.signs.device)
+        self.step, self.path_length_mean = numbers["step"], numbers["path_length_mean"]
+        self.augment = AugmentProbability(numbers["p"], numbers["sign"])
+
+    def _networks(self) -> dict[str, Generator | Discriminator]:
+        return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}
+
+
+def new_state(arch: Architecture, rate: float, seed: int, path_lengths: bool, freeze: int, device: str) -> TrainState:
+    """Fresh networks and optimisers.
+
+    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the pace of the main loss
+    (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
+    """
+    random = step_generator(seed, _INITIAL)
+    generator = new_generator(arch, random).to(device)
+    discriminator = new_discriminator(arch, random).to(device)
+    for stage in discriminator.stages()[:freeze]:
+        stage.requires_grad_(False)
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    return TrainState(
+        generator=generator,
+        discriminator=discriminator,
+        average=average,
+        optimiser_g=_adam(generator, rate, PATH_LENGTH_EVERY if path_lengths else None),
+        optimiser_d=_adam(discriminator, rate, R1_EVERY),
+        signs=torch.zeros((), device=device),
+    )
+
+
+def _adam(network: torch.nn.Module, rate: float, every: int | None) -> torch.optim.Adam:
+    stretch = every / (every + 1) if every else 1.0
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return torch.optim.Adam(trained, lr=rate * stretch, betas=(0.0, 0.99**stretch), eps=1e-8, fused=True)
+
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    parameters = optimiser.param_groups[0]["params"]
+    return {
+        f"{prefix}{index}.{name}": optimiser.state[parameter][name]
+        for index, parameter in enumerate(parameters)
+        if parameter in optimiser.state
+        for name in _MOMENTS
+    }
+
+
+def _set_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    """Put the moments back in each parameter's own memory layout, which Optimizer.load_state_dict would not."""
+    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
+        if f"{prefix}{index}.step" not in tensors:
+            continue
+        step, *moments = (tensors[f"{prefix}{index}.{name}"].to(parameter.device) for name in _MOMENTS)
+        values = [step, *(torch.empty_like(parameter).copy_(moment) for moment in moments)]
+        optimiser.state[parameter] = dict(zip(_MOMENTS, values, strict=True))

@@ -1,0 +1,1 @@
+"""From photos to a FaceSet: adapters for data sets, the phantom, alignment, restoration."""

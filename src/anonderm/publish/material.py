@@ -1,0 +1,65 @@
+"""The run folders that a report is about, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.records import Scores, order_labels
+from anonderm.core.rundir import RunRecord
+from anonderm.publish.config import ReportConfig
+
+SOURCES = ("phantom", "ingest")
+MAKERS = ("generate", "screen", "grade")
+
+
+@dataclass(frozen=True)
+class Material:
+    """`runs` in the order in which the steps ran."""
+
+    config: ReportConfig
+    runs: tuple[RunRecord, ...]
+
+    def of(self, *stages: str) -> tuple[RunRecord, ...]:
+        return tuple(record for record in self.runs if record.stage in stages)
+
+    def rng(self) -> np.random.Generator:
+        """Always in the same state, so that leaving out one gallery does not change the others."""
+        return np.random.default_rng(self.config.seed)
+
+    def scores(self, stage: str) -> Scores | None:
+        """The scores of the last run of a stage."""
+        found = [record for record in self.of(stage) if (record.folder / "scores.json").exists()]
+        return Scores.load(found[-1].folder / "scores.json") if found else None
+
+    @cached_property
+    def photos(self) -> FaceSet | None:
+        """The real faces that went in: the first set that was read or drawn."""
+        found = [faces for record in self.of(*SOURCES) if (faces := faces_of(record))]
+        return found[0] if found else None
+
+    @cached_property
+    def synthetic(self) -> FaceSet | None:
+        """The synthetic faces that the numbers are about: those exported or scored, else the last ones made."""
+        made = [faces for record in self.of(*MAKERS) if (faces := faces_of(record))]
+        judged = [
+            record.content["inputs"].get("faces" if record.stage == "export" else "synthetic")
+            for record in self.of("export", "audit", "evaluate fidelity")
+        ]
+        meant = [faces for faces in made if faces.digest in judged]
+        return (meant or made or [None])[-1]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        sets = [faces for faces in (self.photos, self.synthetic) if faces is not None]
+        return order_labels(label for faces in sets for label in faces.labels)
+
+
+def faces_of(record: RunRecord, folder: str = "faces") -> FaceSet | None:
+    """The FaceSet `faces` or `rejected` of a run; None where it has none or an empty one."""
+    path = record.folder / folder
+    faces = FaceSet.load(path) if (path / MANIFEST).exists() else None
+    return faces or None

@@ -1,0 +1,230 @@
+"""The report's sections, one function each; a section whose runs are missing is left out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunRecord
+from anonderm.publish import charts
+from anonderm.publish.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Charts,
+    Gallery,
+    Picture,
+    Row,
+    Section,
+    Table,
+    cards,
+    compact,
+    face_pictures,
+    percent,
+)
+from anonderm.publish.material import MAKERS, SOURCES, Material, faces_of
+
+_SPLITS = ("train", "val", "test")
+_EXAMPLES = 8
+
+
+def sections(material: Material) -> tuple[Section, ...]:
+    """Every section there is something to say in, in reading order."""
+    from anonderm.publish.judgement import fidelity, other_scores, privacy, usefulness
+    from anonderm.publish.record import how_made
+
+    write: tuple[Callable[[Material], Section | None], ...] = (
+        faces,
+        went_in,
+        usefulness,
+        fidelity,
+        privacy,
+        funnel,
+        generators,
+        classifiers,
+        other_scores,
+        how_made,
+    )
+    return tuple(section for function in write if (section := function(material)) is not None)
+
+
+def faces(material: Material) -> Section | None:
+    """Sample grids of each class, synthetic beside real."""
+    rows = tuple(
+        Row(galleries) for label in material.labels if (galleries := _beside(material, label))
+    )
+    if not rows:
+        return None
+    lead = "Drawn at random, not chosen: the same number of each class, synthetic faces beside the photos."
+    if not material.config.show_real:
+        lead = "Drawn at random, not chosen. Real photos are left out of this copy."
+    return Section("faces", "Faces", lead, rows)
+
+
+def _beside(material: Material, label: str) -> tuple[Block, ...]:
+    shown = [("synthetic", material.synthetic)]
+    if material.config.show_real:
+        shown.insert(0, ("real", material.photos))
+    galleries = []
+    for tone, every in shown:
+        of_label = every.where(label=label) if every is not None else None
+        if of_label:
+            alt = f"{tone} face"
+            pictures = face_pictures(of_label, material.config.faces_per_class, alt, material.rng())
+            galleries.append(Gallery(f"{label}, {tone}", cards(pictures), tone))
+    return tuple(galleries)
+
+
+def went_in(material: Material) -> Section | None:
+    photos = material.photos
+    if photos is None:
+        return None
+    columns = ("Class", "Photos", "People", *(f"{split} photos" for split in _SPLITS), "Lesions a photo")
+    rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
+    rows += (_class_row("all", photos),)
+    blocks: list[Block] = [compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))]
+    tones = {
+        label: [face.ita for face in photos.where(label=label) if face.ita is not None]
+        for label in photos.labels
+    }
+    chart = charts.histogram(
+        "Skin tone by class",
+        tones,
+        "individual typology angle in degrees: dark skin left, light skin right",
+        bins=18,
+        caption="A class whose skin tones differ from the others' can be told apart by tone instead of by its lesions.",
+    )
+    sizes = Counter(record.stage for record in material.of(*SOURCES))
+    source = "drawn by the package, with known truth" if "phantom" in sizes else "read from a folder"
+    lead = f"The photos were {source}. They are split by person: nobody is in two of train, val and test."
+    return Section("went-in", "What went in", lead, (*blocks, *([chart] if chart else [])))
+
+
+def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
+    splits = Counter(face.split for face in photos)
+    lesions = sum(len(face.lesions) for face in photos)
+    return (
+        name,
+        f"{len(photos):,}",
+        f"{people(photos):,}",
+        *(f"{splits[split]:,}" if splits[split] else "" for split in _SPLITS),
+        f"{lesions / len(photos):.1f}" if lesions else "",
+    )
+
+
+def people(photos: FaceSet) -> int:
+    """Distinct people; a photo without a person counts as one."""
+    return len({face.subject or face.id for face in photos})
+
+
+def funnel(material: Material) -> Section | None:
+    """What became of the generated faces: how many each step put aside, and why."""
+    blocks = [block for record in material.of(*MAKERS) for block in _steps(record, material)]
+    if not blocks:
+        return None
+    lead = "Every generated face, step by step, with some of those that were put aside for each reason."
+    return Section("funnel", "From generator to data set", lead, tuple(blocks))
+
+
+def _steps(record: RunRecord, material: Material) -> list[Block]:
+    kept, rejected = faces_of(record), faces_of(record, "rejected")
+    total = len(kept or ()) + len(rejected or ())
+    if not total:
+        return []
+    bars = [Bar("kept" if rejected else "generated", _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
+    for code, faces_of_code in _by_reason(rejected).items():
+        examples: tuple[Picture, ...] = ()
+        if material.config.show_real or not _resembles_a_photo(code):
+            examples = face_pictures(faces_of_code, _EXAMPLES, f"put aside, {code}", material.rng())
+        bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
+    blocks: list[Block] = [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept))]
+    chart = _confidence(kept, rejected) if record.stage == "grade" else None
+    return [*blocks, chart] if chart else blocks
+
+
+def _by_reason(rejected: FaceSet | None) -> dict[str, FaceSet]:
+    """The rejected faces by the code that starts their reason, most frequent first."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for face in rejected or ():
+        ids[(face.reason or "no reason").partition(":")[0]].append(face.id)
+    ordered = sorted(ids.items(), key=lambda item: -len(item[1]))
+    return {code: rejected.where(ids=set(found)) for code, found in ordered} if rejected else {}
+
+
+def _resembles_a_photo(code: str) -> bool:
+    return any(word in code for word in ("copy", "copies", "training", "memor"))
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count:,} ({percent(count / total)})"
+
+
+def _by_class(kept: FaceSet | None) -> str:
+    counts = Counter(face.label for face in kept or () if face.label is not None)
+    return "Kept: " + ", ".join(f"{counts[label]:,} {label}" for label in kept.labels) if kept and counts else ""
+
+
+def _confidence(kept: FaceSet | None, rejected: FaceSet | None) -> charts.Chart | None:
+    def known(faces: FaceSet | None) -> list[float]:
+        return [face.confidence for face in faces or () if face.confidence is not None]
+
+    groups = {"kept": known(kept), "put aside": known(rejected)}
+    title = "How sure the grader was of the class"
+    return charts.histogram(title, groups, "probability of the chosen class", within=(0.0, 1.0))
+
+
+def generators(material: Material) -> Section | None:
+    runs = material.of("train-gan")
+    blocks: list[Block] = []
+    for record in runs:
+        drawn = [chart for name, keys in _GAN_CHARTS.items() if (chart := _curve(record, name, keys, "kimg"))]
+        if drawn:
+            blocks.append(Charts(f"{record.name}{_trained_on(record)}", tuple(drawn)))
+    if not blocks:
+        return None
+    lead = (
+        "Training curves of each generator. kimg: thousands of photos shown to the discriminator. The kernel "
+        "distance to the training photos should fall and then stay; the augmentation p rises when the "
+        "discriminator begins to know its photos by heart."
+    )
+    return Section("generators", "Generators", lead, tuple(blocks))
+
+
+_GAN_CHARTS = {
+    "Losses": ("loss_g", "loss_d"),
+    "Augmentation": ("augment_p", "sign_real"),
+    "Kernel distance": ("kernel_distance",),
+}
+
+
+def _trained_on(record: RunRecord) -> str:
+    only = record.config.get("only")
+    return f", trained on {only}" if only else ", trained on every class"
+
+
+def classifiers(material: Material) -> Section | None:
+    drawn = []
+    for record in material.of("train-classifier"):
+        keys = {"Loss": ("loss", "val_loss"), "Accuracy": ("accuracy", "val_accuracy")}
+        found = [_curve(record, f"{record.name}: {name.lower()}", each, "epoch") for name, each in keys.items()]
+        drawn += [chart for chart in found if chart]
+    if not drawn:
+        return None
+    lead = "Training curves. The epoch kept is the one that did best on the validation faces, never on test faces."
+    return Section("classifiers", "Classifiers", lead, (Charts("", tuple(drawn)),))
+
+
+def _curve(record: RunRecord, title: str, keys: tuple[str, ...], unit: str) -> charts.Chart | None:
+    return charts.lines(title, {key.replace("_", " "): series(record.metrics, key) for key in keys}, unit)
+
+
+def series(rows: list[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    """(step, value) of every row that has the number, thinned to what a small chart can show."""
+    points = [(row["step"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
+    if len(points) <= 240:
+        return points
+    return [points[index] for index in np.linspace(0, len(points) - 1, 240).astype(int)]

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anonderm.core.errors import (
+    BadLabel,
+    ConfigChanged,
+    ConfigError,
+    EmptyFolder,
+    InputError,
+    MissingPath,
+    UnreadableImage,
+)
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+from anonderm.ingest import checks
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.ingest import ingest
+
+
+def photo(path: Path, seed: int, size: tuple[int, int] = (80, 100), **options) -> Path:
+    """A JPEG or PNG of noise; the same seed and size give the same pixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    source = tmp_path / "photos"
+    for index in range(6):
+        photo(source / "healthy" / f"anna_{index}.jpg", index)
+        photo(source / "severe" / f"P{index // 2}_side{index % 2}.png", 100 + index)
+    return source
+
+
+def run_ingest(source: Path, out: Path, **settings) -> FaceSet:
+    config = IngestConfig(source=source, size=16, **settings)
+    with RunDir.open(out, "ingest", config, {}) as run:
+        faces = ingest(config, run)
+        run.finish([])
+    return faces
+
+
+def skipped(out: Path) -> dict[str, str]:
+    lines = (out / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["file"]: row["reason"] for row in map(json.loads, lines)}
+
+
+def test_every_photo_becomes_a_labelled_square_face(photos, tmp_path):
+    faces = run_ingest(photos, tmp_path / "run", licence="consented, research only")
+    assert faces.labels == ("healthy", "severe")
+    assert faces.pixels().shape == (12, 16, 16, 3)
+    assert {face.split for face in faces} == {"train", "val", "test"}
+    assert {face.licence for face in faces} == {"consented, research only"}
+    assert FaceSet.load(tmp_path / "run" / "faces") == faces
+
+
+def test_a_photo_is_cut_to_the_centred_square(tmp_path):
+    source = tmp_path / "photos"
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:, 32:96] = (200, 100, 50)
+    (source / "mild").mkdir(parents=True)
+    Image.fromarray(wide).save(source / "mild" / "a.png")
+    assert (run_ingest(source, tmp_path / "run").pixels() == (200, 100, 50)).all()
+
+
+def test_file_names_stay_out_of_the_faceset(photos, tmp_path):
+    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_")
+    assert not any("anna" in str(face.to_row()) for face in faces)
+    rows = list(csv.DictReader((tmp_path / "run" / "sources.csv").open(encoding="utf-8")))
+    assert rows[0] == {
+        "id": "healthy-00000",
+        "subject": "person-00003",
+        "person": "anna",
+        "file": "healthy/anna_0.jpg",
+    }
+
+
+def test_photos_of_one_person_share_a_split(photos, tmp_path):
+    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_")
+    splits: dict[str, set[str]] = {}
+    for face in faces:
+        splits.setdefault(face.subject, set()).add(face.split)
+    assert len(splits) == 4
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_a_path_without_a_person_is_named(photos, tmp_path):
+    with pytest.raises(InputError, match="healthy/anna_0.jpg"):
+        run_ingest(photos, tmp_path / "run", subjects=r"/(P\d)_")
+
+
+def test_without_subjects_the_user_is_warned(photos, tmp_path, capsys):
+    run_ingest(photos, tmp_path / "run")
+    assert "photos of one person may lie on both sides of the split" in capsys.readouterr().err
+
+
+def test_all_unusable_photos_are_named_in_one_error(photos, tmp_path):
+    (photos / "healthy" / "broken.jpg").write_text("not an image")
+    whole = photo(photos / "severe" / "cut.png", 7).read_bytes()
+    (photos / "severe" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    photo(photos / "severe" / "dot.png", 8, size=(1, 1))
+    (photos / "severe" / "gone.jpg").symlink_to("nowhere.jpg")
+    with pytest.raises(UnreadableImage) as caught:
+        run_ingest(photos, tmp_path / "run")
+    for expected in ("4 of 16", "healthy/broken.jpg", "severe/cut.png", "1 x 1 pixels", "severe/gone.jpg"):
+        assert expected in caught.value.message
+    assert "--skip-unreadable" in caught.value.hint
+    assert len(skipped(tmp_path / "run")) == 4
+
+
+def test_unusable_photos_are_left_out_and_listed_where_asked(photos, tmp_path):
+    (photos / "healthy" / "broken.jpg").write_text("not an image")
+    photo(photos / "severe" / "dot.png", 8, size=(1, 1))
+    faces = run_ingest(photos, tmp_path / "run", skip_unreadable=True)
+    assert len(faces) == 12
+    assert set(skipped(tmp_path / "run")) == {"healthy/broken.jpg", "severe/dot.png"}
+
+
+def test_a_class_of_unusable_photos_only_is_an_error_even_when_skipping(photos, tmp_path):
+    photo(photos / "mild" / "dot.png", 8, size=(1, 1))
+    with pytest.raises(EmptyFolder, match="no usable photo of class mild"):
+        run_ingest(photos, tmp_path / "run", skip_unreadable=True)
+
+
+def test_the_same_picture_is_kept_once(photos, tmp_path):
+    photo(photos / "severe" / "again.bmp", 100)  # the pixels of P0_side0.png in another file format
+    faces = run_ingest(photos, tmp_path / "run")
+    assert len(faces) == 12
+    assert skipped(tmp_path / "run") == {"severe/again.bmp": "the same picture as severe/P0_side0.png"} or (
+        skipped(tmp_path / "run") == {"severe/P0_side0.png": "the same picture as severe/again.bmp"}
+    )
+
+
+def test_the_same_picture_in_two_classes_is_an_error_naming_both(photos, tmp_path):
+    photo(photos / "healthy" / "same.png", 100)
+    with pytest.raises(BadLabel, match=r"severe/P0_side0.png is the same picture as healthy/same.png"):
+        run_ingest(photos, tmp_path / "run", skip_unreadable=True)
+
+
+def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_path, monkeypatch):
+    broken = photos / "healthy" / "broken.jpg"
+    broken.write_text("not an image")
+    with pytest.raises(UnreadableImage):
+        run_ingest(photos, tmp_path / "run")
+    read = []
+    read_image = checks.read_image
+    monkeypatch.setattr(checks, "read_image", lambda path: read.append(path) or read_image(path))
+    photo(broken, 9)
+    assert len(run_ingest(photos, tmp_path / "run")) == 13
+    assert read == [broken]
+
+
+def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
+    import anonderm.ingest.ingest as module
+
+    whole = run_ingest(photos, tmp_path / "whole")
+    resize, left = module.resize, iter(range(5))
+
+    def killed_after_five(image, size):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return resize(image, size)
+
+    monkeypatch.setattr(module, "resize", killed_after_five)
+    with pytest.raises(KeyboardInterrupt):
+        run_ingest(photos, tmp_path / "cut")
+    written = set((tmp_path / "cut" / "faces" / "images").iterdir())
+    assert len(written) == 5
+    times = {path: path.stat().st_mtime_ns for path in written}
+    monkeypatch.setattr(module, "resize", resize)
+    assert run_ingest(photos, tmp_path / "cut").faces == whole.faces
+    assert {path: path.stat().st_mtime_ns for path in written} == times
+
+
+def test_photos_that_changed_during_an_interrupted_run_are_refused(photos, tmp_path, monkeypatch):
+    import anonderm.ingest.ingest as module
+
+    def killed(image, size):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "resize", killed)
+        run_ingest(photos, tmp_path / "run")
+    (photos / "healthy" / "anna_0.jpg").unlink()
+    with pytest.raises(ConfigChanged, match="no longer those"):
+        run_ingest(photos, tmp_path / "run")
+
+
+def test_class_names_of_any_script_get_distinct_ascii_ids(tmp_path):
+    for index, label in enumerate(("にきび", "酒さ", "Rosacée", "rosacee")):
+        photo(tmp_path / "photos" / label / "写真.png", index)
+    faces = run_ingest(tmp_path / "photos", tmp_path / "run")
+    assert all(face.id.isascii() for face in faces)
+    assert len({face.id for face in faces}) == 4
+    assert set(faces.labels) == {"にきび", "酒さ", "Rosacée", "rosacee"}
+
+
+def test_one_class_only_is_taken_with_a_warning(tmp_path, capsys):
+    photo(tmp_path / "photos" / "rosacea" / "a.png", 0)
+    assert len(run_ingest(tmp_path / "photos", tmp_path / "run")) == 1
+    assert "one class only" in capsys.readouterr().err
+
+
+def test_a_run_folder_among_the_photos_is_refused(photos):
+    with pytest.raises(ConfigError, match="inside the photo folder"):
+        run_ingest(photos, photos / "run")
+
+
+def test_a_missing_source_is_an_error_before_anything_else(tmp_path):
+    with pytest.raises(MissingPath, match="nowhere"):
+        run_ingest(tmp_path / "nowhere", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"size": 1},
+        {"val_share": 0.5, "test_share": 0.5},
+        {"test_share": -0.1},
+        {"subjects": "("},
+        {"subjects": "x"},
+    ],
+)
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        IngestConfig(source=Path("photos"), **settings)
+
+
+def test_real_photos_of_mixed_sizes_are_read(shared_data, tmp_path):
+    source = tmp_path / "photos"
+    for label in ("healthy", "rosacea"):
+        (source / label).mkdir(parents=True)
+        for file in sorted((shared_data / "faces" / label).iterdir())[:10]:
+            (source / label / file.name).symlink_to(file)
+    faces = run_ingest(source, tmp_path / "run")
+    assert len(faces) == 20
+    assert faces.pixels().std() > 20

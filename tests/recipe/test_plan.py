@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anonderm.core.errors import ConfigError, EmptyFolder, MissingPath
+from anonderm.recipe.plan import read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+LINE = """
+title = "small"
+classes = ["healthy", "very severe"]
+
+[steps.photos]
+stage = "phantom"
+people = 10
+
+[steps.gan]
+stage = "train-gan"
+each = "class"
+from = { faces = "photos", base = "phantom-64" }
+only = "{class}"
+kimg = 1.0
+share = 0.5
+
+[steps.faces]
+stage = "generate"
+from = { checkpoints = "gan" }
+count = 8
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for label in ("rosacea", "healthy"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_valid(path: Path, photos: Path) -> None:
+    assert read_recipe(path, photos).steps
+
+
+def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, LINE))
+    assert [step.name for step in recipe.steps] == [
+        "photos",
+        "gan-healthy",
+        "gan-very-severe",
+        "faces",
+    ]
+    assert [step.config.only for step in recipe.steps[1:3]] == ["healthy", "very severe"]
+    assert recipe.steps[3].inputs == {"checkpoints": ("gan-healthy", "gan-very-severe")}
+
+
+def test_the_share_of_a_repeated_step_is_split_among_its_classes(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, LINE))
+    assert [step.share for step in recipe.steps] == [0, 0.25, 0.25, 0]
+
+
+def test_classes_come_from_the_folder_where_the_recipe_names_none(tmp_path: Path, photos: Path) -> None:
+    text = LINE.replace('classes = ["healthy", "very severe"]', "")
+    assert read_recipe(written(tmp_path, text), photos).classes == ("healthy", "rosacea")
+
+
+def test_until_ends_with_a_step_or_with_the_last_step_of_a_stage(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, LINE))
+    assert len(recipe.until("photos")) == 1
+    assert len(recipe.until("train-gan")) == 3
+    with pytest.raises(ConfigError, match="nothing"):
+        recipe.until("nothing")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("people = 10", "peolpe = 10", "Did you mean 'people'"),
+        ("people = 10", 'people = "ten"', "people"),
+        ('stage = "generate"', 'stage = "generat"', "unknown stage"),
+        ('checkpoints = "gan"', 'checkpoints = "gna"', "gna"),
+        ('checkpoints = "gan"', 'faces = "gan"', "no input 'faces'"),
+        ('from = { checkpoints = "gan" }', "", "input 'checkpoints' is missing"),
+        ('each = "class"', 'each = "person"', "each = 'person'"),
+        ("[steps.photos]", "[steps.photos", "not valid TOML"),
+    ],
+)
+def test_a_mistake_in_a_recipe_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in LINE
+    path = written(tmp_path, LINE.replace(old, new))
+    with pytest.raises(ConfigError) as raised:
+        read_recipe(path)
+    assert told in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_an_input_must_come_from_an_earlier_step(tmp_path: Path) -> None:
+    head, faces = LINE.split("[steps.faces]")
+    title, rest = head.split("[steps.photos]")
+    with pytest.raises(ConfigError, match="earlier step"):
+        read_recipe(written(tmp_path, f"{title}[steps.faces]{faces}[steps.photos]{rest}"))
+
+
+def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
+    text = LINE.replace('classes = ["healthy", "very severe"]', "")
+    with pytest.raises(ConfigError, match="--data"):
+        read_recipe(written(tmp_path, text))
+    with pytest.raises(MissingPath):
+        read_recipe(written(tmp_path, text), tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EmptyFolder):
+        read_recipe(written(tmp_path, text), tmp_path / "empty")
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingPath, match="none.toml"):
+        read_recipe(tmp_path / "none.toml")

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from anonderm.cli import main
+from anonderm.stages import STAGES
+
+
+def test_help_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in STAGES)
+
+
+def test_help_answers_without_importing_torch() -> None:
+    code = "import sys; from anonderm.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_every_flag_of_a_stage_is_explained(stage, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*stage.name.split(), "--help"])
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0
+    source = inspect.getsource(stage.load_config())
+    for field in dataclasses.fields(stage.load_config()):
+        assert f"--{field.name.replace('_', '-')}" in shown
+        after = source[source.index(f"\n    {field.name}:") :].splitlines()[2]
+        assert after.strip().startswith(('"""', 'r"""')), f"{stage.name}: {field.name} has no docstring"
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_a_stage_function_takes_its_inputs_its_configuration_and_a_run(stage) -> None:
+    parameters = inspect.signature(stage.load_function()).parameters
+    assert set(parameters) == {"config", "run", *stage.inputs}
+
+
+def test_a_user_error_is_told_with_a_way_out_and_no_traceback(tmp_path, capsys) -> None:
+    status = main(["ingest", "--source", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")])
+    told = capsys.readouterr().err
+    assert status == 2
+    assert str(tmp_path / "nowhere") in told
+    assert "Traceback" not in told
+
+
+def test_an_unknown_command_is_refused(capsys) -> None:
+    assert main(["trian-gan"]) == 2
+    assert "trian-gan" in capsys.readouterr().err
+
+
+def test_no_stage_imports_another_stage() -> None:
+    modules = {stage.function.partition(":")[0] for stage in STAGES.values()}
+    for name in modules:
+        module = importlib.import_module(f"anonderm.{name}")
+        source = inspect.getsource(module)
+        for other in modules - {name}:
+            assert f"anonderm.{other} " not in source, f"{name} imports the stage module {other}"

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.records import Face, Score, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.stages import STAGES, Input, Stage, open_artefact, run_stage
+
+calls: list[str] = []
+
+
+@dataclass(frozen=True)
+class CopyConfig:
+    seed: int = 0
+    """Changes nothing."""
+
+
+def copy(config: CopyConfig, faces: FaceSet, run: RunDir) -> FaceSet:
+    calls.append("copy")
+    writer = FaceSetWriter(run.folder / "faces")
+    for face in faces:
+        writer.add_from(faces, face)
+    return writer.finish()
+
+
+def count(config: CopyConfig, faces: tuple[FaceSet, ...], run: RunDir) -> Scores:
+    return Scores({"faces": Score(sum(len(each) for each in faces))})
+
+
+class HereStage(Stage):
+    """A stage whose function and configuration are in this file."""
+
+    def load_function(self):
+        return globals()[self.function]
+
+    def load_config(self) -> type[CopyConfig]:
+        return CopyConfig
+
+
+COPY = HereStage("copy", "Copy.", "copy", "", {"faces": Input("faces", "Faces.")})
+COUNT = HereStage("count", "Count.", "count", "", {"faces": Input("faces", "Faces.", many=True)})
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    writer = FaceSetWriter(tmp_path / "faces")
+    for index in range(3):
+        writer.add(np.full((8, 8, 3), index * 40, np.uint8), Face(id=f"f{index}", label="mild"))
+    writer.finish()
+    calls.clear()
+    return tmp_path / "faces"
+
+
+def test_a_run_folder_stands_for_the_faces_in_it(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    record = run_stage(COPY, CopyConfig(), {"faces": tmp_path / "a"}, tmp_path / "b")
+    assert record.done
+    assert FaceSet.load(tmp_path / "b" / "faces").digest == FaceSet.load(faces).digest
+
+
+def test_what_is_done_is_not_done_again(faces: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    assert calls == ["copy"]
+
+
+def test_other_settings_are_refused_with_the_difference(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    with pytest.raises(ConfigChanged, match="seed: 0 -> 1"):
+        run_stage(COPY, CopyConfig(seed=1), {"faces": faces}, tmp_path / "a")
+
+
+def test_another_input_is_refused(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    writer = FaceSetWriter(tmp_path / "other")
+    writer.add(np.zeros((8, 8, 3), np.uint8), Face(id="x"))
+    writer.finish()
+    with pytest.raises(ConfigChanged, match="input faces"):
+        run_stage(COPY, CopyConfig(), {"faces": tmp_path / "other"}, tmp_path / "a")
+
+
+def test_a_finished_run_whose_output_is_gone_is_not_passed_on(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    (tmp_path / "a" / "faces" / "manifest.parquet").unlink()
+    with pytest.raises(BrokenArtefact, match="is gone"):
+        run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+
+
+def test_scores_are_saved_and_several_inputs_are_counted(faces: Path, tmp_path: Path) -> None:
+    run_stage(COUNT, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "n")
+    scores = open_artefact("scores", tmp_path / "n")
+    assert isinstance(scores, Scores)
+    assert scores.scores["faces"].value == 6
+
+
+def test_missing_and_surplus_inputs_are_named(faces: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'faces' is missing"):
+        run_stage(COPY, CopyConfig(), {}, tmp_path / "a")
+    with pytest.raises(ConfigError, match="takes one, got 2"):
+        run_stage(COPY, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "a")
+    with pytest.raises(MissingPath, match="nowhere"):
+        run_stage(COPY, CopyConfig(), {"faces": tmp_path / "nowhere"}, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_shipped_weights_are_known_by_name() -> None:
+    checkpoint = open_artefact("checkpoint", "phantom-64")
+    assert checkpoint.card.kind == "gan"
+    assert checkpoint.card.resolution == 64
+    assert checkpoint.path.stat().st_size <= 5_000_000
+
+
+def test_every_stage_of_the_table_can_be_loaded() -> None:
+    for stage in STAGES.values():
+        assert callable(stage.load_function())
+        assert isinstance(stage.load_config(), type)
