@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,15 @@ class Text:
     kind: str = "text"
 
 
-Block = Gallery | Chart | Charts | Table | Matrix | Bars | Text
+@dataclass(frozen=True)
+class Row:
+    """Blocks side by side where the page is wide enough."""
+
+    blocks: tuple[Block, ...]
+    kind: str = "row"
+
+
+Block = Gallery | Chart | Charts | Table | Matrix | Bars | Text | Row
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,13 @@ def cards(pictures: Sequence[Picture]) -> tuple[tuple[Picture, ...], ...]:
     return tuple((each,) for each in pictures)
 
 
+def compact(table: Table) -> Table:
+    """Without the columns that are empty in every row."""
+    used = [i for i in range(len(table.columns)) if any(row[i] for row in table.rows)]
+    columns = tuple(table.columns[i] for i in used)
+    return dataclasses.replace(table, columns=columns, rows=tuple(tuple(row[i] for i in used) for row in table.rows))
+
+
 def interval(score: Score) -> str:
     """`0.81 to 0.93`, or nothing where the score has no interval."""
     if score.low is None or score.high is None:
@@ -157,7 +173,7 @@ def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> T
         for name, s in scores.items()
     )
     columns = ("Score", "Value", "95% interval", "Faces", "Better", "Note")
-    return Table(title, columns, rows, frozenset({"Value", "95% interval", "Faces"}), folded=folded)
+    return compact(Table(title, columns, rows, frozenset({"Value", "95% interval", "Faces"}), folded=folded))
 
 
 def percent(share: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,6 +247,8 @@ def _paint_kind(
 
 
 _ERYTHEMA = (0.93, 0.52, 0.56)
+_VESSEL = (0.72, 0.22, 0.30)
+_PIECE = 0.009  # length of one straight piece of a vessel
 
 
 def paint_rosacea(canvas: View, camera: Camera, person: Person, condition: Condition, lesion_scale: float) -> None:
@@ -258,38 +259,39 @@ def paint_rosacea(canvas: View, camera: Camera, person: Person, condition: Condi
     u, v, pixel = view.u, view.v, view.pixel
     uneven = 1 + 0.35 * noise(u, v, 14, pixel, condition.seed) + 0.25 * noise(u, v, 45, pixel, condition.seed + 1)
     tint(view.rgb, _ERYTHEMA, unit(condition.erythema * _central_density(person, u, v) * uneven) * view.skin)
+    _paint_vessels(canvas, camera, _vessels(person, condition), 0.0011 * math.sqrt(lesion_scale))
+
+
+def _vessels(person: Person, condition: Condition) -> Array:
+    """Straight pieces of branching vessels, face coordinates [K, 2 ends, 2]."""
     rng = np.random.default_rng((condition.seed, 3))
+    walks = []
     for _ in range(condition.vessels):
-        _paint_vessel(canvas, camera, _vessel(rng, person), 0.0011 * math.sqrt(lesion_scale))
+        side, heading = rng.choice((-1, 1)), rng.uniform(0, 2 * math.pi)
+        if rng.random() < 0.25:
+            start, steps = np.array((side * 0.03, person.nose_y - 0.01)), 4
+        else:
+            start, steps = np.array((side * rng.uniform(0.08, 0.17), rng.uniform(0.05, 0.14))), 7
+        trunk = _walk(rng, start, heading, steps)
+        walks += [trunk, _walk(rng, trunk[steps // 2], heading + rng.choice((-0.9, 0.9)), 3)]
+    pieces = [np.stack([walk[:-1], walk[1:]], 1) for walk in walks]
+    return np.concatenate(pieces).astype(np.float32) if pieces else np.zeros((0, 2, 2), np.float32)
 
 
-def _vessel(rng: np.random.Generator, person: Person) -> list[np.ndarray]:
-    """One vessel and its branch, each a walk of points [P, 2]."""
-    side = rng.choice((-1, 1))
-    on_nose = rng.random() < 0.25
-    start = (side * 0.03, person.nose_y - 0.01) if on_nose else (side * rng.uniform(0.08, 0.17), rng.uniform(0.05, 0.14))
-    heading = rng.uniform(0, 2 * math.pi)
-    trunk = _walk(rng, np.array(start), heading, 4 if on_nose else 7, 0.006 if on_nose else 0.009)
-    fork = trunk[len(trunk) // 2]
-    return [trunk, _walk(rng, fork, heading + rng.choice((-0.9, 0.9)), 3, 0.006)]
-
-
-def _walk(rng: np.random.Generator, start: np.ndarray, heading: float, steps: int, length: float) -> np.ndarray:
+def _walk(rng: np.random.Generator, start: np.ndarray, heading: float, steps: int) -> np.ndarray:
     turns = heading + np.cumsum(rng.normal(0, 0.35, steps))
-    moves = length * np.stack([np.cos(turns), np.sin(turns)], 1)
+    moves = _PIECE * np.stack([np.cos(turns), np.sin(turns)], 1)
     return np.concatenate([start[None], start + np.cumsum(moves, 0)])
 
 
-def _paint_vessel(canvas: View, camera: Camera, walks: Iterable[np.ndarray], width: float) -> None:
-    for points in walks:
-        left, top = points.min(0).tolist()
-        right, bottom = points.max(0).tolist()
-        view = camera.window(canvas, left - 0.004, right + 0.004, top - 0.004, bottom + 0.004)
-        ends = points.astype(np.float32)
-        step = ends[1:] - ends[:-1]
-        du, dv = view.u[None] - ends[:-1, 0, None, None], view.v[None] - ends[:-1, 1, None, None]
-        across, down = step[:, 0, None, None], step[:, 1, None, None]
-        along = unit((du * across + dv * down) / (across * across + down * down))
-        squared = (du - along * across) ** 2 + (dv - along * down) ** 2
-        distance = np.sqrt(squared.min(0))
-        tint(view.rgb, (0.72, 0.22, 0.30), 0.75 * stroke(distance, width, view.pixel) * view.skin)
+def _paint_vessels(canvas: View, camera: Camera, pieces: Array, width: float) -> None:
+    if len(pieces) == 0:
+        return
+    u, v = pieces.mean(1).T
+    columns, rows = camera.face_to_pixels(u, v)
+    patches = Patches(canvas, u, v, columns, rows, _PIECE / 2 + width)
+    half = ((pieces[:, 1] - pieces[:, 0]) / 2)[:, :, None, None]
+    along = np.clip((patches.u * half[:, 0] + patches.v * half[:, 1]) * (1 / (_PIECE / 2) ** 2), -1, 1)
+    distance = np.hypot(patches.u - along * half[:, 0], patches.v - along * half[:, 1])
+    vessels = patches.gather_strongest(stroke(distance, width, canvas.pixel))
+    tint(canvas.rgb, _VESSEL, 0.75 * vessels * canvas.skin)

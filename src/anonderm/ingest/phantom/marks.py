@@ -40,6 +40,14 @@ class Patches:
             part *= keep_3KSS[:, index]
             part += add_3KSS[:, index]
 
+    def gather_strongest(self, alpha_KSS: Array) -> Array:
+        """One layer as large as the canvas that holds, at each pixel, the largest alpha of any mark."""
+        layer = np.zeros_like(self._canvas.skin)
+        for index, (top, left) in enumerate(self._corners):
+            part = layer[top : top + self._side, left : left + self._side]
+            np.maximum(part, alpha_KSS[index], out=part)
+        return layer
+
 
 def paint_marks(canvas: View, camera: Camera, person: Person) -> None:
     """Moles and freckles, which belong to the person and are no lesions."""

@@ -95,10 +95,12 @@ _FLAT = _LATTICE.ravel()
 
 def noise(x: Array, y: Array, cells: float, pixel: float, offset: int = 0) -> Array | float:
     """Smooth value noise in -1..1, `cells` lattice cells a unit; fades out where a pixel can't resolve it."""
-    visible = min(1.0, max(0.0, 2.0 - 2.5 * cells * pixel))
+    visible = min(1.0, max(0.0, 2.0 - 3.0 * cells * pixel))
     if visible == 0:
         return 0.0
-    gx, gy = x * cells + (offset % 61 + 100), y * cells + (offset % 53 + 100)
+    # The lattice stands askew, so that its rows don't show as rows of the picture.
+    gx = x * (0.8 * cells) + y * (0.6 * cells) + (offset % 61 + 300)
+    gy = y * (0.8 * cells) - x * (0.6 * cells) + (offset % 53 + 300)
     ix, iy = gx.astype(np.int32), gy.astype(np.int32)
     fx, fy = gx - ix, gy - iy
     fx, fy = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy)
@@ -113,7 +115,7 @@ def noise(x: Array, y: Array, cells: float, pixel: float, offset: int = 0) -> Ar
 
 def streaks(t: Array, cells: float, pixel: float, offset: int = 0) -> Array | float:
     """Noise along one coordinate, in -1..1; fades like `noise`."""
-    visible = min(1.0, max(0.0, 2.0 - 2.5 * cells * pixel))
+    visible = min(1.0, max(0.0, 2.0 - 3.0 * cells * pixel))
     if visible == 0:
         return 0.0
     g = t * cells + (offset % 977 + 2000)

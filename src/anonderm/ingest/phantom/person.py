@@ -168,7 +168,7 @@ def _hair_colour(rng: np.random.Generator, ita: float, age: float) -> Colour:
         grey = float(rng.uniform(30, 78))
         return lab_to_linear(grey, 0.5, 3.0)
     if rng.random() < 0.02:
-        return lab_to_linear(45, float(rng.uniform(-30, 55)), float(rng.uniform(-40, 40)))
+        return lab_to_linear(45, float(rng.uniform(-20, 35)), float(rng.uniform(-28, 28)))
     lightest = 0.12 if ita < 10 else 0.35 if ita < 28 else 0.62 if ita < 41 else 1.0
     shade = float(rng.beta(1.1, 1.7)) * lightest
     red = 1.0 if ita > 45 and rng.random() < 0.12 else 0.0

@@ -1,0 +1,70 @@
+"""The report's last section: steps, settings, versions, machine and times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anonderm.core.rundir import RunRecord
+from anonderm.publish.blocks import Bar, Bars, Block, Section, Table
+from anonderm.publish.material import Material
+
+
+def how_made(material: Material) -> Section | None:
+    if not material.runs:
+        return None
+    total = sum(seconds(record) for record in material.runs)
+    longest = max(seconds(record) for record in material.runs) or 1.0
+    bars = tuple(
+        Bar(record.name, duration(seconds(record)), seconds(record) / longest, "c6") for record in material.runs
+    )
+    blocks: list[Block] = [Bars("Time of each step", bars), _machine(material.runs[-1]), *_versions(material.runs)]
+    blocks += [_settings(record) for record in material.runs]
+    lead = (
+        f"{len(material.runs)} steps, {duration(total)} of work. The same settings and seeds on the same machine "
+        "give the same faces."
+    )
+    return Section("how-made", "How it was made", lead, tuple(blocks))
+
+
+def seconds(record: RunRecord) -> float:
+    return float(record.content.get("seconds", 0.0))
+
+
+def duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _machine(record: RunRecord) -> Table:
+    machine: dict[str, Any] = record.content.get("machine", {})
+    rows = tuple((name, str(value)) for name, value in machine.items() if value is not None)
+    return Table("Machine", ("Part", "Value"), rows)
+
+
+def _versions(runs: tuple[RunRecord, ...]) -> list[Table]:
+    """One table; a package of which several versions took part shows them all."""
+    found: dict[str, list[str]] = {}
+    for record in runs:
+        for name, version in record.content.get("versions", {}).items():
+            if version not in found.setdefault(name, []):
+                found[name].append(version)
+    rows = tuple((name, ", ".join(versions)) for name, versions in found.items())
+    return [Table("Versions", ("Package", "Version"), rows)] if rows else []
+
+
+def _settings(record: RunRecord) -> Table:
+    """The effective settings of a step and what it read, behind a click."""
+    rows = [(name, _shown(value)) for name, value in record.config.items()]
+    rows += [(f"input {name}", _digests(value)) for name, value in record.content["inputs"].items()]
+    title = f"{record.name}: {record.stage}, {duration(seconds(record))}"
+    return Table(title, ("Setting", "Value"), tuple(rows), folded=True)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _digests(value: Any) -> str:
+    return ", ".join(str(each)[:12] for each in value) if isinstance(value, list) else str(value)[:12]
