@@ -61,7 +61,7 @@ STAGES = {
         Stage(
             "phantom",
             "Draw phantom faces with known truth.",
-            "ingest.phantom:phantom",
+            "ingest.phantom.stage:phantom",
             "ingest.config:PhantomConfig",
         ),
         Stage(

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonderm.ingest.splits import assign_splits
@@ -25,6 +25,7 @@ def one_class(people: int) -> list[tuple[str, str]]:
     return [(f"p{index}", "mild") for index in range(people)]
 
 
+@settings(deadline=None)
 @given(PHOTOS)
 def test_every_person_lies_in_exactly_one_split(photos):
     splits = split(photos)
@@ -32,6 +33,7 @@ def test_every_person_lies_in_exactly_one_split(photos):
     assert set(splits.values()) <= {"train", "val", "test"}
 
 
+@settings(deadline=None)
 @given(PHOTOS, st.randoms(use_true_random=False))
 def test_the_order_of_the_photos_does_not_matter(photos, random):
     shuffled = list(photos)
@@ -39,6 +41,7 @@ def test_the_order_of_the_photos_does_not_matter(photos, random):
     assert split(photos) == split(shuffled)
 
 
+@settings(deadline=None)
 @given(st.integers(4, 200), st.floats(0, 0.4), st.floats(0, 0.4), st.integers(0, 5))
 def test_shares_hold_within_one_person(people, val_share, test_share, seed):
     counts = Counter(split(one_class(people), val_share, test_share, seed).values())
@@ -47,6 +50,7 @@ def test_shares_hold_within_one_person(people, val_share, test_share, seed):
     assert counts["train"] >= 1
 
 
+@settings(deadline=None)
 @given(PHOTOS)
 def test_each_class_is_stratified_by_its_people(photos):
     photos = [(f"{label}-{subject}", label) for subject, label in photos]

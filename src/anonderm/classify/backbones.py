@@ -16,8 +16,8 @@ from anonderm.core.errors import ConfigError, MissingWeights
 class Classifier(nn.Module):
     """Maps faces in 0..1 to logits; carries the normalisation of its training set as buffers.
 
-    `skip_halvings` of the backbone's first strided layers keep the resolution (He et al. 2016, section 4.2,
-    do so for the 32 px images of CIFAR): at 64 px a ResNet's stem would shrink a papule to one pixel.
+    `skip_halvings` of the backbone's strided layers, pooling before convolution, keep the resolution: at 64 px
+    a ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
     Raises ConfigError for an unknown or unsuitable backbone.
     """
 
@@ -114,14 +114,15 @@ def _check_known(name: str) -> None:
 
 
 def _keep_resolution(backbone: nn.Module, halvings: int) -> None:
-    """Give the first `halvings` strided layers stride 1; their weights stay valid."""
-    strided = [
-        layer
-        for layer in backbone.modules()
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d) and layer.stride in (2, (2, 2))
+    """Give strided layers stride 1, pooling first since that costs less; the weights stay valid."""
+    pools = [layer for layer in backbone.modules() if isinstance(layer, nn.MaxPool2d) and layer.stride == 2]
+    convolutions = [
+        layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2)
     ]
-    for layer in strided[:halvings]:
-        layer.stride = 1 if isinstance(layer, nn.MaxPool2d) else (1, 1)
+    for pool in pools[:halvings]:
+        pool.stride = 1
+    for convolution in convolutions[: max(0, halvings - len(pools))]:
+        convolution.stride = (1, 1)
 
 
 def _feature_count(backbone: nn.Module, name: str, size: int) -> int:

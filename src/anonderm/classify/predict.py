@@ -50,7 +50,7 @@ def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
     if pixels_NHWC.shape[1:3] != (size, size):
         resized = [resize(image_HWC, size) for image_HWC in pixels_NHWC]
         pixels_NHWC = np.array(resized, np.uint8).reshape(-1, size, size, 3)
-    return torch.from_numpy(pixels_NHWC).permute(0, 3, 1, 2).float() / 255
+    return torch.tensor(pixels_NHWC).permute(0, 3, 1, 2).float() / 255
 
 
 def _in_batches(

@@ -41,7 +41,8 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     learning, choosing = (_tensors(part, classifier) for part in (learn, choose))
     if not config.pretrained:
         classifier.normalise_like(learning.pixels)
-    trainer = _Trainer(config, classifier.to(device()), learning, choosing)
+    classifier = classifier.to(device()).to(memory_format=torch.channels_last)
+    trainer = _Trainer(config, classifier, learning, choosing)
     progress = _all_epochs(trainer, run)
     run.log(f"epoch {progress.best_epoch} is the best: {progress.best_accuracy:.1%} of the held-out faces")
     card = CheckpointCard(

@@ -8,7 +8,7 @@ resample with replacement holds the same row twice, at distance 0, which no real
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,22 +40,31 @@ def interval(
     return float(low), float(high)
 
 
-def jackknife_variance(
-    statistic: Statistic, groups: Sequence[Hashable], rng: np.random.Generator, blocks: int = 20
-) -> float:
-    """Variance of `statistic` by the delete-a-group jackknife: groups are dealt into `blocks` at random.
+def jackknife_variances(
+    statistics: Callable[[Rows], Mapping[str, float]],
+    groups: Sequence[Hashable],
+    rng: np.random.Generator,
+    blocks: int = 10,
+) -> dict[str, float]:
+    """Variance of each named statistic by the delete-a-group jackknife.
 
-    Returns NaN for fewer than two groups. Source: Kott 2001, eq. 2 (delete-a-group jackknife).
+    The groups are dealt into `blocks` at random, and each block is left out once. A statistic that has no
+    value without some block gets no variance; for fewer than two groups there is none at all.
+    Source: Kott 2001, eq. 2.
     """
     rows_by_group = _rows_by_group(groups)
     count = min(blocks, len(rows_by_group))
     if count < 2:
-        return float("nan")
+        return {}
     order = rng.permutation(len(rows_by_group))
-    left_out = [np.concatenate([rows_by_group[group] for group in order[i::count]]) for i in range(count)]
     everything = np.arange(len(groups))
-    values = np.array([statistic(np.setdiff1d(everything, rows)) for rows in left_out])
-    return float((count - 1) / count * np.sum((values - values.mean()) ** 2))
+    replicates = []
+    for block in range(count):
+        left_out = np.concatenate([rows_by_group[group] for group in order[block::count]])
+        replicates.append(statistics(np.setdiff1d(everything, left_out)))
+    names = set.intersection(*(set(replicate) for replicate in replicates))
+    values = {name: np.array([replicate[name] for replicate in replicates]) for name in sorted(names)}
+    return {name: float((count - 1) * values[name].var()) for name in values}
 
 
 def jackknife_interval(value: float, *variances: float) -> tuple[float, float]:

@@ -13,12 +13,16 @@ class EncoderConfig:
 
     steps: int = 700
     """Training steps."""
+
     people: int = 40
     """People of a batch; two different photos of each."""
+
     learning_rate: float = 2e-3
     """Highest learning rate; it warms up, then falls along a half cosine to zero."""
+
     save_every: int = 100
     """Steps between saved states, from which a run that was cut short goes on."""
+
     seed: int = 0
     """Fixes the start weights, the batches and the augmentations."""
 
@@ -27,6 +31,7 @@ class EncoderConfig:
         check(self.people >= 2, f"people = {self.people}: must be at least 2.")
         check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be above 0.")
         check(self.save_every >= 1, f"save_every = {self.save_every}: must be at least 1.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,13 @@ class FidelityConfig:
 
     extractors: tuple[str, ...] = ("phantom-encoder",)
     """Embeddings to compare in: phantom-encoder, thumbnail."""
+
     neighbours: int = 5
     """Neighbours that set the radius of a ball in precision, recall, density and coverage."""
-    max_faces: int = 5000
+
+    max_faces: int = 2000
     """Most faces of a set (or of one class of it) that enter a comparison; drawn at random."""
+
     seed: int = 0
     """Fixes which faces are drawn and how the groups of the intervals are dealt."""
 
@@ -46,3 +54,23 @@ class FidelityConfig:
         check(len(self.extractors) >= 1, "extractors: name at least one.")
         check(self.neighbours >= 1, f"neighbours = {self.neighbours}: must be at least 1.")
         check(self.max_faces >= 10, f"max_faces = {self.max_faces}: must be at least 10.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class UtilityConfig:
+    """Test, on real faces, a classifier trained on synthetic faces beside one trained on real ones."""
+
+    repeats: int = 1000
+    """Bootstrap resamples of the people behind each interval."""
+
+    saliency_faces: int = 2
+    """Test faces of each class for which Grad-CAM pictures of both classifiers are made."""
+
+    seed: int = 0
+    """Fixes the bootstrap resamples."""
+
+    def __post_init__(self) -> None:
+        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(self.saliency_faces >= 0, f"saliency_faces = {self.saliency_faces}: must be 0 or more.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")

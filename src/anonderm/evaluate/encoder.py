@@ -230,7 +230,7 @@ class _Training:
 
     def save(self, path: Path, step: int) -> None:
         adam = {
-            f"adam.{index}.{name}": value
+            f"adam.{index}.{name}": value.contiguous()
             for index, moments in self._optimiser.state_dict()["state"].items()
             for name, value in moments.items()
         }
@@ -282,7 +282,7 @@ def supervised_contrastive(h_ND: Tensor, people_N: Tensor, temperature: float = 
 
 
 def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Other framing, mirror, focus, light and camera noise, so that none of them says who it is.
+    """Other surroundings, framing, mirror, focus, light, camera noise, so that none of them says who it is.
 
     Strong enough to help with photos that are not drawn; images in and out [N, 3, H, W] in -1..1.
     """
@@ -293,6 +293,12 @@ def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(count, 1, 1, 1, generator=generator) * (high - low) + low
+
+    # Photos of one person often share backdrop and clothes: half of the faces get another photo's.
+    inside_HW = _face_oval(height, width)
+    others_NCHW = x_NCHW[torch.randperm(count, generator=generator)]
+    swap_NCHW = (uniform(-1.0, 1.0) > 0) * (1 - inside_HW)
+    x_NCHW = x_NCHW + swap_NCHW * (others_NCHW - x_NCHW)
 
     angle_N, zoom_N = normal(0.07), torch.exp(normal(0.06))
     mirror_N = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
@@ -309,8 +315,15 @@ def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
     light_NCHW = grey_NCHW + uniform(0.5, 1.4) * (light_NCHW - grey_NCHW)
     middle_NCHW = light_NCHW.mean(dim=(1, 2, 3), keepdim=True)
     light_NCHW = middle_NCHW + uniform(0.7, 1.3) * (light_NCHW - middle_NCHW)
-    noise_NCHW = uniform(0.0, 0.04) * torch.randn(x_NCHW.shape, generator=generator)
+    noise_NCHW = uniform(0.0, 0.03) * torch.randn(x_NCHW.shape, generator=generator)
     return (light_NCHW + noise_NCHW).clamp(0, 1) * 2 - 1
+
+
+def _face_oval(height: int, width: int) -> Tensor:
+    """1 over an aligned face, falling softly to 0 around it, [H, W]."""
+    down_H, right_W = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
+    radius_HW = torch.sqrt((down_H[:, None] / 0.85) ** 2 + (right_W[None, :] / 0.65) ** 2)
+    return ((1.1 - radius_HW) / 0.2).clamp(0, 1)
 
 
 def _knowledge(checkpoint: Checkpoint, learn: FaceSet, held_out: FaceSet) -> dict[str, float | int]:

@@ -130,10 +130,10 @@ def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:
     brightness, contrast or colour; gradients keep soft shading from outweighing what is drawn on it.
     """
     luminance_NHW = pixels_NHWC.astype(np.float32) @ _LUMINANCE
-    step = luminance_NHW.shape[1] // _THUMBNAIL_SIDE
-    small_NSS = luminance_NHW.reshape(-1, _THUMBNAIL_SIDE, step, _THUMBNAIL_SIDE, step).mean(axis=(2, 4))
+    count, side, step = len(pixels_NHWC), _THUMBNAIL_SIDE, luminance_NHW.shape[1] // _THUMBNAIL_SIDE
+    small_NSS = luminance_NHW.reshape(count, side, step, side, step).mean(axis=(2, 4))
     down_NSS, right_NSS = np.gradient(small_NSS, axis=(1, 2))
-    channels = [_unit_rows(channel.reshape(len(channel), -1)) for channel in (small_NSS, down_NSS, right_NSS)]
+    channels = [_unit_rows(channel.reshape(count, side * side)) for channel in (small_NSS, down_NSS, right_NSS)]
     return (np.concatenate(channels, axis=1) / np.sqrt(len(channels))).astype(np.float32)
 
 

@@ -1,8 +1,8 @@
 """Adaptive discriminator augmentation. Source: Karras et al. 2020 (limited data), sec. 3 and appendix B.
 
-N images, H x W pixels, colours R, G, B in -1..1; matrices are homogeneous, [N, 3, 3] in the plane and [N, 4, 4]
-in colour space. The geometry of one image is a single bilinear look-up, mirrored at the borders, where the paper
-resamples through wavelet filters.
+N images, H x W pixels, colours R, G, B in -1..1, P pixels in a row; matrices are homogeneous, [N, 3, 3] in
+the plane and [N, 4, 4] in colour space. The geometry of one image is a single bilinear look-up, mirrored at
+the borders, where the paper resamples through wavelet filters.
 """
 
 from __future__ import annotations

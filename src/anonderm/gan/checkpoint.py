@@ -1,11 +1,13 @@
-"""GAN networks <-> Checkpoint: tensors `generator.*` (the moving average), `discriminator.*`, `path_length_mean`."""
+"""GAN networks <-> Checkpoint.
+
+Its tensors are `generator.*` (the moving average), `discriminator.*` and `path_length_mean`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
@@ -31,14 +33,14 @@ def save_gan(
     path: Path,
     generator: Generator,
     discriminator: Discriminator,
-    path_length_mean: float,
+    path_length_mean: Tensor,
     card: CheckpointCard,
     *,
     half: bool = False,
 ) -> Checkpoint:
     """Write both networks; `half` stores float16, half the size. Loading gives float32 either way."""
     tensors = prefixed(GENERATOR, generator) | prefixed(DISCRIMINATOR, discriminator)
-    tensors[PATH_LENGTH_MEAN] = torch.tensor(path_length_mean)
+    tensors[PATH_LENGTH_MEAN] = path_length_mean
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
     return Checkpoint.save(path, tensors, card)
@@ -47,7 +49,7 @@ def save_gan(
 def architecture_of(checkpoint: Checkpoint) -> Architecture:
     """Raises InputError unless it is a GAN checkpoint, BrokenArtefact when its card is incomplete."""
     if checkpoint.card.kind != "gan":
-        raise InputError(f"{checkpoint.path}: a {checkpoint.card.kind} checkpoint, not a GAN.", "Give a GAN's.")
+        raise InputError(f"{checkpoint.path}: a {checkpoint.card.kind} checkpoint.", "Give a GAN's.")
     try:
         return Architecture.from_card(checkpoint.card.architecture)
     except (KeyError, TypeError) as error:

@@ -65,7 +65,7 @@ class Preset:
 
 
 PRESETS = {
-    "tiny": Preset(2048, 128, 128, 2, batch=16, learning_rate=0.0025),
+    "tiny": Preset(1024, 128, 128, 2, batch=16, learning_rate=0.0025),
     "small": Preset(8192, 256, 256, 2, batch=16, learning_rate=0.0025),
     "paper256": Preset(
         16384, 512, 512, 8, batch=64, learning_rate=0.0025, ema_kimg=20, r1_gamma=1, deviation_group=8
@@ -141,8 +141,8 @@ class TrainGanConfig:
         check(self.freeze_d >= 0, "freeze_d must not be negative.")
         check(self.samples >= 1, "samples must be at least 1.")
         check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
-        only_or_all = not (self.only and self.conditional)
-        check(only_or_all, "only and conditional exclude each other.", "A network of one class needs no label.")
+        one = not (self.only and self.conditional)
+        check(one, "only and conditional exclude each other.", "A network of one class needs no label.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,8 @@ def preset_for(name: PresetName, resolution: int) -> Preset:
 def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> Architecture:
     """Raises ConfigError unless the resolution is a power of two from 8 to 1024."""
     fits = 8 <= resolution <= 1024 and resolution & (resolution - 1) == 0
-    check(fits, f"Faces of {resolution} px: StyleGAN2 needs a power of two from 8 to 1024.", "Align them to such a size.")
+    problem = f"Faces of {resolution} px: StyleGAN2 needs a power of two from 8 to 1024."
+    check(fits, problem, "Align them to such a size.")
     return Architecture(
         resolution=resolution,
         channel_base=preset.channel_base,

@@ -29,8 +29,8 @@ class TrainingImages:
         """`count` images in -1..1 (all different, if there are as many) and their labels, one-hot."""
         rounds = -(-count // len(self))
         device = random.device
-        order_B = torch.cat([torch.randperm(len(self), generator=random, device=device) for _ in range(rounds)])
-        chosen_B = order_B[:count]
+        orders = [torch.randperm(len(self), generator=random, device=device) for _ in range(rounds)]
+        chosen_B = torch.cat(orders)[:count]
         images_B3HW = self.pixels_N3HW[chosen_B].float() / 127.5 - 1
         if mirror:
             flip_B = torch.rand(count, generator=random, device=device) < 0.5
@@ -53,7 +53,8 @@ def training_faces(faces: FaceSet, only: str | None) -> FaceSet:
     if only is not None and only not in faces.labels:
         known = ", ".join(faces.labels) or "none"
         raise BadLabel(f"{faces.folder}: no face is labelled {only!r}.", f"Labels here: {known}.")
-    kept = faces.where(split=("train", None), label=only)
+    kept = FaceSet(faces.folder, tuple(face for face in faces if face.split in ("train", None)))
+    kept = kept.where(label=only)
     if len(kept) < FEWEST:
         raise TooFewImages(
             f"{faces.folder}: {len(kept)} faces to train on; a GAN needs at least {FEWEST}.",
@@ -65,16 +66,18 @@ def training_faces(faces: FaceSet, only: str | None) -> FaceSet:
 def load_images(faces: FaceSet, classes: tuple[str, ...], device: str) -> TrainingImages:
     """Read all images; `classes` are those of a conditional network.
 
-    Raises ConfigError when the images are not of one square size, BadLabel when a conditional one lacks labels.
+    Raises ConfigError when the images are not square, BadLabel when a conditional network lacks labels.
     """
     height, width = faces.image(faces.faces[0]).shape[:2]
     if height != width:
-        raise ConfigError(f"{faces.folder}: faces of {width} x {height} px; a GAN needs squares.", "Align them first.")
+        problem = f"{faces.folder}: faces of {width} x {height} px; a GAN needs squares."
+        raise ConfigError(problem, "Align them first.")
     pixels_N3HW = torch.from_numpy(faces.pixels(height)).permute(0, 3, 1, 2)
     if not classes:
         return TrainingImages(pixels_N3HW.to(device), None, 0)
     unlabelled = [face.id for face in faces if face.label not in classes]
     if unlabelled:
-        raise BadLabel(f"{faces.folder}: {unlabelled[0]} has no label that the network knows ({', '.join(classes)}).")
+        known = ", ".join(classes)
+        raise BadLabel(f"{faces.folder}: face {unlabelled[0]} has no label.", f"The network knows {known}.")
     class_N = torch.tensor([classes.index(face.label) for face in faces if face.label is not None])
     return TrainingImages(pixels_N3HW.to(device), class_N.to(device), len(classes))

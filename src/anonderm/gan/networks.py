@@ -1,9 +1,9 @@
 """StyleGAN2's generator (skip) and discriminator (residual), and class conditioning.
 
-Sources: Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN" (layers, demodulation, skip
-and residual designs) and "Training generative adversarial networks with limited data" (conditioning).
+Sources: Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN" (layers, demodulation,
+skip and residual designs) and "Training generative adversarial networks with limited data" (conditioning).
 
-N images, C channels (I in, O out), H x W pixels, k kernel side, L style layers, Z / D size of z / w, K classes.
+N images, C channels (I in, O out), H x W pixels, L style layers, Z / D size of z / w, K classes.
 
 The leaky ReLU's gain of sqrt(2) is folded into what it is applied to, which is the same for a positive gain.
 Parameters start empty: `new_generator` and `new_discriminator` draw them from a given torch.Generator.
@@ -11,12 +11,15 @@ Parameters start empty: `new_generator` and `new_discriminator` draw them from a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anonderm.gan import ops
@@ -89,7 +92,7 @@ class Mapping(nn.Module):
         self.embed = Linear(classes, size_w) if classes else None
         first = size_z + (size_w if classes else 0)
         sizes = [first] + [size_w] * layers
-        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        pairs = itertools.pairwise(sizes)
         self.layers = nn.Sequential(*(Linear(a, b, rate=_MAPPING_RATE, relu=True) for a, b in pairs))
 
     def forward(self, z_NZ: Tensor | None, label_NK: Tensor | None) -> Tensor:
@@ -304,9 +307,7 @@ class Discriminator(nn.Module):
         last, size = channels[-1], arch.sizes[0]
         outputs = arch.w_dim if arch.classes else 1
         self.from_rgb = Convolution(3, channels[0], 1)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(a, b) for a, b in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in itertools.pairwise(channels))
         self.convolution = Convolution(last + 1, last, 3)
         self.dense = Linear(last * size**2, last, relu=True)
         self.logit = Linear(last, outputs)
@@ -328,3 +329,8 @@ class Discriminator(nn.Module):
     def stages(self) -> list[nn.Module]:
         """The layers by resolution, highest first: what Freeze-D counts (Mo et al. 2020)."""
         return [nn.ModuleList([self.from_rgb, self.blocks[0]]), *self.blocks[1:]]
+
+
+def to_pixels(images_N3HW: Tensor) -> NDArray[np.uint8]:
+    """Images in -1..1 as uint8 [N, H, W, 3]."""
+    return (images_N3HW * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -70,7 +70,8 @@ def _styles(
     """w [B, L, D] for `count` images, some with a second latent from a random layer on (style mixing)."""
     generator = state.generator
     layers = generator.style_layers
-    z_BZ, other_BZ = torch.randn(2, count, generator.arch.z_dim, generator=random, device=random.device).unbind()
+    shape = (2, count, generator.arch.z_dim)
+    z_BZ, other_BZ = torch.randn(shape, generator=random, device=random.device).unbind()
     w_BD = generator.map(z_BZ, label)
     generator.track_average(w_BD.detach())
     w_BLD = w_BD[:, None].expand(-1, layers, -1)
@@ -112,9 +113,12 @@ def _r1_phase(
     return {"r1": penalty.detach()}
 
 
-def _generator_phase(state: TrainState, fake: Tensor, label: Tensor | None, random: torch.Generator) -> Numbers:
+def _generator_phase(
+    state: TrainState, fake: Tensor, label: Tensor | None, random: torch.Generator
+) -> Numbers:
     with _frozen(state.discriminator):
-        loss = losses.generator_loss(state.discriminator(augment(fake, state.augment.p, random), label))
+        logit_B = state.discriminator(augment(fake, state.augment.p, random), label)
+        loss = losses.generator_loss(logit_B)
         loss.backward()
     _apply(state.optimiser_g)
     return {"loss_g": loss.detach()}
@@ -127,8 +131,7 @@ def _path_length_phase(
     w_BLD = _styles(state, settings, images.labels(count, random), count, random)
     fake = state.generator.synthesise(w_BLD, state.generator.random_noise(count, random))
     length_B = losses.path_lengths(fake, w_BLD, random)
-    mean = torch.lerp(state.path_length_mean, length_B.detach().mean(), _PATH_LENGTH_DECAY)
-    state.path_length_mean = mean
+    mean = state.path_length_mean.lerp_(length_B.detach().mean(), _PATH_LENGTH_DECAY).clone()
     penalty = (length_B - mean).square().mean()
     (penalty * (settings.path_length_weight * PATH_LENGTH_EVERY)).backward()
     _apply(state.optimiser_g)

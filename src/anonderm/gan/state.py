@@ -37,24 +37,19 @@ class TrainState:
     average: Generator
     optimiser_g: torch.optim.Adam
     optimiser_d: torch.optim.Adam
-    step: int = 0
-    path_length_mean: float = 0.0
-    augment: AugmentProbability = field(default_factory=AugmentProbability)
-    signs: Tensor = field(default_factory=lambda: torch.zeros(()))
+    path_length_mean: Tensor
+    signs: Tensor
     """Sum of the mean sign of D on real images since p was last steered."""
+    augment: AugmentProbability = field(default_factory=AugmentProbability)
+    step: int = 0
 
     def save(self, path: Path) -> None:
         """Write the snapshot: one file, so that it is whole or not there."""
         tensors = prefixed("generator.", self.generator) | prefixed("discriminator.", self.discriminator)
         tensors |= prefixed("average.", self.average)
         tensors |= _moments("optimiser_g.", self.optimiser_g) | _moments("optimiser_d.", self.optimiser_d)
-        tensors["signs"] = self.signs
-        numbers = {
-            "step": self.step,
-            "path_length_mean": self.path_length_mean,
-            "p": self.augment.p,
-            "sign": self.augment.sign,
-        }
+        tensors |= {"signs": self.signs, "path_length_mean": self.path_length_mean}
+        numbers = {"step": self.step, "p": self.augment.p, "sign": self.augment.sign}
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         save_file(plain, path, metadata={"state": json.dumps(numbers)})
 
@@ -68,22 +63,23 @@ class TrainState:
                 network.load_state_dict(without_prefix(prefix, tensors))
             _set_moments("optimiser_g.", self.optimiser_g, tensors)
             _set_moments("optimiser_d.", self.optimiser_d, tensors)
+            self.signs.copy_(tensors["signs"])
+            self.path_length_mean.copy_(tensors["path_length_mean"])
+            self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
         except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
             hint = "Delete the run folder and run the same command again to start over."
             raise BrokenArtefact(f"{path}: not a snapshot of this training ({error}).", hint) from error
-        self.signs = tensors["signs"].to(self.signs.device)
-        self.step, self.path_length_mean = numbers["step"], numbers["path_length_mean"]
-        self.augment = AugmentProbability(numbers["p"], numbers["sign"])
 
     def _networks(self) -> dict[str, Generator | Discriminator]:
         return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}
 
 
-def new_state(arch: Architecture, rate: float, seed: int, path_lengths: bool, freeze: int, device: str) -> TrainState:
+def new_state(
+    arch: Architecture, rate: float, seed: int, path_lengths: bool, freeze: int, device: str
+) -> TrainState:
     """Fresh networks and optimisers.
 
-    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the pace of the main loss
-    (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
+    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the main loss's pace (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
     """
     random = step_generator(seed, _INITIAL)
     generator = new_generator(arch, random).to(device)
@@ -97,6 +93,7 @@ def new_state(arch: Architecture, rate: float, seed: int, path_lengths: bool, fr
         average=average,
         optimiser_g=_adam(generator, rate, PATH_LENGTH_EVERY if path_lengths else None),
         optimiser_d=_adam(discriminator, rate, R1_EVERY),
+        path_length_mean=torch.zeros((), device=device),
         signs=torch.zeros((), device=device),
     )
 
@@ -121,7 +118,7 @@ def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
 
 
 def _set_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
-    """Put the moments back in each parameter's own memory layout, which Optimizer.load_state_dict would not."""
+    """Put the moments back in each parameter's own memory layout; Optimizer.load_state_dict would not."""
     for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
         if f"{prefix}{index}.step" not in tensors:
             continue

@@ -96,10 +96,10 @@ class PhantomConfig:
         classes = ("healthy", "mild", "moderate", "severe", "very severe", "rosacea")
         check(len(self.classes) > 0, "classes is empty.", f"Choose from: {', '.join(classes)}.")
         unknown = [name for name in self.classes if name not in classes]
-        check(not unknown, f"classes: the phantom has no class {unknown}.", f"Choose from: {', '.join(classes)}.")
+        check(not unknown, f"classes: unknown {unknown}.", f"Choose from: {', '.join(classes)}.")
         check(len(set(self.classes)) == len(self.classes), f"classes = {self.classes}: named twice.")
         check(self.people >= len(self.classes), f"people = {self.people}: at least one for each class.")
-        check(1 <= self.photos_min <= self.photos_max, "photos_min and photos_max: 1 <= min <= max must hold.")
+        check(1 <= self.photos_min <= self.photos_max, "1 <= photos_min <= photos_max must hold.")
         check(32 <= self.size <= 1024, f"size = {self.size}: must be 32 to 1024 pixels.")
         scale = self.lesion_scale
         check(scale is None or 0 < scale <= 10, f"lesion_scale = {scale}: must lie in (0, 10].")

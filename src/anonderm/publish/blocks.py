@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +98,6 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Text:
-    text: str
-    warning: bool = False
-    kind: str = "text"
-
-
-@dataclass(frozen=True)
 class Row:
     """Blocks side by side where the page is wide enough."""
 
@@ -111,7 +105,7 @@ class Row:
     kind: str = "row"
 
 
-Block = Gallery | Chart | Charts | Table | Matrix | Bars | Text | Row
+Block = Gallery | Chart | Charts | Table | Matrix | Bars | Row
 
 
 @dataclass(frozen=True)
@@ -160,7 +154,7 @@ def compact(table: Table) -> Table:
 
 def interval(score: Score) -> str:
     """`0.81 to 0.93`, or nothing where the score has no interval."""
-    if score.low is None or score.high is None:
+    if score.low is None or score.high is None or not math.isfinite(score.high - score.low):
         return ""
     return f"{number(score.low)} to {number(score.high)}"
 

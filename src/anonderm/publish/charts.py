@@ -49,7 +49,9 @@ class _Axis:
 
 def tone_of(name: str, index: int) -> str:
     """Real and synthetic keep one colour through the whole report; other series take the next one."""
-    return name if name in ("real", "synthetic") else _TONES[index % len(_TONES)]
+    if name.startswith(("real", "held-out")):
+        return "real"
+    return "synthetic" if name.startswith("synthetic") else _TONES[index % len(_TONES)]
 
 
 def lines(

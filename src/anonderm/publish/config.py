@@ -17,15 +17,12 @@ class ReportConfig:
     """Show real photos beside synthetic ones. Turn off before the report leaves the people who may see them."""
     faces_per_class: int = 16
     """Faces shown of each class, real and synthetic alike."""
-    pairs: int = 12
-    """How many of the closest synthetic and real pairs are shown."""
     seed: int = 0
     """Chooses which faces are shown."""
 
     def __post_init__(self) -> None:
         check(bool(self.title.strip()), "title: must not be empty.")
         check(1 <= self.faces_per_class <= 60, "faces_per_class: must be from 1 to 60.")
-        check(0 <= self.pairs <= 60, "pairs: must be from 0 to 60.")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from anonderm.core.rundir import RunRecord
@@ -63,7 +64,10 @@ def _settings(record: RunRecord) -> Table:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """As text; of an absolute path only the last part, since folders can name people and places."""
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else str(value)
 
 
 def _digests(value: Any) -> str:

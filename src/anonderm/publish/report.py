@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.publish import judgement, line
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
-from anonderm.publish.sections import sections
+from anonderm.publish.record import how_made
 from anonderm.publish.summary import summarise
+from anonderm.publish.templates import environment, style
 
-TEMPLATES = Path(__file__).parent / "templates"
-
+# In reading order; each gives None where its runs are missing.
+SECTIONS = (
+    line.faces,
+    line.went_in,
+    judgement.usefulness,
+    judgement.fidelity,
+    judgement.privacy,
+    line.funnel,
+    line.generators,
+    line.classifiers,
+    judgement.other_scores,
+    how_made,
+)
 
 def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Path:
     """Write run.folder/"report.html" about `runs`, which are in the order in which they ran.
@@ -30,29 +40,18 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
         raise InputError("report: none of these runs is finished.", "Run them to the end first.")
     material = Material(config, finished)
     unfinished = [record.name for record in runs if not record.done]
-    shown = tuple(run.progress(sections(material), "writing the report"))
+    written = (write(material) for write in run.progress(SECTIONS, "writing the report"))
     page = environment().get_template("report.html.jinja").render(
         title=config.title,
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        date=datetime.now(UTC).strftime("%-d %B %Y"),
+        style=style(),
+        date=f"{datetime.fromisoformat(finished[-1].content['finished']):%d %B %Y}",
         version=__version__,
         real_shown=config.show_real and material.photos is not None,
         summary=summarise(material, unfinished),
-        sections=shown,
+        sections=[section for section in written if section is not None],
         steps=len(finished),
     )
     path = run.folder / "report.html"
     write_text(path, page)
     run.log(f"{path}: {len(page.encode()) / 1e6:.1f} MB")
     return path
-
-
-def environment() -> Environment:
-    """Templates of this package; what they print is escaped, and a missing value is an error."""
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=lambda name: name is not None and ".html" in name,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -57,7 +57,7 @@ def _leaving(step: Step, arriving: list[_Flow]) -> _Flow:
     size = arriving[0].size if arriving else 64
     match step.stage.name:
         case "phantom":
-            return _Flow(config.faces_expected, config.size)
+            return _Flow(config.people * (config.photos_min + config.photos_max) // 2, config.size)
         case "ingest":
             return _Flow(_count_images(config.source), config.size)
         case "generate":

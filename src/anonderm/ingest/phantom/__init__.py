@@ -1,9 +1,10 @@
 """The phantom: frontal faces drawn from a described person and skin condition, with known truth."""
 
+from anonderm.ingest.phantom.condition import CLASSES, Condition, Spot, sample_condition
 from anonderm.ingest.phantom.draw import Drawing, draw
-from anonderm.ingest.phantom.lesions import CLASSES, Condition, Spot, sample_condition
 from anonderm.ingest.phantom.person import ITA_BANDS, Person, sample_person, skin_lab
 from anonderm.ingest.phantom.photo import Photo, sample_photo
+from anonderm.ingest.phantom.stage import phantom
 
 __all__ = [
     "CLASSES",
@@ -14,6 +15,7 @@ __all__ = [
     "Photo",
     "Spot",
     "draw",
+    "phantom",
     "sample_condition",
     "sample_person",
     "sample_photo",

@@ -9,8 +9,8 @@ import numpy as np
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels
 from anonderm.core.records import Lesion
-from anonderm.ingest.phantom import features, hair, head, lesions, marks
-from anonderm.ingest.phantom.lesions import Condition
+from anonderm.ingest.phantom import features, hair, head, lesions, marks, rosacea
+from anonderm.ingest.phantom.condition import Condition
 from anonderm.ingest.phantom.paint import Array, encode_srgb
 from anonderm.ingest.phantom.person import Person
 from anonderm.ingest.phantom.photo import Camera, Photo
@@ -20,7 +20,10 @@ SMALLEST, LARGEST = 32, 1024
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """image: uint8 sRGB [H, W, 3]; skin: bool [H, W], facial skin in sight; lesions: those in sight; ita: degrees."""
+    """image: uint8 sRGB [H, W, 3]; skin: bool [H, W]; lesions: those in sight; ita: degrees.
+
+    skin is the facial skin in sight: with the nose, without eyes, brows, lips, beard and hair.
+    """
 
     image: Pixels
     skin: np.ndarray
@@ -32,25 +35,28 @@ def draw(person: Person, photo: Photo, condition: Condition, size: int, lesion_s
     """Draw a square photo of `size` pixels, 32 to 1024.
 
     The same arguments give the same picture at every size, up to resolution and sensor noise. lesion_scale
-    enlarges the lesions' radii so that they can be seen in small pictures. Raises ConfigError for other sizes.
+    enlarges the lesions so that they can be seen in small pictures. Raises ConfigError for other sizes.
     """
     if not SMALLEST <= size <= LARGEST:
         raise ConfigError(f"a phantom of {size} px can't be drawn.", f"Choose {SMALLEST} to {LARGEST} px.")
     camera = Camera(photo, size, person.head_width)
     canvas = camera.canvas()
     head.paint_backdrop(canvas, person)
-    hair.paint_back_hair(canvas, person)
+    locks = hair.grow(canvas, camera, person)
+    if locks:
+        hair.paint_back(locks, person)
     head.paint_body(canvas, person)
     head.paint_face(canvas, camera, person)
     marks.paint_marks(canvas, camera, person)
-    lesions.paint_rosacea(canvas, camera, person, condition, lesion_scale)
+    rosacea.paint_rosacea(canvas, camera, person, condition, lesion_scale)
     drawn = lesions.paint_acne(canvas, camera, person, condition, lesion_scale)
     features.paint_nose(canvas, camera, person)
     features.paint_beard(canvas, camera, person)
     features.paint_mouth(canvas, camera, person)
     features.paint_eyes(canvas, camera, person)
     features.paint_brows(canvas, camera, person)
-    hair.paint_front_hair(canvas, camera, person)
+    if locks:
+        hair.paint_front(locks, camera, person)
     skin = canvas.skin > 0.5
     visible = tuple(lesion for lesion in drawn if _in_sight(lesion, skin))
     return Drawing(_expose(canvas.rgb, photo), skin, visible, person.ita)
@@ -85,6 +91,7 @@ def _blur(rgb: Array, deviation: float) -> Array:
         padding[axis] = (reach, reach)
         padded = np.pad(rgb, padding, mode="edge")
         length = rgb.shape[axis]
-        parts = (padded[:, k : k + length] if axis == 1 else padded[:, :, k : k + length] for k in range(len(weights)))
-        rgb = sum((part * weight for part, weight in zip(parts, weights, strict=True)), np.zeros_like(rgb))
+        rgb = np.zeros_like(rgb)
+        for k, weight in enumerate(weights):
+            rgb += weight * (padded[:, k : k + length] if axis == 1 else padded[:, :, k : k + length])
     return rgb

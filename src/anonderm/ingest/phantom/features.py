@@ -12,6 +12,7 @@ from anonderm.ingest.phantom.paint import (
     gaussian,
     mix,
     noise,
+    shaded,
     soft_cover,
     streaks,
     stroke,
@@ -46,15 +47,14 @@ def _paint_eye(view: View, camera: Camera, person: Person, side: int) -> None:
     inside = cover(np.maximum(above, below), pixel) * (np.abs(t) < 1)
     # White of the eye, darker towards the lid and the corners.
     white = 0.95 - 0.38 * soft_cover(-above - 0.004, 0.014) - 0.28 * t * t
-    blend(rgb, np.array(_SCLERA, np.float32)[:, None, None] * white, inside)
+    blend(rgb, shaded(_SCLERA, white), inside)
     blend(rgb, times(person.lips, 0.9), inside * unit((-t - 0.82) * 8))
     # Iris with a darker rim, pupil, catchlight.
     radius = min(0.46 * person.eye_width, 0.0265)
     dx, dy = view.u - side * person.eye_gap - 0.010 * photo.gaze, view.v + 0.002
     distance = np.sqrt(dx * dx + dy * dy)
-    rim = 1.15 - 0.75 * unit(distance * (1 / radius)) ** 4 - 0.45 * soft_cover(-above - 0.005, 0.014)
-    iris = np.array(person.iris, np.float32)[:, None, None] * rim
-    blend(rgb, iris, inside * cover(distance - radius, pixel))
+    rim = 1.15 - 0.75 * (unit(distance * (1 / radius)) ** 2) ** 2 - 0.45 * soft_cover(-above - 0.005, 0.014)
+    blend(rgb, shaded(person.iris, rim), inside * cover(distance - radius, pixel))
     blend(rgb, _PUPIL, inside * cover(distance - radius * 0.42, pixel))
     glint_x, glint_y = dx - 0.30 * radius * (1 if photo.light_x >= 0 else -1), dy + 0.36 * radius
     glint = np.sqrt(glint_x * glint_x + glint_y * glint_y)
@@ -122,10 +122,10 @@ def paint_mouth(canvas: View, camera: Camera, person: Person) -> None:
     alpha = soft_cover(edge, 0.003 + pixel)
     upper = soft_cover(line, 0.004 + pixel)
     folds = 1 + 0.10 * streaks(view.u, 190, pixel, person.seed)
-    shape = (1.04 - 0.26 * upper - 0.30 * unit(line * (1 / person.lip_lower)) ** 3 - 0.12 * t * t) * folds
+    shape = (1.04 - 0.26 * upper - 0.30 * unit(line * (1 / person.lip_lower)) ** 2 - 0.12 * t * t) * folds
     # Lips keep the light that already fell on the skin: the skin's luminance relative to its own colour.
     lit = view.rgb[1] * (1 / max(person.skin[1], 1e-3))
-    blend(rgb, np.array(person.lips, np.float32)[:, None, None] * (shape * (0.45 + 0.55 * unit(lit))), 0.93 * alpha)
+    blend(rgb, shaded(person.lips, shape * (0.45 + 0.55 * unit(lit))), 0.93 * alpha)
     gloss = gaussian(view.u, view.v, 0.0, person.mouth_y + 0.40 * person.lip_lower, 0.026, 0.0045)
     rgb += 0.07 * gloss * alpha * photo.contrast
     parting = 0.0042 * unit((1.06 - np.abs(t)) * 7)
@@ -143,14 +143,14 @@ def paint_beard(canvas: View, camera: Camera, person: Person) -> None:
     u, v = view.u, view.v
     dense = shapes.beard(person, u, v)
     grain = noise(u, v, 150, view.pixel, person.seed) + 0.6 * noise(u, v * 0.4, 60, view.pixel, person.seed)
-    head = soft_cover(shapes.head(person, view.x, view.y, 0.006) - 0.004, 0.008 + view.pixel)
+    head = soft_cover(shapes.head(person, view.x, view.y) - 0.010, 0.008 + view.pixel)
     lips = cover(-shapes.mouth(person, camera.photo, u, v)[0], view.pixel)
     dense = dense * head * lips
     if person.beard:
         alpha = unit(dense * (0.62 + 0.33 * person.beard) * (1 + 0.16 * grain))
         tone = mix(times(person.hair, 0.8), times(person.skin, 0.25), 0.15)
         light = 1 + 0.22 * grain - 0.25 * unit((v - person.mouth_y) * 5)
-        blend(view.rgb, np.array(tone, np.float32)[:, None, None] * light, alpha)
+        blend(view.rgb, shaded(tone, light), alpha)
         _hide_skin(view, np.where(dense > 0.3, np.float32(1), alpha))
     else:
         alpha = unit(dense * 0.55 * person.stubble * (1 + 0.35 * grain)) * view.skin

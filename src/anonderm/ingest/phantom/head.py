@@ -12,19 +12,17 @@ from anonderm.ingest.phantom.paint import (
     blend,
     cover,
     gaussian,
-    mix,
     noise,
+    shaded,
     soft_cover,
-    times,
     tint,
     unit,
 )
 from anonderm.ingest.phantom.person import Person
 from anonderm.ingest.phantom.photo import Camera, Photo, View
 
-
 _AMBIENT = 0.50
-_TYPICAL_SHADE = 0.965  # what the relief of an average face under neutral light leaves of full light, median
+_TYPICAL_SHADE = 0.935  # what the relief of an average face under neutral light leaves of full light, median
 _BLOOD = (0.92, 0.66, 0.70)
 _SHADOW = (0.58, 0.47, 0.44)
 
@@ -44,16 +42,16 @@ def paint_body(canvas: View, person: Person) -> None:
     x, y, rgb, pixel = canvas.x, canvas.y, canvas.rgb, canvas.pixel
     low = slice(int(x.shape[0] * 0.62), None)
     xl, yl, part = x[low], y[low], rgb[:, low]
-    neck = np.abs(xl) - person.head_width * (0.54 + 0.14 * (person.jaw - 2.1)) - 0.9 * np.maximum(yl - 0.43, 0) ** 1.5
+    spread = np.maximum(yl - 0.43, 0)
+    neck = np.abs(xl) - person.head_width * (0.52 + 0.19 * person.jaw) - 2.5 * spread * spread
     alpha = cover(np.maximum(neck, 0.15 - yl), pixel)
-    round_off = 1 - 0.4 * unit(np.abs(xl) * (1.3 / person.head_width)) ** 3
+    round_off = 1 - 0.4 * unit(np.abs(xl) * (1.3 / person.head_width)) ** 2
     under_chin = soft_cover(shapes.head(person, xl, yl - 0.045), 0.10)
     shade = round_off * (1 - 0.5 * under_chin)
-    blend(part, np.array(mix(person.skin, times(person.skin, 0.8), 0.5), np.float32)[:, None, None] * shade, alpha)
+    blend(part, shaded(person.skin, 0.9 * shade), alpha)
     collar = 0.465 + 0.16 * np.maximum(np.abs(xl) - 0.16, 0) + 0.6 * np.maximum(0.16 - np.abs(xl), 0)
     fold = 0.9 + 0.1 * np.cos(xl * 23) * unit((yl - 0.44) * 6)
-    cloth = np.array(person.clothes, np.float32)[:, None, None] * fold
-    blend(part, cloth, cover((collar - yl) * 0.9, pixel))
+    blend(part, shaded(person.clothes, fold), cover((collar - yl) * 0.9, pixel))
 
 
 def paint_ears(canvas: View, camera: Camera, person: Person) -> None:
@@ -67,34 +65,34 @@ def paint_ears(canvas: View, camera: Camera, person: Person) -> None:
         dx, dy = (view.x - centre) * (1 / width), (view.y - 0.028) * (1 / height)
         dx = dx - side * 0.25 * dy * dy + side * 0.3 * dy * 0.5
         radius = np.sqrt(dx * dx + dy * dy)
-        shade = 0.86 - 0.32 * np.exp(-((radius - 0.45) * 4.5) ** 2)
+        shade = 0.86 - 0.32 * np.exp(-(((radius - 0.45) * 4.5) ** 2))
         tone = (person.skin[0] * 0.98, person.skin[1] * 0.84, person.skin[2] * 0.82)
-        blend(view.rgb, np.array(tone, np.float32)[:, None, None] * shade, cover((radius - 1) * width, view.pixel))
+        blend(view.rgb, shaded(tone, shade), cover((radius - 1) * width, view.pixel))
 
 
 def paint_face(canvas: View, camera: Camera, person: Person) -> None:
     """Ears, then the head: skin colour, relief and light, shadows; sets the canvas' share of skin."""
     paint_ears(canvas, camera, person)
     photo = camera.photo
-    view = camera.window(
-        canvas, -person.head_width - 0.03, person.head_width + 0.03, -person.head_top - 0.03, person.chin + 0.03
+    part = camera.bounds(
+        -person.head_width - 0.03, person.head_width + 0.03, -person.head_top - 0.03, person.chin + 0.03
     )
+    view = canvas.part(part)
     alpha = cover(shapes.head(person, view.x, view.y), view.pixel)
     view.skin[...] = alpha
-    u, v = view.u, view.v
-    shade, gloss = _light(view, camera, person)
-    skin = np.array(person.skin, np.float32)[:, None, None] * (shade * (1 / _TYPICAL_SHADE))
-    mottle = 0.020 * noise(u, v, 11, view.pixel, person.seed) + 0.018 * noise(u, v, 43, view.pixel, person.seed + 7)
-    mottle = mottle + 0.035 * noise(u, v, 170, view.pixel, person.seed + 3)
-    skin *= 1 + mottle
-    skin += gloss
-    blend(view.rgb, skin, alpha)
+    u, v, pixel = view.u, view.v, view.pixel
+    slope_x, slope_y = _bump_slopes(canvas, camera, person)
+    shade, gloss = _light(view, photo, person, slope_x[part], slope_y[part])
+    grain = 0.020 * noise(u, v, 11, pixel, person.seed) + 0.018 * noise(u, v, 43, pixel, person.seed + 7)
+    grain = grain + 0.035 * noise(u, v, 170, pixel, person.seed + 3)
+    blend(view.rgb, shaded(person.skin, shade * (1 / _TYPICAL_SHADE) * (1 + grain)) + gloss, alpha)
     _colour(canvas, camera, person)
 
 
 def _bumps(person: Person, photo: Photo) -> list[tuple[float, float, float, float, float]]:
-    """The face's relief as Gaussian hills: centre u, v, widths, height."""
+    """The face's relief as hills: centre u, v, widths (those of Gaussians), height."""
     nose, mouth, gap, relief = person.nose_y, person.mouth_y, person.eye_gap, person.nose_relief
+    cheek = (0.019 + 0.010 * photo.smile) * person.cheek
     bumps = [
         (0.0, 0.02, 0.019, 0.055, 0.020 * relief),
         (0.0, nose - 0.035, 0.020, 0.040, 0.016 * relief),
@@ -111,28 +109,36 @@ def _bumps(person: Person, photo: Photo) -> list[tuple[float, float, float, floa
             (side * gap * 0.93, -0.012, 0.050, 0.027, -0.019),
             (side * gap, 0.0, 0.034, 0.019, 0.010),
             (side * gap, person.brow_y + 0.006, 0.060, 0.018, 0.008),
-            (side * 0.150, 0.092 - 0.008 * photo.smile, 0.060, 0.045, (0.019 + 0.010 * photo.smile) * person.cheek),
+            (side * 0.150, 0.092 - 0.008 * photo.smile, 0.060, 0.045, cheek),
             (side * (person.nose_width + 0.040), mouth - 0.030, 0.018, 0.040, -0.006 * (0.5 + person.age)),
         ]
     return bumps
 
 
-def _light(view: View, camera: Camera, person: Person) -> tuple[Array, Array]:
-    """Diffuse light (1 where the face looks at the viewer) and specular gloss, from the relief's slopes."""
-    photo = camera.photo
+def _bump_slopes(canvas: View, camera: Camera, person: Person) -> tuple[Array, Array]:
+    """How steeply the relief falls to the right and downwards, on the whole canvas.
+
+    A hill is height * (1 - r^2 / 6)^3, which is close to a Gaussian and ends smoothly at r = sqrt(6).
+    """
+    slope_x, slope_y = np.zeros_like(canvas.u), np.zeros_like(canvas.u)
+    for u, v, su, sv, height in _bumps(person, camera.photo):
+        part = camera.bounds(u - 2.45 * su, u + 2.45 * su, v - 2.45 * sv, v + 2.45 * sv)
+        pu, pv = canvas.u[part] - u, canvas.v[part] - v
+        hill = np.maximum(1 - pu * pu * (1 / (6 * su * su)) - pv * pv * (1 / (6 * sv * sv)), 0)
+        hill *= hill
+        slope_x[part] += hill * pu * (height / (su * su))
+        slope_y[part] += hill * pv * (height / (sv * sv))
+    return slope_x, slope_y
+
+
+def _light(view: View, photo: Photo, person: Person, slope_x: Array, slope_y: Array) -> tuple[Array, Array]:
+    """Diffuse light (1 where the face looks at the viewer) and specular gloss."""
     down = view.y - shapes.HEAD_CENTRE
     across = view.x * (1 / person.head_width)
     vertical = down * (1 / 0.37)
     # A dome flat in the middle and steep at the outline.
-    slope_x = 0.75 * across * np.abs(across) + 0.75 * across**5
-    slope_y = 0.32 * vertical * np.abs(vertical) + 0.45 * vertical**5
-    for u, v, su, sv, height in _bumps(person, photo):
-        reach_u, reach_v = 3.2 * su, 3.2 * sv
-        rows, columns = _rows_columns(view, u - reach_u, u + reach_u, v - reach_v, v + reach_v)
-        pu, pv = view.u[rows, columns] - u, view.v[rows, columns] - v
-        hill = np.exp(pu * pu * (-0.5 / (su * su)) + pv * pv * (-0.5 / (sv * sv))) * height
-        slope_x[rows, columns] += hill * pu * (1 / (su * su))
-        slope_y[rows, columns] += hill * pv * (1 / (sv * sv))
+    slope_x = slope_x + 0.75 * across * (np.abs(across) + (across * across) ** 2)
+    slope_y = slope_y + vertical * (0.32 * np.abs(vertical) + 0.45 * (vertical * vertical) ** 2)
     light_x, light_y, light_z = photo.light_x, photo.light_y, 0.93
     inverse = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     facing = (slope_x * light_x + slope_y * light_y + light_z) * inverse
@@ -146,49 +152,41 @@ def _light(view: View, camera: Camera, person: Person) -> tuple[Array, Array]:
     return shade, gloss
 
 
-def _rows_columns(view: View, left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
-    """Index ranges of a window within `view`; the small turn of the head is covered by the margin."""
-    height, width = view.u.shape
-    u_low, u_high = float(view.u[height // 2, 0]), float(view.u[height // 2, -1])
-    v_low, v_high = float(view.v[0, width // 2]), float(view.v[-1, width // 2])
-    per_u, per_v = (width - 1) / (u_high - u_low), (height - 1) / (v_high - v_low)
-    margin = 0.05
-    first = min(max(int((left - margin - u_low) * per_u), 0), width - 1)
-    last = min(max(int((right + margin - u_low) * per_u) + 2, first + 1), width)
-    upper = min(max(int((top - margin - v_low) * per_v), 0), height - 1)
-    lower = min(max(int((bottom + margin - v_low) * per_v) + 2, upper + 1), height)
-    return slice(upper, lower), slice(first, last)
-
-
 def _colour(canvas: View, camera: Camera, person: Person) -> None:
     """Blood near the surface, and shadows that relief alone does not throw."""
-    nose, gap = person.nose_y, person.eye_gap
     flush = 0.18 + 0.42 * person.flush
+    nose = camera.window(canvas, -0.10, 0.10, -0.06, 0.26)
+    tip = gaussian(nose.u, nose.v, 0.0, person.nose_y, 0.042, 0.036)
+    tint(nose.rgb, _BLOOD, 0.7 * flush * tip * nose.skin)
     for side in (-1, 1):
-        view = camera.window(canvas, *_span(side * 0.01, side * 0.27), -0.02, 0.23)
-        tint(view.rgb, _BLOOD, flush * view.skin * gaussian(view.u, view.v, side * 0.145, 0.105, 0.055, 0.042))
-        view = camera.window(canvas, *_span(side * 0.02, side * 0.23), -0.09, 0.10)
-        socket = gaussian(view.u, view.v, side * gap * 0.80, -0.018, 0.045, 0.022)
-        bag = gaussian(view.u, view.v, side * gap * 0.95, 0.034, 0.034, 0.011) * (0.5 + 0.8 * person.age)
-        tint(view.rgb, _SHADOW, (0.30 * socket + 0.28 * bag) * view.skin)
-        fold = camera.window(canvas, *_span(side * 0.03, side * 0.17), nose - 0.03, person.mouth_y + 0.06)
-        along = unit((fold.v - nose + 0.01) * (1 / (person.mouth_y - nose + 0.02)))
-        path = person.nose_width + 0.012 + 0.052 * along**1.3
-        depth = (0.05 + 0.40 * person.age + 0.25 * camera.photo.smile) * np.exp(-((along - 0.45) * 2.6) ** 4)
-        crease = np.exp(-(((fold.u * side - path) * (1 / 0.007)) ** 2))
-        tint(fold.rgb, _SHADOW, depth * 0.6 * crease * fold.skin * (fold.v > nose - 0.012))
-    view = camera.window(canvas, -0.10, 0.10, -0.06, 0.26)
-    bridge = gaussian(view.u, view.v, 0.0, nose, 0.042, 0.036)
-    tint(view.rgb, _BLOOD, 0.7 * flush * bridge * view.skin)
+        cheek = camera.window(canvas, *_span(side, 0.01, 0.27), -0.02, 0.23)
+        apple = gaussian(cheek.u, cheek.v, side * 0.145, 0.105, 0.055, 0.042)
+        tint(cheek.rgb, _BLOOD, flush * apple * cheek.skin)
+        eye = camera.window(canvas, *_span(side, 0.02, 0.23), -0.09, 0.10)
+        socket = gaussian(eye.u, eye.v, side * person.eye_gap * 0.80, -0.018, 0.045, 0.022)
+        bag = gaussian(eye.u, eye.v, side * person.eye_gap * 0.95, 0.034, 0.034, 0.011)
+        tint(eye.rgb, _SHADOW, (0.30 * socket + (0.14 + 0.22 * person.age) * bag) * eye.skin)
+        _smile_line(canvas, camera, person, side)
     chin = camera.window(canvas, -0.22, 0.22, person.chin - 0.08, person.chin + 0.03)
     rim = soft_cover(-0.012 - shapes.head(person, chin.x, chin.y), 0.03) * 0.25
     tint(chin.rgb, _SHADOW, rim * chin.skin * unit((chin.y - 0.2) * 6))
     if person.age > 0.45:
-        _lines(canvas, camera, person)
+        _forehead_lines(canvas, camera, person)
 
 
-def _lines(canvas: View, camera: Camera, person: Person) -> None:
-    """Lines across the forehead of older people."""
+def _smile_line(canvas: View, camera: Camera, person: Person, side: int) -> None:
+    """The fold from the nose past the corner of the mouth, deeper with age and with a smile."""
+    nose = person.nose_y
+    view = camera.window(canvas, *_span(side, 0.03, 0.17), nose - 0.03, person.mouth_y + 0.06)
+    along = unit((view.v - nose + 0.01) * (1 / (person.mouth_y - nose + 0.02)))
+    path = person.nose_width + 0.012 + 0.052 * along * (0.7 + 0.3 * along)
+    crease = np.exp(-(((view.u * side - path) * (1 / 0.007)) ** 2))
+    ends = soft_cover(np.abs(along - 0.45) - 0.36, 0.2) * (view.v > nose - 0.012)
+    depth = 0.6 * (0.05 + 0.40 * person.age + 0.25 * camera.photo.smile)
+    tint(view.rgb, _SHADOW, depth * crease * ends * view.skin)
+
+
+def _forehead_lines(canvas: View, camera: Camera, person: Person) -> None:
     view = camera.window(canvas, -0.17, 0.17, person.brow_y - 0.12, person.brow_y)
     for row in range(3):
         height = person.brow_y - 0.045 - 0.026 * row + 0.006 * np.cos(view.u * 17 + row)
@@ -196,5 +194,6 @@ def _lines(canvas: View, camera: Camera, person: Person) -> None:
         tint(view.rgb, _SHADOW, 0.5 * (person.age - 0.4) * line * view.skin)
 
 
-def _span(first: float, second: float) -> tuple[float, float]:
-    return (first, second) if first < second else (second, first)
+def _span(side: int, inner: float, outer: float) -> tuple[float, float]:
+    """Left and right end of a stretch on one side of the face."""
+    return (inner, outer) if side > 0 else (-outer, -inner)

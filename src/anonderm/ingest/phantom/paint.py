@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-Array = np.ndarray[Any, np.dtype[np.float32]]
+Array = NDArray[np.floating[Any]]
 Colour = tuple[float, float, float]
 
 _XYZ_TO_RGB = np.array(
@@ -80,6 +81,11 @@ def tint(rgb: Array, factor: Colour, alpha: Array) -> None:
     rgb *= 1 + alpha * (np.array(factor, np.float32)[:, None, None] - 1)
 
 
+def shaded(colour: Colour, light_HW: Array) -> Array:
+    """A colour under changing light, [3, H, W]."""
+    return np.array(colour, np.float32)[:, None, None] * light_HW
+
+
 def times(colour: Colour, factor: float) -> Colour:
     return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
 
@@ -94,14 +100,14 @@ _FLAT = _LATTICE.ravel()
 
 
 def noise(x: Array, y: Array, cells: float, pixel: float, offset: int = 0) -> Array | float:
-    """Smooth value noise in -1..1, `cells` lattice cells a unit; fades out where a pixel can't resolve it."""
+    """Smooth value noise in -1..1, `cells` lattice cells a unit; fades where pixels can't resolve it."""
     visible = min(1.0, max(0.0, 2.0 - 3.0 * cells * pixel))
     if visible == 0:
         return 0.0
     # The lattice stands askew, so that its rows don't show as rows of the picture.
     gx = x * (0.8 * cells) + y * (0.6 * cells) + (offset % 61 + 300)
     gy = y * (0.8 * cells) - x * (0.6 * cells) + (offset % 53 + 300)
-    ix, iy = gx.astype(np.int32), gy.astype(np.int32)
+    ix, iy = gx.astype(np.intp), gy.astype(np.intp)
     fx, fy = gx - ix, gy - iy
     fx, fy = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy)
     left, right = ix & 63, (ix + 1) & 63
@@ -119,7 +125,7 @@ def streaks(t: Array, cells: float, pixel: float, offset: int = 0) -> Array | fl
     if visible == 0:
         return 0.0
     g = t * cells + (offset % 977 + 2000)
-    index = g.astype(np.int32)
+    index = g.astype(np.intp)
     f = g - index
     left = _FLAT.take(index & 4095)
     result: Array = (left + f * (_FLAT.take((index + 1) & 4095) - left)) * np.float32(visible)

@@ -9,7 +9,7 @@ import numpy as np
 
 from anonderm.ingest.phantom.paint import Colour, lab_to_linear, mix, times
 
-# Individual typology angle of each Fitzpatrick-like band, degrees. Source: Chardon et al. 1991; Del Bino 2013.
+# Individual typology angle of six bands, degrees, near the Fitzpatrick types. Source: Chardon et al. 1991.
 ITA_BANDS = {
     "very light": (55.0, 72.0),
     "light": (41.0, 55.0),
@@ -80,7 +80,7 @@ class Person:
 
 
 def skin_lab(ita: float, warmth: float = 0.0) -> tuple[float, float, float]:
-    """CIELab of skin with this ITA = atan2(L* - 50, b*), after Chardon et al. 1991; warmth shifts b* a little."""
+    """CIELab of skin with this ITA = atan2(L* - 50, b*), Chardon et al. 1991; warmth is added to b*."""
     b = (
         float(np.interp(ita, (-55, -30, 10, 28, 41, 55, 72), (10.5, 14.5, 19.5, 19.0, 17.0, 13.5, 8.5)))
         + warmth
@@ -117,7 +117,7 @@ def sample_person(rng: np.random.Generator) -> Person:
         head_width=normal(0.262, 0.014),
         head_top=normal(0.335, 0.014),
         chin=normal(0.408 if masculine else 0.395, 0.016),
-        jaw=normal(2.55 if masculine else 2.2, 0.22),
+        jaw=normal(0.46 if masculine else 0.22, 0.14),
         taper=normal(0.10 if masculine else 0.16, 0.06),
         eye_gap=normal(0.123, 0.0065),
         eye_width=normal(0.054, 0.0045),

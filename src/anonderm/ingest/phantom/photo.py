@@ -16,7 +16,7 @@ _DOME_CENTRE, _DOME_HEIGHT = 0.05, 0.40
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo. Angles in radians, lengths as shares of the photo's width; the defaults are a neutral photo."""
+    """One photo: angles in radians, lengths as shares of the photo's width; by default a neutral photo."""
 
     roll: float = 0.0
     yaw: float = 0.0
@@ -80,6 +80,18 @@ class View:
     skin: Array
     pixel: float
 
+    def part(self, part: tuple[slice, slice]) -> View:
+        rows, columns = part
+        return View(
+            self.x[part],
+            self.y[part],
+            self.u[part],
+            self.v[part],
+            self.rgb[:, rows, columns],
+            self.skin[part],
+            self.pixel,
+        )
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -128,31 +140,24 @@ class Camera:
             x, y = u + slide_x, v + slide_y
         return self.to_pixels(x, y)
 
-    def window(self, canvas: View, left: float, right: float, top: float, bottom: float) -> View:
-        """The part of the canvas that holds this rectangle of face coordinates, whatever the pose."""
-        reach_x, reach_y = abs(_DEPTH * math.sin(self.photo.yaw)), abs(_DEPTH * math.sin(self.photo.pitch))
-        left, right, top, bottom = left - reach_x, right + reach_x, top - reach_y, bottom + reach_y
+    def bounds(self, left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
+        """Rows and columns of the picture that hold this rectangle of face coordinates, whatever the pose."""
         photo = self.photo
+        reach_x = (right - left) / 2 + abs(_DEPTH * math.sin(photo.yaw))
+        reach_y = (bottom - top) / 2 + abs(_DEPTH * math.sin(photo.pitch))
+        x, y = (left + right) / 2, (top + bottom) / 2
         cosine, sine = math.cos(photo.roll), math.sin(photo.roll)
-        centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
-        half_x, half_y = (right - left) / 2, (bottom - top) / 2
-        column = (centre_x * cosine - centre_y * sine) * photo.scale + 0.5 + photo.shift_x
-        row = (centre_x * sine + centre_y * cosine) * photo.scale + EYE_LEVEL + photo.shift_y
-        reach_column = (half_x * cosine + half_y * abs(sine)) * photo.scale
-        reach_row = (half_x * abs(sine) + half_y * cosine) * photo.scale
+        column = (x * cosine - y * sine) * photo.scale + 0.5 + photo.shift_x
+        row = (x * sine + y * cosine) * photo.scale + EYE_LEVEL + photo.shift_y
+        columns = (reach_x * cosine + reach_y * abs(sine)) * photo.scale
+        rows = (reach_x * abs(sine) + reach_y * cosine) * photo.scale
+        return self._range(row, rows), self._range(column, columns)
 
-        def bounds(centre: float, reach: float) -> slice:
-            low = min(max(int((centre - reach) * self.size) - 1, 0), self.size - 1)
-            high = min(max(int((centre + reach) * self.size) + 2, low + 1), self.size)
-            return slice(low, high)
+    def _range(self, centre: float, reach: float) -> slice:
+        low = min(max(int((centre - reach) * self.size) - 1, 0), self.size - 1)
+        high = min(max(int((centre + reach) * self.size) + 2, low + 1), self.size)
+        return slice(low, high)
 
-        part = (bounds(row, reach_row), bounds(column, reach_column))
-        return View(
-            canvas.x[part],
-            canvas.y[part],
-            canvas.u[part],
-            canvas.v[part],
-            canvas.rgb[:, part[0], part[1]],
-            canvas.skin[part],
-            canvas.pixel,
-        )
+    def window(self, canvas: View, left: float, right: float, top: float, bottom: float) -> View:
+        """The part of the canvas that holds this rectangle of face coordinates."""
+        return canvas.part(self.bounds(left, right, top, bottom))

@@ -1,49 +1,46 @@
-"""Outlines of a face as signed distances (negative inside), for pixels to paint and for lesions to land on."""
+"""Outlines of a face as signed distances (negative inside): pixels are painted, lesions placed by them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from anonderm.ingest.phantom.paint import Array, unit
+from anonderm.ingest.phantom.paint import Array, soft_cover, unit
 from anonderm.ingest.phantom.person import Person
 from anonderm.ingest.phantom.photo import Photo
 
 HEAD_CENTRE = 0.04  # height of the cheekbones, where the head is widest
+SKULL = 0.6  # how square the upper head is
 
 
-def dome(across: Array, up: Array) -> Array:
-    """Gauge (1 on the outline) of half a superellipse of power 2.8, squarer than an ellipse as skulls are.
+def rounded(across: Array, down: Array, square: Array | float) -> Array:
+    """Gauge, 1 on the outline, of a shape between an ellipse (square 0) and one of power 4 (square 1)."""
+    a, b = across * across, down * down
+    total: Array = (1 - square) * np.sqrt(a + b) + square * np.sqrt(np.sqrt(a * a + b * b))
+    return total
 
-    Written with square roots, which cost a tenth of a power.
+
+def along_ray(x: Array, y: Array, gauge: Array) -> Array:
+    """Signed distance to the outline gauge = 1, along the ray from the origin.
+
+    The gauge is of degree one: the point p / gauge(p) lies on the outline.
     """
-    a, b = across * across, up * up
-    a, b = a * np.sqrt(np.sqrt(a * np.sqrt(a))), b * np.sqrt(np.sqrt(b * np.sqrt(b)))
-    total = a + b
-    # total^(1 / 2.75) is close to total^(3 / 8), the one that square roots give.
-    root = np.sqrt(np.sqrt(total))
-    result: Array = root * np.sqrt(root)
-    return result
-
-
-def head(person: Person, x: Array, y: Array, grow_x: float = 0.0, grow_top: float = 0.0) -> Array:
-    """The head: a rounded dome above the cheekbones, below them a superellipse that narrows to the chin."""
-    down = y - HEAD_CENTRE
-    top = person.head_top + HEAD_CENTRE + grow_top
-    width = person.head_width + grow_x
-    low = np.maximum(down, 0) * (1 / (person.chin - HEAD_CENTRE))
-    across = np.abs(x) / (width * (1 - person.taper * low))
-    gauge_up = dome(across, down * (1 / top))
-    power = person.jaw
-    gauge_low = np.exp(np.log(np.maximum(across, 1e-4) ** power + low**power) * (1 / power))
-    gauge = np.where(down < 0, gauge_up, gauge_low)
-    radius = np.sqrt(x * x + down * down)
-    # For a gauge g of degree one, the point p / g lies on the outline: this is the distance along the ray.
-    distance: Array = radius * (1 - 1 / np.maximum(gauge, 1e-3))
+    distance: Array = np.sqrt(x * x + y * y) * (1 - 1 / np.maximum(gauge, 1e-3))
     return distance
 
 
+def head(person: Person, x: Array, y: Array) -> Array:
+    """The head: a squarish dome above the cheekbones, below them a jaw that narrows to the chin."""
+    down = y - HEAD_CENTRE
+    above = down < 0
+    low = np.maximum(down, 0) * (1 / (person.chin - HEAD_CENTRE))
+    across = x / (person.head_width * (1 - person.taper * low))
+    high = down * (1 / (person.head_top + HEAD_CENTRE))
+    square = np.where(above, np.float32(SKULL), np.float32(person.jaw))
+    return along_ray(x, down, rounded(across, np.where(above, high, low), square))
+
+
 def eye_lids(person: Person, photo: Photo, u: Array, v: Array, side: int) -> tuple[Array, Array, Array]:
-    """Distances below the upper lid and above the lower lid, and the position t along the eye (-1 inner, 1 outer)."""
+    """Distances past the upper and past the lower lid, and position t along the eye (-1 inner, 1 outer)."""
     along = u * side - person.eye_gap
     across = v + along * person.eye_tilt
     t = along * (1 / person.eye_width)
@@ -68,13 +65,13 @@ def brow(person: Person, u: Array, v: Array, side: int) -> tuple[Array, Array]:
     inside = unit(s)
     centre = person.brow_y - person.brow_tilt * length * (inside - 0.5)
     centre = centre - person.brow_arch * (1 - (2 * inside - 1.25) ** 2)
-    half = person.brow_thick * 0.5 * (1.08 - 0.12 * inside - 0.75 * inside**3)
+    half = person.brow_thick * 0.5 * (1.08 - 0.12 * inside - 0.75 * inside * inside * inside)
     beyond = (s - inside) * length
     return np.sqrt((v - centre) ** 2 + beyond * beyond) - half, s
 
 
 def mouth(person: Person, photo: Photo, u: Array, v: Array) -> tuple[Array, Array, Array]:
-    """Distances to the lips' outline and to the line between them, and position t (-1..1) across the mouth."""
+    """Distances to the lips' outline and to the line between them, and position t across (-1..1)."""
     width = person.mouth_width * (1 + 0.13 * photo.smile)
     t = u * (1 / width)
     near = np.minimum(np.abs(t), 1.15)
@@ -83,7 +80,8 @@ def mouth(person: Person, photo: Photo, u: Array, v: Array) -> tuple[Array, Arra
     arc = 1 - near * near
     bow = 1 - 0.30 * np.exp(-((near * 6.5) ** 2)) + 0.12 * np.exp(-(((near - 0.27) * 5) ** 2))
     upper = -person.lip_upper * (1 - 0.12 * photo.smile) * arc * bow - 0.001
-    lower = person.lip_lower * (1 - 0.15 * photo.smile) * np.maximum(arc, 0) ** 0.75 + 0.001
+    fullness = np.sqrt(np.maximum(arc, 0)) * (0.75 + 0.25 * arc)
+    lower = person.lip_lower * (1 - 0.15 * photo.smile) * fullness + 0.001
     slope = np.sqrt(1 + (2 * person.lip_lower / width * near) ** 2)
     edge = np.maximum(np.maximum(upper - line, line - lower) / slope, (np.abs(t) - 1) * width)
     return edge, line, t
@@ -92,7 +90,7 @@ def mouth(person: Person, photo: Photo, u: Array, v: Array) -> tuple[Array, Arra
 def hairline(person: Person, u: Array) -> Array:
     """Height of the hair's lower edge over the forehead, at each u."""
     across = np.abs(u) * (1 / person.head_width)
-    edge = person.hairline + 0.15 * across**4 + person.peak * np.exp(-((u * 32) ** 2))
+    edge = person.hairline + 0.15 * (across * across) ** 2 + person.peak * np.exp(-((u * 32) ** 2))
     if person.recede:
         edge = edge - person.recede * np.exp(-(((across - 0.5) * 4) ** 2))
     if person.hair_style in ("swept", "bob", "long"):
@@ -112,10 +110,11 @@ def hair_front(person: Person, u: Array, v: Array) -> Array:
     over = (v - hairline(person, u)) * 0.8
     if person.hair_style in ("bob", "long", "curls", "afro"):
         inner = person.head_width * (0.95 if person.hair_style in ("curls", "afro") else 0.90)
-        over = np.minimum(over, inner - np.abs(u) + 0.10 * np.maximum(-v - 0.02, 0) - 0.06 * np.maximum(v - 0.15, 0))
+        bulge = 0.10 * np.maximum(-v - 0.02, 0) - 0.06 * np.maximum(v - 0.15, 0)
+        over = np.minimum(over, inner - np.abs(u) + bulge)
     else:
-        sideburn = np.maximum(person.head_width * 0.95 - np.abs(u), v - 0.04) + 0.25 * np.maximum(v + 0.05, 0)
-        over = np.minimum(over, sideburn)
+        sideburn = np.maximum(person.head_width * 0.95 - np.abs(u), v - 0.04)
+        over = np.minimum(over, sideburn + 0.25 * np.maximum(v + 0.05, 0))
     return over
 
 
@@ -140,6 +139,7 @@ def beard(person: Person, u: Array, v: Array) -> Array:
     jaw = unit((v - person.mouth_y + 0.004 + rise * np.maximum(across - start, 0)) * 32 + 0.5)
     # Free of hair: the corner below the lip on either side of the soul patch.
     bare = np.exp(-(((across - 0.055) * 30) ** 2) - ((v - person.mouth_y - 0.030) * 55) ** 2)
-    moustache = np.exp(-(((v - person.mouth_y + 0.031 - 0.10 * across) * 62) ** 4)) * unit(2.6 - across * 24)
+    above_lip = np.abs(v - person.mouth_y + 0.031 - 0.10 * across) - 0.0145
+    moustache = soft_cover(above_lip, 0.012) * unit(2.6 - across * 24)
     result: Array = np.maximum(jaw * (1 - 0.7 * bare), moustache)
     return result

@@ -17,8 +17,8 @@ from anonderm.core.images import grid, write_png
 from anonderm.core.records import Face, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import PhantomConfig
+from anonderm.ingest.phantom.condition import sample_condition
 from anonderm.ingest.phantom.draw import Drawing, draw
-from anonderm.ingest.phantom.lesions import sample_condition
 from anonderm.ingest.phantom.person import sample_person
 from anonderm.ingest.phantom.photo import sample_photo
 from anonderm.ingest.splits import assign_splits
@@ -90,7 +90,7 @@ def lesion_scale(config: PhantomConfig) -> float:
 
 
 def take(config: PhantomConfig, sitting: Sitting) -> Drawing:
-    """Draw one photo. It depends on nothing but the seed, the person's and the photo's number, and the settings."""
+    """Draw one photo; it depends on its own numbers and the settings only, not on what else is drawn."""
     of_person = _person_rng(config, sitting.person)
     person = sample_person(of_person)
     condition = sample_condition(of_person, sitting.severity)

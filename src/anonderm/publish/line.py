@@ -1,9 +1,8 @@
-"""The report's sections, one function each; a section whose runs are missing is left out."""
+"""The report's sections on faces and on training; a function gives None where its runs are missing."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,26 +29,6 @@ from anonderm.publish.material import MAKERS, SOURCES, Material, faces_of
 
 _SPLITS = ("train", "val", "test")
 _EXAMPLES = 8
-
-
-def sections(material: Material) -> tuple[Section, ...]:
-    """Every section there is something to say in, in reading order."""
-    from anonderm.publish.judgement import fidelity, other_scores, privacy, usefulness
-    from anonderm.publish.record import how_made
-
-    write: tuple[Callable[[Material], Section | None], ...] = (
-        faces,
-        went_in,
-        usefulness,
-        fidelity,
-        privacy,
-        funnel,
-        generators,
-        classifiers,
-        other_scores,
-        how_made,
-    )
-    return tuple(section for function in write if (section := function(material)) is not None)
 
 
 def faces(material: Material) -> Section | None:
@@ -196,7 +175,7 @@ def generators(material: Material) -> Section | None:
 
 _GAN_CHARTS = {
     "Losses": ("loss_g", "loss_d"),
-    "Augmentation": ("augment_p", "sign_real"),
+    "Augmentation": ("ada_p", "ada_sign"),
     "Kernel distance": ("kernel_distance",),
 }
 

@@ -1,0 +1,49 @@
+"""Prints how many phantom faces one core draws in a second: python benchmarks/phantom_speed.py"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from anonderm.ingest.phantom import (
+    CLASSES,
+    Condition,
+    Person,
+    Photo,
+    draw,
+    sample_condition,
+    sample_person,
+    sample_photo,
+)
+
+_SECONDS = 5.0
+
+
+def _sitters(count: int) -> list[tuple[Person, Photo, Condition]]:
+    """People of every class in turn."""
+    sitters = []
+    for index in range(count):
+        rng = np.random.default_rng(index)
+        condition = sample_condition(rng, CLASSES[index % len(CLASSES)])
+        sitters.append((sample_person(rng), sample_photo(rng), condition))
+    return sitters
+
+
+def faces_per_second(size: int, lesion_scale: float) -> float:
+    """Drawing alone, in processor time of this process; numpy's element-wise work runs on one core."""
+    sitters = _sitters(300)
+    drawn, start = 0, time.process_time()
+    while time.process_time() - start < _SECONDS:
+        draw(*sitters[drawn % len(sitters)], size, lesion_scale)
+        drawn += 1
+    return drawn / (time.process_time() - start)
+
+
+def main() -> None:
+    for size, lesion_scale in ((64, 2.8), (256, 1.4), (1024, 1.0)):
+        print(f"{size:5d} px  {faces_per_second(size, lesion_scale):7.1f} faces/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Which pixels spoke for a class: Grad-CAM (Selvaraju et al. 2017) through the grad-cam package.
+
+Shapes: N faces, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anonderm.classify.backbones import Classifier
+from anonderm.classify.predict import to_input
+from anonderm.core.errors import ConfigError
+from anonderm.core.images import Pixels, resize
+
+_SMALLEST_MAP = 8
+_SHOWN_PX = 192
+
+
+def grad_cam(
+    classifier: Classifier, image_HWC: Pixels, target: int | None = None
+) -> tuple[NDArray[np.float32], Pixels]:
+    """Heat of one class (by default the predicted one), and the picture with the heat laid over it.
+
+    image_HWC: uint8, of any size. Returns the heat at the network's input size, float32 [H, W] in 0..1, and
+    the overlay as uint8 of at least 192 px. Raises ConfigError for a network without feature maps.
+    """
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.image import show_cam_on_image
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    classifier.eval()
+    targets = None if target is None else [ClassifierOutputTarget(target)]
+    input_NCHW = to_input(image_HWC[None], classifier.size).to(classifier.head.weight.device)
+    with GradCAM(classifier, [target_layer(classifier)]) as camera:
+        heat_HW = camera(input_NCHW, targets)[0].astype(np.float32)
+    classifier.zero_grad(set_to_none=True)
+    side = max(_SHOWN_PX, classifier.size)
+    grey_HWC = np.repeat((255 * heat_HW).astype(np.uint8)[:, :, None], 3, axis=2)
+    face_HWC, wide_HWC = (resize(image, side) / np.float32(255) for image in (image_HWC, grey_HWC))
+    return heat_HW, show_cam_on_image(face_HWC, wide_HWC[:, :, 0], use_rgb=True, image_weight=0.6)
+
+
+def target_layer(classifier: Classifier) -> nn.Module:
+    """The deepest stage whose feature map is at least 8 x 8, or else the stage with the largest map.
+
+    The last stage of a ResNet has 2 x 2 cells at 64 px: too few to point at a lesion.
+    """
+    stages = [classifier.backbone.get_submodule(stage["module"]) for stage in _stages(classifier.backbone)]
+    sides = _map_sides(classifier, stages)
+    if not any(sides):
+        raise ConfigError("Grad-CAM needs a convolutional backbone.", "Train with resnet18, for example.")
+    fine = [stage for stage, side in zip(stages, sides, strict=True) if side >= _SMALLEST_MAP]
+    return fine[-1] if fine else stages[int(np.argmax(sides))]
+
+
+def _stages(backbone: nn.Module) -> list[dict[str, str]]:
+    described = getattr(backbone, "feature_info", [])
+    return getattr(described, "info", described)
+
+
+def _map_sides(classifier: Classifier, stages: list[nn.Module]) -> list[int]:
+    """Height of each stage's feature map, 0 for a stage that gives none, from one blank image."""
+    sides = [0] * len(stages)
+
+    def note(index: int, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        sides[index] = output.shape[2] if output.ndim == 4 else 0
+
+    hooks = [stage.register_forward_hook(partial(note, index)) for index, stage in enumerate(stages)]
+    try:
+        with torch.inference_mode():
+            classifier(torch.zeros(1, 3, classifier.size, classifier.size, device=classifier.mean.device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sides

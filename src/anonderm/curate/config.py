@@ -1,0 +1,63 @@
+"""Settings of the stages that sort faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anonderm.core.config import check
+
+
+@dataclass(frozen=True)
+class ScreenConfig:
+    """Reject artefacts, deformed faces, duplicates and near-copies of training faces.
+
+    Every limit is measured on the training faces themselves; the settings say how far beyond them a
+    synthetic face may lie.
+    """
+
+    extractor: str = "phantom-encoder"
+    """Embedding in which a deformed face lies far from the training faces."""
+
+    neighbours: int = 3
+    """A face's distance from the training faces is that to the neighbour of this rank."""
+
+    deformed_quantile: float = 0.995
+    """Share of the training faces that lie within the limit, each measured against other people."""
+
+    deformed_factor: float = 1.1
+    """How many times that distance a synthetic face may have."""
+
+    artefact_quantile: float = 0.995
+    """Share of the training faces within the limit of an image statistic (sharpness, border, ...)."""
+
+    artefact_margin: float = 0.5
+    """The range between such limits is widened on each side by this share of itself."""
+
+    copy_quantile: float = 0.005
+    """Share of the training faces that lie closer to another person than a near-copy to its original."""
+
+    duplicate_factor: float = 0.5
+    """Two synthetic faces are duplicates below this many times the distance of a near-copy."""
+
+    def __post_init__(self) -> None:
+        check(self.neighbours >= 1, f"neighbours = {self.neighbours}: must be 1 or more.")
+        for name in ("deformed_quantile", "artefact_quantile"):
+            check(0.5 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}: must lie in (0.5, 1].")
+        check(0 <= self.copy_quantile < 0.5, f"copy_quantile = {self.copy_quantile}: must lie in [0, 0.5).")
+        for name in ("deformed_factor", "artefact_margin", "duplicate_factor"):
+            check(getattr(self, name) >= 0, f"{name} = {getattr(self, name)}: must not be negative.")
+
+
+@dataclass(frozen=True)
+class GradeConfig:
+    """Give each face the class that a classifier sees in it; put the doubtful aside."""
+
+    min_confidence: float = 0.5
+    """Faces whose most probable class is less probable than this are put aside."""
+
+    min_per_class: int = 10
+    """Fewest faces that each class must get; a generator for each class is to be trained on them."""
+
+    def __post_init__(self) -> None:
+        check(0 <= self.min_confidence <= 1, f"min_confidence = {self.min_confidence}: must lie in [0, 1].")
+        check(self.min_per_class >= 0, f"min_per_class = {self.min_per_class}: must not be negative.")

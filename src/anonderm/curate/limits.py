@@ -1,0 +1,104 @@
+"""How far a synthetic face may lie from the training faces, measured on the training faces themselves."""
+
+# N training faces, S statistics
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.errors import TooFewImages
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import write_json
+from anonderm.core.images import Pixels
+from anonderm.curate.config import ScreenConfig
+from anonderm.curate.neighbours import nearest_other_person
+from anonderm.curate.statistics import STATISTICS, measure
+from anonderm.evaluate.features import embed
+
+_PIXELS_A_BATCH = 2**22
+_LEAST_COPY = 0.02  # between thumbnails: the same picture to any eye
+_LEAST_SLACK = 0.2  # of a logarithm: limits lie at least 22% beyond what the training faces show
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`low` and `high` hold log(floor + value) of each image statistic; distances are between embeddings.
+
+    low, high   an image statistic outside is an artefact
+    deformed    a face further than this from its training neighbour of the set rank is deformed
+    copy        a face closer than this to a training face, or to its mirror image, is a near-copy
+    duplicate   two synthetic faces closer than this are duplicates
+    """
+
+    low: dict[str, float | None]
+    high: dict[str, float]
+    deformed: float
+    copy: float
+    duplicate: float
+    training_faces: int
+    size: int
+
+    def save(self, path: Path) -> None:
+        write_json(path, dataclasses.asdict(self))
+
+
+def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
+    """Limits from the faces of one split, with image statistics at `size` pixels a side.
+
+    Raises TooFewImages.
+    """
+    if not len(training):
+        raise TooFewImages(
+            f"{training.folder}: no face of split train to screen against.",
+            "Give a FaceSet that ingest made.",
+        )
+    subjects = [face.subject or face.id for face in training]
+    faces_ND, mirrored_ND = embed(training, "thumbnail"), embed(training, "thumbnail", flip=True)
+    apart_N = np.minimum(
+        nearest_other_person(faces_ND, faces_ND, subjects),
+        nearest_other_person(faces_ND, mirrored_ND, subjects),
+    )
+    copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
+    embedded_ND = embed(training, config.extractor)
+    spread_N = nearest_other_person(embedded_ND, embedded_ND, subjects, config.neighbours)
+    low, high = _statistic_limits(statistics(training, size), config)
+    return Limits(
+        low=low,
+        high=high,
+        deformed=float(np.quantile(spread_N, config.deformed_quantile)) * config.deformed_factor,
+        copy=copy,
+        duplicate=copy * config.duplicate_factor,
+        training_faces=len(training),
+        size=size,
+    )
+
+
+def statistics(faces: FaceSet, size: int) -> NDArray[np.float64]:
+    """Image statistics [N, S] of a FaceSet at `size` pixels a side."""
+    return np.concatenate([measure(pixels) for pixels in _batches(faces, size)])
+
+
+def _batches(faces: FaceSet, size: int) -> Iterator[Pixels]:
+    step = max(1, _PIXELS_A_BATCH // size**2)
+    for start in range(0, len(faces), step):
+        yield FaceSet(faces.folder, faces.faces[start : start + step]).pixels(size)
+
+
+def _statistic_limits(
+    values_NS: NDArray[np.float64], config: ScreenConfig
+) -> tuple[dict[str, float | None], dict[str, float]]:
+    low_S = np.quantile(values_NS, 1 - config.artefact_quantile, axis=0)
+    high_S = np.quantile(values_NS, config.artefact_quantile, axis=0)
+    slack_S = np.maximum(config.artefact_margin * (high_S - low_S), _LEAST_SLACK)
+    low: dict[str, float | None] = {}
+    high: dict[str, float] = {}
+    for statistic, below, above, slack in zip(STATISTICS, low_S, high_S, slack_S, strict=True):
+        low[statistic.name] = float(below - slack) if statistic.two_sided else None
+        high[statistic.name] = float(above + slack)
+    return low, high

@@ -1,0 +1,120 @@
+"""screen: FaceSet -> FaceSet, less near-copies of training faces, artefacts, deformed faces and duplicates.
+
+faces/       the faces that passed
+rejected/    the others, each with its reason, which begins with one of REASONS
+limits.json  the limits, measured on the training faces
+"""
+
+# M synthetic faces, S statistics, D features
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+import numpy as np
+
+from anonderm.core.errors import TooFewImages
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.rundir import RunDir
+from anonderm.curate.config import ScreenConfig
+from anonderm.curate.limits import Limits, calibrate, statistics
+from anonderm.curate.neighbours import repeats
+from anonderm.curate.statistics import STATISTICS
+from anonderm.evaluate.distances import nearest
+from anonderm.evaluate.features import embed
+
+REASONS = ("training-copy", "artefact", "deformed", "duplicate")
+
+Verdicts = dict[str, str]  # face id -> reason
+
+
+def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir) -> FaceSet:
+    """Put aside what should not be released; limits come from the train split of `training`.
+
+    Near-copies are looked for first, so that their number does not depend on the other checks. Of a group of
+    duplicates the face of the lowest seed stays. Raises TooFewImages where no face is left.
+    """
+    if not len(faces):
+        raise TooFewImages(f"{faces.folder}: no faces to screen.", "Generate some first.")
+    train = training.where(split="train")
+    size = faces.image(faces.faces[0]).shape[0]
+    limits = calibrate(train, size, config)
+    limits.save(run.folder / "limits.json")
+
+    reasons: Verdicts = {}
+    for found in (
+        _training_copies(faces, train, limits),
+        _artefacts(faces, limits),
+        _deformed(faces, train, limits, config),
+    ):
+        reasons = found | reasons
+    passed = faces.where(ids={face.id for face in faces} - reasons.keys())
+    reasons |= _duplicates(passed, limits)
+    return _sort_out(faces, reasons, run)
+
+
+def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts:
+    """Faces closer to a training face, or to its mirror image, than two people usually are."""
+    ways = (("training face", False), ("the mirror image of training face", True))
+    found: Verdicts = {}
+    for what, flip in ways:
+        distances, rows = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
+        for face, distance, row in zip(faces, distances[:, 0], rows[:, 0], strict=True):
+            if distance < limits.copy and face.id not in found:
+                near = train.faces[row].id
+                found[face.id] = f"training-copy: {distance:.3f} from {what} {near} (limit {limits.copy:.3f})"
+    return found
+
+
+def _artefacts(faces: FaceSet, limits: Limits) -> Verdicts:
+    """Faces with an image statistic that no training face comes near."""
+    found: Verdicts = {}
+    for face, values_S in zip(faces, statistics(faces, limits.size), strict=True):
+        for statistic, value in zip(STATISTICS, values_S, strict=True):
+            low, high = limits.low[statistic.name], limits.high[statistic.name]
+            side = "high" if value > high else "low" if low is not None and value < low else ""
+            if side:
+                number = np.exp(value) - statistic.floor
+                found[face.id] = f"artefact: {statistic.name} too {side} ({number:.3g})"
+                break
+    return found
+
+
+def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, config: ScreenConfig) -> Verdicts:
+    """Faces far from all training faces."""
+    distances_MK, _ = nearest(
+        embed(faces, config.extractor), embed(train, config.extractor), config.neighbours
+    )
+    return {
+        face.id: f"deformed: {distance:.3g} from the training faces (limit {limits.deformed:.3g})"
+        for face, distance in zip(faces, distances_MK[:, -1], strict=True)
+        if distance > limits.deformed
+    }
+
+
+def _duplicates(faces: FaceSet, limits: Limits) -> Verdicts:
+    ordered = sorted(faces, key=lambda face: (face.seed is None, face.seed or 0, face.id))
+    found = repeats(embed(FaceSet(faces.folder, tuple(ordered)), "thumbnail"), limits.duplicate)
+    return {
+        ordered[row].id: f"duplicate: {distance:.3f} from {ordered[first].id} (limit {limits.duplicate:.3f})"
+        for row, (first, distance) in found.items()
+    }
+
+
+def _sort_out(faces: FaceSet, reasons: Verdicts, run: RunDir) -> FaceSet:
+    kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
+    for face in run.progress(faces.faces, "sorting out"):
+        writer = rejected if face.id in reasons else kept
+        if face.id not in writer.done:
+            writer.add_from(faces, dataclasses.replace(face, reason=reasons.get(face.id)))
+    rejected.finish()
+    counts = Counter(reason.partition(":")[0] for reason in reasons.values())
+    funnel = ", ".join(f"{counts[code]} {code}" for code in REASONS)
+    run.log(f"{len(faces)} faces: {funnel}; {len(faces) - len(reasons)} kept")
+    if len(reasons) == len(faces):
+        raise TooFewImages(
+            f"Screening rejected all {len(faces)} faces ({funnel}); {run.folder / 'rejected'} shows them.",
+            "Train the generator longer, or raise --deformed-factor and --artefact-margin.",
+        )
+    return kept.finish()

@@ -1,0 +1,202 @@
+"""Is the synthetic set useful? A classifier trained on it (TSTR) beside one trained on real faces (TRTR).
+
+Both are tested on real faces of people that neither has seen. N faces, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.classify.backbones import Classifier
+from anonderm.classify.predict import load_classifier, probabilities
+from anonderm.classify.saliency import grad_cam
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import write_png
+from anonderm.core.launch import device
+from anonderm.core.records import SEVERITIES, Face, Score, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.evaluate import confusion
+from anonderm.evaluate.bootstrap import Rows, Statistic, interval
+from anonderm.evaluate.config import UtilityConfig
+
+Metric = Callable[[confusion.Matrix], float]
+
+_METRICS: dict[str, Metric] = {
+    "accuracy": confusion.accuracy,
+    "macro_precision": confusion.macro_precision,
+    "macro_recall": confusion.macro_recall,
+    "macro_f1": confusion.macro_f1,
+}
+_GRADED_METRICS: dict[str, Metric] = {
+    "macro_mae": confusion.macro_mae,
+    "quadratic_kappa": confusion.quadratic_kappa,
+}
+_TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
+
+
+def evaluate_utility(
+    config: UtilityConfig,
+    real: FaceSet,
+    trained_on_real: Checkpoint,
+    trained_on_synthetic: Checkpoint,
+    run: RunDir,
+) -> Scores:
+    """Scores of both classifiers on the real test split, with intervals over people, and Grad-CAM pictures.
+
+    Keys: trtr/... and tstr/... with accuracy, macro_precision, macro_recall, macro_f1, f1/<class>, and for
+    severities macro_mae and quadratic_kappa; tstr_over_trtr/accuracy is the ratio of the two, over the same
+    people. Raises InputError without test faces, BadLabel when the classes differ.
+    """
+    test = real.where(split="test")
+    checkpoints = {"trtr": trained_on_real, "tstr": trained_on_synthetic}
+    _check(real, test, checkpoints)
+    classifiers = {arm: load_classifier(checkpoint, device()) for arm, checkpoint in checkpoints.items()}
+    chances = {
+        arm: probabilities(classifier, test.pixels(classifier.size))
+        for arm, classifier in run.progress(list(classifiers.items()), "classifying the test faces")
+    }
+    truth_N = np.array([test.labels.index(face.label) for face in test if face.label is not None])
+    predicted = {arm: chance_NK.argmax(1) for arm, chance_NK in chances.items()}
+    scores = _scores(config, test, truth_N, predicted, run)
+    majority = float(np.bincount(truth_N).max() / len(truth_N))
+    details = {
+        "classes": list(test.labels),
+        "confusion": {
+            arm: confusion.confusion_matrix(truth_N, predicted_N, len(test.labels)).tolist()
+            for arm, predicted_N in predicted.items()
+        },
+        "n_people": len(set(_people(test))),
+        "chance": majority,
+        "warnings": _warnings(scores, majority, checkpoints),
+        "saliency": _saliency(config, test, classifiers, chances, run),
+    }
+    for warning in details["warnings"]:
+        run.log(f"Caution: {warning}")
+    return Scores(scores, details)
+
+
+def _check(real: FaceSet, test: FaceSet, checkpoints: dict[str, Checkpoint]) -> None:
+    if len(test) == 0:
+        raise InputError(
+            f"{real.folder}: no face belongs to the test split.",
+            "Ingest the photos with a test_share above 0 and train both classifiers on that FaceSet.",
+        )
+    unlabelled = [face.id for face in test if face.label is None]
+    if unlabelled:
+        raise BadLabel(f"{real.folder}: test face {unlabelled[0]} has no label.")
+    for checkpoint in checkpoints.values():
+        if checkpoint.card.classes != test.labels:
+            raise BadLabel(
+                f"{checkpoint.path} knows the classes {', '.join(checkpoint.card.classes)}; "
+                f"the test faces of {real.folder} are {', '.join(test.labels)}.",
+                "Both classifiers must be trained on exactly the classes of the test split.",
+            )
+
+
+def _scores(
+    config: UtilityConfig,
+    test: FaceSet,
+    truth_N: NDArray[np.intp],
+    predicted: dict[str, NDArray[np.intp]],
+    run: RunDir,
+) -> dict[str, Score]:
+    metrics = _METRICS | {
+        f"f1/{label}": partial(confusion.class_f1, index=index) for index, label in enumerate(test.labels)
+    }
+    if set(test.labels) <= set(SEVERITIES):
+        metrics |= _GRADED_METRICS
+    statistics: dict[str, Statistic] = {
+        f"{arm}/{name}": partial(_on_rows, metric, truth_N, predicted_N, len(test.labels))
+        for arm, predicted_N in predicted.items()
+        for name, metric in metrics.items()
+    }
+    statistics["tstr_over_trtr/accuracy"] = partial(
+        _accuracy_ratio, predicted["tstr"] == truth_N, predicted["trtr"] == truth_N
+    )
+    people = _people(test)
+    scores = {}
+    for name, statistic in run.progress(list(statistics.items()), "intervals"):
+        value = statistic(np.arange(len(test)))
+        if math.isnan(value):
+            run.log(f"{name} is not defined on these faces and is left out")
+            continue
+        # The same draws for every score: the two classifiers are compared on the same people.
+        low, high = interval(statistic, people, np.random.default_rng(config.seed), config.repeats)
+        scores[name] = Score(value, low, high, len(test), higher_is_better=not name.endswith("mae"))
+    return scores
+
+
+def _on_rows(
+    metric: Metric, truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int, rows: Rows
+) -> float:
+    return metric(confusion.confusion_matrix(truth_N[rows], predicted_N[rows], classes))
+
+
+def _accuracy_ratio(right_above_N: NDArray[np.bool_], right_below_N: NDArray[np.bool_], rows: Rows) -> float:
+    below = right_below_N[rows].sum()
+    return float(right_above_N[rows].sum() / below) if below else float("nan")
+
+
+def _people(faces: FaceSet) -> list[str]:
+    return [face.subject or face.id for face in faces]
+
+
+def _warnings(scores: dict[str, Score], majority: float, checkpoints: dict[str, Checkpoint]) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    warnings = []
+    for arm, checkpoint in checkpoints.items():
+        origin = checkpoint.card.notes.get("trained_on")
+        if origin != _TRAINED_ON[arm]:
+            warnings.append(f"{arm}: {checkpoint.path.name} was trained on {origin} faces.")
+        accuracy = scores[f"{arm}/accuracy"]
+        if accuracy.low is not None and accuracy.low <= majority:
+            warnings.append(
+                f"{arm}: accuracy {accuracy.value:.1%} (from {accuracy.low:.1%}) is not shown to be better "
+                f"than always naming the most frequent class ({majority:.1%})."
+            )
+    return warnings
+
+
+def _saliency(
+    config: UtilityConfig,
+    test: FaceSet,
+    classifiers: dict[str, Classifier],
+    chances: dict[str, NDArray[np.float32]],
+    run: RunDir,
+) -> list[dict[str, Any]]:
+    """Grad-CAM pictures of the first test faces of each class, the same faces for both classifiers."""
+    rows = {face.id: row for row, face in enumerate(test)}
+    shown = [face for label in test.labels for face in test.where(label=label).faces[: config.saliency_faces]]
+    for face in shown:
+        write_png(run.folder / _picture(face), test.image(face))
+    jobs = [(arm, face) for arm in classifiers for face in shown]
+    entries = []
+    for arm, face in run.progress(jobs, "Grad-CAM"):
+        chance_K = chances[arm][rows[face.id]]
+        guess = int(chance_K.argmax())
+        _, overlay_HWC = grad_cam(classifiers[arm], test.image(face), guess)
+        overlay = f"saliency/{arm}-{face.id}.png"
+        write_png(run.folder / overlay, overlay_HWC)
+        entries.append(
+            {
+                "arm": arm,
+                "label": face.label,
+                "predicted": test.labels[guess],
+                "probability": float(chance_K[guess]),
+                "image": _picture(face),
+                "overlay": overlay,
+            }
+        )
+    return entries
+
+
+def _picture(face: Face) -> str:
+    return f"saliency/{face.id}.png"

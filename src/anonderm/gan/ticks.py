@@ -1,0 +1,134 @@
+"""What a training run leaves behind at every tick: metrics, a sheet of samples, a snapshot."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anonderm.core.errors import MissingWeights
+from anonderm.core.images import Pixels, grid, write_png
+from anonderm.core.launch import step_generator
+from anonderm.core.rundir import RunDir
+from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.data import TrainingImages
+from anonderm.gan.networks import to_pixels
+from anonderm.gan.phases import Numbers
+from anonderm.gan.state import METRIC, SAMPLES, TrainState
+
+SNAPSHOT = "state.safetensors"
+_BATCH = 32
+_MOST_REAL = 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many steps to train, after how many to tick, and the images in each."""
+
+    steps: int
+    tick_steps: int
+    batch: int
+
+    @staticmethod
+    def of(config: TrainGanConfig, batch: int) -> Plan:
+        steps = math.ceil(config.kimg * 1000 / batch)
+        return Plan(steps, max(1, round(config.tick_kimg * 1000 / batch)), batch)
+
+    def kimg(self, step: int) -> float:
+        return step * self.batch / 1000
+
+    def ticks_at(self, step: int) -> bool:
+        return step % self.tick_steps == 0 or step == self.steps
+
+
+class Ticker:
+    """Gathers the numbers of the steps and writes them out at ticks; a context that holds TensorBoard's file."""
+
+    def __init__(self, config: TrainGanConfig, run: RunDir, plan: Plan, images: TrainingImages, start: int):
+        self._config, self._run, self._plan, self._images, self._start = config, run, plan, images, start
+        run.rewind_metrics(plan.kimg(start))
+        self._real_ND = self._embed_real() if config.metric_faces else None
+        self._pace = math.nan
+        self._begin()
+
+    def __enter__(self) -> Ticker:
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = self._run.folder / "tensorboard"
+        self._events = SummaryWriter(str(folder), purge_step=self._start * self._plan.batch)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._events.close()
+
+    def _begin(self) -> None:
+        self.sums: Numbers = {}
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._clock, self._steps = time.monotonic(), 0
+
+    def collect(self, numbers: Numbers) -> None:
+        """Add one step's numbers."""
+        for name, value in numbers.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self._counts[name] += 1
+        self._steps += 1
+
+    def pace(self) -> float:
+        """Seconds per kimg since the last tick; just after it, of the tick."""
+        if self._steps:
+            self._pace = (time.monotonic() - self._clock) / self._plan.kimg(self._steps)
+        return self._pace
+
+    def tick(self, state: TrainState) -> None:
+        """The snapshot comes last: after a kill, what is newer than it is written again."""
+        kimg = self._plan.kimg(state.step)
+        row = {name: float(total) / self._counts[name] for name, total in self.sums.items()}
+        row |= {"ada_p": state.augment.p, "ada_sign": state.augment.sign, "seconds_per_kimg": self.pace()}
+        if self._real_ND is not None:
+            row["kernel_distance"] = self._kernel_distance(state)
+        self._run.metrics(kimg, **row)
+        for name, value in row.items():
+            self._events.add_scalar(name, value, state.step * self._plan.batch)
+        write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
+        self._run.save_state(SNAPSHOT, state.save)
+        self._begin()
+
+    def _sheet(self, state: TrainState) -> Pixels:
+        """The same latents at every tick, so that a reader can watch each face change."""
+        count = self._config.samples
+        return grid(self._faces(state, count, SAMPLES), columns=math.ceil(math.sqrt(count)))
+
+    @torch.inference_mode()
+    def _faces(self, state: TrainState, count: int, stream: int) -> Pixels:
+        """uint8 [count, H, W, 3] by the average generator."""
+        random = step_generator(self._config.seed, stream, str(state.signs.device))
+        generator, pictures = state.average, []
+        for start in range(0, count, _BATCH):
+            size = min(_BATCH, count - start)
+            z_BZ = torch.randn(size, generator.arch.z_dim, generator=random, device=random.device)
+            images = generator(z_BZ, self._images.labels(size, random), generator.random_noise(size, random))
+            pictures.append(to_pixels(images))
+        return np.concatenate(pictures)
+
+    def _embed_real(self) -> Any:
+        """Embeddings of the training faces, or None where the extractor's weights are not on this machine."""
+        from anonderm.evaluate.features import embed_pixels
+
+        real_NHW3 = self._images.pixels_N3HW[:_MOST_REAL].permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        try:
+            return embed_pixels(real_NHW3, self._config.metric_extractor)
+        except MissingWeights as error:
+            self._run.log(f"no kernel distance in the metrics: {error.message}")
+            return None
+
+    def _kernel_distance(self, state: TrainState) -> float:
+        from anonderm.evaluate.distances import kernel_distance
+        from anonderm.evaluate.features import embed_pixels
+
+        fake = self._faces(state, self._config.metric_faces, METRIC)
+        return kernel_distance(self._real_ND, embed_pixels(fake, self._config.metric_extractor))

@@ -1,0 +1,172 @@
+"""The stage `train-gan`: FaceSet (and a base to start from) -> Checkpoint.
+
+Progress is counted in steps of one batch; what people see is kimg, thousands of real images shown.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from anonderm.core import launch
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import Diverged
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+from anonderm.gan import checkpoint as gan_checkpoint
+from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
+from anonderm.gan.data import TrainingImages, load_images, training_faces
+from anonderm.gan.memory import keep_freed_memory
+from anonderm.gan.phases import ADA_EVERY, Numbers, StepSettings, train_step
+from anonderm.gan.state import TrainState, new_state
+from anonderm.gan.ticks import SNAPSHOT, Plan, Ticker
+
+_CHECKPOINT = "checkpoint.safetensors"
+
+
+def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, run: RunDir) -> Checkpoint:
+    """Train a GAN on the faces of the training split; run again after a kill, it ends with the same weights.
+
+    Every tick writes a snapshot, a sheet of samples and a row of metrics. Raises TooFewImages, BadLabel,
+    ConfigError (size of the faces), BrokenArtefact (a damaged base or snapshot), Diverged.
+    """
+    keep_freed_memory()
+    training = training_faces(faces, config.only)
+    preset = preset_for(config.preset, training.image(training.faces[0]).shape[0])
+    classes = training.labels if config.conditional else ()
+    images = load_images(training, classes, launch.device())
+    arch = _architecture(config, preset, images, classes, base)
+    settings = _settings(config, preset, arch.resolution)
+    state = _start(config, preset, arch, base, run, images)
+
+    plan = Plan.of(config, settings.batch)
+    with Ticker(config, run, plan, images, state.step) as ticker:
+        _train(state, images, settings, plan, run, ticker)
+
+    card = _card(config, arch, training, plan, base)
+    finished = gan_checkpoint.save_gan(
+        run.folder / _CHECKPOINT, state.average, state.discriminator, state.path_length_mean, card
+    )
+    (run.folder / SNAPSHOT).unlink(missing_ok=True)
+    return finished
+
+
+def _architecture(
+    config: TrainGanConfig,
+    preset: Preset,
+    images: TrainingImages,
+    classes: tuple[str, ...],
+    base: Checkpoint | None,
+) -> Architecture:
+    """The base's own shape where nothing else was asked for and it fits the images."""
+    wanted = architecture(preset, images.pixels_N3HW.shape[-1], classes)
+    if base is None or config.preset != "auto":
+        return wanted
+    own = gan_checkpoint.architecture_of(base)
+    return own if (own.resolution, own.classes) == (wanted.resolution, wanted.classes) else wanted
+
+
+def _settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
+    batch = config.batch or preset.batch
+    gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
+    return StepSettings(
+        seed=config.seed,
+        batch=batch,
+        r1_gamma=0.0002 * resolution**2 / batch if gamma is None else gamma,
+        path_length_weight=config.path_length_weight,
+        style_mixing=config.style_mixing,
+        ema_images=1000 * (config.ema_kimg or preset.ema_kimg or 10 * batch / 32),
+        augment_p=config.augment_p,
+        ada_target=config.ada_target,
+        ada_images=config.ada_kimg * 1000,
+        mirror=config.mirror,
+    )
+
+
+def _start(
+    config: TrainGanConfig,
+    preset: Preset,
+    arch: Architecture,
+    base: Checkpoint | None,
+    run: RunDir,
+    images: TrainingImages,
+) -> TrainState:
+    """A fresh state, that of the base, or that of this run's last snapshot."""
+    rate = config.learning_rate or preset.learning_rate
+    path_lengths = config.path_length_weight > 0
+    state = new_state(arch, rate, config.seed, path_lengths, config.freeze_d, launch.device())
+    if config.augment_p is not None:
+        state.augment.p = config.augment_p
+    snapshot = run.folder / SNAPSHOT
+    if snapshot.exists():
+        state.load(snapshot)
+        run.log(f"going on from step {state.step}")
+    else:
+        run.log(f"{len(images)} faces of {arch.resolution} px; {_parameters(state)} parameters")
+        if base is not None:
+            _transfer(state, base, run)
+    return state
+
+
+def _parameters(state: TrainState) -> str:
+    networks = (state.generator, state.discriminator)
+    return " + ".join(f"{sum(p.numel() for p in network.parameters()):,}" for network in networks)
+
+
+def _transfer(state: TrainState, base: Checkpoint, run: RunDir) -> None:
+    """Copy from the base whatever has the same name and shape, and say what stays fresh."""
+    gan_checkpoint.architecture_of(base)
+    tensors = base.tensors(launch.device())
+    networks = {
+        "generator": (state.generator, gan_checkpoint.GENERATOR),
+        "its average": (state.average, gan_checkpoint.GENERATOR),
+        "discriminator": (state.discriminator, gan_checkpoint.DISCRIMINATOR),
+    }
+    for name, (network, prefix) in networks.items():
+        copied, fresh = gan_checkpoint.copy_matching(network, gan_checkpoint.without_prefix(prefix, tensors))
+        left = f"; fresh: {', '.join(fresh)}" if fresh else ""
+        run.log(f"{name}: {copied} tensors from {base.path.name}{left}")
+    if gan_checkpoint.PATH_LENGTH_MEAN in tensors:
+        state.path_length_mean.copy_(tensors[gan_checkpoint.PATH_LENGTH_MEAN])
+
+
+def _train(
+    state: TrainState, images: TrainingImages, settings: StepSettings, plan: Plan, run: RunDir, ticker: Ticker
+) -> None:
+    with run.bar("training (kimg)", plan.kimg(plan.steps), plan.kimg(state.step)) as bar:
+        while state.step < plan.steps:
+            ticker.collect(train_step(state, images, settings))
+            if state.step % ADA_EVERY == 0 or plan.ticks_at(state.step):
+                _refuse_nonsense(ticker.sums, plan, state.step, run)
+            if plan.ticks_at(state.step):
+                ticker.tick(state)
+            bar.advance(plan.kimg(1), note=f"{ticker.pace():.1f} s/kimg, p {state.augment.p:.2f}")
+
+
+def _refuse_nonsense(sums: Numbers, plan: Plan, step: int, run: RunDir) -> None:
+    bad = [name for name, total in sums.items() if not bool(torch.isfinite(total))]
+    if bad:
+        saved = (run.folder / SNAPSHOT).exists()
+        last = f"The last good snapshot is {run.folder / SNAPSHOT}." if saved else "There is no snapshot yet."
+        raise Diverged(
+            f"tick {step // plan.tick_steps}, {plan.kimg(step):g} kimg: {', '.join(bad)} is NaN or infinite.",
+            f"{last} Start another run with a smaller learning_rate or a larger r1_gamma.",
+        )
+
+
+def _card(
+    config: TrainGanConfig, arch: Architecture, training: FaceSet, plan: Plan, base: Checkpoint | None
+) -> CheckpointCard:
+    licences = sorted({face.licence for face in training if face.licence})
+    return CheckpointCard(
+        kind="gan",
+        architecture=arch.to_card(),
+        resolution=arch.resolution,
+        classes=arch.classes,
+        label=training.labels[0] if len(training.labels) == 1 else None,
+        data_digest=training.digest,
+        licence=", ".join(licences),
+        command=" ".join(["anonderm", *sys.argv[1:]]),
+        notes={"kimg": plan.kimg(plan.steps), "faces": len(training), "base": base.digest if base else None},
+    )

@@ -1,0 +1,202 @@
+"""The report's sections on scores: usefulness, fidelity, privacy, and whatever else was scored."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from anonderm.core.records import Score, Scores
+from anonderm.core.rundir import RunRecord
+from anonderm.publish import charts
+from anonderm.publish.blocks import (
+    Block,
+    Charts,
+    Gallery,
+    Matrix,
+    Picture,
+    Row,
+    Section,
+    Table,
+    percent,
+    picture_file,
+    score_table,
+)
+from anonderm.publish.charts import Chart, Estimate, number
+from anonderm.publish.material import Material
+
+ARMS = {"trtr": ("trained on real", "real"), "tstr": ("trained on synthetic", "synthetic")}
+_MOST_PAIRS = 12
+_SHOWN_APART = ("evaluate utility", "evaluate fidelity", "audit")
+
+
+def usefulness(material: Material) -> Section | None:
+    record, scores = _last(material, "evaluate utility")
+    if record is None or scores is None:
+        return None
+    rows = [
+        estimate(f"{label}, {measure.replace('_', ' ')}", score, tone)
+        for measure in ("accuracy", "macro_f1")
+        for arm, (label, tone) in ARMS.items()
+        if (score := scores.scores.get(f"{arm}/{measure}")) is not None
+    ]
+    chance = scores.details.get("chance")
+    chart = charts.intervals(
+        "On real test photos",
+        rows,
+        "share right, with 95% interval",
+        within=(0.0, 1.0),
+        mark=("chance", chance) if isinstance(chance, int | float) else None,
+    )
+    confusion = scores.details.get("confusion", {})
+    labels = tuple(scores.details.get("classes", ()))
+    matrices = tuple(
+        Matrix(f"Classifier {label}", labels, tuple(map(tuple, confusion[arm])), tone)
+        for arm, (label, tone) in ARMS.items()
+        if arm in confusion
+    )
+    blocks: list[Block] = [chart] if chart else []
+    blocks += [Row(matrices)] if matrices else []
+    blocks += _saliency(record, scores, material)
+    blocks.append(score_table("All scores of usefulness", scores.scores, folded=True))
+    lead = (
+        "Two classifiers of the same build, one taught by the real training photos, one by synthetic faces alone, "
+        "both tested on real photos of people neither has met."
+    )
+    return Section("usefulness", "Usefulness", lead, tuple(blocks))
+
+
+def estimate(name: str, score: Score, tone: str) -> Estimate:
+    return Estimate(name, score.value, score.low, score.high, tone)
+
+
+def _saliency(record: RunRecord, scores: Scores, material: Material) -> list[Block]:
+    """Photo and Grad-CAM overlay of some test photos; they show real people."""
+    if not material.config.show_real:
+        return []
+    cards: list[tuple[Picture, ...]] = []
+    captions: list[str] = []
+    for entry in scores.details.get("saliency", ()):
+        alt = f"real test photo, {entry['label']}"
+        photo = picture_file(record.folder / entry["image"], alt, 160)
+        overlay = picture_file(record.folder / entry["overlay"], f"{alt}, with the regions that spoke for it", 160)
+        if photo and overlay:
+            arm = ARMS.get(entry["arm"], (entry["arm"], ""))[0]
+            verdict = "right" if entry["label"] == entry["predicted"] else f"is {entry['label']}"
+            captions.append(f"{arm}: {entry['predicted']} at {percent(entry['probability'])} ({verdict})")
+            cards.append((photo, overlay))
+    caption = "Warm colours mark the regions that spoke most for the predicted class (Grad-CAM)."
+    return [Gallery("Where the classifiers look", tuple(cards), "", tuple(captions), caption)] if cards else []
+
+
+def fidelity(material: Material) -> Section | None:
+    _, scores = _last(material, "evaluate fidelity")
+    if scores is None:
+        return None
+    drawn = [*_against_floor("kernel", scores.scores), *_against_floor("frechet", scores.scores), *_projections(scores)]
+    blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
+    blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
+    blocks += _left_out(scores)
+    lead = (
+        "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what other real "
+        "photos score, those of the training split: no synthetic set can be expected to come below it."
+    )
+    return Section("fidelity", "Fidelity", lead, tuple(blocks))
+
+
+def _against_floor(measure: str, scores: dict[str, Score]) -> list[Chart]:
+    """For each extractor, the distance of all faces and of each class, beside its floor."""
+    rows: dict[str, list[Estimate]] = defaultdict(list)
+    for name, score in scores.items():
+        if match := re.fullmatch(rf"{measure}\[([^]]*)\]/(.+?)(/floor)?", name):
+            extractor, part, floor = match.groups()
+            shown = f"{part}, floor" if floor else part
+            rows[extractor].append(estimate(shown, score, "real" if floor else "synthetic"))
+    title = {"kernel": "Kernel distance", "frechet": "Fréchet distance"}[measure]
+    drawn = (charts.intervals(title, each, f"lower is better, {name} features") for name, each in rows.items())
+    return [chart for chart in drawn if chart]
+
+
+def _projections(scores: Scores) -> list[Chart]:
+    drawn = []
+    for extractor, projection in scores.details.get("projection", {}).items():
+        groups: dict[str, list[tuple[float, float]]] = {"real": [], "synthetic": []}
+        for point in projection["points"]:
+            groups[point["set"]].append((point["x"], point["y"]))
+        explained = " and ".join(percent(share) for share in projection["explained"])
+        caption = f"A dot a face, on the two axes along which real faces differ most ({explained} of their variance)."
+        drawn.append(charts.scatter(f"Faces in {extractor} features", groups, "first axis", caption))
+    return [chart for chart in drawn if chart]
+
+
+def privacy(material: Material) -> Section | None:
+    record, scores = _last(material, "audit")
+    if record is None or scores is None:
+        return None
+    drawn = (*_distances(scores), *_plants(scores))
+    blocks: list[Block] = [Charts("", drawn)] if drawn else []
+    blocks += _pairs(record, scores, material)
+    blocks.append(score_table("All scores of privacy", scores.scores, folded=bool(drawn)))
+    blocks += _left_out(scores)
+    lead = (
+        "For each synthetic face the nearest training photo is looked for, and likewise for photos of people who "
+        "were kept out of training. A generator that copies comes nearer to its training photos than strangers do."
+    )
+    return Section("privacy", "Privacy", lead, tuple(blocks))
+
+
+def _distances(scores: Scores) -> list[Chart]:
+    drawn = []
+    for extractor, groups in scores.details.get("distances", {}).items():
+        named = {"held-out people": groups["held_out"], "synthetic": groups["synthetic"]}
+        title = f"To the nearest training photo, {extractor}"
+        drawn.append(charts.histogram(title, named, "distance: left is nearer", bins=24))
+    return [chart for chart in drawn if chart]
+
+
+def _plants(scores: Scores) -> list[Chart]:
+    """Whether the audit finds the copies that were hidden for it to find."""
+    rows: dict[str, list[Estimate]] = defaultdict(list)
+    for name, score in scores.scores.items():
+        if match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name):
+            rows[match[1]].append(estimate(match[2], score, "c3"))
+    drawn = (
+        charts.intervals(f"Hidden copies found, {extractor}", each, "share found, by how the copy was changed", (0, 1))
+        for extractor, each in rows.items()
+    )
+    return [chart for chart in drawn if chart]
+
+
+def _pairs(record: RunRecord, scores: Scores, material: Material) -> list[Block]:
+    """The synthetic faces nearest to a training photo, each beside it, for each extractor."""
+    galleries: list[Block] = []
+    pairs = scores.details.get("pairs", ()) if material.config.show_real else ()
+    alt = "synthetic face, and right of it the training photo nearest to it"
+    for extractor in dict.fromkeys(pair["extractor"] for pair in pairs):
+        nearest = [pair for pair in pairs if pair["extractor"] == extractor][:_MOST_PAIRS]
+        found = [(pair, picture_file(record.folder / pair["file"], alt, 320)) for pair in nearest]
+        cards = tuple((shown,) for _, shown in found if shown)
+        captions = tuple(f"distance {number(pair['distance'])}" for pair, shown in found if shown)
+        caption = "Left synthetic, right the training photo nearest to it. Judge for yourself: is it the same person?"
+        if cards:
+            galleries.append(Gallery(f"Closest pairs, {extractor}", cards, "", captions, caption))
+    return galleries
+
+
+def _left_out(scores: Scores) -> list[Block]:
+    rows = tuple((entry["score"], entry["reason"]) for entry in scores.details.get("left_out", ()))
+    return [Table("Scores left out", ("Score", "Reason"), rows, folded=True)] if rows else []
+
+
+def other_scores(material: Material) -> Section | None:
+    """Scores of stages that have no section of their own."""
+    tables = tuple(
+        score_table(f"{record.name} ({record.stage})", Scores.load(record.folder / "scores.json").scores)
+        for record in material.runs
+        if record.stage not in _SHOWN_APART and (record.folder / "scores.json").exists()
+    )
+    return Section("other-scores", "Other scores", "", tables) if tables else None
+
+
+def _last(material: Material, stage: str) -> tuple[RunRecord | None, Scores | None]:
+    records = [record for record in material.of(stage) if (record.folder / "scores.json").exists()]
+    return (records[-1], Scores.load(records[-1].folder / "scores.json")) if records else (None, None)

@@ -1,0 +1,32 @@
+"""Which of the many scores are said first, and in what words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from anonderm.core.records import Score, Scores
+
+# A pattern of the score's name, and what it says in words.
+HEADLINES = (
+    (r"tstr/accuracy", "accuracy on real test photos of a classifier trained on synthetic faces only"),
+    (r"trtr/accuracy", "accuracy on real test photos of a classifier trained on real photos"),
+    (r"tstr/macro_f1", "macro F1 on real test photos of a classifier trained on synthetic faces only"),
+    (r"trtr/macro_f1", "macro F1 on real test photos of a classifier trained on real photos"),
+    (r"kernel\[[^]]*\]/all", "kernel distance of the synthetic faces to real test photos"),
+    (r"kernel\[[^]]*\]/all/floor", "kernel distance of other real photos to them (the floor)"),
+    (r"closer\[[^]]*\]/5%", "share of synthetic faces closer to a training photo than all but 5% of held-out people are"),
+    (r"closer\[[^]]*\]/1%", "share of synthetic faces closer to a training photo than all but 1% of held-out people are"),
+)
+
+
+def first(scores: Scores | None, pattern: str) -> Score | None:
+    """The first score whose whole name fits the pattern."""
+    names = (name for name in scores.scores if re.fullmatch(pattern, name)) if scores else ()
+    return next((scores.scores[name] for name in names), None) if scores else None
+
+
+def headlines(every: Iterable[Scores]) -> list[tuple[str, Score]]:
+    """The scores to say first, in words, in a fixed order."""
+    merged = Scores({name: score for scores in every for name, score in scores.scores.items()})
+    return [(words, score) for pattern, words in HEADLINES if (score := first(merged, pattern)) is not None]

@@ -1,0 +1,161 @@
+"""The first screen of the report: what happened in a few sentences, the key numbers, and what to be wary of."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Score, Scores
+from anonderm.publish.blocks import interval, percent
+from anonderm.publish.charts import number
+from anonderm.publish.keys import first
+from anonderm.publish.judgement import ARMS
+from anonderm.publish.material import Material
+from anonderm.publish.line import people
+
+_FEW_TEST_FACES = 50
+_FOUND_ENOUGH = 0.9
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    name: str
+    value: str
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    text: str
+    numbers: tuple[KeyNumber, ...]
+    warnings: tuple[str, ...]
+
+
+def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
+    """Only what the runs have numbers for is said."""
+    utility, fidelity, audit = (material.scores(s) for s in ("evaluate utility", "evaluate fidelity", "audit"))
+    sentences, numbers = _faces(material)
+    for found in (_usefulness(utility), _fidelity(fidelity), _privacy(audit)):
+        sentences += found[0]
+        numbers += found[1]
+    warnings = [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
+    warnings += _utility_warnings(utility) + _fidelity_warnings(fidelity) + _audit_warnings(audit)
+    return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
+
+
+_Found = tuple[list[str], list[KeyNumber]]
+
+
+def _faces(material: Material) -> _Found:
+    sentences, numbers = [], []
+    if (photos := material.photos) is not None:
+        who = people(photos)
+        sentences.append(f"{len(photos):,} photos of {who:,} people went in ({_counts(photos)}).")
+        numbers.append(KeyNumber("photos in", f"{len(photos):,}", f"of {who:,} people"))
+    if (made := material.synthetic) is not None:
+        sentences.append(f"{len(made):,} synthetic faces came out ({_counts(made)}).")
+        numbers.append(KeyNumber("synthetic faces out", f"{len(made):,}", f"in {len(made.labels)} classes"))
+    return sentences, numbers
+
+
+def _counts(faces: FaceSet) -> str:
+    counts = Counter(face.label for face in faces)
+    named = ", ".join(f"{counts[label]:,} {label}" for label in faces.labels)
+    return f"{named}, {counts[None]:,} without a class" if counts[None] and named else named or "no classes"
+
+
+def _usefulness(utility: Scores | None) -> _Found:
+    trtr, tstr = first(utility, "trtr/accuracy"), first(utility, "tstr/accuracy")
+    if trtr is None or tstr is None:
+        return [], []
+    sentence = (
+        f"A classifier that learned from synthetic faces only is right on {_spoken(tstr)} of {tstr.n:,} real test "
+        f"photos of people it never met; one that learned from the real photos is right on {_spoken(trtr)}."
+    )
+    return [sentence], [
+        KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
+        KeyNumber("accuracy on real photos, trained on real", percent(trtr.value), _range(trtr)),
+    ]
+
+
+def _fidelity(fidelity: Scores | None) -> _Found:
+    distance = first(fidelity, r"kernel\[[^]]*\]/all")
+    floor = first(fidelity, r"kernel\[[^]]*\]/all/floor")
+    if distance is None:
+        return [], []
+    sentence = f"Their kernel distance to real test photos is {number(distance.value)}"
+    sentence += f", where other real photos are at {number(floor.value)}." if floor else "."
+    beside = f"other real photos: {number(floor.value)}" if floor else interval(distance)
+    return [sentence], [KeyNumber("kernel distance to real photos", number(distance.value), beside)]
+
+
+def _privacy(audit: Scores | None) -> _Found:
+    for level in ("5%", "1%"):
+        if (closer := first(audit, rf"closer\[[^]]*\]/{level}")) is not None:
+            sentence = (
+                f"{_spoken(closer)} of them are closer to a training photo than all but {level} of the people who "
+                f"were kept out of training; by chance it would be {level}."
+            )
+            return [sentence], [KeyNumber(f"closer to a training photo than {level} of strangers", percent(closer.value), _range(closer))]
+    return [], []
+
+
+def _utility_warnings(utility: Scores | None) -> list[str]:
+    if utility is None:
+        return []
+    found = []
+    chance = utility.details.get("chance")
+    for arm, (label, _) in ARMS.items():
+        score = utility.scores.get(f"{arm}/accuracy")
+        if score is None:
+            continue
+        if chance is not None and (score.value if score.low is None else score.low) <= chance:
+            found.append(f"The classifier {label} is not better than chance ({percent(chance)}): {_spoken(score)}.")
+        if score.n < _FEW_TEST_FACES:
+            found.append(f"The classifier {label} was tested on {score.n} photos only: its accuracy is a rough guess.")
+        found += [
+            f"The classifier {label} never says {name}, though there are such photos."
+            for name in _never_said(utility, arm)
+        ]
+    return found
+
+
+def _never_said(utility: Scores, arm: str) -> list[str]:
+    rows = utility.details.get("confusion", {}).get(arm, [])
+    names = utility.details.get("classes", [])
+    return [name for column, name in enumerate(names) if rows and sum(rows[column]) and not sum(r[column] for r in rows)]
+
+
+def _fidelity_warnings(fidelity: Scores | None) -> list[str]:
+    left_out = fidelity.details.get("left_out", []) if fidelity else []
+    if not left_out:
+        return []
+    return [f"{len(left_out)} scores of fidelity are left out, mostly because there are too few photos; see there."]
+
+
+def _audit_warnings(audit: Scores | None) -> list[str]:
+    """Signs of copying, then copies that were hidden for the audit and that it did not find."""
+    found, missed = [], []
+    for name, score in audit.scores.items() if audit else ():
+        if match := re.fullmatch(r"closer\[([^]]*)\]/(\d+)%", name):
+            if score.low is not None and score.low > int(match[2]) / 100:
+                found.append(
+                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to a training "
+                    f"photo than {match[2]}% of strangers are. Look at the closest pairs before any release."
+                )
+        elif (match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name)) and score.value < _FOUND_ENOUGH:
+            missed.append(f"{match[2]} by {match[1]} ({percent(score.value)} found)")
+    if missed:
+        found.append(f"The audit misses hidden copies of training photos that were changed: {', '.join(missed)}.")
+    return found
+
+
+def _spoken(score: Score) -> str:
+    return f"{percent(score.value)} ({_range(score)})" if _range(score) else percent(score.value)
+
+
+def _range(score: Score) -> str:
+    return "" if score.low is None or score.high is None else f"{percent(score.low)} to {percent(score.high)}"

@@ -1,0 +1,25 @@
+"""The texts of the report and of the data set card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_FOLDER = Path(__file__).parent
+
+
+def environment() -> Environment:
+    """What an HTML template prints is escaped; a missing value is an error."""
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def style() -> Markup:
+    return Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BrokenArtefact, ConfigError, TooFewImages
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+from anonderm.curate import grade as module
+from anonderm.curate.config import GradeConfig
+from anonderm.curate.grade import grade
+
+CLASSES = ("healthy", "mild", "severe")
+
+
+@dataclass
+class ReadsPixels:
+    """A classifier whose probabilities are the channels of the first pixel, in percent."""
+
+    size: int = 64
+    classes: tuple[str, ...] = CLASSES
+
+
+def painted(*percent: int) -> np.ndarray:
+    return np.full((64, 64, 3), percent, np.uint8)
+
+
+@pytest.fixture
+def reads_pixels(monkeypatch):
+    monkeypatch.setattr(module, "load_classifier", lambda checkpoint, device: ReadsPixels())
+    monkeypatch.setattr(module, "probabilities", lambda network, pixels_NHWC: pixels_NHWC[:, 0, 0] / 100)
+
+
+def graded(faces: FaceSet, out, **settings) -> tuple[FaceSet, FaceSet]:
+    config = GradeConfig(**{"min_per_class": 0, **settings})
+    with RunDir.open(out, "grade", config, {}) as run:
+        kept = grade(config, faces, None, run)
+        run.finish([])
+    return kept, FaceSet.load(out / "rejected")
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_each_face_gets_its_most_probable_class_and_the_confidence(make_faces, tmp_path):
+    faces = make_faces("syn", [painted(80, 15, 5), painted(10, 30, 60)], label="old")
+    kept, rejected = graded(faces, tmp_path / "run")
+    assert [(face.label, face.confidence) for face in kept] == [("healthy", 0.8), ("severe", 0.6)]
+    assert not len(rejected)
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_doubtful_faces_are_put_aside_with_their_two_likeliest_classes(make_faces, tmp_path):
+    faces = make_faces("syn", [painted(21, 41, 38), painted(90, 5, 5)])
+    kept, rejected = graded(faces, tmp_path / "run", min_confidence=0.5)
+    assert [face.id for face in kept] == ["syn-0001"]
+    assert [(face.reason, face.confidence) for face in rejected] == [
+        ("doubtful: mild 0.41, severe 0.38", 0.41)
+    ]
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_a_class_with_too_few_faces_is_named_with_the_counts(make_faces, tmp_path):
+    faces = make_faces("syn", [painted(90, 5, 5), painted(90, 5, 4), painted(5, 90, 5), painted(40, 30, 30)])
+    with pytest.raises(TooFewImages) as caught:
+        graded(faces, tmp_path / "run", min_per_class=1)
+    assert "of severe (healthy 2, mild 1, severe 0; 1 doubtful" in caught.value.message
+    assert "--min-confidence" in caught.value.hint
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_a_killed_run_resumes_to_the_same_faces(make_faces, tmp_path, monkeypatch):
+    faces = make_faces("syn", [painted(index, 100 - index, 0) for index in range(0, 100, 5)])
+    whole = graded(faces, tmp_path / "whole")
+    monkeypatch.setattr(module, "_BATCH", 4)
+    read, seen = module.probabilities, []
+
+    def killed_in_the_third_batch(network, pixels_NHWC):
+        seen.append(len(pixels_NHWC))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return read(network, pixels_NHWC)
+
+    monkeypatch.setattr(module, "probabilities", killed_in_the_third_batch)
+    with pytest.raises(KeyboardInterrupt):
+        graded(faces, tmp_path / "cut")
+    resumed = graded(faces, tmp_path / "cut")
+    assert sum(seen) == 4 * 3 + 12
+    assert [part.faces for part in resumed] == [part.faces for part in whole]
+
+
+@pytest.mark.parametrize("settings", [{"min_confidence": 1.5}, {"min_per_class": -1}])
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(ConfigError):
+        GradeConfig(**settings)
+
+
+def test_a_trained_network_agrees_with_its_own_probabilities(make_faces, tmp_path):
+    from anonderm.classify.backbones import Classifier
+    from anonderm.classify.predict import load_classifier, probabilities
+
+    torch.manual_seed(0)
+    network = Classifier("resnet10t", CLASSES, 64)
+    card = CheckpointCard("classifier", {"backbone": "resnet10t", "skip_halvings": 0}, 64, classes=CLASSES)
+    checkpoint = Checkpoint.save(tmp_path / "c.safetensors", network.state_dict(), card)
+    rng = np.random.default_rng(0)
+    faces = make_faces("syn", list(rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)))
+    config = GradeConfig(min_confidence=0.0, min_per_class=0)
+    with RunDir.open(tmp_path / "run", "grade", config, {}) as run:
+        kept = grade(config, faces, checkpoint, run)
+    expected = probabilities(load_classifier(checkpoint), faces.pixels())
+    assert [face.label for face in kept] == [CLASSES[index] for index in expected.argmax(axis=1)]
+    np.testing.assert_allclose([face.confidence for face in kept], expected.max(axis=1), rtol=1e-5)
+
+
+def test_a_generator_is_no_classifier(make_faces, tmp_path):
+    card = CheckpointCard("gan", {}, 64)
+    checkpoint = Checkpoint.save(tmp_path / "g.safetensors", {"a": torch.zeros(1)}, card)
+    config = GradeConfig()
+    with (
+        RunDir.open(tmp_path / "run", "grade", config, {}) as run,
+        pytest.raises(BrokenArtefact, match="gan"),
+    ):
+        grade(config, make_faces("syn", [painted(90, 5, 5)]), checkpoint, run)
