@@ -114,7 +114,21 @@ def test_all_unusable_photos_are_named_in_one_error(photos, tmp_path):
     for expected in ("4 of 16", "healthy/broken.jpg", "severe/cut.png", "1 x 1 pixels", "severe/gone.jpg"):
         assert expected in caught.value.message
     assert "--skip-unreadable" in caught.value.hint
-    assert len(skipped(tmp_path / "run")) == 4
+
+
+def test_after_an_error_the_same_run_folder_takes_skip_unreadable(photos, tmp_path):
+    (photos / "healthy" / "broken.jpg").write_text("not an image")
+    with pytest.raises(UnreadableImage):
+        run_ingest(photos, tmp_path / "run")
+    assert len(run_ingest(photos, tmp_path / "run", skip_unreadable=True)) == 12
+
+
+def test_another_min_side_counts_for_photos_read_before(photos, tmp_path):
+    (photos / "healthy" / "broken.jpg").write_text("not an image")
+    with pytest.raises(UnreadableImage, match="1 of 13"):
+        run_ingest(photos, tmp_path / "run", min_side=80)
+    with pytest.raises(UnreadableImage, match="13 of 13"):
+        run_ingest(photos, tmp_path / "run", min_side=81)
 
 
 def test_unusable_photos_are_left_out_and_listed_where_asked(photos, tmp_path):

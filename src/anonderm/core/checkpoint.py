@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from anonderm.core.errors import BrokenArtefact, MissingPath
-from anonderm.core.files import atomic_path, read_json, sha256_file, write_json
+from anonderm.core.files import read_json, sha256_file, write_bytes, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,11 +60,10 @@ class Checkpoint:
     @staticmethod
     def save(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -> Checkpoint:
         """Write the weights, then the card; each atomically."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with atomic_path(path) as temporary:
-            save_file(plain, temporary)
+        write_bytes(path, save(plain))
         write_json(path.with_suffix(".json"), dataclasses.asdict(card))
         return Checkpoint(path, card)
 

@@ -114,17 +114,10 @@ class FaceSetWriter:
         self.folder = folder
         (folder / "images").mkdir(parents=True, exist_ok=True)
         self._rows = {row["id"]: Face.from_row(row) for row in read_json_lines(self._journal)}
-        self._drop_torn_line()
 
     @property
     def _journal(self) -> Path:
         return self.folder / _JOURNAL
-
-    def _drop_torn_line(self) -> None:
-        if self._journal.exists():
-            whole = self._journal.read_bytes().rpartition(b"\n")
-            with atomic_path(self._journal) as temporary:
-                temporary.write_bytes(whole[0] + whole[1])
 
     @property
     def done(self) -> set[str]:

@@ -10,17 +10,18 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from anonderm.core.errors import BrokenArtefact, MissingPath, StorageError
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into a StorageError that names the file."""
+    """Turn a full or read-only disk, or a file in place of a folder, into a StorageError that names it."""
     try:
         yield
     except OSError as error:
@@ -32,6 +33,10 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in _READ_ONLY:
             raise StorageError(
                 f"{path}: no permission to write here.", "Choose another folder with --out."
+            ) from error
+        if error.errno in _NO_FOLDER:
+            raise StorageError(
+                f"{path}: {error.filename} is a file, and a folder is needed there.", "Choose another --out."
             ) from error
         raise
 
@@ -73,17 +78,32 @@ def read_json(path: Path) -> Any:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line in a single write, so that a kill leaves at most one torn line at the end."""
-    with storage_errors(path), path.open("ab") as file:
+    """Append one line; a torn one that a kill or a full disk left at the end is dropped first."""
+    with storage_errors(path), path.open("a+b") as file:
+        _drop_torn_line(file)
         file.write(line.encode("utf-8") + b"\n")
 
 
+def _drop_torn_line(file: BinaryIO) -> None:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    if file.read(1) not in (b"", b"\n"):
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a JSON-lines file; a torn last line (the writer was killed) is left out."""
+    """The whole rows of a JSON-lines file; a torn last line (the writer was killed) is left out.
+
+    Raises BrokenArtefact.
+    """
     if not path.exists():
         return []
     *whole, _torn = path.read_bytes().split(b"\n")
-    return [json.loads(line) for line in whole if line.strip()]
+    try:
+        return [json.loads(line) for line in whole if line.strip()]
+    except ValueError as error:
+        raise BrokenArtefact(f"{path}: a line is not valid JSON ({error}).", "Delete it.") from error
 
 
 def sha256_file(path: Path) -> str:

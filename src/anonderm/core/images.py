@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anonderm.core.errors import MissingPath, UnreadableImage
 from anonderm.core.files import write_bytes
@@ -31,6 +31,8 @@ def read_image(path: Path) -> Pixels:
             return _to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise MissingPath(f"{path}: no such file.") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(f"{path}: not a readable image (unknown format).", _HINT) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
 
@@ -46,7 +48,7 @@ def _to_rgb(image: Image.Image) -> Pixels:
 
 
 def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:
-    """16-bit (or float) grey to 8 bits; Pillow's own conversion clips at 255 instead of scaling."""
+    """16-bit or float grey to 8 bits; Pillow's own conversion clips at 255 instead of scaling."""
     full_scale = 65535.0 if values_HW.max(initial=0) > 255 else 255.0
     grey_HW = np.clip(values_HW / full_scale * 255.0 + 0.5, 0, 255).astype(np.uint8)
     return np.repeat(grey_HW[:, :, None], 3, axis=2)

@@ -223,7 +223,9 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock file; the system lets it go when the process ends, however it ends."""
     import fcntl
 
-    with (folder / ".lock").open("w") as lock:
+    with storage_errors(folder):
+        file = (folder / ".lock").open("w")
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -77,5 +77,5 @@ def _need_enough(
         raise TooFewImages(
             f"Grading found fewer than min_per_class = {config.min_per_class} faces of {', '.join(short)} "
             f"({shown}; {len(doubtful)} doubtful in {doubtful.folder}).",
-            "Generate more faces, or lower --min-confidence or --min-per-class.",
+            "Generate more faces, or lower --min-confidence or --min-per-class (with another --out).",
         )

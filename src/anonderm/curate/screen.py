@@ -115,6 +115,6 @@ def _sort_out(faces: FaceSet, reasons: Verdicts, run: RunDir) -> FaceSet:
     if len(reasons) == len(faces):
         raise TooFewImages(
             f"Screening rejected all {len(faces)} faces ({funnel}); {run.folder / 'rejected'} shows them.",
-            "Train the generator longer, or raise --deformed-factor and --artefact-margin.",
+            "Train the generator longer, or raise --deformed-factor and --artefact-margin, in another --out.",
         )
     return kept.finish()

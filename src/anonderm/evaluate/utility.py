@@ -67,6 +67,9 @@ def evaluate_utility(
     predicted = {arm: chance_NK.argmax(1) for arm, chance_NK in chances.items()}
     scores = _scores(config, test, truth_N, predicted, run)
     majority = float(np.bincount(truth_N).max() / len(truth_N))
+    warnings = _warnings(scores, majority, checkpoints)
+    for warning in warnings:
+        run.log(f"Caution: {warning}")
     details = {
         "classes": list(test.labels),
         "confusion": {
@@ -75,11 +78,9 @@ def evaluate_utility(
         },
         "n_people": len(set(_people(test))),
         "chance": majority,
-        "warnings": _warnings(scores, majority, checkpoints),
+        "warnings": warnings,
         "saliency": _saliency(config, test, classifiers, chances, run),
     }
-    for warning in details["warnings"]:
-        run.log(f"Caution: {warning}")
     return Scores(scores, details)
 
 

@@ -77,7 +77,7 @@ PRESETS = {
     "stylegan2": Preset(32768, 512, 512, 8, batch=32, learning_rate=0.002, ema_kimg=10, r1_gamma=10),
 }
 PresetName = Literal["auto", "tiny", "small", "paper256", "paper512", "paper1024", "stylegan2"]
-_AUTO = {32: "tiny", 64: "tiny", 128: "small", 256: "paper256", 512: "paper512", 1024: "paper1024"}
+_AUTO = {64: "tiny", 128: "small", 256: "paper256", 512: "paper512", 1024: "paper1024"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,8 @@ def preset_for(name: PresetName, resolution: int) -> Preset:
     """The named preset; auto goes by resolution."""
     if name != "auto":
         return PRESETS[name]
-    return PRESETS[_AUTO[min(max(resolution, min(_AUTO)), max(_AUTO))]]
+    fitting = (size for size in _AUTO if size >= resolution)
+    return PRESETS[_AUTO[next(fitting, max(_AUTO))]]
 
 
 def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> Architecture:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anonderm.gan import ops
-from anonderm.gan.config import Architecture
+from anonderm.gan.config import SMALLEST, Architecture
 
 _SLOPE = 0.2
 _RELU_GAIN = math.sqrt(2)
@@ -47,8 +47,9 @@ def new_discriminator(arch: Architecture, random: torch.Generator) -> Discrimina
 
 def _initialised(network: _Network, random: torch.Generator) -> _Network:
     for layer in network.modules():
-        if hasattr(layer, "reset"):
-            layer.reset(random)
+        reset = getattr(layer, "reset", None)
+        if reset is not None:
+            reset(random)
     return network
 
 
@@ -105,6 +106,8 @@ class Mapping(nn.Module):
 class StyledConvolution(nn.Module):
     """Modulated 3 x 3 convolution, noise, bias, leaky ReLU."""
 
+    noise: Tensor
+
     def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int, *, up: bool = False):
         super().__init__()
         self.size, self._up = size, up
@@ -154,47 +157,60 @@ class ToRGB(nn.Module):
         return ops.convolve(x_NCHW * ops.per_map(style_NC), self.weight) + ops.per_map(self.bias)
 
 
-class SynthesisBlock(nn.Module):
-    """All layers of one resolution. The smallest starts from a learned constant and has one convolution."""
+class FirstBlock(nn.Module):
+    """The smallest resolution: a learned constant and one convolution."""
 
-    def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int):
+    def __init__(self, channels: int, size_w: int):
         super().__init__()
-        self.grow = (
-            StyledConvolution(channels_in, channels_out, size, size_w, up=True) if channels_in else None
-        )
-        self.constant = None if channels_in else _empty(1, channels_out, size, size)
-        self.convolution = StyledConvolution(channels_out, channels_out, size, size_w)
-        self.to_rgb = ToRGB(channels_out, size_w)
+        self.constant = _empty(1, channels, SMALLEST, SMALLEST)
+        self.convolution = StyledConvolution(channels, channels, SMALLEST, size_w)
+        self.to_rgb = ToRGB(channels, size_w)
 
     @torch.no_grad()
     def reset(self, random: torch.Generator) -> None:
-        if self.constant is not None:
-            self.constant.normal_(generator=random)
+        self.constant.normal_(generator=random)
+
+    def forward(self, w_ND: Tensor, noise_N1HW: Tensor | None) -> Tensor:
+        return self.convolution(self.constant.expand(w_ND.shape[0], -1, -1, -1), w_ND, noise_N1HW)
+
+
+class Block(nn.Module):
+    """All layers of one further resolution."""
+
+    def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int):
+        super().__init__()
+        self.grow = StyledConvolution(channels_in, channels_out, size, size_w, up=True)
+        self.convolution = StyledConvolution(channels_out, channels_out, size, size_w)
+        self.to_rgb = ToRGB(channels_out, size_w)
 
 
 class Generator(nn.Module):
     """z -> w (mapping) -> image (synthesis); images lie in -1..1."""
 
+    w_average: Tensor
+
     def __init__(self, arch: Architecture):
         super().__init__()
         self.arch = arch
         self.mapping = Mapping(arch.z_dim, arch.w_dim, len(arch.classes), arch.mapping_layers)
-        sizes = arch.sizes
-        channels = [0] + [arch.channels(size) for size in sizes]
+        self.first = FirstBlock(arch.channels(SMALLEST), arch.w_dim)
         self.blocks = nn.ModuleList(
-            SynthesisBlock(channels[i], channels[i + 1], size, arch.w_dim) for i, size in enumerate(sizes)
+            Block(arch.channels(size // 2), arch.channels(size), size, arch.w_dim) for size in arch.sizes[1:]
         )
         self.register_buffer("w_average", torch.zeros(arch.w_dim))
 
     @property
     def style_layers(self) -> int:
         """L: each convolution has a style, and the last to-RGB one of its own."""
-        return 2 * len(self.blocks)
+        return 2 * len(self.blocks) + 2
+
+    def _blocks(self) -> list[Block]:
+        return cast("list[Block]", list(self.blocks))
 
     def layers(self) -> list[StyledConvolution]:
         """The convolutions that take noise, in order."""
-        pairs = ((block.grow, block.convolution) for block in self.blocks)
-        return [layer for pair in pairs for layer in pair if layer is not None]
+        pairs = ((block.grow, block.convolution) for block in self._blocks())
+        return [self.first.convolution, *itertools.chain(*pairs)]
 
     def constant_noise(self) -> list[Tensor]:
         """The noise maps that belong to the weights: one image for one w."""
@@ -216,20 +232,17 @@ class Generator(nn.Module):
 
     def synthesise(self, w_NLD: Tensor, noise: Noise | None) -> Tensor:
         """Images [N, 3, H, W] from a w for each style layer; without `noise` no noise is added."""
-        w_LND = w_NLD.unbind(dim=1)
-        maps = iter(noise) if noise is not None else iter([None] * len(self.layers()))
-        index, x, rgb = 0, None, None
-        for block in self.blocks:
-            if block.grow is not None:
-                x = block.grow(x, w_LND[index], next(maps))
-                index += 1
-            else:
-                x = block.constant.expand(w_NLD.shape[0], -1, -1, -1)
-            x = block.convolution(x, w_LND[index], next(maps))
-            index += 1
-            colour = block.to_rgb(x, w_LND[index])
-            rgb = colour if rgb is None else ops.upsample(rgb) + colour
-        return rgb
+        styles = iter(w_NLD.unbind(dim=1))
+        maps = iter(noise if noise is not None else [None] * len(self.layers()))
+        x, style_ND = self.first(next(styles), next(maps)), next(styles)
+        rgb_N3HW = self.first.to_rgb(x, style_ND)
+        for block in self._blocks():
+            # A to-RGB layer shares its w with the convolution that follows it.
+            x = block.grow(x, style_ND, next(maps))
+            x = block.convolution(x, next(styles), next(maps))
+            style_ND = next(styles)
+            rgb_N3HW = ops.upsample(rgb_N3HW) + block.to_rgb(x, style_ND)
+        return rgb_N3HW
 
     def forward(self, z_NZ: Tensor, label_NK: Tensor | None, noise: Noise | None, psi: float = 1.0) -> Tensor:
         w_ND = self.map(z_NZ, label_NK, psi)
@@ -304,12 +317,12 @@ class Discriminator(nn.Module):
         super().__init__()
         self.arch = arch
         channels = [arch.channels(size) for size in reversed(arch.sizes)]
-        last, size = channels[-1], arch.sizes[0]
+        last = channels[-1]
         outputs = arch.w_dim if arch.classes else 1
         self.from_rgb = Convolution(3, channels[0], 1)
         self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in itertools.pairwise(channels))
         self.convolution = Convolution(last + 1, last, 3)
-        self.dense = Linear(last * size**2, last, relu=True)
+        self.dense = Linear(last * SMALLEST**2, last, relu=True)
         self.logit = Linear(last, outputs)
         self.mapping = (
             Mapping(0, arch.w_dim, len(arch.classes), arch.mapping_layers) if arch.classes else None

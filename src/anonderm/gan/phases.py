@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from anonderm.core.launch import step_generator
 from anonderm.gan import losses
 from anonderm.gan.augment import augment
 from anonderm.gan.data import TrainingImages
+from anonderm.gan.settings import StepSettings
 from anonderm.gan.state import PATH_LENGTH_EVERY, R1_EVERY, TrainState
 
 ADA_EVERY = 4
@@ -21,22 +21,6 @@ _PATH_LENGTH_DECAY = 0.01
 _PATH_LENGTH_SHRINK = 2
 
 Numbers = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class StepSettings:
-    """The training configuration with every default worked out."""
-
-    seed: int
-    batch: int
-    r1_gamma: float
-    path_length_weight: float
-    style_mixing: float
-    ema_images: float
-    augment_p: float | None
-    ada_target: float
-    ada_images: float
-    mirror: bool
 
 
 def train_step(state: TrainState, images: TrainingImages, settings: StepSettings) -> Numbers:

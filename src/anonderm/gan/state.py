@@ -79,7 +79,8 @@ def new_state(
 ) -> TrainState:
     """Fresh networks and optimisers.
 
-    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the main loss's pace (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
+    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the main loss's pace
+    (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
     """
     random = step_generator(seed, _INITIAL)
     generator = new_generator(arch, random).to(device)

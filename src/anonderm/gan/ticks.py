@@ -6,10 +6,10 @@ import math
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from anonderm.core.errors import MissingWeights
 from anonderm.core.images import Pixels, grid, write_png
@@ -20,6 +20,8 @@ from anonderm.gan.data import TrainingImages
 from anonderm.gan.networks import to_pixels
 from anonderm.gan.phases import Numbers
 from anonderm.gan.state import METRIC, SAMPLES, TrainState
+
+Embeddings = NDArray[np.float32]
 
 SNAPSHOT = "state.safetensors"
 _BATCH = 32
@@ -47,7 +49,7 @@ class Plan:
 
 
 class Ticker:
-    """Gathers the numbers of the steps and writes them out at ticks; a context that holds TensorBoard's file."""
+    """Gathers the numbers of the steps and writes them at ticks; a context that holds TensorBoard's file."""
 
     def __init__(self, config: TrainGanConfig, run: RunDir, plan: Plan, images: TrainingImages, start: int):
         self._config, self._run, self._plan, self._images, self._start = config, run, plan, images, start
@@ -90,7 +92,7 @@ class Ticker:
         row = {name: float(total) / self._counts[name] for name, total in self.sums.items()}
         row |= {"ada_p": state.augment.p, "ada_sign": state.augment.sign, "seconds_per_kimg": self.pace()}
         if self._real_ND is not None:
-            row["kernel_distance"] = self._kernel_distance(state)
+            row["kernel_distance"] = self._kernel_distance(state, self._real_ND)
         self._run.metrics(kimg, **row)
         for name, value in row.items():
             self._events.add_scalar(name, value, state.step * self._plan.batch)
@@ -115,7 +117,7 @@ class Ticker:
             pictures.append(to_pixels(images))
         return np.concatenate(pictures)
 
-    def _embed_real(self) -> Any:
+    def _embed_real(self) -> Embeddings | None:
         """Embeddings of the training faces, or None where the extractor's weights are not on this machine."""
         from anonderm.evaluate.features import embed_pixels
 
@@ -126,9 +128,9 @@ class Ticker:
             self._run.log(f"no kernel distance in the metrics: {error.message}")
             return None
 
-    def _kernel_distance(self, state: TrainState) -> float:
+    def _kernel_distance(self, state: TrainState, real_ND: Embeddings) -> float:
         from anonderm.evaluate.distances import kernel_distance
         from anonderm.evaluate.features import embed_pixels
 
         fake = self._faces(state, self._config.metric_faces, METRIC)
-        return kernel_distance(self._real_ND, embed_pixels(fake, self._config.metric_extractor))
+        return kernel_distance(real_ND, embed_pixels(fake, self._config.metric_extractor))

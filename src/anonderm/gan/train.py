@@ -18,7 +18,8 @@ from anonderm.gan import checkpoint as gan_checkpoint
 from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages, load_images, training_faces
 from anonderm.gan.memory import keep_freed_memory
-from anonderm.gan.phases import ADA_EVERY, Numbers, StepSettings, train_step
+from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
+from anonderm.gan.settings import StepSettings, step_settings
 from anonderm.gan.state import TrainState, new_state
 from anonderm.gan.ticks import SNAPSHOT, Plan, Ticker
 
@@ -37,7 +38,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     classes = training.labels if config.conditional else ()
     images = load_images(training, classes, launch.device())
     arch = _architecture(config, preset, images, classes, base)
-    settings = _settings(config, preset, arch.resolution)
+    settings = step_settings(config, preset, arch.resolution)
     state = _start(config, preset, arch, base, run, images)
 
     plan = Plan.of(config, settings.batch)
@@ -65,23 +66,6 @@ def _architecture(
         return wanted
     own = gan_checkpoint.architecture_of(base)
     return own if (own.resolution, own.classes) == (wanted.resolution, wanted.classes) else wanted
-
-
-def _settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
-    batch = config.batch or preset.batch
-    gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
-    return StepSettings(
-        seed=config.seed,
-        batch=batch,
-        r1_gamma=0.0002 * resolution**2 / batch if gamma is None else gamma,
-        path_length_weight=config.path_length_weight,
-        style_mixing=config.style_mixing,
-        ema_images=1000 * (config.ema_kimg or preset.ema_kimg or 10 * batch / 32),
-        augment_p=config.augment_p,
-        ada_target=config.ada_target,
-        ada_images=config.ada_kimg * 1000,
-        mirror=config.mirror,
-    )
 
 
 def _start(

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from anonderm.core.errors import BadLabel, InputError, UnreadableImage
 from anonderm.core.files import append_line, read_json_lines, sha256_bytes
-from anonderm.core.images import Pixels, read_image
-from anonderm.ingest.folder import Photo
+from anonderm.core.images import read_image
+from anonderm.ingest.folder import Photo, printable
 
 _LISTED = 10
 
@@ -36,43 +37,40 @@ class Skipped:
 def check_photos(photos: Iterable[Photo], min_side: int, journal: Path) -> Iterator[Check]:
     """Read every photo whole, one at a time.
 
-    Good photos are noted in `journal`, so that a resumed run reads only new and changed files.
+    What was read is noted in `journal`, so that a resumed run reads only new, changed and unreadable files.
     """
     known = {row["stamp"]: row for row in read_json_lines(journal)}
     for photo in photos:
         stamp = _stamp(photo)
-        if row := known.get(stamp):
-            yield Check(photo, row["side"], row["pixels"])
-            continue
-        check = _check(photo, min_side)
-        if not check.problem:
-            row = {"stamp": stamp, "side": check.side, "pixels": check.pixels}
+        row = known.get(stamp)
+        if row is None:
+            try:
+                row = {"stamp": stamp, **_look(photo)}
+            except InputError as error:
+                yield Check(photo, problem=error.message.removeprefix(f"{photo.path}: "))
+                continue
             append_line(journal, json.dumps(row, ensure_ascii=False))
-        yield check
+        width, height = row["width"], row["height"]
+        too_small = f"{width} x {height} pixels, smaller than min_side = {min_side}."
+        side = min(width, height)
+        yield Check(photo, side, row["pixels"], problem=too_small if side < min_side else "")
 
 
-def _check(photo: Photo, min_side: int) -> Check:
-    try:
-        image = read_image(photo.path)
-    except InputError as error:
-        return Check(photo, problem=error.message.removeprefix(f"{photo.path}: "))
-    height, width = image.shape[:2]
-    if min(height, width) < min_side:
-        return Check(photo, problem=f"{width} x {height} pixels, smaller than min_side = {min_side}.")
-    return Check(photo, min(height, width), _pixel_digest(image))
-
-
-def _pixel_digest(image_HWC: Pixels) -> str:
-    return sha256_bytes(f"{image_HWC.shape}".encode() + image_HWC.tobytes())
+def _look(photo: Photo) -> dict[str, Any]:
+    image_HWC = read_image(photo.path)
+    height, width = image_HWC.shape[:2]
+    digest = sha256_bytes(f"{image_HWC.shape}".encode() + image_HWC.tobytes())
+    return {"width": width, "height": height, "pixels": digest}
 
 
 def _stamp(photo: Photo) -> str:
     """Changes when the file does."""
+    place = printable(str(photo.path.absolute()))
     try:
         state = photo.path.stat()
     except OSError:  # a link that leads nowhere: reading it names the problem
-        return photo.name
-    return f"{photo.name} {state.st_size} {state.st_mtime_ns}"
+        return place
+    return f"{place} {state.st_size} {state.st_mtime_ns}"
 
 
 def drop_duplicates(checks: Sequence[Check]) -> tuple[list[Photo], list[Skipped]]:
@@ -97,12 +95,12 @@ def drop_duplicates(checks: Sequence[Check]) -> tuple[list[Photo], list[Skipped]
     return list(first.values()), skipped
 
 
-def unusable(problems: Sequence[Skipped], total: int, listed_in: Path) -> UnreadableImage:
+def unusable(problems: Sequence[Skipped], total: int) -> UnreadableImage:
     """The error that names the photos which cannot be used."""
     lines = [f"{problem.file}: {problem.reason}" for problem in problems]
     return UnreadableImage(
-        f"{len(problems)} of {total} photos cannot be used (all listed in {listed_in}):{shortened(lines)}",
-        "Repair or remove them, or leave them out with --skip-unreadable; then run the same command again.",
+        f"{len(problems)} of {total} photos cannot be used:{shortened(lines)}",
+        "Repair or remove them and run the same command again, or add --skip-unreadable to leave them out.",
     )
 
 

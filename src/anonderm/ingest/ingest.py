@@ -3,7 +3,9 @@
 faces/          the FaceSet
 sources.csv     id, person and file of every face; the FaceSet holds no file names, since they may name people
 skipped.jsonl   photos left out, each with the reason
-checked.jsonl   photos already read and found good, for resuming
+
+.checked.jsonl notes what was read already. Being hidden, it does not count as a result: after an error the
+same run folder may be used with other settings.
 """
 
 from __future__ import annotations
@@ -78,16 +80,15 @@ def _persons(photos: Sequence[Photo], pattern: str | None) -> list[str]:
 
 def _usable_photos(photos: Sequence[Photo], config: IngestConfig, run: RunDir) -> list[Photo]:
     shown = run.progress(photos, "checking photos")
-    checks = list(check_photos(shown, config.min_side, run.folder / "checked.jsonl"))
+    checks = list(check_photos(shown, config.min_side, run.folder / ".checked.jsonl"))
     problems = [Skipped(check.photo.name, check.problem) for check in checks if check.problem]
-    _write_skipped(problems, run)
     if problems and not config.skip_unreadable:
-        raise unusable(problems, len(photos), run.folder / "skipped.jsonl")
+        raise unusable(problems, len(photos))
     good = [check for check in checks if not check.problem]
     kept, duplicates = drop_duplicates(good)
-    _write_skipped(problems + duplicates, run)
     for label in sorted({photo.label for photo in photos} - {photo.label for photo in kept}):
         raise EmptyFolder(f"{config.source}: no usable photo of class {label}.", "Fill or remove its folder.")
+    _write_skipped(problems + duplicates, run)
     if problems or duplicates:
         run.log(
             f"left out {len(problems)} unusable and {len(duplicates)} duplicate photos, see skipped.jsonl"

@@ -32,7 +32,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures side by side; `tone` is real or synthetic. Each card holds one picture, or some that belong together."""
+    """Pictures side by side, in cards of one picture or of some that belong together."""
 
     title: str
     cards: tuple[tuple[Picture, ...], ...]
@@ -149,7 +149,8 @@ def compact(table: Table) -> Table:
     """Without the columns that are empty in every row."""
     used = [i for i in range(len(table.columns)) if any(row[i] for row in table.rows)]
     columns = tuple(table.columns[i] for i in used)
-    return dataclasses.replace(table, columns=columns, rows=tuple(tuple(row[i] for i in used) for row in table.rows))
+    rows = tuple(tuple(row[i] for i in used) for row in table.rows)
+    return dataclasses.replace(table, columns=columns, rows=rows)
 
 
 def interval(score: Score) -> str:
@@ -171,4 +172,6 @@ def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> T
 
 
 def percent(share: float) -> str:
-    return f"{share:.1%}" if share < 0.0995 or share > 0.9905 else f"{share:.0%}"
+    """A tenth of a percent is shown near 0 and near 1, where it matters."""
+    exact = 0 < share < 0.0995 or 0.9905 < share < 1
+    return f"{share:.1%}" if exact else f"{share:.0%}"

@@ -14,14 +14,15 @@ from anonderm.publish.keys import headlines
 from anonderm.publish.templates import environment
 
 # Names of licences as the hub spells them; anything else is "other", with the name beside it.
-_HUB_LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
+_HUB_LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
 _HUB_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def card(config: ExportConfig, faces: FaceSet, scores: tuple[Scores, ...], licence: str) -> str:
     """Markdown: what the set is, how it was made, how good it is, and what it must not be used for."""
     counts = Counter(face.label for face in faces)
-    return environment().get_template("card.md.jinja").render(
+    template = environment().get_template("card.md.jinja")
+    return template.render(
         config=config,
         licence=licence,
         hub_licence=licence.lower() if licence.lower() in _HUB_LICENCES else "other",

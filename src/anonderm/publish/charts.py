@@ -10,8 +10,11 @@ from html import escape
 import numpy as np
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 380.0, 224.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 10.0, 36.0
+WIDTH, HEIGHT = 340.0, 210.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 10.0, 38.0
+
+# Real and synthetic keep one colour through the whole report; other series take the next one.
+_TONE_OF = {"real": "real", "held-out people": "real", "synthetic": "synthetic", "kept": "synthetic"}
 _TONES = ("c1", "c2", "c3", "c4", "c5", "c6")
 
 
@@ -48,10 +51,8 @@ class _Axis:
 
 
 def tone_of(name: str, index: int) -> str:
-    """Real and synthetic keep one colour through the whole report; other series take the next one."""
-    if name.startswith(("real", "held-out")):
-        return "real"
-    return "synthetic" if name.startswith("synthetic") else _TONES[index % len(_TONES)]
+    """The CSS class of a series."""
+    return _TONE_OF.get(name, _TONES[index % len(_TONES)])
 
 
 def lines(
@@ -71,7 +72,8 @@ def lines(
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
         body.append(f'<polyline class="line {tone} dash{index % 3}" points="{path}"/>')
         if len(points) == 1:
-            body.append(f'<circle class="dot {tone}" cx="{x(points[0][0]):.1f}" cy="{y(points[0][1]):.1f}" r="3"/>')
+            (at, height), *_ = points
+            body.append(f'<circle class="dot {tone}" cx="{x(at):.1f}" cy="{y(height):.1f}" r="3"/>')
     summary = f"{title}: " + ", ".join(f"{name} ends at {number(p[-1][1])}" for name, p in drawn.items())
     return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), tuple(legend), caption)
 
@@ -102,7 +104,8 @@ def histogram(
         for position, value in enumerate(share):
             steps += [f"{x(edge):.1f},{y(value):.1f}" for edge in edges[position : position + 2]]
         steps.append(f"{x(edges[-1]):.1f},{y(0):.1f}")
-        body.append(f'<polygon class="area {tone} dash{index % 3}" points="{" ".join(steps)}"/>')
+        fill = "area" if len(shares) <= 2 else "line"
+        body.append(f'<polygon class="{fill} {tone} dash{index % 3}" points="{" ".join(steps)}"/>')
     medians = ", ".join(f"median of {name} {number(float(np.median(v)))}" for name, v in drawn.items())
     frame = _frame(x, y, x_label, percent=True)
     return Chart(title, _svg(f"{title}: {medians}", frame + "".join(body)), tuple(legend), caption)
@@ -156,7 +159,7 @@ def intervals(
     left = 14 + 6.3 * max(len(row.name) for row in rows)
     x = _Axis(low, high if high > low else low + 1, left, WIDTH - 18)
     bottom = height - _BOTTOM
-    parts = [_x_ticks(x, bottom, 14, 4), _text("middle", (x.start + x.end) / 2, height - 4, x_label, "label")]
+    parts = [_x_ticks(x, bottom, 14, 4), _text("end", x.end, height - 4, x_label, "label")]
     if mark:
         at = x(mark[1])
         parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="14" y2="{bottom:.1f}"/>')
@@ -175,16 +178,12 @@ def intervals(
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent where one can read it without."""
+    """Three significant digits; whole numbers from a thousand on."""
     if not math.isfinite(value):
         return "not defined"
-    if value == 0:
-        return "0"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    if abs(value) < 1e-4:
-        return f"{value:.1e}"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return f"{value:.3g}"
 
 
 def _padded(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ class ReportConfig:
     title: str = "Synthetic face data set"
     """Heading of the report."""
     show_real: bool = True
-    """Show real photos beside synthetic ones. Turn off before the report leaves the people who may see them."""
+    """Show real photos beside synthetic ones; turn it off for a copy that others may see."""
     faces_per_class: int = 16
     """Faces shown of each class, real and synthetic alike."""
     seed: int = 0

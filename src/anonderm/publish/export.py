@@ -26,7 +26,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.publish.card import card
 from anonderm.publish.config import ExportConfig
 
-COLUMNS = ("file_name", "label", "seed", "psi", "confidence", "generator")
+_NO_LICENCE = "No licence was stated for the photos: all rights reserved."
 
 # IPTC's word for pictures made by a trained model, in the place where IPTC's photo metadata standard puts it.
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -102,16 +102,27 @@ def marked_png(image_HWC: Pixels) -> bytes:
 def inherited_licence(faces: FaceSet) -> str:
     """The terms of the faces, each once; those of several inputs hold together."""
     licences = sorted({face.licence for face in faces if face.licence})
-    return " AND ".join(licences) if licences else "No licence was stated for the photos: all rights reserved."
+    return " AND ".join(licences) if licences else _NO_LICENCE
 
 
 def _metadata(faces: FaceSet) -> str:
+    """CSV of what each face is and how it was made; columns that are empty throughout are left out."""
+    rows = [
+        {
+            "file_name": file_of(face).relative_to("train").as_posix(),
+            "label": face.label,
+            "seed": face.seed,
+            "psi": face.psi,
+            "confidence": face.confidence,
+            "generator": face.checkpoint,
+        }
+        for face in faces
+    ]
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for face in faces:
-        place = file_of(face).relative_to("train").as_posix()
-        rows.writerow((place, face.label, face.seed, face.psi, face.confidence, face.checkpoint))
+    writer = csv.DictWriter(table, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return table.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from typing import Any
 
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunRecord
@@ -34,16 +35,16 @@ def usefulness(material: Material) -> Section | None:
     if record is None or scores is None:
         return None
     rows = [
-        estimate(f"{label}, {measure.replace('_', ' ')}", score, tone)
-        for measure in ("accuracy", "macro_f1")
-        for arm, (label, tone) in ARMS.items()
+        estimate(f"{words}, {tone}", score, tone)
+        for measure, words in (("accuracy", "accuracy"), ("macro_f1", "macro F1"))
+        for arm, (_, tone) in ARMS.items()
         if (score := scores.scores.get(f"{arm}/{measure}")) is not None
     ]
     chance = scores.details.get("chance")
     chart = charts.intervals(
-        "On real test photos",
+        "Real test photos, by what the classifier was trained on",
         rows,
-        "share right, with 95% interval",
+        "with 95% interval",
         within=(0.0, 1.0),
         mark=("chance", chance) if isinstance(chance, int | float) else None,
     )
@@ -54,13 +55,12 @@ def usefulness(material: Material) -> Section | None:
         for arm, (label, tone) in ARMS.items()
         if arm in confusion
     )
-    blocks: list[Block] = [chart] if chart else []
-    blocks += [Row(matrices)] if matrices else []
+    blocks: list[Block] = [Row((*([chart] if chart else []), *matrices))]
     blocks += _saliency(record, scores, material)
     blocks.append(score_table("All scores of usefulness", scores.scores, folded=True))
     lead = (
-        "Two classifiers of the same build, one taught by the real training photos, one by synthetic faces alone, "
-        "both tested on real photos of people neither has met."
+        "Two classifiers of the same build, one taught by the real training photos, one by synthetic faces "
+        "alone, both tested on real photos of people neither has met."
     )
     return Section("usefulness", "Usefulness", lead, tuple(blocks))
 
@@ -70,49 +70,55 @@ def estimate(name: str, score: Score, tone: str) -> Estimate:
 
 
 def _saliency(record: RunRecord, scores: Scores, material: Material) -> list[Block]:
-    """Photo and Grad-CAM overlay of some test photos; they show real people."""
-    if not material.config.show_real:
-        return []
+    """Some test photos, each with the Grad-CAM overlay of both classifiers; they show real people."""
+    by_photo: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for entry in scores.details.get("saliency", ()) if material.config.show_real else ():
+        by_photo[entry["image"]].append(entry)
     cards: list[tuple[Picture, ...]] = []
     captions: list[str] = []
-    for entry in scores.details.get("saliency", ()):
-        alt = f"real test photo, {entry['label']}"
-        photo = picture_file(record.folder / entry["image"], alt, 160)
-        overlay = picture_file(record.folder / entry["overlay"], f"{alt}, with the regions that spoke for it", 160)
-        if photo and overlay:
-            arm = ARMS.get(entry["arm"], (entry["arm"], ""))[0]
-            verdict = "right" if entry["label"] == entry["predicted"] else f"is {entry['label']}"
-            captions.append(f"{arm}: {entry['predicted']} at {percent(entry['probability'])} ({verdict})")
-            cards.append((photo, overlay))
-    caption = "Warm colours mark the regions that spoke most for the predicted class (Grad-CAM)."
-    return [Gallery("Where the classifiers look", tuple(cards), "", tuple(captions), caption)] if cards else []
+    for photo, entries in by_photo.items():
+        alt = f"real test photo, {entries[0]['label']}"
+        pictures = [picture_file(record.folder / photo, alt, 160)]
+        said = []
+        for entry in entries:
+            arm, _ = ARMS[entry["arm"]]
+            seen = f"{alt}, as seen by the classifier {arm}"
+            pictures.append(picture_file(record.folder / entry["overlay"], seen, 160))
+            said.append(f"{arm}: {entry['predicted']} ({percent(entry['probability'])})")
+        cards.append(tuple(picture for picture in pictures if picture))
+        captions.append(f"Is {entries[0]['label']}; {'; '.join(said)}")
+    caption = "The photo, and what spoke for the class that each classifier names (Grad-CAM; warm is strong)."
+    gallery = Gallery("Where the classifiers look", tuple(cards), "", tuple(captions), caption)
+    return [gallery] if cards else []
 
 
 def fidelity(material: Material) -> Section | None:
     _, scores = _last(material, "evaluate fidelity")
     if scores is None:
         return None
-    drawn = [*_against_floor("kernel", scores.scores), *_against_floor("frechet", scores.scores), *_projections(scores)]
+    distances = [chart for measure in ("kernel", "frechet") for chart in _against_floor(measure, scores)]
+    drawn = [*distances, *_projections(scores)]
     blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
     blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
     blocks += _left_out(scores)
     lead = (
-        "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what other real "
-        "photos score, those of the training split: no synthetic set can be expected to come below it."
+        "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what other "
+        "real photos score, those of the training split: no synthetic set can be expected to come below it."
     )
     return Section("fidelity", "Fidelity", lead, tuple(blocks))
 
 
-def _against_floor(measure: str, scores: dict[str, Score]) -> list[Chart]:
+def _against_floor(measure: str, scores: Scores) -> list[Chart]:
     """For each extractor, the distance of all faces and of each class, beside its floor."""
     rows: dict[str, list[Estimate]] = defaultdict(list)
-    for name, score in scores.items():
+    for name, score in scores.scores.items():
         if match := re.fullmatch(rf"{measure}\[([^]]*)\]/(.+?)(/floor)?", name):
             extractor, part, floor = match.groups()
             shown = f"{part}, floor" if floor else part
             rows[extractor].append(estimate(shown, score, "real" if floor else "synthetic"))
     title = {"kernel": "Kernel distance", "frechet": "Fréchet distance"}[measure]
-    drawn = (charts.intervals(title, each, f"lower is better, {name} features") for name, each in rows.items())
+    label = "lower is better, {} features"
+    drawn = (charts.intervals(title, each, label.format(name)) for name, each in rows.items())
     return [chart for chart in drawn if chart]
 
 
@@ -123,7 +129,7 @@ def _projections(scores: Scores) -> list[Chart]:
         for point in projection["points"]:
             groups[point["set"]].append((point["x"], point["y"]))
         explained = " and ".join(percent(share) for share in projection["explained"])
-        caption = f"A dot a face, on the two axes along which real faces differ most ({explained} of their variance)."
+        caption = f"A dot a face, on the two axes along which real faces differ most: {explained} of it."
         drawn.append(charts.scatter(f"Faces in {extractor} features", groups, "first axis", caption))
     return [chart for chart in drawn if chart]
 
@@ -132,54 +138,50 @@ def privacy(material: Material) -> Section | None:
     record, scores = _last(material, "audit")
     if record is None or scores is None:
         return None
-    drawn = (*_distances(scores), *_plants(scores))
-    blocks: list[Block] = [Charts("", drawn)] if drawn else []
-    blocks += _pairs(record, scores, material)
-    blocks.append(score_table("All scores of privacy", scores.scores, folded=bool(drawn)))
+    blocks: list[Block] = []
+    for extractor in scores.details.get("distances", {}):
+        drawn = tuple(chart for chart in (_distances(scores, extractor), _plants(scores, extractor)) if chart)
+        blocks += [Charts(f"Compared by {extractor}", drawn)] if drawn else []
+        blocks += _pairs(record, scores, extractor) if material.config.show_real else []
+    blocks.append(score_table("All scores of privacy", scores.scores, folded=bool(blocks)))
     blocks += _left_out(scores)
     lead = (
-        "For each synthetic face the nearest training photo is looked for, and likewise for photos of people who "
-        "were kept out of training. A generator that copies comes nearer to its training photos than strangers do."
+        "For each synthetic face the nearest training photo is looked for, and likewise for photos of people "
+        "who were kept out of training. A generator that copies comes nearer to its training photos than "
+        "strangers do."
     )
     return Section("privacy", "Privacy", lead, tuple(blocks))
 
 
-def _distances(scores: Scores) -> list[Chart]:
-    drawn = []
-    for extractor, groups in scores.details.get("distances", {}).items():
-        named = {"held-out people": groups["held_out"], "synthetic": groups["synthetic"]}
-        title = f"To the nearest training photo, {extractor}"
-        drawn.append(charts.histogram(title, named, "distance: left is nearer", bins=24))
-    return [chart for chart in drawn if chart]
+def _distances(scores: Scores, extractor: str) -> Chart | None:
+    groups = scores.details["distances"][extractor]
+    named = {"held-out people": groups["held_out"], "synthetic": groups["synthetic"]}
+    title = "Distance to the nearest training photo"
+    return charts.histogram(title, named, "distance: left is nearer", bins=24)
 
 
-def _plants(scores: Scores) -> list[Chart]:
+def _plants(scores: Scores, extractor: str) -> Chart | None:
     """Whether the audit finds the copies that were hidden for it to find."""
-    rows: dict[str, list[Estimate]] = defaultdict(list)
-    for name, score in scores.scores.items():
-        if match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name):
-            rows[match[1]].append(estimate(match[2], score, "c3"))
-    drawn = (
-        charts.intervals(f"Hidden copies found, {extractor}", each, "share found, by how the copy was changed", (0, 1))
-        for extractor, each in rows.items()
-    )
-    return [chart for chart in drawn if chart]
+    prefix = f"plants_found[{extractor}]/"
+    rows = [
+        estimate(name.removeprefix(prefix), score, "c1")
+        for name, score in scores.scores.items()
+        if name.startswith(prefix)
+    ]
+    caption = "Copies of training photos, hidden among the faces to see whether the audit finds them."
+    label = "share found, by change"
+    return charts.intervals("Hidden copies found", rows, label, (0.0, 1.0), caption=caption)
 
 
-def _pairs(record: RunRecord, scores: Scores, material: Material) -> list[Block]:
-    """The synthetic faces nearest to a training photo, each beside it, for each extractor."""
-    galleries: list[Block] = []
-    pairs = scores.details.get("pairs", ()) if material.config.show_real else ()
+def _pairs(record: RunRecord, scores: Scores, extractor: str) -> list[Block]:
+    """The synthetic faces nearest to a training photo, each beside it."""
+    pairs = [pair for pair in scores.details.get("pairs", ()) if pair["extractor"] == extractor][:_MOST_PAIRS]
     alt = "synthetic face, and right of it the training photo nearest to it"
-    for extractor in dict.fromkeys(pair["extractor"] for pair in pairs):
-        nearest = [pair for pair in pairs if pair["extractor"] == extractor][:_MOST_PAIRS]
-        found = [(pair, picture_file(record.folder / pair["file"], alt, 320)) for pair in nearest]
-        cards = tuple((shown,) for _, shown in found if shown)
-        captions = tuple(f"distance {number(pair['distance'])}" for pair, shown in found if shown)
-        caption = "Left synthetic, right the training photo nearest to it. Judge for yourself: is it the same person?"
-        if cards:
-            galleries.append(Gallery(f"Closest pairs, {extractor}", cards, "", captions, caption))
-    return galleries
+    found = [(pair, picture_file(record.folder / pair["file"], alt, 320)) for pair in pairs]
+    cards = tuple((shown,) for _, shown in found if shown)
+    captions = tuple(f"distance {number(pair['distance'])}" for pair, shown in found if shown)
+    caption = "Left synthetic, right the training photo nearest to it. Is it the same person?"
+    return [Gallery("Closest pairs", cards, "", captions, caption)] if cards else []
 
 
 def _left_out(scores: Scores) -> list[Block]:

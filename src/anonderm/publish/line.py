@@ -24,18 +24,18 @@ from anonderm.publish.blocks import (
     compact,
     face_pictures,
     percent,
+    picture_file,
 )
 from anonderm.publish.material import MAKERS, SOURCES, Material, faces_of
 
 _SPLITS = ("train", "val", "test")
 _EXAMPLES = 8
+_SHEETS = 4
 
 
 def faces(material: Material) -> Section | None:
     """Sample grids of each class, synthetic beside real."""
-    rows = tuple(
-        Row(galleries) for label in material.labels if (galleries := _beside(material, label))
-    )
+    rows = tuple(Row(galleries) for label in material.labels if (galleries := _beside(material, label)))
     if not rows:
         return None
     lead = "Drawn at random, not chosen: the same number of each class, synthetic faces beside the photos."
@@ -62,10 +62,10 @@ def went_in(material: Material) -> Section | None:
     photos = material.photos
     if photos is None:
         return None
-    columns = ("Class", "Photos", "People", *(f"{split} photos" for split in _SPLITS), "Lesions a photo")
+    columns = ("Class", "Photos", "People", *(split.capitalize() for split in _SPLITS), "Lesions a photo")
     rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
     rows += (_class_row("all", photos),)
-    blocks: list[Block] = [compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))]
+    table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
     tones = {
         label: [face.ita for face in photos.where(label=label) if face.ita is not None]
         for label in photos.labels
@@ -73,14 +73,14 @@ def went_in(material: Material) -> Section | None:
     chart = charts.histogram(
         "Skin tone by class",
         tones,
-        "individual typology angle in degrees: dark skin left, light skin right",
+        "ITA in degrees: left darker, right lighter",
         bins=18,
-        caption="A class whose skin tones differ from the others' can be told apart by tone instead of by its lesions.",
+        caption="A class of another skin tone could be told apart by tone instead of by its lesions.",
     )
     sizes = Counter(record.stage for record in material.of(*SOURCES))
     source = "drawn by the package, with known truth" if "phantom" in sizes else "read from a folder"
     lead = f"The photos were {source}. They are split by person: nobody is in two of train, val and test."
-    return Section("went-in", "What went in", lead, (*blocks, *([chart] if chart else [])))
+    return Section("went-in", "What went in", lead, (Row((table, chart)) if chart else table,))
 
 
 def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
@@ -114,7 +114,8 @@ def _steps(record: RunRecord, material: Material) -> list[Block]:
     total = len(kept or ()) + len(rejected or ())
     if not total:
         return []
-    bars = [Bar("kept" if rejected else "generated", _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
+    verb = "generated" if record.stage == "generate" else "kept"
+    bars = [Bar(verb, _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
     for code, faces_of_code in _by_reason(rejected).items():
         examples: tuple[Picture, ...] = ()
         if material.config.show_real or not _resembles_a_photo(code):
@@ -144,7 +145,8 @@ def _of(count: int, total: int) -> str:
 
 def _by_class(kept: FaceSet | None) -> str:
     counts = Counter(face.label for face in kept or () if face.label is not None)
-    return "Kept: " + ", ".join(f"{counts[label]:,} {label}" for label in kept.labels) if kept and counts else ""
+    named = ", ".join(f"{counts[label]:,} {label}" for label in kept.labels) if kept else ""
+    return f"By class: {named}" if named else ""
 
 
 def _confidence(kept: FaceSet | None, rejected: FaceSet | None) -> charts.Chart | None:
@@ -162,7 +164,7 @@ def generators(material: Material) -> Section | None:
     for record in runs:
         drawn = [chart for name, keys in _GAN_CHARTS.items() if (chart := _curve(record, name, keys, "kimg"))]
         if drawn:
-            blocks.append(Charts(f"{record.name}{_trained_on(record)}", tuple(drawn)))
+            blocks += [Charts(f"{record.name}{_trained_on(record)}", tuple(drawn)), *_progress(record)]
     if not blocks:
         return None
     lead = (
@@ -180,6 +182,16 @@ _GAN_CHARTS = {
 }
 
 
+def _progress(record: RunRecord) -> list[Block]:
+    """The same latents drawn at some ticks from first to last."""
+    sheets = sorted(record.folder.glob("samples/kimg-*.png"))
+    chosen = sorted({round(place) for place in np.linspace(0, len(sheets) - 1, _SHEETS)}) if sheets else []
+    pictures = [picture_file(sheets[index], "sheet of synthetic faces", 320) for index in chosen]
+    captions = tuple(f"{float(sheets[index].stem.removeprefix('kimg-')):g} kimg" for index in chosen)
+    shown = cards([picture for picture in pictures if picture])
+    return [Gallery("The same faces as training went on", shown, "", captions)] if shown else []
+
+
 def _trained_on(record: RunRecord) -> str:
     only = record.config.get("only")
     return f", trained on {only}" if only else ", trained on every class"
@@ -188,12 +200,12 @@ def _trained_on(record: RunRecord) -> str:
 def classifiers(material: Material) -> Section | None:
     drawn = []
     for record in material.of("train-classifier"):
-        keys = {"Loss": ("loss", "val_loss"), "Accuracy": ("accuracy", "val_accuracy")}
-        found = [_curve(record, f"{record.name}: {name.lower()}", each, "epoch") for name, each in keys.items()]
-        drawn += [chart for chart in found if chart]
+        for measure in ("loss", "accuracy"):
+            chart = _curve(record, f"{record.name}: {measure}", (measure, f"val_{measure}"), "epoch")
+            drawn += [chart] if chart else []
     if not drawn:
         return None
-    lead = "Training curves. The epoch kept is the one that did best on the validation faces, never on test faces."
+    lead = "Training curves. The epoch kept is the one that did best on the validation faces."
     return Section("classifiers", "Classifiers", lead, (Charts("", tuple(drawn)),))
 
 

@@ -43,14 +43,15 @@ class Material:
 
     @cached_property
     def synthetic(self) -> FaceSet | None:
-        """The synthetic faces that the numbers are about: those exported or scored, else the last ones made."""
+        """The synthetic faces that were exported or scored, else the last ones made."""
         made = [faces for record in self.of(*MAKERS) if (faces := faces_of(record))]
         judged = [
             record.content["inputs"].get("faces" if record.stage == "export" else "synthetic")
             for record in self.of("export", "audit", "evaluate fidelity")
         ]
         meant = [faces for faces in made if faces.digest in judged]
-        return (meant or made or [None])[-1]
+        found = meant or made
+        return found[-1] if found else None
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.rundir import RunRecord
-from anonderm.publish.blocks import Bar, Bars, Block, Section, Table
+from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
 from anonderm.publish.material import Material
 
 
@@ -16,9 +16,11 @@ def how_made(material: Material) -> Section | None:
     total = sum(seconds(record) for record in material.runs)
     longest = max(seconds(record) for record in material.runs) or 1.0
     bars = tuple(
-        Bar(record.name, duration(seconds(record)), seconds(record) / longest, "c6") for record in material.runs
+        Bar(record.name, duration(seconds(record)), seconds(record) / longest, "c6")
+        for record in material.runs
     )
-    blocks: list[Block] = [Bars("Time of each step", bars), _machine(material.runs[-1]), *_versions(material.runs)]
+    facts = Row((_machine(material.runs[-1]), _versions(material.runs)))
+    blocks: list[Block] = [Bars("Time of each step", bars), facts]
     blocks += [_settings(record) for record in material.runs]
     lead = (
         f"{len(material.runs)} steps, {duration(total)} of work. The same settings and seeds on the same machine "
@@ -44,7 +46,7 @@ def _machine(record: RunRecord) -> Table:
     return Table("Machine", ("Part", "Value"), rows)
 
 
-def _versions(runs: tuple[RunRecord, ...]) -> list[Table]:
+def _versions(runs: tuple[RunRecord, ...]) -> Table:
     """One table; a package of which several versions took part shows them all."""
     found: dict[str, list[str]] = {}
     for record in runs:
@@ -52,7 +54,7 @@ def _versions(runs: tuple[RunRecord, ...]) -> list[Table]:
             if version not in found.setdefault(name, []):
                 found[name].append(version)
     rows = tuple((name, ", ".join(versions)) for name, versions in found.items())
-    return [Table("Versions", ("Package", "Version"), rows)] if rows else []
+    return Table("Versions", ("Package", "Version"), rows)
 
 
 def _settings(record: RunRecord) -> Table:

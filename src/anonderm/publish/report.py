@@ -30,6 +30,7 @@ SECTIONS = (
     how_made,
 )
 
+
 def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Path:
     """Write run.folder/"report.html" about `runs`, which are in the order in which they ran.
 
@@ -41,7 +42,8 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
     material = Material(config, finished)
     unfinished = [record.name for record in runs if not record.done]
     written = (write(material) for write in run.progress(SECTIONS, "writing the report"))
-    page = environment().get_template("report.html.jinja").render(
+    template = environment().get_template("report.html.jinja")
+    page = template.render(
         title=config.title,
         style=style(),
         date=f"{datetime.fromisoformat(finished[-1].content['finished']):%d %B %Y}",

@@ -36,7 +36,8 @@ class Summary:
 
 def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     """Only what the runs have numbers for is said."""
-    utility, fidelity, audit = (material.scores(s) for s in ("evaluate utility", "evaluate fidelity", "audit"))
+    utility, audit = material.scores("evaluate utility"), material.scores("audit")
+    fidelity = material.scores("evaluate fidelity")
     sentences, numbers = _faces(material)
     for found in (_usefulness(utility), _fidelity(fidelity), _privacy(audit)):
         sentences += found[0]
@@ -86,7 +87,7 @@ def _fidelity(fidelity: Scores | None) -> _Found:
     floor = first(fidelity, r"kernel\[[^]]*\]/all/floor")
     if distance is None:
         return [], []
-    sentence = f"Their kernel distance to real test photos is {number(distance.value)}"
+    sentence = f"The kernel distance of the synthetic faces to real test photos is {number(distance.value)}"
     sentence += f", where other real photos are at {number(floor.value)}." if floor else "."
     beside = f"other real photos: {number(floor.value)}" if floor else interval(distance)
     return [sentence], [KeyNumber("kernel distance to real photos", number(distance.value), beside)]
@@ -96,44 +97,44 @@ def _privacy(audit: Scores | None) -> _Found:
     for level in ("5%", "1%"):
         if (closer := first(audit, rf"closer\[[^]]*\]/{level}")) is not None:
             sentence = (
-                f"{_spoken(closer)} of them are closer to a training photo than all but {level} of the people who "
+                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but {level} of the people who "
                 f"were kept out of training; by chance it would be {level}."
             )
-            return [sentence], [KeyNumber(f"closer to a training photo than {level} of strangers", percent(closer.value), _range(closer))]
+            name = f"closer to a training photo than all but {level} of strangers"
+            return [sentence], [KeyNumber(name, percent(closer.value), _range(closer))]
     return [], []
 
 
 def _utility_warnings(utility: Scores | None) -> list[str]:
+    """What the evaluation itself warns of, few test photos, and classes that a classifier never names."""
     if utility is None:
         return []
-    found = []
-    chance = utility.details.get("chance")
+    found = [_in_words(warning) for warning in utility.details.get("warnings", ())]
     for arm, (label, _) in ARMS.items():
-        score = utility.scores.get(f"{arm}/accuracy")
-        if score is None:
-            continue
-        if chance is not None and (score.value if score.low is None else score.low) <= chance:
-            found.append(f"The classifier {label} is not better than chance ({percent(chance)}): {_spoken(score)}.")
-        if score.n < _FEW_TEST_FACES:
-            found.append(f"The classifier {label} was tested on {score.n} photos only: its accuracy is a rough guess.")
-        found += [
-            f"The classifier {label} never says {name}, though there are such photos."
-            for name in _never_said(utility, arm)
-        ]
+        found += [f"The classifier {label} never says {name}." for name in _never_said(utility, arm)]
+    accuracy = first(utility, r"t[rs]tr/accuracy")
+    if accuracy is not None and accuracy.n < _FEW_TEST_FACES:
+        found.append(f"There are {accuracy.n} real test photos only: the accuracies are rough guesses.")
     return found
+
+
+def _in_words(warning: str) -> str:
+    arm, _, text = warning.partition(": ")
+    return f"Classifier {ARMS[arm][0]}: {text}" if arm in ARMS else warning
 
 
 def _never_said(utility: Scores, arm: str) -> list[str]:
     rows = utility.details.get("confusion", {}).get(arm, [])
     names = utility.details.get("classes", [])
-    return [name for column, name in enumerate(names) if rows and sum(rows[column]) and not sum(r[column] for r in rows)]
+    said = [sum(row[column] for row in rows) for column in range(len(rows))]
+    return [name for name, row, count in zip(names, rows, said, strict=False) if sum(row) and not count]
 
 
 def _fidelity_warnings(fidelity: Scores | None) -> list[str]:
     left_out = fidelity.details.get("left_out", []) if fidelity else []
     if not left_out:
         return []
-    return [f"{len(left_out)} scores of fidelity are left out, mostly because there are too few photos; see there."]
+    return [f"{len(left_out)} scores of fidelity are left out: the photos are too few for them."]
 
 
 def _audit_warnings(audit: Scores | None) -> list[str]:
@@ -143,13 +144,16 @@ def _audit_warnings(audit: Scores | None) -> list[str]:
         if match := re.fullmatch(r"closer\[([^]]*)\]/(\d+)%", name):
             if score.low is not None and score.low > int(match[2]) / 100:
                 found.append(
-                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to a training "
-                    f"photo than {match[2]}% of strangers are. Look at the closest pairs before any release."
+                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to a "
+                    f"training photo than all but {match[2]}% of strangers are. Look at the closest pairs before "
+                    "any release."
                 )
         elif (match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name)) and score.value < _FOUND_ENOUGH:
             missed.append(f"{match[2]} by {match[1]} ({percent(score.value)} found)")
     if missed:
-        found.append(f"The audit misses hidden copies of training photos that were changed: {', '.join(missed)}.")
+        found.append(
+            f"The audit misses copies of training photos that were hidden for it: {', '.join(missed)}."
+        )
     return found
 
 

@@ -147,7 +147,7 @@ class _Look:
 
 
 def _look(kind: str, rho: Array, lit: Array, open_K11: Array) -> _Look:
-    """`lit`: how far each pixel lies towards the light from the centre, -1..1; `open_K11` marks black heads."""
+    """`lit`: how far each pixel lies towards the light, -1..1; `open_K11` marks black heads."""
     pigments: tuple[tuple[tuple[float, float, float], Array], ...]
     if kind == "comedone":
         plug = open_K11 * _fade(rho, 0.35, 0.80)

@@ -1,0 +1,41 @@
+"""A training configuration with every default worked out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anonderm.gan.config import Preset, TrainGanConfig
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """What one training step must know; counts are in images."""
+
+    seed: int
+    batch: int
+    r1_gamma: float
+    path_length_weight: float
+    style_mixing: float
+    ema_images: float
+    augment_p: float | None
+    ada_target: float
+    ada_images: float
+    mirror: bool
+
+
+def step_settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
+    """What the configuration leaves open comes from the preset, and gamma by rule (limited data, appendix C)."""
+    batch = config.batch or preset.batch
+    gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
+    return StepSettings(
+        seed=config.seed,
+        batch=batch,
+        r1_gamma=0.0002 * resolution**2 / batch if gamma is None else gamma,
+        path_length_weight=config.path_length_weight,
+        style_mixing=config.style_mixing,
+        ema_images=1000 * (config.ema_kimg or preset.ema_kimg or 10 * batch / 32),
+        augment_p=config.augment_p,
+        ada_target=config.ada_target,
+        ada_images=config.ada_kimg * 1000,
+        mirror=config.mirror,
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from anonderm.classify.backbones import Classifier
+from anonderm.classify.saliency import grad_cam, target_layer
+from anonderm.core.errors import ConfigError
+
+CLASSES = ("healthy", "mild")
+
+
+def red_detector() -> Classifier:
+    """A network whose logit of `mild` grows with the red in each place and with nothing else."""
+    classifier = Classifier("test_resnet", CLASSES, 64)
+
+    class Red(torch.nn.Module):
+        feature_info = ({"module": "look"},)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
+            with torch.no_grad():
+                self.look.weight.zero_()[:, 0] = 1 / 16
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.look(x).mean((2, 3))
+
+    classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, 2)
+    classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    with torch.no_grad():
+        classifier.head.weight.copy_(torch.tensor([[0.0], [1.0]]))
+    return classifier.eval()
+
+
+def test_the_heat_lies_where_the_evidence_is():
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[40:48, 8:16, 0] = 255
+    heat, overlay = grad_cam(red_detector(), image, CLASSES.index("mild"))
+    assert heat.shape == (64, 64)
+    assert overlay.shape == (192, 192, 3)
+    assert overlay.dtype == np.uint8
+    assert heat[40:48, 8:16].mean() > 0.8
+    assert heat[:32].max() < 0.1
+
+
+def test_a_larger_face_is_taken_too_and_the_classifier_is_left_clean():
+    classifier = Classifier("test_resnet", CLASSES, 64).eval()
+    image = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    heat, _ = grad_cam(classifier, image)
+    assert 0 <= heat.min() <= heat.max() <= 1
+    assert all(weight.grad is None for weight in classifier.parameters())
+    assert not any(module._forward_hooks for module in classifier.modules())
+
+
+@pytest.mark.parametrize(
+    ("backbone", "halvings"), [("resnet10t", 0), ("resnet10t", 1), ("test_efficientnet", 1)]
+)
+def test_the_map_is_fine_enough_to_point_at_a_lesion(backbone: str, halvings: int):
+    classifier = Classifier(backbone, CLASSES, 64, halvings).eval()
+    sides = []
+    target_layer(classifier).register_forward_hook(lambda _m, _i, output: sides.append(output.shape[-1]))
+    classifier(torch.zeros(1, 3, 64, 64))
+    assert sides == [8]
+
+
+def test_a_network_without_feature_maps_is_refused():
+    classifier = red_detector()
+    classifier.backbone.feature_info = ()
+    with pytest.raises(ConfigError, match="convolutional"):
+        grad_cam(classifier, np.zeros((64, 64, 3), np.uint8))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anonderm.classify.split import learning_split
+from anonderm.core.errors import TooFewImages
+from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Face
+
+
+def synthetic(*faces: Face) -> FaceSet:
+    return FaceSet(Path("faces"), faces)
+
+
+def test_given_splits_are_honoured():
+    rows = [
+        Face(f"{label}-{split}", label=label, split=split)
+        for label in ("healthy", "mild")
+        for split in ("train", "val", "test")
+    ]
+    learn, choose = learning_split(synthetic(*rows), 0)
+    assert {face.id for face in learn} == {"healthy-train", "mild-train"}
+    assert {face.id for face in choose} == {"healthy-val", "mild-val"}
+
+
+def test_a_fifth_of_every_class_is_held_out():
+    faces = synthetic(*(Face(f"{label}{i}", label=label) for label in ("healthy", "mild") for i in range(50)))
+    learn, choose = learning_split(faces, 0)
+    assert [len(part.where(label=label)) for part in (learn, choose) for label in faces.labels] == [
+        40,
+        40,
+        10,
+        10,
+    ]
+    assert learning_split(faces, 0) == (learn, choose)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 12)), min_size=20, max_size=40), st.integers(0, 5)
+)
+def test_no_person_and_no_parent_is_on_both_sides(ties: list[tuple[int, int]], seed: int):
+    faces = synthetic(
+        *(
+            Face(str(i), label="healthy" if i % 2 else "mild", subject=f"s{person}", parents=(f"p{parent}",))
+            for i, (person, parent) in enumerate(ties)
+        )
+    )
+    try:
+        learn, choose = learning_split(faces, seed)
+    except TooFewImages:
+        return
+    assert not {face.subject for face in learn} & {face.subject for face in choose}
+    assert not {face.parents for face in learn} & {face.parents for face in choose}
+    assert len(learn) + len(choose) == len(faces)
+
+
+def test_two_faces_cannot_be_split():
+    with pytest.raises(TooFewImages, match="best epoch"):
+        learning_split(synthetic(Face("a", label="healthy"), Face("b", label="mild")), 0)
+
+
+def test_a_class_that_only_val_has_cannot_be_learned():
+    rows = (Face("a", label="healthy", split="train"), Face("b", label="mild", split="val"))
+    with pytest.raises(TooFewImages, match="to learn mild from"):
+        learning_split(synthetic(*rows), 0)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anonderm.core.config import check, differences, from_dict, to_dict, to_toml
+from anonderm.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    learning_rate: float = 0.002
+    epochs: int = 10
+    source: Path | None = None
+    classes: tuple[str, ...] = ("healthy", "mild")
+    betas: tuple[float, float] = (0.0, 0.99)
+    name: str = "Rötung"
+    mirror: bool = True
+
+    def __post_init__(self) -> None:
+        check(self.epochs > 0, f"epochs = {self.epochs}: must be positive.", "Give 1 or more.")
+
+
+def test_an_unknown_setting_suggests_the_nearest_known_one():
+    with pytest.raises(ConfigError, match=r"my\.toml \[train\]: unknown setting 'learning_rat'") as caught:
+        from_dict(Settings, {"learning_rat": 0.1}, "my.toml [train]")
+    assert "'learning_rate'" in caught.value.hint
+
+
+def test_a_setting_like_no_other_lists_the_known_ones():
+    with pytest.raises(ConfigError) as caught:
+        from_dict(Settings, {"zzz": 1}, "my.toml")
+    assert "epochs" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"epochs": "many"}, {"epochs": 1.5}, {"learning_rate": [1]}, {"betas": [0.1]}, {"classes": "mild"}],
+)
+def test_a_value_of_the_wrong_type_is_named(values):
+    (name,) = values
+    with pytest.raises(ConfigError, match=rf"my\.toml: {name}"):
+        from_dict(Settings, values, "my.toml")
+
+
+def test_a_value_out_of_range_keeps_its_own_message():
+    with pytest.raises(ConfigError, match="epochs = 0: must be positive"):
+        from_dict(Settings, {"epochs": 0}, "my.toml")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(), Settings(1, 2, Path("photos/a b"), (), (0.5, 0.9), 'say "hi"\n', False)],
+)
+def test_settings_come_back_from_toml_as_they_were(settings):
+    back = from_dict(Settings, tomllib.loads(to_toml(settings)), "config.toml")
+    assert back == settings
+    assert isinstance(back.classes, tuple)
+
+
+def test_every_default_is_written_out_but_what_is_not_set():
+    assert set(to_dict(Settings())) == {
+        "learning_rate", "epochs", "classes", "betas", "name", "mirror",
+    }  # fmt: skip
+
+
+def test_differences_name_each_setting_that_changed():
+    old, new = to_dict(Settings()), to_dict(Settings(epochs=20, source=Path("photos")))
+    assert differences(old, new) == ["epochs: 10 -> 20", "source: (not set) -> photos"]
+    assert differences(old, tomllib.loads(to_toml(Settings()))) == []

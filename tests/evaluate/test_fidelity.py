@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anonderm.core.errors import InputError, TooFewImages
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import resize
+from anonderm.core.records import Face, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.evaluate.config import FidelityConfig
+from anonderm.evaluate.distances import kernel_distance, prdc
+from anonderm.evaluate.fidelity import HIGHER_IS_BETTER, Side, compare, evaluate_fidelity
+
+CONFIG = FidelityConfig(extractors=("thumbnail",), neighbours=3)
+RNG_SEED = 0
+
+
+def write_faces(folder: Path, rng: np.random.Generator, counts: dict[tuple[str, str | None], int]) -> FaceSet:
+    """Smooth random pictures; counts: how many by (label, split)."""
+    writer = FaceSetWriter(folder)
+    for (label, split), count in counts.items():
+        for number in range(count):
+            image = resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), 64)
+            name = f"{label}-{split}-{number:03d}"
+            writer.add(image, Face(id=name, label=label, split=split))
+    return writer.finish()
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> FaceSet:
+    counts = {("healthy", "train"): 14, ("mild", "train"): 12, ("healthy", "test"): 10, ("mild", "test"): 3}
+    return write_faces(tmp_path_factory.mktemp("real") / "faces", np.random.default_rng(0), counts)
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory) -> FaceSet:
+    counts = {("healthy", None): 30, ("mild", None): 9, ("severe", None): 5}
+    return write_faces(tmp_path_factory.mktemp("synthetic") / "faces", np.random.default_rng(1), counts)
+
+
+def run_stage(folder: Path, real: FaceSet, synthetic: FaceSet) -> Scores:
+    with RunDir.open(folder, "evaluate fidelity", CONFIG, {}) as run:
+        return evaluate_fidelity(CONFIG, real, synthetic, run)
+
+
+def test_every_score_stands_beside_its_floor(real, synthetic, tmp_path):
+    scores = run_stage(tmp_path / "run", real, synthetic).scores
+    own = {name for name in scores if not name.endswith("/floor")}
+    assert {f"{name}/floor" for name in own} == set(scores) - own
+    assert "kernel[thumbnail]/all" in own
+    assert "precision[thumbnail]/healthy" in own
+    for name, score in scores.items():
+        assert score.higher_is_better is HIGHER_IS_BETTER[name.partition("[")[0]]
+        assert score.low is None or score.low <= score.value <= score.high
+
+
+def test_scores_and_floor_compare_equally_many_faces(real, synthetic, tmp_path):
+    scores = run_stage(tmp_path / "run", real, synthetic).scores
+    assert scores["kernel[thumbnail]/healthy"].n == scores["kernel[thumbnail]/healthy/floor"].n == 14
+    assert scores["kernel[thumbnail]/mild"].n == scores["kernel[thumbnail]/mild/floor"].n == 9
+
+
+def test_what_few_images_cannot_support_is_left_out_with_the_reason(real, synthetic, tmp_path):
+    result = run_stage(tmp_path / "run", real, synthetic)
+    left_out = {entry["score"]: entry["reason"] for entry in result.details["left_out"]}
+    assert "769 images" in left_out["frechet[thumbnail]/all"]
+    assert "has 3" in left_out["precision[thumbnail]/mild"]
+    assert not left_out.keys() & result.scores.keys()
+    assert "left out precision[thumbnail]/mild" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_the_same_seed_gives_the_same_scores_and_they_survive_the_disk(real, synthetic, tmp_path):
+    first = run_stage(tmp_path / "first", real, synthetic)
+    again = run_stage(tmp_path / "again", real, synthetic)
+    assert first == again
+    first.save(tmp_path / "scores.json")
+    assert Scores.load(tmp_path / "scores.json").scores == first.scores
+    json.dumps(first.details, allow_nan=False)
+
+
+def test_the_projection_shows_both_sets(real, synthetic, tmp_path):
+    projection = run_stage(tmp_path / "run", real, synthetic).details["projection"]["thumbnail"]
+    drawn = [point["set"] for point in projection["points"]]
+    assert drawn.count("real") == 13
+    assert drawn.count("synthetic") == 44
+    assert 1 >= projection["explained"][0] >= projection["explained"][1] >= 0
+
+
+def side(rng: np.random.Generator, rows: int, shift: float = 0.0) -> Side:
+    embeddings = rng.normal(shift, 1.0, (rows, 6)).astype(np.float32)
+    return Side(embeddings, (None,) * rows, tuple(range(rows)))
+
+
+def test_compare_gives_the_distances_of_the_embeddings():
+    rng = np.random.default_rng(0)
+    real, fake = side(rng, 40), side(rng, 50, 0.4)
+    scores, reasons = compare(real, fake, 5, rng)
+    assert not reasons
+    assert scores["kernel"].value == kernel_distance(real.embeddings, fake.embeddings)
+    for name, value in prdc(real.embeddings, fake.embeddings, 5).items():
+        assert scores[name].value == value
+
+
+def test_the_interval_of_the_kernel_distance_covers_the_truth():
+    """Equal distributions: the truth is 0."""
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(60):
+        scores, _ = compare(side(rng, 40), side(rng, 40), 5, rng)
+        covered += scores["kernel"].low <= 0 <= scores["kernel"].high
+    assert covered >= 51
+
+
+def test_people_with_many_photos_widen_the_interval():
+    rng = np.random.default_rng(2)
+    looks = rng.normal(size=(15, 6)).astype(np.float32)
+    rows = np.repeat(looks, 8, axis=0) + 0.05 * rng.normal(size=(120, 6)).astype(np.float32)
+    other = side(rng, 120)
+    labels = (None,) * 120
+
+    def width(groups: tuple) -> float:
+        score = compare(Side(rows, labels, groups), other, 5, np.random.default_rng(3))[0]["kernel"]
+        return score.high - score.low
+
+    assert width(tuple(i // 8 for i in range(120))) > 1.5 * width(tuple(range(120)))
+
+
+def test_without_a_test_split_there_is_nothing_to_compare_with(real, synthetic, tmp_path):
+    with pytest.raises(InputError, match="split test"):
+        run_stage(tmp_path / "run", real.where(split="train"), synthetic)
+
+
+def test_an_empty_synthetic_set_is_refused(real, synthetic, tmp_path):
+    with pytest.raises(TooFewImages, match="empty"):
+        run_stage(tmp_path / "run", real, synthetic.where(label="none"))

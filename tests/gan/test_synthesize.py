@@ -1,0 +1,125 @@
+"""The stage generate: a seed fixes a face, whatever else is made beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+from anonderm.gan.checkpoint import load_discriminator, load_generator, save_gan
+from anonderm.gan.config import PRESETS, GenerateConfig, architecture
+from anonderm.gan.networks import new_discriminator, new_generator
+from anonderm.gan.synthesize import draw_faces, generate
+
+CONFIG = GenerateConfig(count=20, psi=0.7)
+
+
+def _save(path: Path, label: str | None = None, classes: tuple[str, ...] = (), half: bool = False) -> Checkpoint:
+    arch = architecture(PRESETS["tiny"], 16, classes)
+    random = torch.Generator().manual_seed(len(label or ""))
+    generator, discriminator = new_generator(arch, random), new_discriminator(arch, random)
+    with torch.no_grad():
+        for layer in generator.layers():
+            layer.noise_strength.fill_(0.3)
+    card = CheckpointCard("gan", arch.to_card(), 16, classes=classes, label=label, licence="CC0-1.0")
+    return save_gan(path, generator, discriminator, torch.tensor(0.5), card, half=half)
+
+
+def _generate(config: GenerateConfig, folder: Path, *checkpoints: Checkpoint) -> FaceSet:
+    with RunDir.open(folder, "generate", config, {}) as run:
+        return generate(config, checkpoints, run)
+
+
+def test_every_face_says_where_it_comes_from(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors", "severe")
+    faces = _generate(CONFIG, tmp_path / "run", checkpoint)
+    assert len(faces) == 20
+    first = faces.faces[0]
+    assert (first.id, first.label, first.seed, first.psi) == ("severe-00000000", "severe", 0, 0.7)
+    assert (first.checkpoint, first.licence, first.split) == (checkpoint.digest, "CC0-1.0", None)
+    assert faces.image(first).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("noise", ["random", "const", "none"])
+def test_a_seed_gives_the_same_face_whatever_the_batch(tmp_path: Path, noise: str) -> None:
+    generator = load_generator(_save(tmp_path / "gan.safetensors"))
+    together = draw_faces(generator, [3, 7, 11, 15, 19], 0.7, noise)
+    assert np.array_equal(draw_faces(generator, [11], 0.7, noise)[0], together[2])
+    assert np.array_equal(draw_faces(generator, [*range(20, 31), 11], 0.7, noise)[-1], together[2])
+    assert not np.array_equal(together[0], together[1])
+
+
+def test_the_first_seed_only_shifts_the_range(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors")
+    early = _generate(CONFIG, tmp_path / "early", checkpoint)
+    late = _generate(dataclasses.replace(CONFIG, first_seed=13, count=3), tmp_path / "late", checkpoint)
+    shas = {face.id: face.sha256 for face in early}
+    assert [shas[face.id] for face in late] == [face.sha256 for face in late]
+
+
+def test_an_interrupted_run_makes_only_what_is_missing(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors")
+    whole = _generate(CONFIG, tmp_path / "whole", checkpoint)
+    from anonderm.core.faceset import FaceSetWriter
+
+    writer = FaceSetWriter(tmp_path / "cut/faces")
+    for face in whole.faces[:7]:
+        writer.add(np.zeros((16, 16, 3), np.uint8), face)
+    (tmp_path / "cut/faces").rename(tmp_path / "kept")
+    with RunDir.open(tmp_path / "run", "generate", CONFIG, {}) as run:
+        (tmp_path / "kept").rename(run.folder / "faces")
+        faces = generate(CONFIG, (checkpoint,), run)
+    assert len(faces) == 20
+    assert not faces.image(faces.faces[0]).any(), "a face that was there must not be made again"
+    assert faces.faces[7].sha256 == whole.faces[7].sha256
+
+
+def test_a_conditional_generator_makes_each_class(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors", classes=("mild", "severe"))
+    faces = _generate(dataclasses.replace(CONFIG, count=2), tmp_path / "run", checkpoint)
+    assert [(face.id, face.label) for face in faces] == [
+        ("mild-00000000", "mild"),
+        ("mild-00000001", "mild"),
+        ("severe-00000000", "severe"),
+        ("severe-00000001", "severe"),
+    ]
+    assert faces.faces[0].sha256 != faces.faces[2].sha256
+
+
+def test_several_generators_of_different_labels_fill_one_set(tmp_path: Path) -> None:
+    mild, severe = (_save(tmp_path / f"{label}.safetensors", label) for label in ("mild", "severe"))
+    faces = _generate(dataclasses.replace(CONFIG, count=3), tmp_path / "run", mild, severe)
+    assert faces.labels == ("mild", "severe")
+    with pytest.raises(ConfigError, match="two generators"):
+        _generate(dataclasses.replace(CONFIG, count=3), tmp_path / "again", mild, mild)
+
+
+def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:
+    full, half = _save(tmp_path / "full.safetensors"), _save(tmp_path / "half.safetensors", half=True)
+    assert half.path.stat().st_size < 0.55 * full.path.stat().st_size
+    generator = load_generator(half)
+    assert generator.first.constant.dtype == torch.float32
+    exact = load_generator(full).first.constant
+    assert torch.allclose(generator.first.constant, exact, atol=2e-3)
+    assert load_discriminator(half)(torch.zeros(2, 3, 16, 16)).isfinite().all()
+
+
+def test_what_is_no_gan_checkpoint_is_refused(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors")
+    other = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, kind="classifier"))
+    with pytest.raises(InputError, match="classifier checkpoint"):
+        load_generator(other)
+    wider = {**checkpoint.card.architecture, "channel_base": 4096, "channel_max": 256}
+    wrong = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, architecture=wider))
+    with pytest.raises(BrokenArtefact, match="disagree"):
+        load_generator(wrong)
+    unknown = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, architecture={}))
+    with pytest.raises(BrokenArtefact, match="describes no GAN"):
+        load_generator(unknown)

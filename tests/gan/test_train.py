@@ -1,0 +1,195 @@
+"""The stage train-gan: what it leaves behind, what it refuses, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged, TooFewImages
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import read_json_lines
+from anonderm.core.rundir import RunDir
+from anonderm.gan import phases
+from anonderm.gan.checkpoint import load_generator
+from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.data import load_images, training_faces
+from anonderm.gan.train import train_gan
+from tests.gan.conftest import QUICK, make_faces
+
+
+def _train(
+    config: TrainGanConfig, faces: FaceSet, folder: Path, base: Checkpoint | None = None
+) -> dict[str, Tensor]:
+    with RunDir.open(folder, "train-gan", config, {}) as run:
+        return train_gan(config, faces, base, run).tensors()
+
+
+def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_leaves_weights_a_card_metrics_and_samples(faces: FaceSet, tmp_path: Path) -> None:
+    _train(QUICK, faces, tmp_path / "run")
+    card = Checkpoint.load(tmp_path / "run/checkpoint.safetensors").card
+    assert (card.kind, card.resolution, card.label, card.licence) == ("gan", 32, None, "CC0-1.0")
+    assert card.data_digest == faces.digest
+    rows = read_json_lines(tmp_path / "run/metrics.jsonl")
+    assert [row["step"] for row in rows] == [0.012, 0.024, 0.036, 0.04]
+    named = {"loss_d", "loss_g", "ada_p", "ada_sign", "seconds_per_kimg", "kernel_distance"}
+    assert all(named <= row.keys() for row in rows)
+    assert {"r1", "path_length"} <= rows[0].keys()
+    sheets = sorted(path.name for path in (tmp_path / "run/samples").iterdir())
+    assert sheets[0] == "kimg-000000.012.png"
+    assert len(sheets) == 4
+    assert list((tmp_path / "run/tensorboard").iterdir())
+    assert not (tmp_path / "run/state.safetensors").exists()
+
+
+def test_a_killed_run_resumes_to_the_same_weights(faces: FaceSet, tmp_path: Path) -> None:
+    """SIGKILL some time after the first snapshot, then the same command, against a run that nobody stopped."""
+    killed = tmp_path / "killed"
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from anonderm.core.faceset import FaceSet\n"
+        "from tests.gan.conftest import QUICK; from tests.gan.test_train import _train\n"
+        "_train(QUICK, FaceSet.load(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": str(root)}
+    process = subprocess.Popen([sys.executable, "-c", program, str(faces.folder), str(killed)], env=environment)
+    while process.poll() is None and not (killed / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+
+    resumed = _train(QUICK, faces, killed)
+    straight = _train(QUICK, faces, tmp_path / "straight")
+    assert _same(resumed, straight)
+    for sheet in (tmp_path / "straight/samples").iterdir():
+        assert (killed / "samples" / sheet.name).read_bytes() == sheet.read_bytes()
+    steps = [row["step"] for row in read_json_lines(killed / "metrics.jsonl")]
+    assert steps == [0.012, 0.024, 0.036, 0.04]
+
+
+def test_another_seed_gives_other_weights(faces: FaceSet, tmp_path: Path) -> None:
+    short = dataclasses.replace(QUICK, kimg=0.008, metric_faces=0)
+    first = _train(short, faces, tmp_path / "a")
+    assert _same(first, _train(short, faces, tmp_path / "b"))
+    assert not _same(first, _train(dataclasses.replace(short, seed=1), faces, tmp_path / "c"))
+
+
+def test_training_starts_from_the_base(faces: FaceSet, tmp_path: Path) -> None:
+    """With a vanishing learning rate the result is the base."""
+    _train(QUICK, faces, tmp_path / "base")
+    base = Checkpoint.load(tmp_path / "base/checkpoint.safetensors")
+    still = dataclasses.replace(QUICK, learning_rate=1e-12, path_length_weight=0.0, seed=5)
+    after = _train(still, faces, tmp_path / "transfer", base)
+    for name, tensor in base.tensors().items():
+        if not name.endswith("w_average"):
+            assert torch.allclose(after[name], tensor, atol=1e-6), name
+    log = (tmp_path / "transfer/log.txt").read_text()
+    assert "tensors from checkpoint.safetensors" in log
+    assert "fresh" not in log
+
+
+def test_a_base_of_another_size_gives_what_fits(faces: FaceSet, tmp_path: Path) -> None:
+    small = make_faces(tmp_path / "small", size=16)
+    _train(dataclasses.replace(QUICK, preset="tiny"), small, tmp_path / "base")
+    base = Checkpoint.load(tmp_path / "base/checkpoint.safetensors")
+    still = dataclasses.replace(QUICK, learning_rate=1e-12, path_length_weight=0.0)
+    after = _train(still, faces, tmp_path / "transfer", base)
+    before = base.tensors()
+    assert torch.allclose(after["generator.first.constant"], before["generator.first.constant"], atol=1e-6)
+    assert "fresh: blocks.2.grow.weight" in (tmp_path / "transfer/log.txt").read_text()
+
+
+def test_frozen_resolutions_of_the_discriminator_keep_their_weights(faces: FaceSet, tmp_path: Path) -> None:
+    _train(QUICK, faces, tmp_path / "base")
+    base = Checkpoint.load(tmp_path / "base/checkpoint.safetensors")
+    after = _train(dataclasses.replace(QUICK, freeze_d=1), faces, tmp_path / "frozen", base)
+    before = base.tensors()
+    kept = {name for name in before if torch.equal(before[name], after[name])}
+    assert {"discriminator.from_rgb.weight", "discriminator.blocks.0.shrink.weight"} <= kept
+    assert "discriminator.blocks.1.shrink.weight" not in kept
+
+
+def test_a_conditional_gan_knows_its_classes(faces: FaceSet, tmp_path: Path) -> None:
+    _train(dataclasses.replace(QUICK, conditional=True), faces, tmp_path / "run")
+    checkpoint = Checkpoint.load(tmp_path / "run/checkpoint.safetensors")
+    assert checkpoint.card.classes == ("mild", "severe")
+    assert load_generator(checkpoint).mapping.embed is not None
+
+
+def test_a_gan_of_one_label_sees_only_its_faces(faces: FaceSet, tmp_path: Path) -> None:
+    faces = make_faces(tmp_path / "many", count=20)
+    _train(dataclasses.replace(QUICK, only="severe", kimg=0.004), faces, tmp_path / "run")
+    card = Checkpoint.load(tmp_path / "run/checkpoint.safetensors").card
+    assert card.label == "severe"
+    assert card.notes["faces"] == 10
+    with pytest.raises(BadLabel, match="no face is labelled 'sever'"):
+        training_faces(faces, "sever")
+
+
+def test_faces_of_other_splits_are_never_read(tmp_path: Path) -> None:
+    faces = make_faces(tmp_path / "faces")
+    splits = ("test", "val", *["train"] * 10)
+    marked = tuple(dataclasses.replace(f, split=s) for f, s in zip(faces, splits, strict=True))
+    kept = training_faces(FaceSet(faces.folder, marked), None)
+    assert [face.id for face in kept] == [face.id for face in faces.faces[2:]]
+    with pytest.raises(TooFewImages, match="7 faces to train on"):
+        training_faces(FaceSet(faces.folder, marked[:9]), None)
+
+
+def test_faces_that_no_stylegan_can_take_are_refused(tmp_path: Path) -> None:
+    faces = make_faces(tmp_path / "odd", size=48)
+    with pytest.raises(ConfigError, match="power of two"):
+        _train(QUICK, faces, tmp_path / "run")
+
+
+def test_each_batch_holds_different_images_in_range(faces: FaceSet) -> None:
+    images = load_images(faces, (), "cpu")
+    batch, label = images.batch(12, mirror=False, random=torch.Generator().manual_seed(0))
+    assert label is None
+    assert len({tuple(image.flatten().tolist()) for image in batch}) == 12
+    assert -1 <= float(batch.min()) <= float(batch.max()) <= 1
+    assert images.batch(30, mirror=True, random=torch.Generator().manual_seed(0))[0].shape[0] == 30
+
+
+def test_nan_stops_training_and_names_the_last_snapshot(
+    faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = phases.losses.generator_loss
+    calls = iter(range(100))
+    monkeypatch.setattr(
+        phases.losses, "generator_loss", lambda logit: healthy(logit) * (1 if next(calls) < 4 else float("nan"))
+    )
+    with pytest.raises(Diverged, match="loss_g is NaN") as caught:
+        _train(QUICK, faces, tmp_path / "run")
+    assert str(tmp_path / "run/state.safetensors") in str(caught.value)
+
+
+def test_a_damaged_snapshot_is_refused(faces: FaceSet, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with RunDir.open(tmp_path / "run", "train-gan", QUICK, {}) as run:
+        (tmp_path / "run/state.safetensors").write_bytes(b"not a snapshot")
+        with pytest.raises(BrokenArtefact, match="not a snapshot"):
+            train_gan(QUICK, faces, None, run)
+
+
+def test_r1_is_taken_through_the_augmentation(faces: FaceSet, tmp_path: Path) -> None:
+    """A fixed p of 1 still trains: every phase differentiates through the augmentation."""
+    row = dataclasses.replace(QUICK, augment_p=1.0, kimg=0.008)
+    _train(row, faces, tmp_path / "run")
+    metrics = read_json_lines(tmp_path / "run/metrics.jsonl")
+    assert metrics[0]["ada_p"] == 1.0
+    assert metrics[0]["r1"] > 0

@@ -1,0 +1,246 @@
+"""A whole line of small run folders, as the stages leave them, with drawn faces and made-up numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import Pixels, grid, write_png
+from anonderm.core.records import Face, Score, Scores
+from anonderm.core.rundir import RunDir, RunRecord
+
+CLASSES = ("healthy", "mild", "severe")
+GENERATOR = "ab" * 32
+SECRETS = ("person-00", "Jane-Doe", "IMG_4711")  # none of them may leave with a release
+
+Draw = Callable[[str, np.random.Generator], Pixels]
+
+
+@dataclass(frozen=True)
+class Settings:
+    seed: int = 0
+    source: str = "/home/jane-doe/patients"
+
+
+def draw_face(label: str, rng: np.random.Generator) -> Pixels:
+    """An oval with as many red spots as the class asks for, 32 px."""
+    y, x = np.mgrid[-1:1:32j, -1:1:32j]
+    face = np.where(
+        ((x / 0.7) ** 2 + (y / 0.9) ** 2 < 1)[..., None], rng.integers(150, 220, 3), (210, 225, 235)
+    )
+    for _ in range(3 * CLASSES.index(label)):
+        spot_x, spot_y = rng.uniform(-0.4, 0.4, 2)
+        face = np.where(((x - spot_x) ** 2 + (y - spot_y) ** 2 < 0.01)[..., None], (190, 60, 50), face)
+    return face.astype(np.uint8)
+
+
+def photos(folder: Path, draw: Draw, per_class: int = 12) -> FaceSet:
+    rng, writer = np.random.default_rng(0), FaceSetWriter(folder)
+    for index in range(per_class * len(CLASSES)):
+        label, person = CLASSES[index % len(CLASSES)], index // 2
+        face = Face(
+            f"Jane-Doe-{index:03d}",
+            label=label,
+            subject=f"person-{person:05d}",
+            split=("train", "train", "val", "test")[person % 4],
+            source="folder/IMG_4711.jpg",
+            licence="CC-BY-4.0",
+            ita=float(rng.normal(30, 15)),
+        )
+        writer.add(draw(label, rng), face)
+    return writer.finish()
+
+
+def synthetic(folder: Path, draw: Draw, per_class: int = 10, rejected: Path | None = None) -> FaceSet:
+    """Faces as a generator leaves them; with `rejected`, every fourth goes there with a reason."""
+    rng, writer = np.random.default_rng(1), FaceSetWriter(folder)
+    aside = FaceSetWriter(rejected) if rejected else None
+    reasons = (
+        "training-copy: 0.1 from training face Jane-Doe-001",
+        "artefact: sharpness too low (2)",
+        "deformed: 9.1",
+    )
+    for index in range(per_class * len(CLASSES)):
+        label = CLASSES[index % len(CLASSES)]
+        reason = reasons[index // 4 % 3] if aside and index % 4 == 0 else None
+        face = Face(
+            f"{label}-{index:05d}",
+            label=label,
+            licence="CC-BY-4.0",
+            checkpoint=GENERATOR,
+            seed=index,
+            psi=0.7,
+            confidence=float(rng.uniform(0.4 if reason else 0.7, 1.0)),
+            reason=reason,
+        )
+        (aside if aside and reason else writer).add(draw(label, rng), face)
+    if aside:
+        aside.finish()
+    return writer.finish()
+
+
+def share(value: float, n: int = 90) -> Score:
+    return Score(value, max(0.0, value - 0.08), min(1.0, value + 0.08), n, higher_is_better=True)
+
+
+def utility(folder: Path, draw: Draw, tstr: float = 0.81) -> Scores:
+    rng = np.random.default_rng(2)
+    shown = []
+    for index, label in enumerate(CLASSES):
+        image = draw(label, rng)
+        write_png(folder / "saliency" / f"{index}.png", image)
+        for arm, overlay in (("trtr", image[:, :, ::-1]), ("tstr", 255 - image)):
+            write_png(folder / "saliency" / f"{arm}-{index}.png", overlay)
+            files = {"image": f"saliency/{index}.png", "overlay": f"saliency/{arm}-{index}.png"}
+            shown.append({"arm": arm, "label": label, "predicted": "mild", "probability": 0.91, **files})
+    return Scores(
+        {
+            "trtr/accuracy": share(0.9),
+            "tstr/accuracy": share(tstr),
+            "trtr/macro_f1": share(0.89),
+            "tstr/macro_f1": share(tstr - 0.02),
+            "tstr_over_trtr/accuracy": Score(tstr / 0.9, 0.8, 1.0, 90, True),
+        },
+        {
+            "classes": list(CLASSES),
+            "chance": 1 / 3,
+            "confusion": {
+                "trtr": [[28, 2, 0], [2, 26, 2], [0, 3, 27]],
+                "tstr": [[26, 4, 0], [4, 22, 4], [0, 5, 25]],
+            },
+            "saliency": shown,
+        },
+    )
+
+
+def fidelity() -> Scores:
+    rng = np.random.default_rng(3)
+    scores = {}
+    for part in ("all", *CLASSES):
+        for name, value, floor in (
+            ("frechet", 18.0, 6.0),
+            ("kernel", 0.021, 0.003),
+            ("precision", 0.82, 0.93),
+        ):
+            for suffix, number in (("", value), ("/floor", floor)):
+                scored = Score(number, number * 0.8, number * 1.2, 300, name == "precision", "300 faces")
+                scores[f"{name}[phantom-encoder]/{part}{suffix}"] = scored
+    points = [
+        {"set": which, "label": "mild", "x": float(x), "y": float(y)}
+        for which in ("real", "synthetic")
+        for x, y in rng.normal(size=(120, 2))
+    ]
+    return Scores(scores, {"projection": {"phantom-encoder": {"explained": [0.2, 0.1], "points": points}}})
+
+
+def curve(kind: str) -> Iterable[dict[str, float]]:
+    for tick in range(1, 30):
+        if kind == "train-gan":
+            yield {
+                "step": tick * 0.2,
+                "loss_g": 0.8 + 0.2 * np.sin(tick),
+                "loss_d": 1.3 - 0.1 * np.cos(tick / 2),
+                "ada_p": min(0.4, tick / 60),
+                "ada_sign": 0.6 - 1 / tick,
+                "kernel_distance": 0.05 + 1 / tick,
+            }
+        else:
+            loss = 0.3 + 1 / tick
+            yield {
+                "step": tick,
+                "loss": loss,
+                "accuracy": 1 - loss / 2,
+                "val_loss": loss,
+                "val_accuracy": 0.8,
+            }
+
+
+def step(root: Path, name: str, stage: str, fill: Callable[[RunDir], Any], **inputs: Any) -> RunRecord:
+    with RunDir.open(root / name, stage, Settings(), inputs) as run:
+        result = fill(run)
+        if isinstance(result, Scores):
+            result.save(run.folder / "scores.json")
+        run.finish([])
+    return RunRecord.load(root / name)
+
+
+def train_gan(run: RunDir, draw: Draw) -> None:
+    for row in curve("train-gan"):
+        run.metrics(**row)
+    for kimg in (1.0, 2.5, 5.8):
+        sheet = np.stack([draw("mild", np.random.default_rng(seed)) for seed in range(16)])
+        write_png(run.folder / "samples" / f"kimg-{kimg:010.3f}.png", grid(sheet, 4))
+
+
+def train_classifier(run: RunDir) -> None:
+    for row in curve("train-classifier"):
+        run.metrics(**row)
+
+
+def make_line(
+    root: Path, draw: Draw = draw_face, per_class: int = 12, **scores: Scores
+) -> tuple[RunRecord, ...]:
+    """Run folders of a whole recipe; `scores` replace the made-up ones of a stage."""
+    runs = [step(root, "photos", "ingest", lambda run: photos(run.folder / "faces", draw, per_class))]
+    runs.append(step(root, "real-classifier", "train-classifier", train_classifier))
+    runs += [
+        step(root, f"class-gan-{label}", "train-gan", lambda run: train_gan(run, draw)) for label in CLASSES
+    ]
+
+    def screened(run: RunDir) -> None:
+        synthetic(run.folder / "faces", draw, per_class, run.folder / "rejected")
+
+    runs.append(
+        step(root, "synthetic", "generate", lambda run: synthetic(run.folder / "faces", draw, per_class))
+    )
+    runs.append(step(root, "released", "screen", screened))
+    runs.append(step(root, "sorted", "grade", screened))
+    judged = {"synthetic": FaceSet.load(root / "released" / "faces").digest}
+    runs.append(
+        step(
+            root,
+            "utility",
+            "evaluate utility",
+            lambda run: scores.get("utility") or utility(run.folder, draw),
+        )
+    )
+    runs.append(
+        step(
+            root, "fidelity", "evaluate fidelity", lambda run: scores.get("fidelity") or fidelity(), **judged
+        )
+    )
+    runs.append(
+        step(root, "audit", "audit", lambda run: scores.get("audit") or audit(run.folder, draw), **judged)
+    )
+    return tuple(runs)
+
+
+def audit(folder: Path, draw: Draw) -> Scores:
+    rng = np.random.default_rng(4)
+    scores: dict[str, Score] = {}
+    pairs, distances = [], {}
+    for extractor in ("thumbnail", "phantom-encoder"):
+        scores[f"closer[{extractor}]/5%"] = Score(0.06, 0.03, 0.1, 300, False, "by chance: 5%")
+        for change, found in (("exact", 1.0), ("flip", 1.0), ("crop", 0.93)):
+            scores[f"plants_found[{extractor}]/{change}"] = Score(found, found - 0.06, 1.0, 40, True)
+        distances[extractor] = {
+            "synthetic": sorted(rng.normal(1.0, 0.2, 300)),
+            "held_out": sorted(rng.normal(1.1, 0.2, 200)),
+        }
+        for index in range(6):
+            file = f"pairs/{extractor}-{index}.png"
+            write_png(folder / file, np.hstack([draw("mild", rng), draw("mild", rng)]))
+            pair = {
+                "extractor": extractor,
+                "synthetic": f"mild-{index}",
+                "training": "Jane-Doe-001",
+                "file": file,
+            }
+            pairs.append({**pair, "distance": 0.2 + index / 50})
+    left_out = [{"score": "closer[thumbnail]/1%", "reason": "18 held-out faces, at least 100 are needed"}]
+    return Scores(scores, {"pairs": pairs, "distances": distances, "left_out": left_out})

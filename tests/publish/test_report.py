@@ -1,0 +1,243 @@
+"""The report: says what there is, shows what it may, and needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_line import CLASSES, audit, draw_face, make_line, share, utility
+
+from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
+from anonderm.core.records import Score, Scores
+from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.publish.config import ReportConfig
+from anonderm.publish.report import report
+
+VOID = {"meta", "img", "br", "circle", "line", "polyline", "polygon"}
+
+
+def write(folder: Path, runs: tuple[RunRecord, ...], **settings: object) -> str:
+    config = ReportConfig(**settings)  # type: ignore[arg-type]
+    with RunDir.open(folder, "report", config, {}) as run:
+        return report(config, runs, run).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(line: tuple[RunRecord, ...], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write(tmp_path_factory.mktemp("report"), line)
+
+
+class Balance(HTMLParser):
+    """Fails at the first tag that closes another than the one last opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: Counter[str] = Counter()
+        self.images_without_alt = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.ids.update([str(named["id"])] if "id" in named else [])
+        self.images_without_alt += tag == "img" and not named.get("alt")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in VOID
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_kind_of_step_has_its_section(page: str) -> None:
+    judged = ["usefulness", "fidelity", "privacy"]
+    wanted = ["faces", "went-in", *judged, "funnel", "generators", "classifiers", "how-made"]
+    assert re.findall(r'<section id="([^"]+)"', page) == wanted
+    assert [f'href="#{id}"' in page for id in wanted] == [True] * len(wanted)
+
+
+def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    few = tuple(record for record in line if record.stage in ("ingest", "train-gan"))
+    page = write(tmp_path / "report", few)
+    assert re.findall(r'<section id="([^"]+)"', page) == ["faces", "went-in", "generators", "how-made"]
+
+
+def test_the_page_is_balanced_html_with_unique_ids_and_a_text_for_every_picture(page: str) -> None:
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    assert max(parser.ids.values()) == 1
+    assert parser.images_without_alt == 0
+
+
+def test_the_page_refers_to_nothing_outside_itself(page: str) -> None:
+    assert not re.search(r"https?://|<link|<script|@import|url\(", page)
+    assert set(re.findall(r'src="([^:"]+):', page)) == {"data"}
+
+
+def test_the_page_is_small(page: str) -> None:
+    assert len(page) < 1_000_000
+
+
+def test_the_summary_says_the_key_numbers(page: str) -> None:
+    summary = re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1]  # type: ignore[index]
+    assert "36 photos of 18 people went in (12 healthy, 12 mild, 12 severe)." in summary
+    assert "27 synthetic faces came out (9 healthy, 9 mild, 9 severe)." in summary
+    assert "right on 81% (73% to 89%) of 90 real test photos" in summary
+    assert "right on 90% (82% to 98%)" in summary
+    assert "0.021, where other real photos are at 0.003" in summary
+    assert "6.0% (3.0% to 10%) of the synthetic faces are closer" in summary
+
+
+def test_real_photos_are_announced_or_left_out(
+    line: tuple[RunRecord, ...], page: str, tmp_path: Path
+) -> None:
+    without = write(tmp_path / "report", line, show_real=False)
+    assert "Contains real photos: do not publish" in page
+    assert "Contains real photos" not in without
+    assert "real face" in page
+    shown = set(re.findall(r'<img src="[^"]+" alt="([^"]+)"', without))
+    assert shown
+    synthetic = ("synthetic face, ", "put aside", "sheet of synthetic")
+    assert [text for text in shown if not text.startswith(synthetic)] == []
+    assert "put aside, training-copy" not in shown  # such a face looks like a person
+
+
+def test_no_person_source_or_folder_name_is_on_the_page(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    page = write(tmp_path / "report", line, show_real=False)
+    for secret in ("person-00", "Jane-Doe", "jane-doe", "IMG_4711", str(line[0].folder.parent)):
+        assert secret not in page
+
+
+def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
+    judged = utility(tmp_path / "pictures", draw_face)
+    judged = replace(
+        judged,
+        scores=judged.scores | {"tstr/accuracy": share(0.35, n=20), "trtr/accuracy": share(0.9, n=20)},
+        details=judged.details
+        | {
+            "saliency": [],
+            "warnings": ["tstr: accuracy is not shown to be better than chance."],
+            "confusion": {"tstr": [[30, 0, 0], [25, 5, 0], [30, 0, 0]]},
+        },
+    )
+    audited = audit(tmp_path / "pairs", draw_face)
+    audited = Scores(
+        audited.scores
+        | {
+            "closer[thumbnail]/1%": Score(0.2, 0.15, 0.25, 300, False),
+            "plants_found[thumbnail]/crop": Score(0.4, 0.3, 0.5, 40, True),
+        },
+        audited.details | {"pairs": []},
+    )
+    page = write(tmp_path / "report", make_line(tmp_path / "line", utility=judged, audit=audited))
+    warnings = page[page.index('class="warnings"') : page.index("<nav")]
+    assert "Classifier trained on synthetic: accuracy is not shown to be better than chance." in warnings
+    assert "The classifier trained on synthetic never says severe." in warnings
+    assert "20 real test photos only" in warnings
+    assert "Signs of copying (thumbnail): 20% (15% to 25%)" in warnings
+    assert "crop by thumbnail (40% found)" in warnings
+
+
+def test_a_sound_run_warns_of_nothing(page: str) -> None:
+    assert 'class="warnings"' not in page
+
+
+def test_scores_of_unknown_stages_and_names_are_shown(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    with RunDir.open(tmp_path / "observers", "evaluate realism", ReportConfig(), {}) as run:
+        Scores({"fooled/<all>": Score(0.4713, n=12)}).save(run.folder / "scores.json")
+        run.finish([])
+    page = write(tmp_path / "report", (*line, RunRecord.load(tmp_path / "observers")))
+    assert "observers (evaluate realism)" in page
+    assert "fooled/&lt;all&gt;" in page
+    assert "0.471" in page
+
+
+def test_the_funnel_counts_every_reason(page: str) -> None:
+    funnel = page[page.index('<section id="funnel"') : page.index('<section id="generators"')]
+    for reason in ("training-copy", "artefact", "deformed"):
+        assert funnel.count(f'<span class="name">{reason}</span>') == 2  # screened and sorted
+    assert "27 (75%)" in funnel
+    assert "3 (8.3%)" in funnel
+
+
+def test_confusion_matrices_hold_the_counts(page: str) -> None:
+    cells = re.findall(r'<td style="--share:([\d.]+)"><b>(\d+)</b>', page)
+    assert [int(count) for _, count in cells[:9]] == [28, 2, 0, 2, 26, 2, 0, 3, 27]
+    assert float(cells[0][0]) == pytest.approx(28 / 30, abs=0.01)
+
+
+def test_the_same_runs_give_the_same_page(line: tuple[RunRecord, ...], page: str, tmp_path: Path) -> None:
+    assert write(tmp_path / "again", line) == page
+
+
+def test_an_unfinished_run_is_named_and_left_out(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), RunDir.open(tmp_path / "cut", "audit", ReportConfig(), {}):
+        raise KeyboardInterrupt
+    cut = RunRecord.load(tmp_path / "cut")
+    assert "The step cut is not finished" in write(tmp_path / "report", (*line, cut))
+    with pytest.raises(InputError, match="none of these runs is finished"):
+        write(tmp_path / "empty", (cut,))
+
+
+def test_damaged_scores_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    runs = make_line(tmp_path / "line")
+    (runs[-1].folder / "scores.json").write_text('{"scores": {}', encoding="utf-8")
+    with pytest.raises(BrokenArtefact, match=r"scores\.json"):
+        write(tmp_path / "report", runs)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match="faces_per_class"):
+        ReportConfig(faces_per_class=0)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("needs a system Chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_a_browser_shows_it_without_errors_or_sideways_scrolling(
+    page: str, browser: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page, encoding="utf-8")
+    tab = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    trouble: list[str] = []
+    requests: list[str] = []
+    tab.on("console", lambda message: trouble.append(message.text))
+    tab.on("pageerror", lambda error: trouble.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(file.as_uri())
+    assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert trouble == []
+    assert {url for url in requests if not url.startswith("data:")} == {file.as_uri()}
+    tab.close()
+
+
+def test_labels_are_told_apart_in_the_faces_of_each_class(page: str) -> None:
+    for label in CLASSES:
+        assert page.count(f'alt="real face, {label}"') == 12
+        assert page.count(f'alt="synthetic face, {label}"') == 9
+    assert np.all([f"{label}, synthetic" in page for label in CLASSES])
