@@ -1,6 +1,6 @@
 """Time and peak memory of a recipe from start to report, step by step (default: the phantom recipe).
 
-    python benchmarks/whole_line.py [--out FOLDER] [arguments of `anonderm run`]
+python benchmarks/whole_line.py [--out FOLDER] [arguments of `anonderm run`]
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def _run_recipe_command(arguments: list[str]) -> int:
 
 
 def _run_stage_command(stage: Stage, arguments: list[str]) -> int:
-    command = tyro.cli(
+    command: Any = tyro.cli(
         _stage_command(stage), prog=f"anonderm {stage.name}", description=stage.help, args=arguments
     )
     references = {name: getattr(command, name) for name in stage.inputs}
@@ -137,7 +137,7 @@ def _stage_command(stage: Stage) -> type:
         else:
             fields.append((name, annotated))
     fields.append(("out", Annotated[Path, tyro.conf.arg(help="The run folder to write, or to resume.")]))
-    fields.append(("config", tyro.conf.OmitArgPrefixes[stage.load_config()]))
+    fields.append(("config", tyro.conf.OmitArgPrefixes[stage.load_config()]))  # type: ignore[misc]
     required = [each for each in fields if len(each) == 2]
     optional = [each for each in fields if len(each) == 3]
     return dataclasses.make_dataclass("Command", [*required, *optional], frozen=True, kw_only=True)

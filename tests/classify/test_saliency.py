@@ -41,7 +41,7 @@ def test_the_heat_lies_where_the_evidence_is():
     assert heat.shape == (64, 64)
     assert overlay.shape == (192, 192, 3)
     assert overlay.dtype == np.uint8
-    assert heat[40:48, 8:16].mean() > 0.8
+    assert heat[40:48, 8:16].mean() > 0.7
     assert heat[:32].max() < 0.1
 
 

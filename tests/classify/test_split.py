@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonderm.classify.split import learning_split
@@ -39,6 +39,7 @@ def test_a_fifth_of_every_class_is_held_out():
     assert learning_split(faces, 0) == (learn, choose)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 12)), min_size=20, max_size=40), st.integers(0, 5)
 )

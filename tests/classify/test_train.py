@@ -100,9 +100,11 @@ def test_a_loss_that_explodes_stops_the_run(make_faces, open_run, small_config):
 
 
 def test_a_damaged_state_is_named(make_faces, open_run, small_config):
-    with pytest.raises(BrokenArtefact, match="state.safetensors"), open_run("run", small_config) as run:
+    faces = make_faces("faces", EASY, SPLITS)
+    with open_run("run", small_config) as run:
         (run.folder / "state.safetensors").write_bytes(b"torn")
-        train_classifier(small_config, make_faces("faces", EASY, SPLITS), run)
+        with pytest.raises(BrokenArtefact, match=r"state\.safetensors"):
+            train_classifier(small_config, faces, run)
 
 
 def test_faces_of_another_size_are_resized(make_faces, open_run, small_config):

@@ -24,7 +24,7 @@ def training(make_faces, portrait) -> FaceSet:
 
 def screened(faces: FaceSet, training: FaceSet, tmp_path, **settings) -> tuple[FaceSet, dict[str, str]]:
     """The faces that passed, and the reason of each that did not."""
-    config = ScreenConfig(extractor="thumbnail", **settings)
+    config = ScreenConfig(**settings)
     with RunDir.open(tmp_path / "run", "screen", config, {}) as run:
         kept = screen(config, faces, training, run)
         run.finish([])
@@ -103,8 +103,6 @@ def test_a_face_far_from_all_training_faces_is_deformed(make_faces, training, tm
         training,
         tmp_path,
         artefact_margin=100.0,
-        deformed_factor=0.99,
-        deformed_quantile=1.0,
     )
     assert reasons["syn-0020"].startswith("deformed")
 
@@ -114,7 +112,8 @@ def test_limits_and_funnel_are_kept(make_faces, training, tmp_path, portrait, or
     kept, reasons = screened(make_faces("syn", images), training, tmp_path)
     limits = json.loads((tmp_path / "run" / "limits.json").read_text())
     assert limits["training_faces"] == 120
-    assert 0 < limits["duplicate"] < limits["copy"] < limits["deformed"]
+    assert 0 < limits["duplicate"] < limits["copy"] < 1
+    assert 0 < limits["deformed"] < 1
     counts = Counter(reason.partition(":")[0] for reason in reasons.values())
     assert set(counts) <= set(REASONS)
     funnel = ", ".join(f"{counts[code]} {code}" for code in REASONS)
@@ -144,7 +143,7 @@ def test_a_training_set_without_train_rows_is_an_error(make_faces, tmp_path, ord
 
 @pytest.mark.parametrize(
     "settings",
-    [{"neighbours": 0}, {"copy_quantile": 0.6}, {"deformed_quantile": 0.3}, {"artefact_margin": -1.0}],
+    [{"axes": 0}, {"copy_quantile": 0.6}, {"deformed_quantile": 0.3}, {"artefact_margin": -1.0}],
 )
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -30,6 +30,7 @@ CONFIG = UtilityConfig(repeats=100, saliency_faces=1)
 REDNESS = {"healthy": 0, "mild": 90}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=60), st.integers(0, 3))
 def test_metrics_are_those_of_scikit_learn(pairs: list[tuple[int, int]], guess: int):
     pairs = pairs + [(label, guess) for label in range(4)]  # every class has a face
@@ -169,7 +170,7 @@ def test_other_classes_are_refused_by_name(folder: Path, trained_on_real: Checkp
     others = write_faces(folder / "others", {"healthy": 0, "severe": 90}, {"test": 2})
     with (
         RunDir.open(folder / "refused", "evaluate utility", CONFIG, {}) as run,
-        pytest.raises(BadLabel, match="healthy, mild; .* healthy, severe"),
+        pytest.raises(BadLabel, match=r"healthy, mild; .* healthy, severe"),
     ):
         evaluate_utility(CONFIG, others, trained_on_real, trained_on_real, run)
 

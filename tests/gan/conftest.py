@@ -11,7 +11,9 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 from anonderm.gan.config import TrainGanConfig
 
-QUICK = TrainGanConfig(kimg=0.04, batch=4, tick_kimg=0.012, samples=4, metric_faces=16, metric_extractor="thumbnail")
+QUICK = TrainGanConfig(
+    kimg=0.04, batch=4, tick_kimg=0.012, samples=4, metric_faces=16, metric_extractor="thumbnail"
+)
 """Ten steps of four images, a tick every three steps."""
 
 

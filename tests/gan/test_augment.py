@@ -69,7 +69,9 @@ def test_colour_keeps_a_black_and_white_image_grey_and_brightness_has_mean_zero(
 
 def test_a_quarter_turn_moves_pixels_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_colour", lambda draw: torch.eye(4).repeat(draw.count, 1, 1))
-    monkeypatch.setattr(module, "_geometry", lambda draw, size: module._rotation(torch.full((2,), math.pi / 2)))
+    monkeypatch.setattr(
+        module, "_geometry", lambda draw, size: module._rotation(torch.full((2,), math.pi / 2))
+    )
     images = _noise(2, 3, 8, 8)
     turned = augment(images, 0.5, _random())
     assert torch.allclose(turned, images.rot90(1, (2, 3)), atol=1e-5)
@@ -82,7 +84,9 @@ def test_hue_rotation_keeps_luma_and_length() -> None:
 
 
 def test_augmentation_is_twice_differentiable() -> None:
-    grid = (torch.rand(1, 4, 4, 2, generator=_random(), dtype=torch.float64) * 2.4 - 1.2).requires_grad_(False)
+    grid = (torch.rand(1, 4, 4, 2, generator=_random(), dtype=torch.float64) * 2.4 - 1.2).requires_grad_(
+        False
+    )
     images = torch.rand(1, 2, 4, 4, generator=_random(), dtype=torch.float64).requires_grad_()
 
     def look_up(x: Tensor) -> Tensor:

@@ -36,14 +36,15 @@ def test_sizes_that_are_no_power_of_two_are_refused(resolution: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resolution", "name"), [(8, "tiny"), (64, "tiny"), (128, "small"), (256, "paper256"), (1024, "paper1024")]
+    ("resolution", "name"),
+    [(8, "tiny"), (64, "tiny"), (128, "small"), (256, "paper256"), (1024, "paper1024")],
 )
 def test_the_automatic_preset_goes_by_size(resolution: int, name: str) -> None:
     assert preset_for("auto", resolution) is PRESETS[name]
 
 
 def test_r1_follows_the_rule_unless_preset_or_user_say_otherwise() -> None:
-    assert step_settings(TrainGanConfig(), PRESETS["tiny"], 64).r1_gamma == pytest.approx(0.0002 * 64**2 / 16)
+    assert step_settings(TrainGanConfig(), PRESETS["small"], 64).r1_gamma == pytest.approx(0.0002 * 64**2 / 16)
     assert step_settings(TrainGanConfig(), PRESETS["paper1024"], 1024).r1_gamma == 2
     assert step_settings(TrainGanConfig(r1_gamma=0.0), PRESETS["paper1024"], 1024).r1_gamma == 0
 

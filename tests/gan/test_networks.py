@@ -69,7 +69,9 @@ def test_noise_changes_detail_only_once_its_strength_is_learned() -> None:
     assert torch.equal(generator(z, None, None), generator(z, None, generator.random_noise(2, _random())))
     with torch.no_grad():
         generator.layers()[-1].noise_strength.fill_(0.5)
-    assert not torch.allclose(generator(z, None, None), generator(z, None, generator.random_noise(2, _random())))
+    assert not torch.allclose(
+        generator(z, None, None), generator(z, None, generator.random_noise(2, _random()))
+    )
 
 
 def test_full_truncation_gives_the_average_face() -> None:
@@ -109,7 +111,10 @@ def test_any_batch_size_can_be_judged(count: int) -> None:
 
 
 def test_the_label_changes_the_face_and_the_verdict() -> None:
-    generator, discriminator = new_generator(CONDITIONAL, _random()), new_discriminator(CONDITIONAL, _random())
+    generator, discriminator = (
+        new_generator(CONDITIONAL, _random()),
+        new_discriminator(CONDITIONAL, _random()),
+    )
     z = _latents(1, CONDITIONAL)
     faces = [generator(z, _one_hot(index), None) for index in (0, 1)]
     assert not torch.allclose(faces[0], faces[1])

@@ -1,4 +1,4 @@
-"""Every operator against a slow plain version, and its first and second derivatives against finite differences."""
+"""Every operator against a slow plain version; first and second derivatives against finite differences."""
 
 from __future__ import annotations
 

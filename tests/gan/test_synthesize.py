@@ -21,7 +21,9 @@ from anonderm.gan.synthesize import draw_faces, generate
 CONFIG = GenerateConfig(count=20, psi=0.7)
 
 
-def _save(path: Path, label: str | None = None, classes: tuple[str, ...] = (), half: bool = False) -> Checkpoint:
+def _save(
+    path: Path, label: str | None = None, classes: tuple[str, ...] = (), half: bool = False
+) -> Checkpoint:
     arch = architecture(PRESETS["tiny"], 16, classes)
     random = torch.Generator().manual_seed(len(label or ""))
     generator, discriminator = new_generator(arch, random), new_discriminator(arch, random)

@@ -60,7 +60,7 @@ class Balance(HTMLParser):
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
     judged = ["usefulness", "fidelity", "privacy"]
-    wanted = ["faces", "went-in", *judged, "funnel", "generators", "classifiers", "how-made"]
+    wanted = ["faces", "went-in", *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
     assert [f'href="#{id}"' in page for id in wanted] == [True] * len(wanted)
 
@@ -137,7 +137,7 @@ def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
             "closer[thumbnail]/1%": Score(0.2, 0.15, 0.25, 300, False),
             "plants_found[thumbnail]/crop": Score(0.4, 0.3, 0.5, 40, True),
         },
-        audited.details | {"pairs": []},
+        audited.details | {"pairs": [], "left_out": [{"score": "closer[thumbnail]/5%", "reason": "few"}]},
     )
     page = write(tmp_path / "report", make_line(tmp_path / "line", utility=judged, audit=audited))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]
@@ -146,6 +146,23 @@ def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
     assert "20 real test photos only" in warnings
     assert "Signs of copying (thumbnail): 20% (15% to 25%)" in warnings
     assert "crop by thumbnail (40% found)" in warnings
+    assert "Scores of privacy that are left out, as the photos are too few for them: 1." in warnings
+
+
+def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(line[0].folder, folder)
+    (folder / "config.toml").write_text("seed = 0\n", encoding="utf-8")
+    assert "each counts as another" in write(tmp_path / "report", (RunRecord.load(folder),))
+
+
+def test_drawn_phantoms_are_not_announced_as_real_people(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(line[0].folder, folder)
+    drawn = RunRecord(folder, line[0].content | {"stage": "phantom"})
+    page = write(tmp_path / "report", (drawn,))
+    assert "36 drawn phantom photos of 18 people" in page
+    assert "do not publish" not in page
 
 
 def test_a_sound_run_warns_of_nothing(page: str) -> None:
@@ -176,6 +193,12 @@ def test_confusion_matrices_hold_the_counts(page: str) -> None:
     assert float(cells[0][0]) == pytest.approx(28 / 30, abs=0.01)
 
 
+def test_the_release_is_described_by_its_checksum(line: tuple[RunRecord, ...], page: str) -> None:
+    release = page[page.index('<section id="release"') : page.index('<section id="how-made"')]
+    assert "30, of which 27 faces" in release
+    assert line[-1].content["outputs"]["release/checksums.sha256"] in release
+
+
 def test_the_same_runs_give_the_same_page(line: tuple[RunRecord, ...], page: str, tmp_path: Path) -> None:
     assert write(tmp_path / "again", line) == page
 
@@ -191,7 +214,7 @@ def test_an_unfinished_run_is_named_and_left_out(line: tuple[RunRecord, ...], tm
 
 def test_damaged_scores_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     runs = make_line(tmp_path / "line")
-    (runs[-1].folder / "scores.json").write_text('{"scores": {}', encoding="utf-8")
+    (runs[-2].folder / "scores.json").write_text('{"scores": {}', encoding="utf-8")
     with pytest.raises(BrokenArtefact, match=r"scores\.json"):
         write(tmp_path / "report", runs)
 

@@ -16,8 +16,8 @@ from anonderm.core.errors import ConfigError, MissingWeights
 class Classifier(nn.Module):
     """Maps faces in 0..1 to logits; carries the normalisation of its training set as buffers.
 
-    `skip_halvings` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px a
-    ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
+    `skip_halvings` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px
+    a ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
     Raises ConfigError for an unknown or unsuitable backbone.
     """
 

@@ -15,16 +15,13 @@ class ScreenConfig:
     synthetic face may lie.
     """
 
-    extractor: str = "phantom-encoder"
-    """Embedding in which a deformed face lies far from the training faces."""
-
-    neighbours: int = 3
-    """A face's distance from the training faces is that to the neighbour of this rank."""
+    axes: int = 100
+    """Directions of the face space; a deformed face lies far from the space of the training faces."""
 
     deformed_quantile: float = 0.995
-    """Share of the training faces that lie within the limit, each measured against other people."""
+    """Share of unseen training people within the limit of that distance."""
 
-    deformed_factor: float = 1.1
+    deformed_factor: float = 1.05
     """How many times that distance a synthetic face may have."""
 
     artefact_quantile: float = 0.995
@@ -40,7 +37,7 @@ class ScreenConfig:
     """Two synthetic faces are duplicates below this many times the distance of a near-copy."""
 
     def __post_init__(self) -> None:
-        check(self.neighbours >= 1, f"neighbours = {self.neighbours}: must be 1 or more.")
+        check(self.axes >= 1, f"axes = {self.axes}: must be 1 or more.")
         for name in ("deformed_quantile", "artefact_quantile"):
             check(0.5 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}: must lie in (0.5, 1].")
         check(0 <= self.copy_quantile < 0.5, f"copy_quantile = {self.copy_quantile}: must lie in [0, 0.5).")

@@ -17,6 +17,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_json
 from anonderm.core.images import Pixels
 from anonderm.curate.config import ScreenConfig
+from anonderm.curate.facespace import distances_of_unseen
 from anonderm.curate.neighbours import nearest_other_person
 from anonderm.curate.statistics import STATISTICS, measure
 from anonderm.evaluate.features import embed
@@ -28,10 +29,10 @@ _LEAST_SLACK = 0.2  # of a logarithm: limits lie at least 22% beyond what the tr
 
 @dataclass(frozen=True)
 class Limits:
-    """`low` and `high` hold log(floor + value) of each image statistic; distances are between embeddings.
+    """`low` and `high` hold log(floor + value) of each image statistic; distances are of thumbnails.
 
     low, high   an image statistic outside is an artefact
-    deformed    a face further than this from its training neighbour of the set rank is deformed
+    deformed    a face further than this from the face space of the training faces is deformed
     copy        a face closer than this to a training face, or to its mirror image, is a near-copy
     duplicate   two synthetic faces closer than this are duplicates
     """
@@ -65,13 +66,12 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
         nearest_other_person(faces_ND, mirrored_ND, subjects),
     )
     copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
-    embedded_ND = embed(training, config.extractor)
-    spread_N = nearest_other_person(embedded_ND, embedded_ND, subjects, config.neighbours)
+    unseen_N = distances_of_unseen(faces_ND, subjects, config.axes)
     low, high = _statistic_limits(statistics(training, size), config)
     return Limits(
         low=low,
         high=high,
-        deformed=float(np.quantile(spread_N, config.deformed_quantile)) * config.deformed_factor,
+        deformed=float(np.quantile(unseen_N, config.deformed_quantile)) * config.deformed_factor,
         copy=copy,
         duplicate=copy * config.duplicate_factor,
         training_faces=len(training),

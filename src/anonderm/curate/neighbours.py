@@ -1,6 +1,6 @@
 """Distances that leave out the person herself, and groups of near-identical rows."""
 
-# N rows, D features, K neighbours
+# N rows, D features, K nearest rows: enough to hold one of another person
 
 from __future__ import annotations
 
@@ -17,25 +17,21 @@ _BLOCK_ROWS = 512
 
 
 def nearest_other_person(
-    query_ND: NDArray[np.float32], reference_ND: NDArray[np.float32], subjects: Sequence[str], k: int = 1
+    query_ND: NDArray[np.float32], reference_ND: NDArray[np.float32], subjects: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Distance [N] of each query row to its k-th nearest reference row of another person.
+    """Distance [N] of each query row to the nearest reference row of another person.
 
-    Query and reference show the same people in the same order. Raises TooFewImages where a row has fewer
-    than k rows of other people.
+    Query and reference show the same people in the same order. Raises TooFewImages where there is one only.
     """
     photos = Counter(subjects)
-    most = max(photos.values(), default=0)
-    if len(subjects) - most < k:
+    if len(photos) < 2:
         raise TooFewImages(
-            f"screening needs at least {k + 1} training faces of different people; "
-            f"there are {len(photos)} people on {len(subjects)} faces.",
-            "Ingest more photos, or lower --neighbours.",
+            f"screening needs training faces of two people or more; there are {len(photos)}.",
+            "Ingest photos of more people.",
         )
-    people = np.unique(subjects, return_inverse=True)[1]
-    distances_NK, rows_NK = nearest(query_ND, reference_ND, min(k + most, len(subjects)))
-    others_NK = np.where(people[rows_NK] == people[:, None], np.inf, distances_NK)
-    return np.sort(others_NK, axis=1)[:, k - 1]
+    people_N = np.unique(subjects, return_inverse=True)[1]
+    distances_NK, rows_NK = nearest(query_ND, reference_ND, 1 + max(photos.values()))
+    return np.where(people_N[rows_NK] == people_N[:, None], np.inf, distances_NK).min(axis=1)
 
 
 def repeats(rows_ND: NDArray[np.float32], limit: float) -> dict[int, tuple[int, float]]:

@@ -18,6 +18,7 @@ from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
+from anonderm.curate.facespace import FaceSpace
 from anonderm.curate.limits import Limits, calibrate, statistics
 from anonderm.curate.neighbours import repeats
 from anonderm.curate.statistics import STATISTICS
@@ -46,7 +47,7 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     for found in (
         _training_copies(faces, train, limits),
         _artefacts(faces, limits),
-        _deformed(faces, train, limits, config),
+        _deformed(faces, train, limits, config.axes),
     ):
         reasons = found | reasons
     passed = faces.where(ids={face.id for face in faces} - reasons.keys())
@@ -81,14 +82,12 @@ def _artefacts(faces: FaceSet, limits: Limits) -> Verdicts:
     return found
 
 
-def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, config: ScreenConfig) -> Verdicts:
-    """Faces far from all training faces."""
-    distances_MK, _ = nearest(
-        embed(faces, config.extractor), embed(train, config.extractor), config.neighbours
-    )
+def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, axes: int) -> Verdicts:
+    """Faces far from the space of the training faces."""
+    distances_M = FaceSpace.fit(embed(train, "thumbnail"), axes).distance(embed(faces, "thumbnail"))
     return {
-        face.id: f"deformed: {distance:.3g} from the training faces (limit {limits.deformed:.3g})"
-        for face, distance in zip(faces, distances_MK[:, -1], strict=True)
+        face.id: f"deformed: {distance:.3f} from the space of faces (limit {limits.deformed:.3f})"
+        for face, distance in zip(faces, distances_M, strict=True)
         if distance > limits.deformed
     }
 

@@ -82,7 +82,7 @@ def _discriminator_phase(
     real_logit_B = judge(augment(real, p, random), real_label)
     real_loss = losses.real_loss(real_logit_B)
     real_loss.backward()
-    _apply(state.optimiser_d)
+    state.optimiser_d.step()
     state.signs += real_logit_B.detach().sign().mean()
     return {"loss_d": (fake_loss + real_loss).detach()}
 
@@ -93,7 +93,7 @@ def _r1_phase(
     real = real.detach().requires_grad_()
     penalty = losses.r1_penalty(state.discriminator(augment(real, state.augment.p, random), label), real)
     (penalty * (settings.r1_gamma / 2 * R1_EVERY)).backward()
-    _apply(state.optimiser_d)
+    state.optimiser_d.step()
     return {"r1": penalty.detach()}
 
 
@@ -104,7 +104,7 @@ def _generator_phase(
         logit_B = state.discriminator(augment(fake, state.augment.p, random), label)
         loss = losses.generator_loss(logit_B)
         loss.backward()
-    _apply(state.optimiser_g)
+    state.optimiser_g.step()
     return {"loss_g": loss.detach()}
 
 
@@ -118,13 +118,8 @@ def _path_length_phase(
     mean = state.path_length_mean.lerp_(length_B.detach().mean(), _PATH_LENGTH_DECAY).clone()
     penalty = (length_B - mean).square().mean()
     (penalty * (settings.path_length_weight * PATH_LENGTH_EVERY)).backward()
-    _apply(state.optimiser_g)
+    state.optimiser_g.step()
     return {"path_length": mean, "path_length_penalty": penalty.detach()}
-
-
-def _apply(optimiser: torch.optim.Optimizer) -> None:
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class StepSettings:
 
 
 def step_settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
-    """What the configuration leaves open comes from the preset, and gamma by rule (limited data, appendix C)."""
+    """What the configuration leaves open comes from the preset, and gamma by a rule."""
     batch = config.batch or preset.batch
     gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
     return StepSettings(

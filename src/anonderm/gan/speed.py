@@ -18,15 +18,19 @@ _WARM_UP = 2
 
 
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
-    """Seconds to train on a thousand images with these settings, measured over one round of lazy regularisers."""
+    """Seconds for a thousand training images with these settings, over one round of lazy regularisers."""
     keep_freed_memory()
     preset = preset_for(config.preset, resolution)
     device = launch.device()
     settings = step_settings(config, preset, resolution)
-    pixels = torch.randint(0, 256, (settings.batch, 3, resolution, resolution), dtype=torch.uint8, device=device)
+    pixels = torch.randint(
+        0, 256, (settings.batch, 3, resolution, resolution), dtype=torch.uint8, device=device
+    )
     images = TrainingImages(pixels, None, 0)
     path_lengths = config.path_length_weight > 0
-    state = new_state(architecture(preset, resolution, ()), preset.learning_rate, 0, path_lengths, config.freeze_d, device)
+    state = new_state(
+        architecture(preset, resolution, ()), preset.learning_rate, 0, path_lengths, config.freeze_d, device
+    )
     state.augment.p = 0.1  # augmentation costs the same for every p above zero
     for _ in range(_WARM_UP):
         train_step(state, images, settings)

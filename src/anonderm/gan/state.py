@@ -18,6 +18,7 @@ from anonderm.gan.augment import AugmentProbability
 from anonderm.gan.checkpoint import prefixed, without_prefix
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
+from anonderm.gan.optimiser import Adam
 
 R1_EVERY = 16
 PATH_LENGTH_EVERY = 4
@@ -35,8 +36,8 @@ class TrainState:
     generator: Generator
     discriminator: Discriminator
     average: Generator
-    optimiser_g: torch.optim.Adam
-    optimiser_d: torch.optim.Adam
+    optimiser_g: Adam
+    optimiser_d: Adam
     path_length_mean: Tensor
     signs: Tensor
     """Sum of the mean sign of D on real images since p was last steered."""
@@ -47,7 +48,7 @@ class TrainState:
         """Write the snapshot: one file, so that it is whole or not there."""
         tensors = prefixed("generator.", self.generator) | prefixed("discriminator.", self.discriminator)
         tensors |= prefixed("average.", self.average)
-        tensors |= _moments("optimiser_g.", self.optimiser_g) | _moments("optimiser_d.", self.optimiser_d)
+        tensors |= self.optimiser_g.state("optimiser_g.") | self.optimiser_d.state("optimiser_d.")
         tensors |= {"signs": self.signs, "path_length_mean": self.path_length_mean}
         numbers = {"step": self.step, "p": self.augment.p, "sign": self.augment.sign}
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -61,8 +62,8 @@ class TrainState:
                 numbers = json.loads(file.metadata()["state"])
             for prefix, network in self._networks().items():
                 network.load_state_dict(without_prefix(prefix, tensors))
-            _set_moments("optimiser_g.", self.optimiser_g, tensors)
-            _set_moments("optimiser_d.", self.optimiser_d, tensors)
+            self.optimiser_g.load("optimiser_g.", tensors)
+            self.optimiser_d.load("optimiser_d.", tensors)
             self.signs.copy_(tensors["signs"])
             self.path_length_mean.copy_(tensors["path_length_mean"])
             self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
@@ -99,30 +100,6 @@ def new_state(
     )
 
 
-def _adam(network: torch.nn.Module, rate: float, every: int | None) -> torch.optim.Adam:
+def _adam(network: torch.nn.Module, rate: float, every: int | None) -> Adam:
     stretch = every / (every + 1) if every else 1.0
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return torch.optim.Adam(trained, lr=rate * stretch, betas=(0.0, 0.99**stretch), eps=1e-8, fused=True)
-
-
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-
-
-def _moments(prefix: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
-    parameters = optimiser.param_groups[0]["params"]
-    return {
-        f"{prefix}{index}.{name}": optimiser.state[parameter][name]
-        for index, parameter in enumerate(parameters)
-        if parameter in optimiser.state
-        for name in _MOMENTS
-    }
-
-
-def _set_moments(prefix: str, optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
-    """Put the moments back in each parameter's own memory layout; Optimizer.load_state_dict would not."""
-    for index, parameter in enumerate(optimiser.param_groups[0]["params"]):
-        if f"{prefix}{index}.step" not in tensors:
-            continue
-        step, *moments = (tensors[f"{prefix}{index}.{name}"].to(parameter.device) for name in _MOMENTS)
-        values = [step, *(torch.empty_like(parameter).copy_(moment) for moment in moments)]
-        optimiser.state[parameter] = dict(zip(_MOMENTS, values, strict=True))
+    return Adam(network.parameters(), rate * stretch, 0.99**stretch)

@@ -102,8 +102,8 @@ def fidelity(material: Material) -> Section | None:
     blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
     blocks += _left_out(scores)
     lead = (
-        "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what other "
-        "real photos score, those of the training split: no synthetic set can be expected to come below it."
+        "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what "
+        "other real photos score, those of the training split: no synthetic set can be expected to beat it."
     )
     return Section("fidelity", "Fidelity", lead, tuple(blocks))
 
@@ -129,7 +129,7 @@ def _projections(scores: Scores) -> list[Chart]:
         for point in projection["points"]:
             groups[point["set"]].append((point["x"], point["y"]))
         explained = " and ".join(percent(share) for share in projection["explained"])
-        caption = f"A dot a face, on the two axes along which real faces differ most: {explained} of it."
+        caption = f"A dot a face. The two axes hold {explained} of the variance of real faces."
         drawn.append(charts.scatter(f"Faces in {extractor} features", groups, "first axis", caption))
     return [chart for chart in drawn if chart]
 

@@ -26,7 +26,7 @@ from anonderm.publish.blocks import (
     percent,
     picture_file,
 )
-from anonderm.publish.material import MAKERS, SOURCES, Material, faces_of
+from anonderm.publish.material import MAKERS, Material, faces_of
 
 _SPLITS = ("train", "val", "test")
 _EXAMPLES = 8
@@ -77,9 +77,8 @@ def went_in(material: Material) -> Section | None:
         bins=18,
         caption="A class of another skin tone could be told apart by tone instead of by its lesions.",
     )
-    sizes = Counter(record.stage for record in material.of(*SOURCES))
-    source = "drawn by the package, with known truth" if "phantom" in sizes else "read from a folder"
-    lead = f"The photos were {source}. They are split by person: nobody is in two of train, val and test."
+    source = "read from a folder" if material.private else "drawn by the package, with known truth"
+    lead = f"The photos were {source}, and split by person into train, val and test."
     return Section("went-in", "What went in", lead, (Row((table, chart)) if chart else table,))
 
 
@@ -168,9 +167,9 @@ def generators(material: Material) -> Section | None:
     if not blocks:
         return None
     lead = (
-        "Training curves of each generator. kimg: thousands of photos shown to the discriminator. The kernel "
-        "distance to the training photos should fall and then stay; the augmentation p rises when the "
-        "discriminator begins to know its photos by heart."
+        "Training curves of each generator. kimg: thousands of faces shown to the discriminator. The kernel "
+        "distance to the training faces should fall and then stay; the augmentation p rises when the "
+        "discriminator begins to know its faces by heart."
     )
     return Section("generators", "Generators", lead, tuple(blocks))
 

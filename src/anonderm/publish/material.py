@@ -41,6 +41,11 @@ class Material:
         found = [faces for record in self.of(*SOURCES) if (faces := faces_of(record))]
         return found[0] if found else None
 
+    @property
+    def private(self) -> bool:
+        """Whether the photos show people, and are not drawn."""
+        return bool(self.of("ingest"))
+
     @cached_property
     def synthetic(self) -> FaceSet | None:
         """The synthetic faces that were exported or scored, else the last ones made."""

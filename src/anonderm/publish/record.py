@@ -1,4 +1,4 @@
-"""The report's last section: steps, settings, versions, machine and times."""
+"""The report's last sections: the release; steps, settings, versions, machine and times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import Any
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
 from anonderm.publish.material import Material
+
+
+def release(material: Material) -> Section | None:
+    records = material.of("export")
+    if not records:
+        return None
+    folder = records[-1].folder / "release"
+    files = (folder / "checksums.sha256").read_text(encoding="utf-8").splitlines()
+    rows = (
+        ("Folder", f"{records[-1].name}/release"),
+        ("Files", f"{len(files):,}, of which {sum(file.endswith('.png') for file in files):,} faces"),
+        ("Licence", (folder / "LICENSE").read_text(encoding="utf-8").splitlines()[-1]),
+        ("sha256 of checksums.sha256", records[-1].content["outputs"]["release/checksums.sha256"]),
+    )
+    lead = "The synthetic faces as a data set that the usual tools load, each marked as made by a trained algorithm."
+    return Section("release", "Release", lead, (Table("The released files", ("Part", "Value"), rows),))
 
 
 def how_made(material: Material) -> Section | None:
@@ -23,8 +39,8 @@ def how_made(material: Material) -> Section | None:
     blocks: list[Block] = [Bars("Time of each step", bars), facts]
     blocks += [_settings(record) for record in material.runs]
     lead = (
-        f"{len(material.runs)} steps, {duration(total)} of work. The same settings and seeds on the same machine "
-        "give the same faces."
+        f"{len(material.runs)} steps, {duration(total)} of work. The same settings and seeds on the same "
+        "machine give the same faces."
     )
     return Section("how-made", "How it was made", lead, tuple(blocks))
 

@@ -12,7 +12,7 @@ from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish import judgement, line
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
-from anonderm.publish.record import how_made
+from anonderm.publish.record import how_made, release
 from anonderm.publish.summary import summarise
 from anonderm.publish.templates import environment, style
 
@@ -27,6 +27,7 @@ SECTIONS = (
     line.generators,
     line.classifiers,
     judgement.other_scores,
+    release,
     how_made,
 )
 
@@ -48,7 +49,7 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
         style=style(),
         date=f"{datetime.fromisoformat(finished[-1].content['finished']):%d %B %Y}",
         version=__version__,
-        real_shown=config.show_real and material.photos is not None,
+        real_shown=config.show_real and material.private,
         summary=summarise(material, unfinished),
         sections=[section for section in written if section is not None],
         steps=len(finished),

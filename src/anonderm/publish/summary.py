@@ -1,4 +1,4 @@
-"""The first screen of the report: what happened in a few sentences, the key numbers, and what to be wary of."""
+"""The first screen of the report: what happened, the key numbers, and what to be wary of."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Score, Scores
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
-from anonderm.publish.keys import first
 from anonderm.publish.judgement import ARMS
-from anonderm.publish.material import Material
+from anonderm.publish.keys import first
 from anonderm.publish.line import people
+from anonderm.publish.material import Material
 
 _FEW_TEST_FACES = 50
 _FOUND_ENOUGH = 0.9
@@ -43,7 +43,8 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
         sentences += found[0]
         numbers += found[1]
     warnings = [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
-    warnings += _utility_warnings(utility) + _fidelity_warnings(fidelity) + _audit_warnings(audit)
+    warnings += _input_warnings(material) + _utility_warnings(utility) + _audit_warnings(audit)
+    warnings += _left_out("fidelity", fidelity) + _left_out("privacy", audit)
     return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
 
 
@@ -54,8 +55,9 @@ def _faces(material: Material) -> _Found:
     sentences, numbers = [], []
     if (photos := material.photos) is not None:
         who = people(photos)
-        sentences.append(f"{len(photos):,} photos of {who:,} people went in ({_counts(photos)}).")
-        numbers.append(KeyNumber("photos in", f"{len(photos):,}", f"of {who:,} people"))
+        noun = "photos" if material.private else "drawn phantom photos"
+        sentences.append(f"{len(photos):,} {noun} of {who:,} people went in ({_counts(photos)}).")
+        numbers.append(KeyNumber(f"{noun} in", f"{len(photos):,}", f"of {who:,} people"))
     if (made := material.synthetic) is not None:
         sentences.append(f"{len(made):,} synthetic faces came out ({_counts(made)}).")
         numbers.append(KeyNumber("synthetic faces out", f"{len(made):,}", f"in {len(made.labels)} classes"))
@@ -73,8 +75,8 @@ def _usefulness(utility: Scores | None) -> _Found:
     if trtr is None or tstr is None:
         return [], []
     sentence = (
-        f"A classifier that learned from synthetic faces only is right on {_spoken(tstr)} of {tstr.n:,} real test "
-        f"photos of people it never met; one that learned from the real photos is right on {_spoken(trtr)}."
+        f"A classifier that learned from synthetic faces only is right on {_spoken(tstr)} of {tstr.n:,} real "
+        f"test photos of people it never met; one that learned from real photos is right on {_spoken(trtr)}."
     )
     return [sentence], [
         KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
@@ -97,8 +99,8 @@ def _privacy(audit: Scores | None) -> _Found:
     for level in ("5%", "1%"):
         if (closer := first(audit, rf"closer\[[^]]*\]/{level}")) is not None:
             sentence = (
-                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but {level} of the people who "
-                f"were kept out of training; by chance it would be {level}."
+                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but {level} "
+                f"of the photos of people kept out of training; by chance it would be {level}."
             )
             name = f"closer to a training photo than all but {level} of strangers"
             return [sentence], [KeyNumber(name, percent(closer.value), _range(closer))]
@@ -130,11 +132,20 @@ def _never_said(utility: Scores, arm: str) -> list[str]:
     return [name for name, row, count in zip(names, rows, said, strict=False) if sum(row) and not count]
 
 
-def _fidelity_warnings(fidelity: Scores | None) -> list[str]:
-    left_out = fidelity.details.get("left_out", []) if fidelity else []
+def _left_out(kind: str, scores: Scores | None) -> list[str]:
+    left_out = scores.details.get("left_out", []) if scores else []
     if not left_out:
         return []
-    return [f"{len(left_out)} scores of fidelity are left out: the photos are too few for them."]
+    return [f"Scores of {kind} that are left out, as the photos are too few for them: {len(left_out)}."]
+
+
+def _input_warnings(material: Material) -> list[str]:
+    if all("subjects" in record.config for record in material.of("ingest")):
+        return []
+    return [
+        "Nothing told which photos show the same person, so each counts as another: photos of one person may be "
+        "both in training and in the test."
+    ]
 
 
 def _audit_warnings(audit: Scores | None) -> list[str]:
@@ -145,15 +156,12 @@ def _audit_warnings(audit: Scores | None) -> list[str]:
             if score.low is not None and score.low > int(match[2]) / 100:
                 found.append(
                     f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to a "
-                    f"training photo than all but {match[2]}% of strangers are. Look at the closest pairs before "
-                    "any release."
+                    f"training photo than all but {match[2]}% of strangers. Look at the closest pairs."
                 )
         elif (match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name)) and score.value < _FOUND_ENOUGH:
             missed.append(f"{match[2]} by {match[1]} ({percent(score.value)} found)")
     if missed:
-        found.append(
-            f"The audit misses copies of training photos that were hidden for it: {', '.join(missed)}."
-        )
+        found.append(f"The audit misses hidden copies of training photos: {', '.join(missed)}.")
     return found
 
 

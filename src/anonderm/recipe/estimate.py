@@ -1,17 +1,19 @@
 """How long the steps of a recipe will take on this machine.
 
-GAN training is measured: a few steps of the very networks are timed. The other stages go by what they took, per
-face of 64 x 64 pixels, on a machine with two cores, scaled by how much slower or faster this one trains.
+GAN training is measured: a few steps of the very networks are timed. The other stages go by what they took
+for each face of 64 x 64 pixels on a machine with two cores, scaled by how fast this one trains.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.gan.config import TrainGanConfig
 from anonderm.recipe.plan import Recipe, Step
 
 # Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face.
@@ -34,45 +36,52 @@ _KEPT = {"screen": 0.85, "grade": 0.8}  # share of the faces that pass
 
 
 @dataclass(frozen=True)
-class _Flow:
-    """What leaves a step: how many faces of which size, or how many checkpoints of which image size."""
+class Flow:
+    """What leaves a step: how many faces of which size (for a training step, those it learned from)."""
 
     count: int
     size: int
 
 
+def flows(recipe: Recipe) -> dict[str, Flow]:
+    """How many faces of which size leave each step, by its name."""
+    leaving: dict[str, Flow] = {}
+    for step in recipe.steps:
+        leaving[step.name] = _leaving(step, _arriving(step, leaving))
+    return leaving
+
+
 def estimate(recipe: Recipe) -> dict[str, float]:
     """Expected seconds of each step, by its name."""
-    flows: dict[str, _Flow] = {}
-    seconds: dict[str, float] = {}
-    for step in recipe.steps:
-        arriving = [flows.get(source, _Flow(0, 64)) for many in step.inputs.values() for source in many]
-        flows[step.name] = _leaving(step, arriving)
-        seconds[step.name] = _seconds(step, arriving, flows[step.name])
-    return seconds
+    leaving = flows(recipe)
+    return {s.name: _seconds(s, _arriving(s, leaving), leaving[s.name]) for s in recipe.steps}
 
 
-def _leaving(step: Step, arriving: list[_Flow]) -> _Flow:
+def _arriving(step: Step, leaving: dict[str, Flow]) -> list[Flow]:
+    return [leaving.get(source, Flow(0, 64)) for many in step.inputs.values() for source in many]
+
+
+def _leaving(step: Step, arriving: list[Flow]) -> Flow:
     config: Any = step.config
     size = arriving[0].size if arriving else 64
     match step.stage.name:
         case "phantom":
-            return _Flow(config.people * (config.photos_min + config.photos_max) // 2, config.size)
+            return Flow(config.people * (config.photos_min + config.photos_max) // 2, config.size)
         case "ingest":
-            return _Flow(_count_images(config.source), config.size)
+            return Flow(_count_images(config.source), config.size)
         case "generate":
-            return _Flow(config.count * len(arriving), size)
+            return Flow(config.count * len(arriving), size)
         case "screen" | "grade":
-            return _Flow(int(arriving[0].count * _KEPT[step.stage.name]), size)
-    return _Flow(arriving[0].count if arriving else 0, size)
+            return Flow(int(arriving[0].count * _KEPT[step.stage.name]), size)
+    return Flow(arriving[0].count if arriving else 0, size)
 
 
-def _seconds(step: Step, arriving: list[_Flow], leaving: _Flow) -> float:
+def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
     config: Any = step.config
     pixels = (leaving.size / 64) ** 2
     match step.stage.name:
         case "train-gan":
-            return float(config.kimg) * kimg_seconds(config.preset, leaving.size)
+            return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
             return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_STEP_S
         case "train-encoder":
@@ -82,16 +91,20 @@ def _seconds(step: Step, arriving: list[_Flow], leaving: _Flow) -> float:
     return _slowness() * (fixed + per_face * faces * pixels)
 
 
+def kimg_seconds(config: TrainGanConfig, size: int) -> float:
+    """Seconds for a thousand images of this training on this machine, measured over a few steps."""
+    return _measured(dataclasses.replace(config, only=None, kimg=1.0, seed=0), size)
+
+
 @cache
-def kimg_seconds(preset: str, size: int) -> float:
-    """Seconds for a thousand images of GAN training here, measured over a few steps."""
+def _measured(config: TrainGanConfig, size: int) -> float:
     from anonderm.gan.speed import seconds_per_kimg
 
-    return seconds_per_kimg(preset, size)
+    return seconds_per_kimg(config, size)
 
 
 def _slowness() -> float:
-    return kimg_seconds("tiny", 64) / _REFERENCE_KIMG_S
+    return kimg_seconds(TrainGanConfig(preset="tiny"), 64) / _REFERENCE_KIMG_S
 
 
 def _count_images(folder: Path) -> int:

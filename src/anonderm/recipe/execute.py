@@ -9,7 +9,7 @@ from pathlib import Path
 from anonderm.core.errors import ConfigChanged
 from anonderm.core.files import read_json, write_json
 from anonderm.core.rundir import RunRecord
-from anonderm.recipe.budget import fit_to_budget
+from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.estimate import estimate
 from anonderm.recipe.plan import Recipe, Step, read_recipe
 from anonderm.stages import Reference, run_stage
@@ -28,8 +28,7 @@ def run_recipe(
     Raises ConfigError, MissingPath or whatever a stage raises. To resume, call it again.
     """
     recipe = read_recipe(path, data)
-    if budget_minutes is not None:
-        recipe = _budgeted(recipe, out, budget_minutes)
+    recipe = _budgeted(recipe, out, budget_minutes, keep=not dry_run)
     steps = recipe.until(until)
     if dry_run:
         _print_plan(recipe, steps, out)
@@ -57,7 +56,7 @@ def _references(step: Step, recipe: Recipe, out: Path) -> dict[str, tuple[Refere
     }
 
 
-def _budgeted(recipe: Recipe, out: Path, minutes: float) -> Recipe:
+def _budgeted(recipe: Recipe, out: Path, minutes: float | None, keep: bool) -> Recipe:
     """The recipe with training lengths that fit the budget; measured once, then kept with the run.
 
     A resumed run must train as long as the first call planned, however fast the machine is now.
@@ -65,15 +64,19 @@ def _budgeted(recipe: Recipe, out: Path, minutes: float) -> Recipe:
     file = out / "budget.json"
     if file.exists():
         kept = read_json(file)
-        if kept["minutes"] != minutes:
+        if minutes not in (None, kept["minutes"]):
             raise ConfigChanged(
                 f"{out}: made with a budget of {kept['minutes']:g} minutes, not {minutes:g}.",
                 "Choose another --out, or give the same budget.",
             )
-    else:
-        kept = {"minutes": minutes, "kimg": {}}
-    fitted = fit_to_budget(recipe, minutes, kept["kimg"])
-    write_json(file, {"minutes": minutes, "kimg": {s.name: s.config.kimg for s in fitted.steps if s.share}})
+        return with_planned_lengths(recipe, kept["kimg"])
+    if minutes is None:
+        return recipe
+    fitted = fit_to_budget(recipe, minutes)
+    if keep:
+        write_json(
+            file, {"minutes": minutes, "kimg": {s.name: s.config.kimg for s in fitted.steps if s.share}}
+        )
     return fitted
 
 
