@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 
 from anonderm.core.errors import ConfigError, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.images import read_image, resize
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.screen import REASONS, screen
@@ -150,12 +151,23 @@ def test_settings_out_of_range_are_refused(settings):
         ScreenConfig(**settings)
 
 
-def test_real_faces_kept_out_of_training_pass(shared_data, make_faces, tmp_path):
+@pytest.fixture
+def real_images(shared_data) -> list[np.ndarray]:
     files = sorted((shared_data / "faces" / "healthy").iterdir())[:240]
-    images = [
-        np.asarray(Image.open(file).convert("RGB").resize((64, 64), Image.Resampling.LANCZOS))
-        for file in files
-    ]
-    training = make_faces("training", images[::2], split="train")
-    kept, _ = screened(make_faces("syn", images[1::2]), training, tmp_path)
+    return [resize(read_image(file), 64) for file in files]
+
+
+def test_real_faces_kept_out_of_training_pass(real_images, make_faces, tmp_path):
+    training = make_faces("training", real_images[::2], split="train")
+    kept, _ = screened(make_faces("syn", real_images[1::2]), training, tmp_path)
     assert len(kept) > 0.9 * 120
+
+
+def test_real_faces_with_their_features_out_of_place_are_mostly_rejected(real_images, make_faces, tmp_path):
+    training = make_faces("training", real_images[::2], split="train")
+    rows, columns = np.mgrid[:64, :64]
+    shaken = np.clip(columns + 9 * np.sin(rows / 5), 0, 63).round().astype(int)
+    images = [real_images[1], *(image[rows, shaken] for image in real_images[3::2])]
+    _, reasons = screened(make_faces("syn", images), training, tmp_path)
+    deformed = [reason for reason in reasons.values() if reason.startswith("deformed")]
+    assert len(deformed) > 0.7 * 119

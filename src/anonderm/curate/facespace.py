@@ -23,8 +23,10 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class FaceSpace:
-    mean_D: Floats
-    axes_KD: Floats
+    """`mean` [D] and orthonormal `axes` [K, D]."""
+
+    mean: Floats
+    axes: Floats
 
     @staticmethod
     def fit(rows_ND: Floats, axes: int) -> FaceSpace:
@@ -35,8 +37,8 @@ class FaceSpace:
 
     def distance(self, rows_MD: Floats) -> NDArray[np.float64]:
         """Length [M] of what remains of each row beside the axes."""
-        centred = rows_MD - self.mean_D
-        remainder = centred - centred @ self.axes_KD.T @ self.axes_KD
+        centred = rows_MD - self.mean
+        remainder = centred - centred @ self.axes.T @ self.axes
         return np.linalg.norm(remainder, axis=1).astype(np.float64)
 
 

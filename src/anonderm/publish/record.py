@@ -22,7 +22,7 @@ def release(material: Material) -> Section | None:
         ("Licence", (folder / "LICENSE").read_text(encoding="utf-8").splitlines()[-1]),
         ("sha256 of checksums.sha256", records[-1].content["outputs"]["release/checksums.sha256"]),
     )
-    lead = "The synthetic faces as a data set that the usual tools load, each marked as made by a trained algorithm."
+    lead = "The synthetic faces as a data set that the usual tools load; each says that a model made it."
     return Section("release", "Release", lead, (Table("The released files", ("Part", "Value"), rows),))
 
 

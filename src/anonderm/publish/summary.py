@@ -99,8 +99,8 @@ def _privacy(audit: Scores | None) -> _Found:
     for level in ("5%", "1%"):
         if (closer := first(audit, rf"closer\[[^]]*\]/{level}")) is not None:
             sentence = (
-                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but {level} "
-                f"of the photos of people kept out of training; by chance it would be {level}."
+                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but "
+                f"{level} of the photos of people kept out of training; by chance it would be {level}."
             )
             name = f"closer to a training photo than all but {level} of strangers"
             return [sentence], [KeyNumber(name, percent(closer.value), _range(closer))]
@@ -143,8 +143,8 @@ def _input_warnings(material: Material) -> list[str]:
     if all("subjects" in record.config for record in material.of("ingest")):
         return []
     return [
-        "Nothing told which photos show the same person, so each counts as another: photos of one person may be "
-        "both in training and in the test."
+        "Nothing told which photos show the same person, so each counts as another: photos of one person may "
+        "be both in training and in the test."
     ]
 
 
@@ -155,8 +155,8 @@ def _audit_warnings(audit: Scores | None) -> list[str]:
         if match := re.fullmatch(r"closer\[([^]]*)\]/(\d+)%", name):
             if score.low is not None and score.low > int(match[2]) / 100:
                 found.append(
-                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to a "
-                    f"training photo than all but {match[2]}% of strangers. Look at the closest pairs."
+                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to "
+                    f"a training photo than all but {match[2]}% of strangers. Look at the closest pairs."
                 )
         elif (match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name)) and score.value < _FOUND_ENOUGH:
             missed.append(f"{match[2]} by {match[1]} ({percent(score.value)} found)")
