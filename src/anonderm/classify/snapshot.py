@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.rundir import RunDir
 
-_FILE = "state.safetensors"
+FILE = "state.safetensors"
 
 
 @dataclass
@@ -48,7 +48,7 @@ def save(run: RunDir, progress: Progress, network: nn.Module, optimiser: torch.o
         "best_accuracy": progress.best_accuracy,
         "best_loss": progress.best_loss,
     }
-    run.save_state(_FILE, lambda path: save_file(plain, path, metadata={"progress": json.dumps(numbers)}))
+    run.save_state(FILE, lambda path: save_file(plain, path, metadata={"progress": json.dumps(numbers)}))
 
 
 def resume(run: RunDir, network: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
@@ -56,7 +56,7 @@ def resume(run: RunDir, network: nn.Module, optimiser: torch.optim.Optimizer) ->
 
     Raises BrokenArtefact for a damaged file.
     """
-    path = run.folder / _FILE
+    path = run.folder / FILE
     if not path.exists():
         return Progress()
     tensors, numbers = _read(path)

@@ -64,7 +64,9 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
             "std": classifier.std.flatten().tolist(),
         },
     )
-    return Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
+    (run.folder / snapshot.FILE).unlink(missing_ok=True)
+    return checkpoint
 
 
 @dataclass(frozen=True)

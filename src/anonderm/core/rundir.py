@@ -224,7 +224,7 @@ def _locked(folder: Path) -> Iterator[None]:
     import fcntl
 
     with storage_errors(folder):
-        file = (folder / ".lock").open("w")
+        file = (folder / ".lock").open("a")
     with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,8 +84,7 @@ def embedder(checkpoint: Checkpoint) -> Callable[[Pixels], NDArray[np.float32]]:
 
     def embed(pixels_NHWC: Pixels) -> NDArray[np.float32]:
         with torch.no_grad():
-            batches = to_tensor(pixels_NHWC).split(_BATCH)
-            return torch.cat([encoder(batch.to(device)).cpu() for batch in batches]).numpy()
+            return encoder(to_tensor(pixels_NHWC).to(device)).cpu().numpy()
 
     return embed
 
@@ -120,7 +119,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     tensors = _compact(training.encoder)
     held_out = faces.where(split="test")
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, learn))
-    notes = {"photos": len(learn), "people": len(pool.people)} | _knowledge(checkpoint, learn, held_out)
+    notes = {"photos": len(learn), "people": len(pool.people)} | _knowledge(checkpoint, learn, held_out, run)
     checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(checkpoint.card, notes=notes))
     state.unlink(missing_ok=True)
     return checkpoint
@@ -326,12 +325,23 @@ def _face_oval(height: int, width: int) -> Tensor:
     return ((1.1 - radius_HW) / 0.2).clamp(0, 1)
 
 
-def _knowledge(checkpoint: Checkpoint, learn: FaceSet, held_out: FaceSet) -> dict[str, float | int]:
+def _knowledge(
+    checkpoint: Checkpoint, learn: FaceSet, held_out: FaceSet, run: RunDir
+) -> dict[str, float | int]:
     """What the embedding knows of people it was not trained on; empty without a test split."""
     if len(held_out) < 2:
         return {}
     embed = embedder(checkpoint)
-    known_ND, new_MD = embed(learn.pixels(RESOLUTION)), embed(held_out.pixels(RESOLUTION))
+
+    def embed_all(faces: FaceSet, whose: str) -> NDArray[np.float32]:
+        starts = run.progress(range(0, len(faces), _BATCH), f"embedding {whose}")
+        batches = (FaceSet(faces.folder, faces.faces[start : start + _BATCH]) for start in starts)
+        return np.concatenate([embed(batch.pixels(RESOLUTION)) for batch in batches])
+
+    known_ND, new_MD = (
+        embed_all(learn, "people it learned from"),
+        embed_all(held_out, "people it has not seen"),
+    )
     notes = {"held_out_photos": len(held_out), "held_out_same_person_nearest": _retrieval(new_MD, held_out)}
     truths: dict[str, Callable[[Face], float | None]] = {
         "severity": lambda face: None if face.label not in learn.labels else learn.labels.index(face.label),

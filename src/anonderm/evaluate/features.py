@@ -133,7 +133,8 @@ def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:
     count, side, step = len(pixels_NHWC), _THUMBNAIL_SIDE, luminance_NHW.shape[1] // _THUMBNAIL_SIDE
     small_NSS = luminance_NHW.reshape(count, side, step, side, step).mean(axis=(2, 4))
     down_NSS, right_NSS = np.gradient(small_NSS, axis=(1, 2))
-    channels = [_unit_rows(channel.reshape(count, side * side)) for channel in (small_NSS, down_NSS, right_NSS)]
+    pictures = (small_NSS, down_NSS, right_NSS)
+    channels = [_unit_rows(picture.reshape(count, side * side)) for picture in pictures]
     return (np.concatenate(channels, axis=1) / np.sqrt(len(channels))).astype(np.float32)
 
 
