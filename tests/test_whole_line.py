@@ -113,7 +113,9 @@ def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def results(out: Path) -> dict[str, str]:
     """What must not depend on interruptions: weights, faces (kept and rejected), scores, the release."""
-    found = {str(path.relative_to(out)): FaceSet.load(path.parent).digest for path in out.rglob("manifest.parquet")}
+    found = {
+        str(path.relative_to(out)): FaceSet.load(path.parent).digest for path in out.rglob("manifest.parquet")
+    }
     for name in ("checkpoint.safetensors", "scores.json", "checksums.sha256", "metadata.csv"):
         found |= {str(path.relative_to(out)): sha256_file(path) for path in out.rglob(name)}
     return found

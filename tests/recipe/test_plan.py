@@ -121,5 +121,5 @@ def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingPath, match="none.toml"):
+    with pytest.raises(MissingPath, match=r"none\.toml"):
         read_recipe(tmp_path / "none.toml")
