@@ -104,6 +104,25 @@ def test_the_kernel_distance_of_equal_distributions_has_mean_zero():
     assert min(values) < 0
 
 
+def test_several_photos_of_a_person_do_not_bias_the_kernel_distance():
+    """Both sets of one distribution: the mean is 0 only where pairs of one person are left out."""
+    people = np.repeat(np.arange(8), 3).tolist()
+
+    def photos(seed: int) -> np.ndarray:
+        return np.repeat(sample(seed, 8), 3, axis=0) + 0.1 * sample(seed + 10_000, 24)
+
+    pairs = [(photos(2 * i), photos(2 * i + 1)) for i in range(300)]
+    fair = [kernel_distance(real, fake, people, people) for real, fake in pairs]
+    naive = [kernel_distance(real, fake) for real, fake in pairs]
+    assert abs(np.mean(fair)) < 3 * np.std(fair) / np.sqrt(300)
+    assert np.mean(naive) > 5 * np.std(naive) / np.sqrt(300)
+
+
+def test_the_kernel_distance_needs_two_people():
+    with pytest.raises(TooFewImages, match="2 people"):
+        kernel_distance(sample(0, 4), sample(1, 4), real_people=["one"] * 4)
+
+
 def slow_prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
     def distance(a, b):
         return float(np.linalg.norm(a - b))

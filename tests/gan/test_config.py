@@ -44,7 +44,8 @@ def test_the_automatic_preset_goes_by_size(resolution: int, name: str) -> None:
 
 
 def test_r1_follows_the_rule_unless_preset_or_user_say_otherwise() -> None:
-    assert step_settings(TrainGanConfig(), PRESETS["small"], 64).r1_gamma == pytest.approx(0.0002 * 64**2 / 16)
+    ruled = step_settings(TrainGanConfig(), PRESETS["small"], 64)
+    assert ruled.r1_gamma == pytest.approx(0.0002 * 64**2 / 16)
     assert step_settings(TrainGanConfig(), PRESETS["paper1024"], 1024).r1_gamma == 2
     assert step_settings(TrainGanConfig(r1_gamma=0.0), PRESETS["paper1024"], 1024).r1_gamma == 0
 

@@ -28,11 +28,11 @@ def interval(
     is left out. groups: the group of each row. Returns (nan, nan) when no resample has a value.
     Source: Efron 1979; Field and Welsh 2007 (cluster bootstrap).
     """
-    rows_by_group = _rows_by_group(groups)
+    members = rows_by_group(groups)
     values = np.empty(repeats)
     for repeat in range(repeats):
-        drawn = rng.integers(len(rows_by_group), size=len(rows_by_group))
-        values[repeat] = statistic(np.concatenate([rows_by_group[group] for group in drawn]))
+        drawn = rng.integers(len(members), size=len(members))
+        values[repeat] = statistic(np.concatenate([members[group] for group in drawn]))
     values = values[~np.isnan(values)]
     if len(values) == 0:
         return float("nan"), float("nan")
@@ -52,15 +52,15 @@ def jackknife_variances(
     value without some block gets no variance; for fewer than two groups there is none at all.
     Source: Kott 2001, eq. 2.
     """
-    rows_by_group = _rows_by_group(groups)
-    count = min(blocks, len(rows_by_group))
+    members = rows_by_group(groups)
+    count = min(blocks, len(members))
     if count < 2:
         return {}
-    order = rng.permutation(len(rows_by_group))
+    order = rng.permutation(len(members))
     everything = np.arange(len(groups))
     replicates = []
     for block in range(count):
-        left_out = np.concatenate([rows_by_group[group] for group in order[block::count]])
+        left_out = np.concatenate([members[group] for group in order[block::count]])
         replicates.append(statistics(np.setdiff1d(everything, left_out)))
     names = set.intersection(*(set(replicate) for replicate in replicates))
     values = {name: np.array([replicate[name] for replicate in replicates]) for name in sorted(names)}
@@ -83,8 +83,9 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 
-def _rows_by_group(groups: Sequence[Hashable]) -> list[Rows]:
-    members: dict[Hashable, list[int]] = {}
+def rows_by_group(groups: Sequence[Hashable]) -> list[Rows]:
+    """The row indices of each group, in the order in which groups first appear."""
+    found: dict[Hashable, list[int]] = {}
     for row, group in enumerate(groups):
-        members.setdefault(group, []).append(row)
-    return [np.array(rows, np.intp) for rows in members.values()]
+        found.setdefault(group, []).append(row)
+    return [np.array(rows, np.intp) for rows in found.values()]

@@ -142,13 +142,13 @@ def compare(
     Intervals: delete-a-group jackknife over the people of both sides (a bootstrap would repeat rows, which
     these measures would take for copies).
     """
-    values, reasons = _measure(reference.embeddings, other.embeddings, neighbours)
+    values, reasons = _measure(reference, other, neighbours)
 
     def without_reference(rows: Rows) -> dict[str, float]:
-        return _measure(reference.embeddings[rows], other.embeddings, neighbours)[0]
+        return _measure(reference.take(rows), other, neighbours)[0]
 
     def without_other(rows: Rows) -> dict[str, float]:
-        return _measure(reference.embeddings, other.embeddings[rows], neighbours)[0]
+        return _measure(reference, other.take(rows), neighbours)[0]
 
     variances = (
         jackknife_variances(without_reference, reference.groups, rng),
@@ -166,9 +166,8 @@ def compare(
     return scores, reasons
 
 
-def _measure(
-    real_ND: Embeddings, fake_MD: Embeddings, neighbours: int
-) -> tuple[dict[str, float], dict[str, str]]:
+def _measure(real: Side, fake: Side, neighbours: int) -> tuple[dict[str, float], dict[str, str]]:
+    real_ND, fake_MD = real.embeddings, fake.embeddings
     values: dict[str, float] = {}
     reasons: dict[str, str] = {}
     try:
@@ -176,7 +175,7 @@ def _measure(
     except TooFewImages as error:
         reasons["frechet"] = error.message
     try:
-        values["kernel"] = kernel_distance(real_ND, fake_MD)
+        values["kernel"] = kernel_distance(real_ND, fake_MD, real.groups, fake.groups)
     except TooFewImages as error:
         reasons["kernel"] = error.message
     try:

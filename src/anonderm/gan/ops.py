@@ -156,7 +156,7 @@ def demodulation(weight_power_OI: Tensor, style_NI: Tensor) -> Tensor:
     """Factors [N, O] that give each output map unit variance. Source: Karras et al. 2020, eq. 3.
 
     weight_power_OI: the weight's squares, summed over the kernel. Scaling x by the style, convolving once
-    with the shared weight and scaling the result by these factors equals a convolution with weights per image.
+    with the shared weight and scaling the result by these factors equals convolving each image with its own.
     """
     return torch.rsqrt(style_NI.square() @ weight_power_OI.T + 1e-8)
 
