@@ -54,8 +54,8 @@ def kernel_distance(
 ) -> float:
     """Squared maximum mean discrepancy under the kernel (x.y / D + 1)^3: unbiased, so it may fall below 0.
 
-    real_people, fake_people: whose image each row is; without them every row is another person's. Images of one
-    person are alike because of the person, so pairs of them don't count towards how alike a set is in itself.
+    real_people, fake_people: whose image each row is; without them every row is another person's. Images of
+    one person are alike because of the person, so pairs of them don't count towards how alike a set is.
     Raises TooFewImages below 2 rows or 2 people. Sources: Binkowski et al. 2018, sec. 4; Gretton et al. 2012,
     eq. 3.
     """
@@ -76,7 +76,11 @@ def _mean_kernel(rows_ND: Floats, people: Sequence[Hashable] | None) -> float:
 
 
 def _kernel_sum(a_ND: Floats, b_MD: Floats) -> float:
-    return sum(float(((a_ND[rows] @ b_MD.T / a_ND.shape[1] + 1) ** 3).sum()) for rows in _blocks(a_ND, b_MD))
+    total = 0.0
+    for rows in _blocks(a_ND, b_MD):
+        products_BM = a_ND[rows] @ b_MD.T / a_ND.shape[1] + 1
+        total += float((products_BM * products_BM * products_BM).sum())  # many times as fast as ** 3
+    return total
 
 
 def prdc(real_ND: ArrayLike, fake_MD: ArrayLike, k: int = 5) -> dict[str, float]:

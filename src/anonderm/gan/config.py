@@ -65,7 +65,7 @@ class Preset:
 
 
 PRESETS = {
-    "tiny": Preset(1024, 128, 128, 2, batch=8, learning_rate=0.005, r1_gamma=4),
+    "tiny": Preset(1024, 128, 128, 2, batch=8, learning_rate=0.003, r1_gamma=1),
     "small": Preset(8192, 256, 256, 2, batch=16, learning_rate=0.0025),
     "paper256": Preset(
         16384, 512, 512, 8, batch=64, learning_rate=0.0025, ema_kimg=20, r1_gamma=1, deviation_group=8
