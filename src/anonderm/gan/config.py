@@ -123,6 +123,8 @@ class TrainGanConfig:
     """Faces generated for each tick's kernel distance to the training faces; 0 leaves it out."""
     metric_extractor: str = "phantom-encoder"
     """The embedding in which that distance is taken."""
+    half: bool = False
+    """Store the finished weights as float16: half the size, for weights that ship."""
     seed: int = 0
     """Same seed, same machine: same weights, however often the run was interrupted."""
 

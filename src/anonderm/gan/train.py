@@ -47,7 +47,12 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
 
     card = _card(config, arch, training, plan, base)
     finished = gan_checkpoint.save_gan(
-        run.folder / _CHECKPOINT, state.average, state.discriminator, state.path_length_mean, card
+        run.folder / _CHECKPOINT,
+        state.average,
+        state.discriminator,
+        state.path_length_mean,
+        card,
+        half=config.half,
     )
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return finished
