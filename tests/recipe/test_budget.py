@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anonderm.core.errors import ConfigError
+from anonderm.gan.config import TrainGanConfig
+from anonderm.recipe import budget, estimate
+from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
+from anonderm.recipe.plan import Recipe, read_recipe
+
+PHANTOM = Path(__file__).parents[2] / "recipes" / "phantom.toml"
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """The phantom recipe on a machine that needs 20 s for a kimg."""
+
+    def steady(config: TrainGanConfig, size: int) -> float:
+        return 20.0
+
+    monkeypatch.setattr(estimate, "kimg_seconds", steady)
+    monkeypatch.setattr(budget, "kimg_seconds", steady)
+    return read_recipe(PHANTOM)
+
+
+def training_seconds(recipe: Recipe) -> float:
+    return sum(step.config.kimg * 20.0 for step in recipe.steps if step.share)
+
+
+def test_training_fills_what_the_other_steps_leave(recipe: Recipe) -> None:
+    seconds = estimate.estimate(recipe)
+    others = sum(seconds[step.name] for step in recipe.steps if not step.share)
+    left = 60 * 60 * 0.95 - others
+    assert training_seconds(fit_to_budget(recipe, 60)) == pytest.approx(left, rel=0.01)
+
+
+def test_each_step_gets_its_share(recipe: Recipe) -> None:
+    fitted = {step.name: step.config for step in fit_to_budget(recipe, 60).steps if step.share}
+    shares = {step.name: step.share for step in recipe.steps if step.share}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    whole = sum(config.kimg for config in fitted.values())
+    for name, share in shares.items():
+        assert fitted[name].kimg / whole == pytest.approx(share, abs=0.01)
+
+
+def test_only_the_length_of_training_changes(recipe: Recipe) -> None:
+    fitted = fit_to_budget(recipe, 60)
+    lengths = {step.name: step.config.kimg for step in recipe.steps if step.share}
+    assert with_planned_lengths(fitted, lengths) == recipe
+
+
+def test_a_budget_that_leaves_no_training_is_refused_with_one_that_would_do(recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="give at least") as raised:
+        fit_to_budget(recipe, 2)
+    enough = float(str(raised.value).rpartition("give at least ")[2].rstrip("."))
+    assert fit_to_budget(recipe, enough).steps
+
+
+def test_a_longer_training_is_estimated_to_take_longer(recipe: Recipe) -> None:
+    shorter, longer = fit_to_budget(recipe, 30), fit_to_budget(recipe, 60)
+    assert estimate.estimate(longer)["all-gan"] > estimate.estimate(shorter)["all-gan"]
+
+
+def test_a_step_of_every_stage_has_an_estimate(recipe: Recipe) -> None:
+    assert all(seconds > 0 for seconds in estimate.estimate(recipe).values())
