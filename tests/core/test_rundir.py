@@ -194,11 +194,3 @@ def test_progress_passes_everything_through(tmp_path):
     with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
         assert list(run.progress([1, 2, 3], "counting")) == [1, 2, 3]
         assert list(run.progress(iter("ab"), "counting", total=2)) == ["a", "b"]
-
-
-def test_state_is_replaced_whole(tmp_path):
-    with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
-        run.save_state("state.bin", lambda path: path.write_bytes(b"first"))
-        with pytest.raises(ZeroDivisionError):
-            run.save_state("state.bin", lambda path: path.write_bytes(b"half") / 0)
-        assert (run.folder / "state.bin").read_bytes() == b"first"

@@ -1,19 +1,22 @@
-"""Everything that a killed training needs to go on to the same weights, in one safetensors file."""
+"""Everything that a killed training needs to go on to the same weights."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from anonderm.core.errors import BrokenArtefact
 from anonderm.core.rundir import RunDir
-
-FILE = "state.safetensors"
+from anonderm.core.snapshot import (
+    SNAPSHOT,
+    open_snapshot,
+    optimiser_tensors,
+    restore_optimiser,
+    under_prefix,
+    with_prefix,
+    write_snapshot,
+)
 
 
 @dataclass
@@ -35,20 +38,16 @@ class Progress:
 
 
 def save(run: RunDir, progress: Progress, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    from safetensors.torch import save_file
-
-    tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in progress.best_weights.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{name}": tensor for name, tensor in state.items()}
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Write the state after a whole epoch. Raises StorageError."""
+    tensors = with_prefix("network/", network.state_dict()) | with_prefix("best/", progress.best_weights)
+    tensors |= optimiser_tensors("optimiser/", optimiser)
     numbers = {
         "epoch": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_accuracy": progress.best_accuracy,
         "best_loss": progress.best_loss,
     }
-    run.save_state(FILE, lambda path: save_file(plain, path, metadata={"progress": json.dumps(numbers)}))
+    write_snapshot(run.folder / SNAPSHOT, tensors, numbers)
 
 
 def resume(run: RunDir, network: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
@@ -56,33 +55,10 @@ def resume(run: RunDir, network: nn.Module, optimiser: torch.optim.Optimizer) ->
 
     Raises BrokenArtefact for a damaged file.
     """
-    path = run.folder / FILE
+    path = run.folder / SNAPSHOT
     if not path.exists():
         return Progress()
-    tensors, numbers = _read(path)
-    network.load_state_dict(_under("network/", tensors))
-    states: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in _under("optimiser/", tensors).items():
-        index, name = key.split("/")
-        states.setdefault(int(index), {})[name] = tensor
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": states, "param_groups": groups})
-    return Progress(**numbers, best_weights=_under("best/", tensors))
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            return tensors, json.loads(file.metadata()["progress"])
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise BrokenArtefact(
-            f"{path}: damaged training state ({error}).",
-            f"Delete {path.parent} and run the same command again.",
-        ) from error
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    with open_snapshot(path) as (tensors, numbers):
+        network.load_state_dict(under_prefix("network/", tensors))
+        restore_optimiser("optimiser/", optimiser, tensors)
+        return Progress(**numbers, best_weights=under_prefix("best/", tensors))

@@ -24,6 +24,7 @@ from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device, step_generator
 from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import SNAPSHOT
 
 _WARM_UP = 0.2  # share of the steps over which the one-cycle schedule rises
 
@@ -65,7 +66,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         },
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
-    (run.folder / snapshot.FILE).unlink(missing_ok=True)
+    (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
 
 

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,6 @@ from anonderm.core import launch, progress
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, RunBusy
 from anonderm.core.files import (
     append_line,
-    atomic_path,
     read_json,
     read_json_lines,
     sha256_file,
@@ -211,11 +210,6 @@ class RunDir:
         """Drop the rows after `step`: a resumed run writes them again."""
         rows = [row for row in read_json_lines(self.folder / "metrics.jsonl") if row["step"] <= step]
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-
-    def save_state(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let `write` fill a temporary file, which then replaces the file `name`."""
-        with atomic_path(self.folder / name) as temporary:
-            write(temporary)
 
 
 @contextmanager

@@ -11,14 +11,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +28,15 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels
 from anonderm.core.records import LESION_KINDS, Face
 from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import (
+    SNAPSHOT,
+    open_snapshot,
+    optimiser_tensors,
+    restore_optimiser,
+    under_prefix,
+    with_prefix,
+    write_snapshot,
+)
 from anonderm.evaluate.config import EncoderConfig
 from anonderm.evaluate.distances import nearest
 
@@ -105,7 +112,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     learn = FaceSet(faces.folder, tuple(face for face in faces if face.split != "test"))
     pool = _Pool(learn)
     training = _Training(config, pool)
-    state = run.folder / "state.safetensors"
+    state = run.folder / SNAPSHOT
     first = training.load(state) if state.exists() else 0
     run.rewind_metrics(first)
     run.log(f"learning from {len(learn)} photos; {len(pool.people)} people have two or more")
@@ -115,7 +122,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
             bar.advance(note=f"loss {sum(losses.values()):.2f}")
             if (step + 1) % config.save_every == 0:
                 run.metrics(step + 1, **losses)
-                run.save_state(state.name, partial(training.save, step=step + 1))
+                training.save(state, step + 1)
     tensors = _compact(training.encoder)
     held_out = faces.where(split="test")
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, learn))
@@ -228,27 +235,15 @@ class _Training:
         return losses
 
     def save(self, path: Path, step: int) -> None:
-        adam = {
-            f"adam.{index}.{name}": value.contiguous()
-            for index, moments in self._optimiser.state_dict()["state"].items()
-            for name, value in moments.items()
-        }
-        net = {f"net.{name}": value.contiguous() for name, value in self._net.state_dict().items()}
-        save_file({**net, **adam, "step": torch.tensor(step)}, path)
+        tensors = with_prefix("net/", self._net.state_dict()) | optimiser_tensors("adam/", self._optimiser)
+        write_snapshot(path, tensors, {"step": step})
 
     def load(self, path: Path) -> int:
-        """Take up a saved state; the number of steps it had done."""
-        tensors = load_file(path, device=self._device)
-        net = {name.removeprefix("net."): value for name, value in tensors.items() if name.startswith("net.")}
-        self._net.load_state_dict(net)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("adam."):
-                _, index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = value
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        return int(tensors["step"])
+        """Take up a saved state; the number of steps it had done. Raises BrokenArtefact."""
+        with open_snapshot(path) as (tensors, numbers):
+            self._net.load_state_dict(under_prefix("net/", tensors))
+            restore_optimiser("adam/", self._optimiser, tensors)
+            return int(numbers["step"])
 
 
 def _initialise(net: nn.Module, generator: torch.Generator) -> None:

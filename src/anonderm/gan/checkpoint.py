@@ -12,21 +12,12 @@ from torch import Tensor, nn
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BrokenArtefact, InputError
+from anonderm.core.snapshot import under_prefix, with_prefix
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator
 
 GENERATOR, DISCRIMINATOR, PATH_LENGTH_MEAN = "generator.", "discriminator.", "path_length_mean"
 _Network = TypeVar("_Network", bound=nn.Module)
-
-
-def prefixed(prefix: str, network: nn.Module) -> dict[str, Tensor]:
-    """The network's tensors, each name beginning with `prefix`."""
-    return {prefix + name: tensor for name, tensor in network.state_dict().items()}
-
-
-def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose name begins with `prefix`, which is taken off."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def save_gan(
@@ -39,7 +30,8 @@ def save_gan(
     half: bool = False,
 ) -> Checkpoint:
     """Write both networks; `half` stores float16, half the size. Loading gives float32 either way."""
-    tensors = prefixed(GENERATOR, generator) | prefixed(DISCRIMINATOR, discriminator)
+    tensors = with_prefix(GENERATOR, generator.state_dict())
+    tensors |= with_prefix(DISCRIMINATOR, discriminator.state_dict())
     tensors[PATH_LENGTH_MEAN] = path_length_mean
     if half:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
@@ -68,7 +60,7 @@ def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discrimin
 
 def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
     try:
-        network.load_state_dict(without_prefix(prefix, checkpoint.tensors()))
+        network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
     except RuntimeError as error:
         raise BrokenArtefact(f"{checkpoint.path}: weights and card disagree ({error}).") from error
     return network.eval().requires_grad_(False)

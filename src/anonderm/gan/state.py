@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from anonderm.core.errors import BrokenArtefact
 from anonderm.core.launch import step_generator
+from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
 from anonderm.gan.augment import AugmentProbability
-from anonderm.gan.checkpoint import prefixed, without_prefix
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
 from anonderm.gan.optimiser import Adam
@@ -45,31 +41,24 @@ class TrainState:
     step: int = 0
 
     def save(self, path: Path) -> None:
-        """Write the snapshot: one file, so that it is whole or not there."""
-        tensors = prefixed("generator.", self.generator) | prefixed("discriminator.", self.discriminator)
-        tensors |= prefixed("average.", self.average)
+        """Write the snapshot. Raises StorageError."""
+        tensors = {"signs": self.signs, "path_length_mean": self.path_length_mean}
+        for prefix, network in self._networks().items():
+            tensors |= with_prefix(prefix, network.state_dict())
         tensors |= self.optimiser_g.state("optimiser_g.") | self.optimiser_d.state("optimiser_d.")
-        tensors |= {"signs": self.signs, "path_length_mean": self.path_length_mean}
         numbers = {"step": self.step, "p": self.augment.p, "sign": self.augment.sign}
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, path, metadata={"state": json.dumps(numbers)})
+        write_snapshot(path, tensors, numbers)
 
     def load(self, path: Path) -> None:
         """Continue exactly where `save` was called. Raises BrokenArtefact."""
-        try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                numbers = json.loads(file.metadata()["state"])
+        with open_snapshot(path) as (tensors, numbers):
             for prefix, network in self._networks().items():
-                network.load_state_dict(without_prefix(prefix, tensors))
+                network.load_state_dict(under_prefix(prefix, tensors))
             self.optimiser_g.load("optimiser_g.", tensors)
             self.optimiser_d.load("optimiser_d.", tensors)
             self.signs.copy_(tensors["signs"])
             self.path_length_mean.copy_(tensors["path_length_mean"])
             self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
-        except (SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
-            hint = "Delete the run folder and run the same command again to start over."
-            raise BrokenArtefact(f"{path}: not a snapshot of this training ({error}).", hint) from error
 
     def _networks(self) -> dict[str, Generator | Discriminator]:
         return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}

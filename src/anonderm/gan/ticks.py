@@ -15,6 +15,7 @@ from anonderm.core.errors import MissingWeights
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.networks import to_pixels
@@ -23,7 +24,6 @@ from anonderm.gan.state import METRIC, SAMPLES, TrainState
 
 Embeddings = NDArray[np.float32]
 
-SNAPSHOT = "state.safetensors"
 _BATCH = 32
 _MOST_REAL = 1024
 
@@ -97,7 +97,7 @@ class Ticker:
         for name, value in row.items():
             self._events.add_scalar(name, value, state.step * self._plan.batch)
         write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
-        self._run.save_state(SNAPSHOT, state.save)
+        state.save(self._run.folder / SNAPSHOT)
         self._begin()
 
     def _sheet(self, state: TrainState) -> Pixels:

@@ -14,6 +14,7 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import SNAPSHOT, under_prefix
 from anonderm.gan import checkpoint as gan_checkpoint
 from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages, load_images, training_faces
@@ -21,7 +22,7 @@ from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
 from anonderm.gan.settings import StepSettings, step_settings
 from anonderm.gan.state import TrainState, new_state
-from anonderm.gan.ticks import SNAPSHOT, Plan, Ticker
+from anonderm.gan.ticks import Plan, Ticker
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -113,7 +114,7 @@ def _transfer(state: TrainState, base: Checkpoint, run: RunDir) -> None:
         "discriminator": (state.discriminator, gan_checkpoint.DISCRIMINATOR),
     }
     for name, (network, prefix) in networks.items():
-        copied, fresh = gan_checkpoint.copy_matching(network, gan_checkpoint.without_prefix(prefix, tensors))
+        copied, fresh = gan_checkpoint.copy_matching(network, under_prefix(prefix, tensors))
         left = f"; fresh: {', '.join(fresh)}" if fresh else ""
         run.log(f"{name}: {copied} tensors from {base.path.name}{left}")
     if gan_checkpoint.PATH_LENGTH_MEAN in tensors:

@@ -1,0 +1,73 @@
+"""The snapshot of a training: one safetensors file, replaced at once, so that it is whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.files import write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from torch import Tensor
+
+SNAPSHOT = "state.safetensors"
+_NUMBERS = "numbers"
+
+
+def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+    """Write tensors, and the plain numbers that go with them. Raises StorageError."""
+    from safetensors.torch import save
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # save() and a plain write, as safetensors' own save_file hides a full disk in an error of its own.
+    write_bytes(path, save(plain, metadata={_NUMBERS: json.dumps(dict(numbers))}))
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[tuple[dict[str, Tensor], dict[str, Any]]]:
+    """The tensors and numbers of a snapshot; what fails in reading or using them raises BrokenArtefact."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            numbers = json.loads(file.metadata()[_NUMBERS])
+        yield tensors, numbers
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        hint = f"Delete {path.parent} and run the same command again to start over."
+        raise BrokenArtefact(f"{path}: not a snapshot of this training ({error}).", hint) from error
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, each name beginning with `prefix`."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def under_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose name begins with `prefix`, which is taken off."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The moments of a torch optimiser, named prefix + index of the parameter + name of the moment."""
+    return {
+        f"{prefix}{index}/{name}": value
+        for index, state in optimiser.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` gave."""
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in under_prefix(prefix, tensors).items():
+        index, _, name = key.partition("/")
+        states.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
