@@ -175,14 +175,40 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
     if kind == "checkpoint" and str(reference) in weights.REGISTER:
         return weights.load(str(reference))
     if not path.exists():
-        raise MissingPath(f"{path}: no such file or folder.")
+        known = f", or the name of weights: {', '.join(weights.REGISTER)}" if kind == "checkpoint" else ""
+        raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
         return RunRecord.load(path)
+    if (path / "run.json").exists():
+        path = _in_run(path, kind)
+    elif path.is_dir() and kind != "faces":
+        path = path / _OUTPUT[kind]
     if kind == "faces":
-        return FaceSet.load(path / "faces" if (path / "run.json").exists() else path)
-    if kind == "scores":
-        return Scores.load(path / "scores.json" if path.is_dir() else path)
-    return Checkpoint.load(path / "checkpoint.safetensors" if path.is_dir() else path)
+        return FaceSet.load(path)
+    return Scores.load(path) if kind == "scores" else Checkpoint.load(path)
+
+
+_WANTED: dict[Kind, str] = {
+    "faces": "a FaceSet, or the run folder that made one",
+    "checkpoint": "a .safetensors file with its .json card, or the run folder that made one",
+    "scores": "a scores.json, or the run folder that made one",
+    "run": "a run folder",
+}
+_OUTPUT: dict[Kind, str] = {
+    "faces": "faces",
+    "checkpoint": "checkpoint.safetensors",
+    "scores": "scores.json",
+}
+
+
+def _in_run(folder: Path, kind: Kind) -> Path:
+    """Where a finished run keeps its artefact of this kind."""
+    record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
+    if not record.done:
+        raise MissingPath(f"{folder}: this run is not finished.", "Run its command again, to the end.")
+    if not (folder / _OUTPUT[kind]).exists():
+        raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
+    return folder / _OUTPUT[kind]
 
 
 def run_stage(

@@ -20,15 +20,15 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
     card = checkpoint.card
     if card.kind != "classifier":
         raise BrokenArtefact(
-            f"{checkpoint.path}: holds a {card.kind}, not a classifier.",
-            "Give the checkpoint that train-classifier wrote.",
+            f"{checkpoint.path}: a checkpoint of kind {card.kind}, not of a classifier.",
+            "Give one that train-classifier wrote.",
         )
     try:
         classifier = Classifier(
             card.architecture["backbone"], card.classes, card.resolution, card.architecture["skip_halvings"]
         )
         classifier.load_state_dict(checkpoint.tensors())
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise BrokenArtefact(
             f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the classifier again."
         ) from error

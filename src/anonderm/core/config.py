@@ -23,8 +23,6 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
 
     Raises ConfigError for an unknown key (with the nearest known one) or a value of the wrong type.
     """
-    import pydantic
-
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
@@ -32,11 +30,24 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
             hint = f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(known)}."
             raise ConfigError(f"{where}: unknown setting {key!r}.", hint)
     try:
-        return pydantic.TypeAdapter(cls).validate_python(values)
+        return typed(cls, values, where)
+    except ConfigError as error:
+        if error.message.startswith(where):
+            raise
+        raise ConfigError(f"{where}: {error.message}", error.hint) from error
+
+
+def typed(kind: type[T], value: Any, where: str) -> T:
+    """A plain value as that type. Raises ConfigError, with `where` and the place inside `value`."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(value)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{where}: {name} = {first['input']!r}: {first['msg']}.") from error
+        place = f"{where}: {name}" if name else where
+        raise ConfigError(f"{place} = {first['input']!r}: {first['msg']}.") from error
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.core.errors import BrokenArtefact, MissingPath
+from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
 from anonderm.core.files import append_line, atomic_path, link_or_copy, read_json_lines, sha256_bytes
 from anonderm.core.images import Pixels, read_image, resize, write_png
 from anonderm.core.records import Face, order_labels
@@ -87,24 +87,42 @@ class FaceSet:
 
     def image(self, face: Face) -> Pixels:
         """uint8 RGB [H, W, 3]. Raises MissingPath or UnreadableImage."""
-        return read_image(self.folder / face.file)
+        return _read(self.folder / face.file)
 
     def mask(self, face: Face) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Skin mask, bool [H, W]. Raises BrokenArtefact where the face has none."""
         if face.mask is None:
             raise BrokenArtefact(f"{self.folder}: face {face.id} has no skin mask.")
-        return read_image(self.folder / face.mask)[:, :, 0] > 127
+        return _read(self.folder / face.mask)[:, :, 0] > 127
 
     def pixels(self, size: int | None = None) -> Pixels:
-        """Every image, uint8 [N, size, size, 3]; without `size`, at the size of the first."""
+        """Every image, uint8 [N, size, size, 3].
+
+        Without `size` as they are: raises InputError unless they are squares of one size.
+        """
         if not self.faces:
             return np.zeros((0, size or 0, size or 0, 3), np.uint8)
         first = self.image(self.faces[0])
         side = size or first.shape[0]
         stack = np.empty((len(self.faces), side, side, 3), np.uint8)
         for index, face in enumerate(self.faces):
-            stack[index] = resize(first if index == 0 else self.image(face), side)
+            image_HWC = first if index == 0 else self.image(face)
+            if size is None and image_HWC.shape[:2] != (side, side):
+                height, width = image_HWC.shape[:2]
+                raise InputError(
+                    f"{self.folder}: face {face.id} has {width} x {height} pixels, not {side} x {side}.",
+                    "Faces must be squares of one size: `anonderm ingest --size` makes such.",
+                )
+            stack[index] = resize(image_HWC, side)
         return stack
+
+
+def _read(path: Path) -> Pixels:
+    try:
+        return read_image(path)
+    except InputError as error:
+        hint = "Restore this image, or make its FaceSet again."
+        raise type(error)(error.message, hint) from error
 
 
 class FaceSetWriter:
@@ -112,7 +130,6 @@ class FaceSetWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "images").mkdir(parents=True, exist_ok=True)
         self._rows = {row["id"]: Face.from_row(row) for row in read_json_lines(self._journal)}
 
     @property

@@ -100,7 +100,15 @@ class Scores:
         """Raises MissingPath or BrokenArtefact."""
         content = read_json(path)
         try:
-            scores = {name: Score(**score) for name, score in content["scores"].items()}
-            return Scores(scores, content["details"])
-        except (KeyError, TypeError) as error:
+            scores = {name: _score(row) for name, row in content["scores"].items()}
+            return Scores(scores, dict(content["details"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BrokenArtefact(f"{path}: not a Scores file ({error}).") from error
+
+
+def _score(row: dict[str, Any]) -> Score:
+    score = Score(**row)
+    numbers = (score.value, score.low, score.high, score.n)
+    if not all(number is None or isinstance(number, float | int) for number in numbers):
+        raise TypeError(f"{row} holds something else than numbers")
+    return score

@@ -34,6 +34,8 @@ from anonderm.core.files import (
 
 T = TypeVar("T")
 
+_RECORDED = {"stage", "status", "inputs", "outputs", "seconds", "started"}
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -45,7 +47,13 @@ class RunRecord:
     @staticmethod
     def load(folder: Path) -> RunRecord:
         """Raises MissingPath or BrokenArtefact."""
-        return RunRecord(folder, read_json(folder / "run.json"))
+        path = folder / "run.json"
+        content = read_json(path)
+        if not isinstance(content, dict) or not content.keys() >= _RECORDED:
+            raise BrokenArtefact(
+                f"{path}: not the record of a run.", f"Restore it, or delete {folder} and make it again."
+            )
+        return RunRecord(folder, content)
 
     @property
     def name(self) -> str:
@@ -62,7 +70,15 @@ class RunRecord:
 
     @property
     def config(self) -> dict[str, Any]:
-        return tomllib.loads((self.folder / "config.toml").read_text(encoding="utf-8"))
+        """The settings. Raises BrokenArtefact."""
+        path = self.folder / "config.toml"
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BrokenArtefact(
+                f"{path}: not the settings of a run ({error}).",
+                f"Restore it, or delete {self.folder} and make it again.",
+            ) from error
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

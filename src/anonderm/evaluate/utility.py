@@ -57,8 +57,8 @@ def evaluate_utility(
     """
     test = real.where(split="test")
     checkpoints = {"trtr": trained_on_real, "tstr": trained_on_synthetic}
-    _check(real, test, checkpoints)
     classifiers = {arm: load_classifier(checkpoint, device()) for arm, checkpoint in checkpoints.items()}
+    _check(real, test, checkpoints)
     chances = {
         arm: probabilities(classifier, test.pixels(classifier.size))
         for arm, classifier in run.progress(list(classifiers.items()), "classifying the test faces")

@@ -41,7 +41,10 @@ def save_gan(
 def architecture_of(checkpoint: Checkpoint) -> Architecture:
     """Raises InputError unless it is a GAN checkpoint, BrokenArtefact when its card is incomplete."""
     if checkpoint.card.kind != "gan":
-        raise InputError(f"{checkpoint.path}: a {checkpoint.card.kind} checkpoint.", "Give a GAN's.")
+        raise InputError(
+            f"{checkpoint.path}: a checkpoint of kind {checkpoint.card.kind}, not of a GAN.",
+            "Give one that train-gan wrote.",
+        )
     try:
         return Architecture.from_card(checkpoint.card.architecture)
     except (KeyError, TypeError) as error:

@@ -42,7 +42,15 @@ class Architecture:
         rest = {name: value for name, value in values.items() if name != "network"}
         if values["network"] != "stylegan2":
             raise TypeError(f"network {values['network']!r}")
-        return Architecture(**{**rest, "classes": tuple(rest["classes"])})
+        arch = Architecture(**{**rest, "classes": tuple(rest["classes"])})
+        wrong = [name for name, value in rest.items() if name != "classes" and not _is_count(value)]
+        if wrong:
+            raise TypeError(f"{wrong[0]} = {rest[wrong[0]]!r}")
+        return arch
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +137,8 @@ class TrainGanConfig:
     """Same seed, same machine: same weights, however often the run was interrupted."""
 
     def __post_init__(self) -> None:
-        check(self.kimg > 0, f"kimg = {self.kimg:g} must be positive.")
-        check(self.tick_kimg > 0, f"tick_kimg = {self.tick_kimg:g} must be positive.")
+        check(0 < self.kimg < math.inf, f"kimg = {self.kimg:g} must be positive and finite.")
+        check(0 < self.tick_kimg < math.inf, f"tick_kimg = {self.tick_kimg:g} must be positive and finite.")
         check(self.batch is None or self.batch >= 2, f"batch = {self.batch} must be at least 2.")
         check(self.learning_rate is None or self.learning_rate > 0, "learning_rate must be positive.")
         check(self.r1_gamma is None or self.r1_gamma >= 0, "r1_gamma must not be negative.")
@@ -143,6 +151,7 @@ class TrainGanConfig:
         check(self.freeze_d >= 0, "freeze_d must not be negative.")
         check(self.samples >= 1, "samples must be at least 1.")
         check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
+        check(self.seed >= 0, f"seed = {self.seed} must not be negative.")
         one = not (self.only and self.conditional)
         check(one, "only and conditional exclude each other.", "A network of one class needs no label.")
 
@@ -178,7 +187,7 @@ def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> A
     """Raises ConfigError unless the resolution is a power of two from 8 to 1024."""
     fits = 8 <= resolution <= 1024 and resolution & (resolution - 1) == 0
     problem = f"Faces of {resolution} px: StyleGAN2 needs a power of two from 8 to 1024."
-    check(fits, problem, "Align them to such a size.")
+    check(fits, problem, "Make them again with such a --size, 64 or 128 for instance.")
     return Architecture(
         resolution=resolution,
         channel_base=preset.channel_base,

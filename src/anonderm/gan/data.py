@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anonderm.core.errors import BadLabel, ConfigError, TooFewImages
+from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
 
 FEWEST = 8
@@ -66,13 +66,10 @@ def training_faces(faces: FaceSet, only: str | None) -> FaceSet:
 def load_images(faces: FaceSet, classes: tuple[str, ...], device: str) -> TrainingImages:
     """Read all images; `classes` are those of a conditional network.
 
-    Raises ConfigError when the images are not square, BadLabel when a conditional network lacks labels.
+    Raises InputError unless the images are squares of one size, BadLabel where a conditional network lacks a
+    label.
     """
-    height, width = faces.image(faces.faces[0]).shape[:2]
-    if height != width:
-        problem = f"{faces.folder}: faces of {width} x {height} px; a GAN needs squares."
-        raise ConfigError(problem, "Align them first.")
-    pixels_N3HW = torch.from_numpy(faces.pixels(height)).permute(0, 3, 1, 2)
+    pixels_N3HW = torch.from_numpy(faces.pixels()).permute(0, 3, 1, 2)
     if not classes:
         return TrainingImages(pixels_N3HW.to(device), None, 0)
     unlabelled = [face.id for face in faces if face.label not in classes]

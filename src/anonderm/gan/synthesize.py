@@ -18,9 +18,10 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
+from anonderm.core.names import slugs
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.gan.checkpoint import load_generator
+from anonderm.gan.checkpoint import architecture_of, load_generator
 from anonderm.gan.config import GenerateConfig
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.networks import Generator, Noise, to_pixels
@@ -37,8 +38,9 @@ class _Job:
     label: str | None
     class_index: int | None
 
-    def face_id(self, seed: int) -> str:
-        return f"{self.label or 'face'}-{seed:08d}"
+    @property
+    def name(self) -> str:
+        return self.label or "face"
 
 
 def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: RunDir) -> FaceSet:
@@ -48,29 +50,31 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     """
     keep_freed_memory()
     jobs = [job for checkpoint in checkpoints for job in _jobs(checkpoint)]
-    labels = [job.label for job in jobs]
-    if len(set(labels)) < len(labels):
+    stems = slugs(job.name for job in jobs)
+    if len(stems) < len(jobs):
         raise ConfigError("two generators make faces of one label.", "Run generate once for each of them.")
     writer = FaceSetWriter(run.folder / "faces")
     seeds = range(config.first_seed, config.first_seed + config.count)
     with run.bar("generating", len(jobs) * config.count, len(writer.done)) as bar:
         for job in jobs:
-            missing = [seed for seed in seeds if job.face_id(seed) not in writer.done]
+            ids = {seed: f"{stems[job.name]}-{seed:08d}" for seed in seeds}
+            missing = [seed for seed in seeds if ids[seed] not in writer.done]
             for seed, image_HWC in _draw(job, missing, config):
-                writer.add(image_HWC, _row(job, seed, config))
+                writer.add(image_HWC, _row(job, ids[seed], seed, config))
                 bar.advance()
     return writer.finish()
 
 
 def _jobs(checkpoint: Checkpoint) -> list[_Job]:
+    architecture_of(checkpoint)  # a checkpoint of another kind is told before the first face is drawn
     if checkpoint.card.classes:
         return [_Job(checkpoint, label, index) for index, label in enumerate(checkpoint.card.classes)]
     return [_Job(checkpoint, checkpoint.card.label, None)]
 
 
-def _row(job: _Job, seed: int, config: GenerateConfig) -> Face:
+def _row(job: _Job, id: str, seed: int, config: GenerateConfig) -> Face:
     return Face(
-        id=job.face_id(seed),
+        id=id,
         label=job.label,
         source="anonderm generate",
         licence=job.checkpoint.card.licence,

@@ -49,6 +49,7 @@ class IngestConfig:
         for name, share in shares.items():
             check(0 <= share < 1, f"{name} = {share}: must lie in [0, 1).")
         check(sum(shares.values()) < 1, "val_share + test_share leave nothing to train on.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
         if self.subjects is not None:
             check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
 from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.core.names import is_plain
 
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
@@ -37,7 +38,7 @@ def list_photos(source: Path) -> Listing:
 
     Hidden files and files that are no images by their suffix are ignored and counted. Links to folders are
     not followed inside a class, so that a loop of links does no harm.
-    Raises MissingPath, EmptyFolder (no class, or one without photos) or BadLabel.
+    Raises MissingPath, EmptyFolder (no class, or one without photos) or BadLabel (a name that will not do).
     """
     ignored: Counter[str] = Counter(path.suffix.lower() for path in _loose_files(source))
     photos: list[Photo] = []
@@ -71,6 +72,11 @@ def _class_folders(source: Path) -> dict[str, Path]:
         label = unicodedata.normalize("NFC", printable(folder.name).strip())
         if label in classes:
             raise BadLabel(f"{folder} and {classes[label]}: two classes of one name.", "Rename one of them.")
+        if not is_plain(label):
+            raise BadLabel(
+                f"{source}: the folder {label!r} cannot name a class (and a folder of the release).",
+                "Rename it: letters and digits of any script, blanks, and _ . , + & ( ) ' - are allowed.",
+            )
         classes[label] = folder
     if not classes:
         raise EmptyFolder(f"{source}: no sub-folder in it.", "Put the photos into one sub-folder a class.")

@@ -15,7 +15,6 @@ import dataclasses
 import io
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from anonderm.core.errors import ConfigChanged, ConfigError, EmptyFolder, InputE
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import write_text
 from anonderm.core.images import read_image, resize, square
+from anonderm.core.names import slugs
 from anonderm.core.records import Face, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.checks import Skipped, check_photos, drop_duplicates, shortened, unusable
@@ -44,7 +44,8 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     among the photos) or ConfigChanged (photos are not those that an interrupted run began with).
     """
     if run.folder.resolve().is_relative_to(config.source.resolve()):
-        raise ConfigError(f"{run.folder}: lies inside the photo folder.", "Choose another --out.")
+        hint = "Delete it, and choose another --out."
+        raise ConfigError(f"{run.folder}: lies inside the photo folder.", hint)
     listing = list_photos(config.source)
     _say_what_was_found(listing, run)
     persons = dict(zip(listing.photos, _persons(listing.photos, config.subjects), strict=True))
@@ -114,29 +115,15 @@ class Source:
 
 
 def _sources(photos: Sequence[Photo], persons: Sequence[str]) -> list[Source]:
-    slugs = _slugs([photo.label for photo in photos])
+    names = slugs(photo.label for photo in photos)
     pseudonyms = {person: f"person-{index:05d}" for index, person in enumerate(sorted(set(persons)))}
     seen: Counter[str] = Counter()
     sources = []
     for photo, person in zip(photos, persons, strict=True):
-        id = f"{slugs[photo.label]}-{seen[photo.label]:05d}"
+        id = f"{names[photo.label]}-{seen[photo.label]:05d}"
         seen[photo.label] += 1
         sources.append(Source(id, pseudonyms[person], person, photo))
     return sources
-
-
-def _slugs(labels: Sequence[str]) -> dict[str, str]:
-    """A distinct ASCII name for each label, fit for file names."""
-    slugs: dict[str, str] = {}
-    for label in sorted(set(labels)):
-        ascii_only = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
-        slug = stem = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-") or "class"
-        count = 1
-        while slug in slugs.values():
-            count += 1
-            slug = f"{stem}-{count}"
-        slugs[label] = slug
-    return slugs
 
 
 def _pin_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -> None:

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from anonderm.core.errors import InputError, TooFewImages
+from anonderm.core.errors import BadLabel, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file, storage_errors, write_bytes, write_text
 from anonderm.core.images import Pixels
+from anonderm.core.names import is_plain
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.publish.card import card
@@ -68,8 +68,10 @@ def refuse_real(faces: FaceSet) -> None:
                 f"{faces.folder}: face {face.id} {reason}: only synthetic faces are exported.",
                 "Give the output of generate, screen or grade.",
             )
-        for name in (face.id, face.label or ""):
-            if not re.fullmatch(r"\w[\w .+-]*", name):
+        if face.label is None:
+            raise BadLabel(f"{faces.folder}: face {face.id} has no label.", "Grade the faces first.")
+        for name in (face.id, face.label):
+            if not is_plain(name):
                 raise InputError(f"{faces.folder}: face {face.id}: {name!r} cannot name a file or folder.")
 
 
@@ -80,8 +82,6 @@ def _not_synthetic(face: Face) -> str:
         return f"belongs to a person or a split of photos ({face.subject or face.split})"
     if face.parents:
         return "was made from other pictures (it has parents)"
-    if face.label is None:
-        return "has no label"
     return ""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
+from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
 from anonderm.recipe.estimate import estimate, flows, kimg_seconds
 from anonderm.recipe.plan import Recipe, Step
@@ -25,6 +27,7 @@ def fit_to_budget(recipe: Recipe, minutes: float) -> Recipe:
     What the other steps are expected to take goes off the budget first. Raises ConfigError when too little is
     left for training.
     """
+    check(0 < minutes < math.inf, f"--budget-minutes {minutes:g}: must be positive.")
     if not any(step.share for step in recipe.steps):
         raise ConfigError(f"{recipe.path}: no step has a `share` of the budget.", "Run it without a budget.")
     seconds = estimate(recipe)

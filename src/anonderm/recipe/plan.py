@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anonderm.core import weights
-from anonderm.core.config import from_dict
-from anonderm.core.errors import ConfigError, EmptyFolder, MissingPath
+from anonderm.core.config import check, from_dict, typed
+from anonderm.core.errors import BadLabel, ConfigError, MissingPath
+from anonderm.core.names import is_plain, slugs
 from anonderm.core.records import order_labels
+from anonderm.ingest.folder import list_photos
 from anonderm.stages import STAGES, Stage
 
 
@@ -56,19 +58,31 @@ class Recipe:
         return self.steps[: last[-1] + 1]
 
 
+@dataclass(frozen=True)
+class _File:
+    """What a recipe file may hold."""
+
+    title: str = ""
+    classes: tuple[str, ...] | None = None
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 def read_recipe(path: Path, data: Path | None = None) -> Recipe:
-    """Read and check a recipe. Raises MissingPath, EmptyFolder or ConfigError, naming file and step."""
-    table = _read_toml(path)
-    classes = _classes(path, table, data)
+    """Read and check a recipe. Raises ConfigError (naming file and step), MissingPath, EmptyFolder or BadLabel."""
+    content = from_dict(_File, _read_toml(path), str(path))
+    classes = _classes(path, content, data)
     steps: list[Step] = []
     groups: dict[str, tuple[str, ...]] = {}
-    for name, body in table.get("steps", {}).items():
+    for name, body in content.steps.items():
         made = tuple(_expand(path, name, body, classes, data, groups))
         groups[name] = tuple(step.name for step in made)
         steps.extend(made)
     if not steps:
         raise ConfigError(f"{path}: no steps.", "A recipe needs at least one table [steps.NAME].")
-    return Recipe(path, table.get("title", path.stem), classes, tuple(steps))
+    if len({step.name for step in steps}) < len(steps):
+        raise ConfigError(f"{path}: two steps of one name.", f"Steps: {', '.join(s.name for s in steps)}.")
+    _refuse_one_class(data or path, classes, steps)
+    return Recipe(path, content.title or path.stem, classes, tuple(steps))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -76,26 +90,36 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingPath(f"{path}: no such recipe.", "Recipes are TOML files; see recipes/.") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}).", "Recipes are TOML files; see recipes/."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML ({error}).") from error
 
 
-def _classes(path: Path, table: dict[str, Any], data: Path | None) -> tuple[str, ...]:
-    """The recipe's own list, or the names of the data folder's sub-folders."""
-    if "classes" in table:
-        return tuple(table["classes"])
+def _classes(path: Path, content: _File, data: Path | None) -> tuple[str, ...]:
+    """The recipe's own list, or the classes that ingest will find in the data folder."""
+    takes_photos = any("{data}" in body.values() for body in content.steps.values())
+    if data is not None and not takes_photos:
+        raise ConfigError(f"{path}: takes no photos.", "Leave --data out, or run recipes/folder.toml.")
+    if content.classes is not None:
+        return content.classes
     if data is None:
         raise ConfigError(
             f"{path}: needs photos.", "Give a folder with one sub-folder a class: --data FOLDER."
         )
-    if not data.is_dir():
-        raise MissingPath(f"{data}: no such folder.", "--data takes a folder with one sub-folder a class.")
-    classes = order_labels(p.name for p in data.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not classes:
-        raise EmptyFolder(
-            f"{data}: no sub-folders.", "Put the photos of each class into a folder of its own."
+    return order_labels(photo.label for photo in list_photos(data).photos)
+
+
+def _refuse_one_class(place: Path, classes: tuple[str, ...], steps: list[Step]) -> None:
+    """A classifier would refuse it as well, but perhaps hours later."""
+    needs_two = [step.name for step in steps if step.stage.name == "train-classifier"]
+    if len(classes) == 1 and needs_two:
+        raise BadLabel(
+            f"{place}: one class only, {classes[0]}; the step {needs_two[0]} has to tell two apart.",
+            "Add a folder of photos of another class, such as healthy.",
         )
-    return classes
 
 
 def _expand(
@@ -108,8 +132,11 @@ def _expand(
 ) -> Iterator[Step]:
     where = f"{path} [steps.{name}]"
     settings = dict(body)
-    stage_name, each = settings.pop("stage", None), settings.pop("each", None)
-    sources, share = settings.pop("from", {}), float(settings.pop("share", 0.0))
+    stage_name, each = typed(str, settings.pop("stage", ""), f"{where}: stage"), settings.pop("each", None)
+    sources = typed(dict[str, str | list[str]], settings.pop("from", {}), f"{where}: from")
+    share = typed(float, settings.pop("share", 0.0), f"{where}: share")
+    check(0 <= share <= 1, f"{where}: share = {share:g}: must lie in 0..1.")
+    check(is_plain(name), f"{where}: {name!r} cannot name the step's folder.")
     if stage_name not in STAGES:
         raise ConfigError(f"{where}: unknown stage {stage_name!r}.", f"Stages: {', '.join(STAGES)}.")
     if each not in (None, "class"):
@@ -117,11 +144,12 @@ def _expand(
     stage = STAGES[stage_name]
     inputs = {key: _sources(where, stage, key, value, groups) for key, value in sources.items()}
     _refuse_missing(where, stage, inputs)
+    names = slugs(classes)
     for label in classes if each else (None,):
         filled = {key: _fill(where, value, label, data) for key, value in settings.items()}
         config = from_dict(stage.load_config(), filled, where)
         yield Step(
-            f"{name}-{_slug(label)}" if label else name,
+            f"{name}-{names[label]}" if label else name,
             stage,
             config,
             inputs,
@@ -160,8 +188,6 @@ def _fill(where: str, value: Any, label: str | None, data: Path | None) -> Any:
         if data is None:
             raise ConfigError(f"{where}: needs photos.", "Give a folder with --data FOLDER.")
         return data
+    if value == "{class}" and label is None:
+        raise ConfigError(f'{where}: "{{class}}" without each = "class".', "Add it, or name a class.")
     return label if value == "{class}" else value
-
-
-def _slug(label: str) -> str:
-    return label.replace(" ", "-").replace("/", "-")

@@ -1,0 +1,38 @@
+"""Names that people give, as names of files and folders."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_LONGEST = 80
+_MARKS = " _.,+&()'-"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a folder may have this name on every usual system, and a table or a page may show it as it is.
+
+    Letters and digits of any script, and inside also blanks and a few marks.
+    """
+    fits = 0 < len(name) <= _LONGEST and name.isprintable() and name[-1] not in " ."
+    return fits and name[0].isalnum() and all(_is_letter(char) or char in _MARKS for char in name)
+
+
+def _is_letter(char: str) -> bool:
+    """A letter, a digit, or a mark that belongs to a letter, as in Devanagari or Thai."""
+    return unicodedata.category(char)[0] in "LNM"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """A distinct ASCII name for each name, fit for files."""
+    found: dict[str, str] = {}
+    for name in sorted(set(names)):
+        ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        slug = stem = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-") or "class"
+        count = 1
+        while slug in found.values():
+            count += 1
+            slug = f"{stem}-{count}"
+        found[name] = slug
+    return found
