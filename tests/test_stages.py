@@ -109,6 +109,15 @@ def test_missing_and_surplus_inputs_are_named(faces: Path, tmp_path: Path) -> No
     assert not (tmp_path / "a").exists()
 
 
+def test_under_torchrun_no_folder_is_touched(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="2 processes"):
+        run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
 def test_the_shipped_weights_are_known_by_name() -> None:
     checkpoint = open_artefact("checkpoint", "phantom-64")
     assert checkpoint.card.kind == "gan"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from anonderm.core import weights
+from anonderm.core import launch, weights
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
@@ -217,7 +217,12 @@ def run_stage(
     references: Mapping[str, Reference | tuple[Reference, ...] | None],
     out: Path,
 ) -> RunRecord:
-    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short."""
+    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short.
+
+    Raises ConfigError for inputs that do not fit the stage or under several processes, and what RunDir.open
+    and the stage raise.
+    """
+    launch.refuse_several_processes()
     inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
     digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
     with RunDir.open(out, stage.name, config, digests) as run:
@@ -266,8 +271,3 @@ def _output_files(result: Any, folder: Path) -> list[Path]:
         case Path():
             return [result]
     raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")
-
-
-def describe_output(record: RunRecord) -> str:
-    """The main output of a finished run, for people."""
-    return ", ".join(str(record.folder / file) for file in record.content["outputs"])

@@ -71,3 +71,15 @@ def test_differences_name_each_setting_that_changed():
     old, new = to_dict(Settings()), to_dict(Settings(epochs=20, source=Path("photos")))
     assert differences(old, new) == ["epochs: 10 -> 20", "source: (not set) -> photos"]
     assert differences(old, tomllib.loads(to_toml(Settings()))) == []
+
+
+def test_a_command_line_sets_every_setting_and_names_no_input() -> None:
+    from anonderm.classify.config import TrainClassifierConfig
+    from anonderm.core.config import command_line
+
+    words = command_line("train-classifier", TrainClassifierConfig(flip=False, backbone="a net"))
+    assert words.startswith("anonderm train-classifier --backbone 'a net' ")
+    assert "--no-flip" in words
+    assert "--class-weights" in words
+    assert "--brightness 0.6 1.0" in words
+    assert "--size" not in words

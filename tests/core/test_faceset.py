@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonderm.core.errors import BrokenArtefact, MissingPath
+from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import LESION_KINDS, Face, Lesion
 
@@ -155,3 +156,44 @@ def test_a_writer_of_nothing_makes_an_empty_faceset(tmp_path):
 def test_the_journal_is_plain_json(tmp_path):
     FaceSetWriter(tmp_path).add(picture(0), Face("a", label="にきび"))
     assert json.loads((tmp_path / "rows.jsonl").read_text(encoding="utf-8"))["label"] == "にきび"
+
+
+@pytest.mark.parametrize("id", ["../out", "a/b", "a\\b", ""])
+def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path: Path, id: str) -> None:
+    with pytest.raises(InputError, match="cannot name a file"):
+        FaceSetWriter(tmp_path / "faces").add(np.zeros((8, 8, 3), np.uint8), Face(id=id))
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("file", ["../secret.png", "/etc/passwd"])
+def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path, file: str) -> None:
+    writer = FaceSetWriter(tmp_path / "faces")
+    writer.folder.mkdir()
+    writer._note(Face(id="a", file=file))
+    writer.finish()
+    with pytest.raises(BrokenArtefact, match="outside its folder"):
+        FaceSet.load(tmp_path / "faces")
+
+
+def test_a_writer_killed_after_the_last_face_has_them_all(tmp_path: Path) -> None:
+    writer = FaceSetWriter(tmp_path / "faces")
+    writer.add(np.zeros((8, 8, 3), np.uint8), Face(id="a"))
+    whole = writer.finish()
+    again = FaceSetWriter(tmp_path / "faces")
+    assert again.done == {"a"}
+    assert again.finish() == whole
+
+
+def test_batches_counts_people_and_terms(tmp_path: Path) -> None:
+    rows = [
+        Face("a", label="mild", subject="p", licence="B", split="train"),
+        Face("b", label="healthy", subject="p", licence="A"),
+        Face("c", label="mild", licence="B", split="test"),
+        Face("d"),
+    ]
+    faces = FaceSet(tmp_path, tuple(rows))
+    assert [[face.id for face in batch] for batch in faces.batches(3)] == [["a", "b", "c"], ["d"]]
+    assert list(faces.label_counts.items()) == [("healthy", 1), ("mild", 2)]
+    assert faces.people == 3
+    assert faces.licence == "A AND B"
+    assert [face.id for face in faces.where(split=("train", None))] == ["a", "b", "d"]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from anonderm.core.errors import ConfigError, EmptyFolder, MissingPath
+from anonderm.core.errors import BadLabel, ConfigError, EmptyFolder, MissingPath
 from anonderm.recipe.plan import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -42,12 +43,14 @@ def written(folder: Path, text: str) -> Path:
 def photos(tmp_path: Path) -> Path:
     for label in ("rosacea", "healthy"):
         (tmp_path / "photos" / label).mkdir(parents=True)
+        (tmp_path / "photos" / label / "a.jpg").touch()
     return tmp_path / "photos"
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_shipped_recipe_is_valid(path: Path, photos: Path) -> None:
-    assert read_recipe(path, photos).steps
+    text = path.read_text(encoding="utf-8")
+    assert read_recipe(path, photos if "{data}" in text else None).steps
 
 
 def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
@@ -91,6 +94,17 @@ def test_until_ends_with_a_step_or_with_the_last_step_of_a_stage(tmp_path: Path)
         ('from = { checkpoints = "gan" }', "", "input 'checkpoints' is missing"),
         ('each = "class"', 'each = "person"', "each = 'person'"),
         ("[steps.photos]", "[steps.photos", "not valid TOML"),
+        ("people = 10", "people = 0", "at least one for each class"),
+        ('title = "small"', 'tilte = "small"', "Did you mean 'title'"),
+        ('["healthy", "very severe"]', '"healthy"', "classes = 'healthy'"),
+        ('["healthy", "very severe"]', '["healthy", "healthy"]', "two steps of one name"),
+        ("[steps.photos]", "steps.x = 3\n[steps.photos]", "steps.x = 3"),
+        ("[steps.photos]", '[steps."../photos"]', "cannot name the step's folder"),
+        ('from = { checkpoints = "gan" }', 'from = "gan"', "from = 'gan'"),
+        ("share = 0.5", 'share = "half"', "share = 'half'"),
+        ("share = 0.5", "share = 2.0", "share = 2"),
+        ('each = "class"', "", 'without each = "class"'),
+        ('stage = "generate"', "stage = 3", "stage = 3"),
     ],
 )
 def test_a_mistake_in_a_recipe_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -123,3 +137,20 @@ def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
 def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingPath, match=r"none\.toml"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_photos_for_a_recipe_that_takes_none_are_not_passed_over(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(ConfigError, match="takes no photos"):
+        read_recipe(written(tmp_path, LINE), photos)
+
+
+def test_one_class_is_refused_before_any_work_where_a_classifier_follows(tmp_path: Path, photos: Path) -> None:
+    shutil.rmtree(photos / "healthy")
+    with pytest.raises(BadLabel, match="one class only, rosacea; the step real-classifier"):
+        read_recipe(RECIPES[0], photos)
+
+
+def test_classes_of_any_script_make_steps_of_distinct_names(tmp_path: Path) -> None:
+    text = LINE.replace('"healthy", "very severe"', '"にきび", "酒さ", "a b", "a-b"')
+    names = [step.name for step in read_recipe(written(tmp_path, text)).steps]
+    assert names == ["photos", "gan-class", "gan-class-2", "gan-a-b", "gan-a-b-2", "faces"]

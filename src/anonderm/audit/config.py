@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anonderm.core.config import check
+from anonderm.evaluate.features import ExtractorName
 
 
 @dataclass(frozen=True)
 class AuditConfig:
     """Look for training faces among synthetic ones, against people who were kept out of training."""
 
-    extractors: tuple[str, ...] = ("thumbnail", "phantom-encoder")
+    extractors: tuple[ExtractorName, ...] = ("thumbnail", "phantom-encoder")
     """Embeddings to search in: thumbnail (the same picture), phantom-encoder (a similar face)."""
 
     plants: int = 40

@@ -17,10 +17,10 @@ def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
     A set without val rows (a synthetic one) gives a fifth of its faces, of every class as evenly as people
     and parents allow, nobody in both parts. Raises BadLabel or TooFewImages.
     """
-    known = FaceSet(faces.folder, tuple(face for face in faces if face.split != "test"))
+    known = faces.where(split=("train", "val", None))
     _check_labels(known)
     choose = known.where(split="val")
-    learn = FaceSet(faces.folder, tuple(face for face in known if face.split != "val"))
+    learn = known.where(split=("train", None))
     if len(choose) == 0:
         learn, choose = _held_out(learn, seed)
     missing = [label for label in known.labels if len(learn.where(label=label)) == 0]

@@ -20,6 +20,7 @@ from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.predict import to_input
 from anonderm.classify.split import learning_split
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device, step_generator
@@ -36,7 +37,8 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     TooFewImages, ConfigError, MissingWeights or Diverged.
     """
     learn, choose = learning_split(faces, config.seed)
-    run.log(f"learning from {len(learn)} faces ({_counts(learn)}), choosing the epoch on {len(choose)}")
+    counts = ", ".join(f"{count} {label}" for label, count in learn.label_counts.items())
+    run.log(f"learning from {len(learn)} faces ({counts}), choosing the epoch on {len(choose)}")
     size = config.size or learn.image(learn.faces[0]).shape[0]
     classifier = _new_classifier(config, learn.labels, size)
     learning, choosing = (_tensors(part, classifier) for part in (learn, choose))
@@ -53,7 +55,8 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         pixel_range=(0.0, 1.0),
         classes=classifier.classes,
         data_digest=faces.digest,
-        licence="; ".join(sorted({face.licence for face in learn if face.licence})),
+        licence=learn.licence,
+        command=command_line("train-classifier", config),
         notes={
             "trained_on": _origin(learn),
             "pretrained": config.pretrained,
@@ -168,10 +171,6 @@ def _drop(features_ND: Tensor, share: float, generator: torch.Generator) -> Tens
     """Dropout from an explicit generator (Srivastava et al. 2014, inverted)."""
     kept_ND = torch.rand(features_ND.shape, generator=generator) >= share
     return features_ND * kept_ND.to(features_ND) / (1 - share)
-
-
-def _counts(faces: FaceSet) -> str:
-    return ", ".join(f"{len(faces.where(label=label))} {label}" for label in faces.labels)
 
 
 def _origin(faces: FaceSet) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import shlex
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +69,19 @@ def to_toml(config: Any) -> str:
     import tomli_w
 
     return tomli_w.dumps(to_dict(config))
+
+
+def command_line(stage: str, config: Any) -> str:
+    """The command with every setting of `config`; without inputs and output, whose paths can name people."""
+    return " ".join(["anonderm", stage, *(_flag(name, value) for name, value in to_dict(config).items())])
+
+
+def _flag(name: str, value: Any) -> str:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    values = value if isinstance(value, list) else [value]
+    return " ".join([f"--{flag}", *(shlex.quote(str(each)) for each in values)])
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -44,12 +46,15 @@ class FaceSet:
             )
             raise MissingPath(f"{folder}: not a finished FaceSet (no {MANIFEST}).", hint)
         try:
-            rows = parquet.read_table(path).to_pylist()
-            return FaceSet(folder, tuple(Face.from_row(row) for row in rows))
+            faces = tuple(Face.from_row(row) for row in parquet.read_table(path).to_pylist())
         except (pyarrow.lib.ArrowException, KeyError, TypeError) as error:
             raise BrokenArtefact(
                 f"{path}: not a FaceSet manifest ({error}).", "Make the FaceSet again."
             ) from error
+        for face in faces:
+            if not _stays_inside(face):
+                raise BrokenArtefact(f"{path}: face {face.id!r} names a file outside its folder.")
+        return FaceSet(folder, faces)
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -67,14 +72,30 @@ class FaceSet:
     def labels(self) -> tuple[str, ...]:
         return order_labels(face.label for face in self.faces if face.label is not None)
 
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """How many faces each label has, mildest first; faces without a label are not counted."""
+        counts = Counter(face.label for face in self.faces)
+        return {label: counts[label] for label in self.labels}
+
+    @property
+    def people(self) -> int:
+        """How many different people are shown."""
+        return len({face.person for face in self.faces})
+
+    @property
+    def licence(self) -> str:
+        """The terms of all the faces, each once; as those of several sources hold together, joined by AND."""
+        return " AND ".join(sorted({face.licence for face in self.faces if face.licence}))
+
     def where(
         self,
         *,
-        split: str | Collection[str] | None = None,
+        split: str | Collection[str | None] | None = None,
         label: str | None = None,
         ids: Collection[str] | None = None,
     ) -> FaceSet:
-        """The faces that fulfil every condition given."""
+        """The faces that fulfil every condition given; in a collection of splits, None is no split."""
         splits = {split} if isinstance(split, str) else split
         kept = (
             face
@@ -94,6 +115,11 @@ class FaceSet:
         if face.mask is None:
             raise BrokenArtefact(f"{self.folder}: face {face.id} has no skin mask.")
         return _read(self.folder / face.mask)[:, :, 0] > 127
+
+    def batches(self, count: int) -> Iterator[FaceSet]:
+        """The same faces in order, at most `count` at a time."""
+        for start in range(0, len(self.faces), count):
+            yield FaceSet(self.folder, self.faces[start : start + count])
 
     def pixels(self, size: int | None = None) -> Pixels:
         """Every image, uint8 [N, size, size, 3].
@@ -130,19 +156,26 @@ class FaceSetWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._rows = {row["id"]: Face.from_row(row) for row in read_json_lines(self._journal)}
+        finished = FaceSet.load(folder).faces if (folder / MANIFEST).exists() else ()
+        journalled = (Face.from_row(row) for row in read_json_lines(self._journal))
+        self._rows = {face.id: face for face in (*finished, *journalled)}
 
     @property
     def _journal(self) -> Path:
         return self.folder / _JOURNAL
 
     @property
-    def done(self) -> set[str]:
-        """Ids of the faces already on disk."""
-        return set(self._rows)
+    def done(self) -> AbstractSet[str]:
+        """Ids of the faces already on disk; follows what is added."""
+        return self._rows.keys()
 
     def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write one image (and its skin mask) as PNG and note its row; returns it with file and sha256."""
+        """Write one image (and its skin mask) as PNG and note its row; returns it with file and sha256.
+
+        Raises InputError for an id that cannot name a file.
+        """
+        if not _names_a_file(face.id):
+            raise InputError(f"{self.folder}: {face.id!r} cannot name a file.", "Rename its class.")
         file = f"images/{face.id}.png"
         data = write_png(self.folder / file, image_HWC)
         mask = None
@@ -176,25 +209,23 @@ class FaceSetWriter:
         return FaceSet(self.folder, faces)
 
 
+def _stays_inside(face: Face) -> bool:
+    """Whether the id can be part of a file's name, and the paths lead nowhere but down."""
+    paths = [PurePosixPath(relative) for relative in (face.file, face.mask) if relative is not None]
+    down = all(not path.is_absolute() and ".." not in path.parts for path in paths)
+    return down and _names_a_file(face.id)
+
+
+def _names_a_file(name: str) -> bool:
+    return bool(name) and not set(name) & set("/\\\0")
+
+
 def _table(faces: tuple[Face, ...]) -> Any:
     import pyarrow as pa
 
     lesion = pa.struct([("kind", pa.string()), *((side, pa.float64()) for side in ("x0", "y0", "x1", "y1"))])
-    text = (
-        "id",
-        "file",
-        "sha256",
-        "label",
-        "subject",
-        "split",
-        "source",
-        "licence",
-        "checkpoint",
-        "reason",
-        "mask",
-    )
-    types = {name: pa.string() for name in text}
-    types |= {name: pa.float64() for name in ("psi", "confidence", "ita")}
+    types = {name: pa.float64() for name in ("psi", "confidence", "ita")}
     types |= {"seed": pa.int64(), "parents": pa.list_(pa.string()), "lesions": pa.list_(lesion)}
-    schema = pa.schema([(field.name, types[field.name]) for field in dataclasses.fields(Face)])
+    names = [field.name for field in dataclasses.fields(Face)]
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     return pa.Table.from_pylist([face.to_row() for face in faces], schema=schema)

@@ -116,11 +116,16 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Put the same file at `target`: a hard link where the file system can, a copy elsewhere."""
+    """Put the same file at `target`: a hard link where the file system can, a copy elsewhere.
+
+    Raises MissingPath.
+    """
     if target.exists():
         return
     with atomic_path(target) as temporary:
         try:
             os.link(source, temporary)
+        except FileNotFoundError as error:
+            raise MissingPath(f"{source}: no such file.") from error
         except OSError:
             temporary.write_bytes(source.read_bytes())

@@ -15,6 +15,8 @@ from anonderm.core.files import write_bytes
 
 Pixels = NDArray[np.uint8]
 
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # weights of R, G, B; Rec. 601
+
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."

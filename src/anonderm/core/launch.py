@@ -7,6 +7,8 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anonderm.core.errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
 
@@ -16,6 +18,16 @@ def device() -> str:
     import torch
 
     return os.environ.get("ANONDERM_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def refuse_several_processes() -> None:
+    """Raise ConfigError under torchrun with two processes or more: they would race on one run folder."""
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes != "1":
+        raise ConfigError(
+            f"started as {processes} processes (WORLD_SIZE); a stage runs in one, on one device.",
+            "Start it without torchrun; ANONDERM_DEVICE=cuda:1 chooses a device.",
+        )
 
 
 def step_generator(seed: int, step: int, on: str = "cpu") -> torch.Generator:

@@ -12,6 +12,14 @@ from typing import Protocol
 _SECONDS_BETWEEN_LINES = 15.0
 
 
+def duration(seconds: float) -> str:
+    """`4.2 s`, `51 s`, `12 min` or `3.5 h`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
 class Bar(Protocol):
     """How far one piece of work has come; `advance` after each unit, `note` for numbers worth watching."""
 

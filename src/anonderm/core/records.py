@@ -13,6 +13,8 @@ from anonderm.core.files import read_json, write_json
 
 LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
 
+SPLITS = ("train", "val", "test")
+
 # Mildest first; labels that are not named here follow in alphabetical order.
 SEVERITIES = ("healthy", "mild", "moderate", "severe", "very severe")
 
@@ -63,6 +65,11 @@ class Face:
     ita: float | None = None
     lesions: tuple[Lesion, ...] = ()
     mask: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Who is shown; where nobody is named, each face counts as a person of its own."""
+        return self.subject or self.id
 
     @staticmethod
     def from_row(row: dict[str, Any]) -> Face:

@@ -210,10 +210,9 @@ class RunDir:
         """A progress bar: `with run.bar("training", kimg) as bar: bar.advance(0.016, note="p 0.12")`."""
         return progress.bar(description, total, done)
 
-    def progress(self, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    def progress(self, items: Iterable[T], description: str) -> Iterator[T]:
         """Go through `items` with a progress bar."""
-        size = len(items) if total is None and isinstance(items, Sized) else total
-        with self.bar(description, size) as shown:
+        with self.bar(description, len(items) if isinstance(items, Sized) else None) as shown:
             for item in items:
                 yield item
                 shown.advance()

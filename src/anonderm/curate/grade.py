@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,8 @@ def grade(config: GradeConfig, faces: FaceSet, classifier: Checkpoint, run: RunD
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
     graded = kept.done | rejected.done
     with run.bar("grading", len(faces), done=len(graded)) as bar:
-        for batch in _batches([face for face in faces if face.id not in graded]):
-            pixels_NHWC = FaceSet(faces.folder, tuple(batch)).pixels(network.size)
-            probabilities_BK = probabilities(network, pixels_NHWC)
+        for batch in faces.where(ids={face.id for face in faces} - graded).batches(_BATCH):
+            probabilities_BK = probabilities(network, batch.pixels(network.size))
             for face, row_K in zip(batch, probabilities_BK, strict=True):
                 verdict = _verdict(face, row_K, network.classes, config.min_confidence)
                 (rejected if verdict.reason else kept).add_from(faces, verdict)
@@ -48,10 +47,6 @@ def grade(config: GradeConfig, faces: FaceSet, classifier: Checkpoint, run: RunD
     clear = kept.finish()
     _need_enough(clear, doubtful, network.classes, config, run)
     return clear
-
-
-def _batches(faces: Sequence[Face]) -> Iterator[Sequence[Face]]:
-    return (faces[start : start + _BATCH] for start in range(0, len(faces), _BATCH))
 
 
 def _verdict(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_json
-from anonderm.core.images import Pixels
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import distances_of_unseen
 from anonderm.curate.neighbours import nearest_other_person
@@ -59,7 +57,7 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
             f"{training.folder}: no face of split train to screen against.",
             "Give a FaceSet that ingest made.",
         )
-    subjects = [face.subject or face.id for face in training]
+    subjects = [face.person for face in training]
     faces_ND, mirrored_ND = embed(training, "thumbnail"), embed(training, "thumbnail", flip=True)
     apart_N = np.minimum(
         nearest_other_person(faces_ND, faces_ND, subjects),
@@ -81,13 +79,8 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
 
 def statistics(faces: FaceSet, size: int) -> NDArray[np.float64]:
     """Image statistics [N, S] of a FaceSet at `size` pixels a side."""
-    return np.concatenate([measure(pixels) for pixels in _batches(faces, size)])
-
-
-def _batches(faces: FaceSet, size: int) -> Iterator[Pixels]:
-    step = max(1, _PIXELS_A_BATCH // size**2)
-    for start in range(0, len(faces), step):
-        yield FaceSet(faces.folder, faces.faces[start : start + step]).pixels(size)
+    batches = faces.batches(max(1, _PIXELS_A_BATCH // size**2))
+    return np.concatenate([measure(batch.pixels(size)) for batch in batches])
 
 
 def _statistic_limits(

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.images import Pixels
+from anonderm.core.images import LUMINANCE, Pixels
 
 Plane = NDArray[np.floating]
 
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 _PATCHES = 8  # a side
 
 
@@ -41,7 +40,7 @@ STATISTICS = (
 def measure(pixels_NHWC: Pixels) -> NDArray[np.float64]:
     """log(floor + value) of each of STATISTICS, [N, S], of uint8 RGB images of 16 pixels a side or more."""
     rgb_NHWC = pixels_NHWC.astype(np.float32) / 255
-    luminance_NHW = rgb_NHWC @ _LUMINANCE
+    luminance_NHW = rgb_NHWC @ LUMINANCE
     detail_NHW = np.abs(_laplacian(luminance_NHW))
     sharpness_N = detail_NHW.mean(axis=(1, 2))
     columns = (

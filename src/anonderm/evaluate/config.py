@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anonderm.core.config import check
+from anonderm.evaluate.features import ExtractorName
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class EncoderConfig:
 class FidelityConfig:
     """Measure how close synthetic faces are to real ones."""
 
-    extractors: tuple[str, ...] = ("phantom-encoder",)
-    """Embeddings to compare in: phantom-encoder, thumbnail."""
+    extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
+    """Embeddings to compare in: phantom-encoder (a similar face), thumbnail (the same picture)."""
 
     neighbours: int = 5
     """Neighbours that set the radius of a ball in precision, recall, density and coverage."""

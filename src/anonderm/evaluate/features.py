@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,15 @@ from anonderm.core import progress
 from anonderm.core.errors import ConfigError, StorageError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import atomic_path
-from anonderm.core.images import Pixels, resize
+from anonderm.core.images import LUMINANCE, Pixels, resize
 
 Embeddings = NDArray[np.float32]
 
-EXTRACTORS = ("phantom-encoder", "thumbnail")
+ExtractorName = Literal["phantom-encoder", "thumbnail"]
+EXTRACTORS: tuple[str, ...] = get_args(ExtractorName)
 
 _BATCH = 256
 _THUMBNAIL_SIDE = 16
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 
 _log = logging.getLogger(__name__)
 
@@ -88,8 +89,7 @@ def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
 def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
     rows = [chosen.function(np.zeros((0, chosen.size, chosen.size, 3), np.uint8))]
     with progress.bar(f"embedding with {chosen.name}", len(faces)) as bar:
-        for start in range(0, len(faces), _BATCH):
-            batch = FaceSet(faces.folder, faces.faces[start : start + _BATCH])
+        for batch in faces.batches(_BATCH):
             pixels_NHWC = batch.pixels(chosen.size)
             rows.append(chosen.function(pixels_NHWC[:, :, ::-1] if flip else pixels_NHWC))
             bar.advance(len(batch))
@@ -129,7 +129,7 @@ def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:
     Small enough to forgive a slight crop or JPEG; without its mean and scale it forgives a change of
     brightness, contrast or colour; gradients keep soft shading from outweighing what is drawn on it.
     """
-    luminance_NHW = pixels_NHWC.astype(np.float32) @ _LUMINANCE
+    luminance_NHW = pixels_NHWC.astype(np.float32) @ LUMINANCE
     count, side, step = len(pixels_NHWC), _THUMBNAIL_SIDE, luminance_NHW.shape[1] // _THUMBNAIL_SIDE
     small_NSS = luminance_NHW.reshape(count, side, step, side, step).mean(axis=(2, 4))
     down_NSS, right_NSS = np.gradient(small_NSS, axis=(1, 2))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from anonderm.core.config import check
+from anonderm.evaluate.features import ExtractorName
 
 SMALLEST = 4
 
@@ -129,7 +130,7 @@ class TrainGanConfig:
     """Faces on the sheet of samples."""
     metric_faces: int = 256
     """Faces generated for each tick's kernel distance to the training faces; 0 leaves it out."""
-    metric_extractor: str = "phantom-encoder"
+    metric_extractor: ExtractorName = "phantom-encoder"
     """The embedding in which that distance is taken."""
     half: bool = False
     """Store the finished weights as float16: half the size, for weights that ship."""

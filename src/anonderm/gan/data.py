@@ -53,8 +53,7 @@ def training_faces(faces: FaceSet, only: str | None) -> FaceSet:
     if only is not None and only not in faces.labels:
         known = ", ".join(faces.labels) or "none"
         raise BadLabel(f"{faces.folder}: no face is labelled {only!r}.", f"Labels here: {known}.")
-    kept = FaceSet(faces.folder, tuple(face for face in faces if face.split in ("train", None)))
-    kept = kept.where(label=only)
+    kept = faces.where(split=("train", None), label=only)
     if len(kept) < FEWEST:
         raise TooFewImages(
             f"{faces.folder}: {len(kept)} faces to train on; a GAN needs at least {FEWEST}.",

@@ -18,6 +18,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
+from anonderm.gan.events import EventFile
 from anonderm.gan.networks import to_pixels
 from anonderm.gan.phases import Numbers
 from anonderm.gan.state import METRIC, SAMPLES, TrainState
@@ -59,10 +60,7 @@ class Ticker:
         self._begin()
 
     def __enter__(self) -> Ticker:
-        from torch.utils.tensorboard import SummaryWriter
-
-        folder = self._run.folder / "tensorboard"
-        self._events = SummaryWriter(str(folder), purge_step=self._start * self._plan.batch)
+        self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -94,8 +92,7 @@ class Ticker:
         if self._real_ND is not None:
             row["kernel_distance"] = self._kernel_distance(state, self._real_ND)
         self._run.metrics(kimg, **row)
-        for name, value in row.items():
-            self._events.add_scalar(name, value, state.step * self._plan.batch)
+        self._events.add(state.step * self._plan.batch, row)
         write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
         state.save(self._run.folder / SNAPSHOT)
         self._begin()

@@ -5,12 +5,11 @@ Progress is counted in steps of one batch; what people see is kimg, thousands of
 
 from __future__ import annotations
 
-import sys
-
 import torch
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
@@ -148,7 +147,6 @@ def _refuse_nonsense(sums: Numbers, plan: Plan, step: int, run: RunDir) -> None:
 def _card(
     config: TrainGanConfig, arch: Architecture, training: FaceSet, plan: Plan, base: Checkpoint | None
 ) -> CheckpointCard:
-    licences = sorted({face.licence for face in training if face.licence})
     return CheckpointCard(
         kind="gan",
         architecture=arch.to_card(),
@@ -156,7 +154,7 @@ def _card(
         classes=arch.classes,
         label=training.labels[0] if len(training.labels) == 1 else None,
         data_digest=training.digest,
-        licence=", ".join(licences),
-        command=" ".join(["anonderm", *sys.argv[1:]]),
+        licence=training.licence,
+        command=command_line("train-gan", config),
         notes={"kimg": plan.kimg(plan.steps), "faces": len(training), "base": base.digest if base else None},
     )

@@ -26,14 +26,12 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import write_text
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.names import slugs
-from anonderm.core.records import Face, order_labels
+from anonderm.core.records import SPLITS, Face, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.checks import Skipped, check_photos, drop_duplicates, shortened, unusable
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.folder import Listing, Photo, list_photos
 from anonderm.ingest.splits import assign_splits
-
-SPLITS = ("train", "val", "test")
 
 
 def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
@@ -172,6 +170,6 @@ def _say_what_was_stored(faces: FaceSet, run: RunDir) -> None:
     for label in faces.labels:
         rows = faces.where(label=label)
         counts = Counter(face.split for face in rows)
-        people = len({face.subject for face in rows})
+        people = rows.people
         shown = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
         run.log(f"{label}: {len(rows)} photos of {people} people ({shown})")

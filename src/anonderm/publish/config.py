@@ -23,6 +23,7 @@ class ReportConfig:
     def __post_init__(self) -> None:
         check(bool(self.title.strip()), "title: must not be empty.")
         check(1 <= self.faces_per_class <= 60, "faces_per_class: must be from 1 to 60.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
 
 @dataclass(frozen=True)

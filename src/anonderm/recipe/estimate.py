@@ -20,19 +20,19 @@ from anonderm.recipe.plan import Recipe, Step
 _COST = {
     "phantom": (1.0, 0.008),
     "ingest": (1.0, 0.006),
-    "generate": (2.0, 0.008),
-    "screen": (3.0, 0.006),
-    "grade": (2.0, 0.006),
-    "evaluate utility": (15.0, 0.02),
-    "evaluate fidelity": (6.0, 0.004),
-    "audit": (6.0, 0.006),
-    "export": (1.0, 0.002),
-    "report": (12.0, 0.0),
+    "generate": (1.5, 0.003),
+    "screen": (2.0, 0.003),
+    "grade": (2.0, 0.001),
+    "evaluate utility": (3.0, 0.001),
+    "evaluate fidelity": (5.0, 0.003),
+    "audit": (5.0, 0.005),
+    "export": (0.5, 0.0015),
+    "report": (2.0, 0.0),
 }
-_CLASSIFIER_STEP_S = 0.0025  # one face, once through training
-_ENCODER_STEP_S = 0.5
-_REFERENCE_KIMG_S = 40.0  # one kimg of the tiny preset at 64 px
-_KEPT = {"screen": 0.85, "grade": 0.8}  # share of the faces that pass
+_CLASSIFIER_FACE_S = 0.0026  # one face, once through training
+_ENCODER_STEP_S = 0.4
+_REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px
+_KEPT = {"screen": 0.98, "grade": 0.9}  # share of the faces that pass
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
         case "train-gan":
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
-            return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_STEP_S
+            return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_FACE_S
         case "train-encoder":
             return _slowness() * pixels * config.steps * _ENCODER_STEP_S
     fixed, per_face = _COST[step.stage.name]

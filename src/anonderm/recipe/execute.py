@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anonderm.core.errors import ConfigChanged
 from anonderm.core.files import read_json, write_json
+from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.estimate import estimate
@@ -43,7 +44,8 @@ def _run_step(step: Step, recipe: Recipe, out: Path, position: str) -> RunRecord
     record = run_stage(step.stage, step.config, _references(step, recipe, out), out / step.name)
     took = time.monotonic() - start
     earlier = record.content["seconds"] - took
-    _say(f"  done in {took:.0f} s" if earlier < 1 else f"  done ({record.content['seconds']:.0f} s in all)")
+    total = duration(record.content["seconds"])
+    _say(f"  done in {duration(took)}" if earlier < 1 else f"  done ({total} in all)")
     return record
 
 
@@ -92,11 +94,11 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
         sources = ", ".join(source for many in step.inputs.values() for source in many)
         shown = sources if len(sources) < 45 else sources[:42] + "..."
         table.add_row(
-            step.name, step.stage.name, shown, _state(out / step.name), _duration(seconds[step.name])
+            step.name, step.stage.name, shown, _state(out / step.name), duration(seconds[step.name])
         )
     left = sum(seconds[step.name] for step in steps if _state(out / step.name) != "done")
     table.add_section()
-    table.add_row("", "", "", "left to do", _duration(left))
+    table.add_row("", "", "", "left to do", duration(left))
     Console().print(table)
 
 
@@ -105,10 +107,6 @@ def _state(folder: Path) -> str:
         return "to do"
     record = RunRecord.load(folder)
     return "done" if record.done else "cut short"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _say(text: str) -> None:

@@ -68,7 +68,7 @@ class _File:
 
 
 def read_recipe(path: Path, data: Path | None = None) -> Recipe:
-    """Read and check a recipe. Raises ConfigError (naming file and step), MissingPath, EmptyFolder or BadLabel."""
+    """Read and check a recipe. Raises ConfigError (file and step), MissingPath, EmptyFolder or BadLabel."""
     content = from_dict(_File, _read_toml(path), str(path))
     classes = _classes(path, content, data)
     steps: list[Step] = []
@@ -100,10 +100,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _classes(path: Path, content: _File, data: Path | None) -> tuple[str, ...]:
     """The recipe's own list, or the classes that ingest will find in the data folder."""
-    takes_photos = any("{data}" in body.values() for body in content.steps.values())
-    if data is not None and not takes_photos:
-        raise ConfigError(f"{path}: takes no photos.", "Leave --data out, or run recipes/folder.toml.")
     if content.classes is not None:
+        takes_photos = any("{data}" in body.values() for body in content.steps.values())
+        if data is not None and not takes_photos:
+            raise ConfigError(f"{path}: takes no photos.", "Leave --data out, or run recipes/folder.toml.")
         return content.classes
     if data is None:
         raise ConfigError(
