@@ -140,5 +140,5 @@ def test_a_card_of_another_kind_is_refused(tmp_path: Path):
 
     card = CheckpointCard("gan", {}, 64)
     gan = Checkpoint.save(tmp_path / "gan.safetensors", {"weight": torch.zeros(1)}, card)
-    with pytest.raises(BrokenArtefact, match="holds a gan"):
+    with pytest.raises(BrokenArtefact, match="of kind gan"):
         load_classifier(gan)

@@ -116,7 +116,7 @@ def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> 
 def test_what_is_no_gan_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors")
     other = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, kind="classifier"))
-    with pytest.raises(InputError, match="classifier checkpoint"):
+    with pytest.raises(InputError, match="checkpoint of kind classifier"):
         load_generator(other)
     wider = {**checkpoint.card.architecture, "channel_base": 4096, "channel_max": 256}
     wrong = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, architecture=wider))

@@ -144,7 +144,9 @@ def test_photos_for_a_recipe_that_takes_none_are_not_passed_over(tmp_path: Path,
         read_recipe(written(tmp_path, LINE), photos)
 
 
-def test_one_class_is_refused_before_any_work_where_a_classifier_follows(tmp_path: Path, photos: Path) -> None:
+def test_one_class_is_refused_before_any_work_where_a_classifier_follows(
+    tmp_path: Path, photos: Path
+) -> None:
     shutil.rmtree(photos / "healthy")
     with pytest.raises(BadLabel, match="one class only, rosacea; the step real-classifier"):
         read_recipe(RECIPES[0], photos)

@@ -46,7 +46,7 @@ from anonderm.audit.plants import CHANGES, plant
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import grid, resize, write_png
-from anonderm.core.records import Face, Score, Scores
+from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.bootstrap import Rows, interval, wilson_interval
 from anonderm.evaluate.distances import Floats, nearest
@@ -65,7 +65,6 @@ def audit(config: AuditConfig, real: FaceSet, synthetic: FaceSet, run: RunDir) -
     """
     training, held_out = real.where(split="train"), real.where(split=("test", "val"))
     _check_inputs(real, training, held_out, synthetic)
-    sizes = {"training": len(training), "held_out": len(held_out), "synthetic": len(synthetic)}
     sizes = {"training": len(training), "held_out": len(held_out), "synthetic": len(synthetic)}
     scores: dict[str, Score] = {}
     details: dict[str, Any] = {"faces": sizes, "distances": {}, "thresholds": {}, "pairs": [], "left_out": []}
@@ -100,14 +99,10 @@ def _check_inputs(real: FaceSet, training: FaceSet, held_out: FaceSet, synthetic
             f"{real.folder}: no face is {missing}, and an audit needs both sides.",
             "Ingest the photos with a test share above 0; splits are made by person.",
         )
-    if len({_owner(face) for face in training}) < 2:
+    if training.people < 2:
         raise TooFewImages(f"{real.folder}: the train split shows one person; an audit needs two.")
     if not synthetic.faces:
         raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
-
-
-def _owner(face: Face) -> str:
-    return face.subject or face.id
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ class Gallery:
             distances_N2, indices_N2 = nearest(side_ND, rows_ND, 2)
             itself_N2 = indices_N2 == np.arange(len(rows_ND))[:, None]
             own_N = np.minimum(own_N, np.where(itself_N2, np.inf, distances_N2).min(axis=1))
-        return Gallery(rows_ND, np.array([_owner(face) for face in training]), own_N)
+        return Gallery(rows_ND, np.array([face.person for face in training]), own_N)
 
     def search(self, rows_MD: Embeddings, mirrored_MD: Embeddings, groups: Sequence[Hashable]) -> Found:
         photos_of_one = max(Counter(self.owners.tolist()).values())
@@ -163,7 +158,7 @@ class Gallery:
 
 def _search(gallery: Gallery, faces: FaceSet, extractor: str, run: RunDir) -> Found:
     rows_MD, mirrored_MD = embed(faces, extractor), embed(faces, extractor, flip=True)
-    owners = [_owner(face) for face in faces]
+    owners = [face.person for face in faces]
     parts = []
     for start in run.progress(range(0, len(faces), _BATCH), f"searching by {extractor}"):
         rows = slice(start, start + _BATCH)

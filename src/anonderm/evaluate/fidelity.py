@@ -96,7 +96,7 @@ class Side:
 
     @staticmethod
     def of(faces: FaceSet, extractor: str) -> Side:
-        groups = tuple(face.subject or face.id for face in faces)
+        groups = tuple(face.person for face in faces)
         return Side(embed(faces, extractor), tuple(face.label for face in faces), groups)
 
     def __len__(self) -> int:

@@ -76,7 +76,7 @@ def evaluate_utility(
             arm: confusion.confusion_matrix(truth_N, predicted_N, len(test.labels)).tolist()
             for arm, predicted_N in predicted.items()
         },
-        "n_people": len(set(_people(test))),
+        "n_people": test.people,
         "chance": majority,
         "warnings": warnings,
         "saliency": _saliency(config, test, classifiers, chances, run),
@@ -122,7 +122,7 @@ def _scores(
     statistics["tstr_over_trtr/accuracy"] = partial(
         _accuracy_ratio, predicted["tstr"] == truth_N, predicted["trtr"] == truth_N
     )
-    people = _people(test)
+    people = [face.person for face in test]
     scores = {}
     for name, statistic in run.progress(list(statistics.items()), "intervals"):
         value = statistic(np.arange(len(test)))
@@ -144,10 +144,6 @@ def _on_rows(
 def _accuracy_ratio(right_above_N: NDArray[np.bool_], right_below_N: NDArray[np.bool_], rows: Rows) -> float:
     below = right_below_N[rows].sum()
     return float(right_above_N[rows].sum() / below) if below else float("nan")
-
-
-def _people(faces: FaceSet) -> list[str]:
-    return [face.subject or face.id for face in faces]
 
 
 def _warnings(scores: dict[str, Score], majority: float, checkpoints: dict[str, Checkpoint]) -> list[str]:

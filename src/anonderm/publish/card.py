@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
@@ -20,14 +18,13 @@ _HUB_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1
 
 def card(config: ExportConfig, faces: FaceSet, scores: tuple[Scores, ...], licence: str) -> str:
     """Markdown: what the set is, how it was made, how good it is, and what it must not be used for."""
-    counts = Counter(face.label for face in faces)
     template = environment().get_template("card.md.jinja")
     return template.render(
         config=config,
         licence=licence,
         hub_licence=licence.lower() if licence.lower() in _HUB_LICENCES else "other",
         size=next((name for limit, name in _HUB_SIZES if len(faces) < limit), "n>1M"),
-        counts=[(label, counts[label]) for label in faces.labels],
+        counts=list(faces.label_counts.items()),
         total=len(faces),
         pixels=faces.image(faces.faces[0]).shape[0],
         psis=sorted({face.psi for face in faces if face.psi is not None}),

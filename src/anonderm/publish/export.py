@@ -49,7 +49,7 @@ def export(config: ExportConfig, faces: FaceSet, scores: tuple[Scores, ...], run
         path = release / file_of(face)
         if not path.exists():
             write_bytes(path, marked_png(faces.image(face)))
-    licence = config.licence or inherited_licence(faces)
+    licence = config.licence or faces.licence or _NO_LICENCE
     write_text(release / "train" / "metadata.csv", _metadata(faces))
     write_text(release / "LICENSE", f"{config.title}\n\n{licence}\n")
     write_text(release / "README.md", card(config, faces, scores, licence))
@@ -97,12 +97,6 @@ def marked_png(image_HWC: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image_HWC).save(buffer, format="PNG", compress_level=6, pnginfo=mark)
     return buffer.getvalue()
-
-
-def inherited_licence(faces: FaceSet) -> str:
-    """The terms of the faces, each once; those of several inputs hold together."""
-    licences = sorted({face.licence for face in faces if face.licence})
-    return " AND ".join(licences) if licences else _NO_LICENCE
 
 
 def _metadata(faces: FaceSet) -> str:

@@ -23,7 +23,7 @@ from anonderm.publish.blocks import (
     score_table,
 )
 from anonderm.publish.charts import Chart, Estimate, number
-from anonderm.publish.material import Material
+from anonderm.publish.material import Material, scores_of
 
 ARMS = {"trtr": ("trained on real", "real"), "tstr": ("trained on synthetic", "synthetic")}
 _MOST_PAIRS = 12
@@ -31,9 +31,10 @@ _SHOWN_APART = ("evaluate utility", "evaluate fidelity", "audit")
 
 
 def usefulness(material: Material) -> Section | None:
-    record, scores = _last(material, "evaluate utility")
-    if record is None or scores is None:
+    found = material.scored("evaluate utility")
+    if found is None:
         return None
+    record, scores = found
     rows = [
         estimate(f"{words}, {tone}", score, tone)
         for measure, words in (("accuracy", "accuracy"), ("macro_f1", "macro F1"))
@@ -93,7 +94,7 @@ def _saliency(record: RunRecord, scores: Scores, material: Material) -> list[Blo
 
 
 def fidelity(material: Material) -> Section | None:
-    _, scores = _last(material, "evaluate fidelity")
+    scores = material.scores("evaluate fidelity")
     if scores is None:
         return None
     distances = [chart for measure in ("kernel", "frechet") for chart in _against_floor(measure, scores)]
@@ -135,9 +136,10 @@ def _projections(scores: Scores) -> list[Chart]:
 
 
 def privacy(material: Material) -> Section | None:
-    record, scores = _last(material, "audit")
-    if record is None or scores is None:
+    found = material.scored("audit")
+    if found is None:
         return None
+    record, scores = found
     blocks: list[Block] = []
     for extractor in scores.details.get("distances", {}):
         drawn = tuple(chart for chart in (_distances(scores, extractor), _plants(scores, extractor)) if chart)
@@ -192,13 +194,8 @@ def _left_out(scores: Scores) -> list[Block]:
 def other_scores(material: Material) -> Section | None:
     """Scores of stages that have no section of their own."""
     tables = tuple(
-        score_table(f"{record.name} ({record.stage})", Scores.load(record.folder / "scores.json").scores)
+        score_table(f"{record.name} ({record.stage})", scores.scores)
         for record in material.runs
-        if record.stage not in _SHOWN_APART and (record.folder / "scores.json").exists()
+        if record.stage not in _SHOWN_APART and (scores := scores_of(record)) is not None
     )
     return Section("other-scores", "Other scores", "", tables) if tables else None
-
-
-def _last(material: Material, stage: str) -> tuple[RunRecord | None, Scores | None]:
-    records = [record for record in material.of(stage) if (record.folder / "scores.json").exists()]
-    return (records[-1], Scores.load(records[-1].folder / "scores.json")) if records else (None, None)

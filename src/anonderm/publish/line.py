@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from anonderm.core.faceset import FaceSet
+from anonderm.core.records import SPLITS
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
@@ -28,7 +29,6 @@ from anonderm.publish.blocks import (
 )
 from anonderm.publish.material import MAKERS, Material, faces_of
 
-_SPLITS = ("train", "val", "test")
 _EXAMPLES = 8
 _SHEETS = 4
 
@@ -62,7 +62,7 @@ def went_in(material: Material) -> Section | None:
     photos = material.photos
     if photos is None:
         return None
-    columns = ("Class", "Photos", "People", *(split.capitalize() for split in _SPLITS), "Lesions a photo")
+    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions a photo")
     rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
     rows += (_class_row("all", photos),)
     table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
@@ -88,15 +88,10 @@ def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
     return (
         name,
         f"{len(photos):,}",
-        f"{people(photos):,}",
-        *(f"{splits[split]:,}" if splits[split] else "" for split in _SPLITS),
+        f"{photos.people:,}",
+        *(f"{splits[split]:,}" if splits[split] else "" for split in SPLITS),
         f"{lesions / len(photos):.1f}" if lesions else "",
     )
-
-
-def people(photos: FaceSet) -> int:
-    """Distinct people; a photo without a person counts as one."""
-    return len({face.subject or face.id for face in photos})
 
 
 def funnel(material: Material) -> Section | None:
@@ -143,8 +138,8 @@ def _of(count: int, total: int) -> str:
 
 
 def _by_class(kept: FaceSet | None) -> str:
-    counts = Counter(face.label for face in kept or () if face.label is not None)
-    named = ", ".join(f"{counts[label]:,} {label}" for label in kept.labels) if kept else ""
+    counts = kept.label_counts if kept else {}
+    named = ", ".join(f"{count:,} {label}" for label, count in counts.items())
     return f"By class: {named}" if named else ""
 
 

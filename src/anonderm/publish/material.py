@@ -30,10 +30,15 @@ class Material:
         """Always in the same state, so that leaving out one gallery does not change the others."""
         return np.random.default_rng(self.config.seed)
 
+    def scored(self, stage: str) -> tuple[RunRecord, Scores] | None:
+        """The last run of a stage that has scores, and its scores."""
+        found = [(record, scores) for record in self.of(stage) if (scores := scores_of(record))]
+        return found[-1] if found else None
+
     def scores(self, stage: str) -> Scores | None:
         """The scores of the last run of a stage."""
-        found = [record for record in self.of(stage) if (record.folder / "scores.json").exists()]
-        return Scores.load(found[-1].folder / "scores.json") if found else None
+        found = self.scored(stage)
+        return found[1] if found else None
 
     @cached_property
     def photos(self) -> FaceSet | None:
@@ -62,6 +67,12 @@ class Material:
     def labels(self) -> tuple[str, ...]:
         sets = [faces for faces in (self.photos, self.synthetic) if faces is not None]
         return order_labels(label for faces in sets for label in faces.labels)
+
+
+def scores_of(record: RunRecord) -> Scores | None:
+    """The scores of a run; None where it has none."""
+    path = record.folder / "scores.json"
+    return Scores.load(path) if path.exists() else None
 
 
 def faces_of(record: RunRecord, folder: str = "faces") -> FaceSet | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
 from anonderm.publish.material import Material
+
+_PATHS = ("source",)  # settings that hold a path
 
 
 def release(material: Material) -> Section | None:
@@ -49,13 +52,6 @@ def seconds(record: RunRecord) -> float:
     return float(record.content.get("seconds", 0.0))
 
 
-def duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
-
-
 def _machine(record: RunRecord) -> Table:
     machine: dict[str, Any] = record.content.get("machine", {})
     rows = tuple((name, str(value)) for name, value in machine.items() if value is not None)
@@ -75,17 +71,17 @@ def _versions(runs: tuple[RunRecord, ...]) -> Table:
 
 def _settings(record: RunRecord) -> Table:
     """The effective settings of a step and what it read, behind a click."""
-    rows = [(name, _shown(value)) for name, value in record.config.items()]
+    rows = [(name, _shown(name, value)) for name, value in record.config.items()]
     rows += [(f"input {name}", _digests(value)) for name, value in record.content["inputs"].items()]
     title = f"{record.name}: {record.stage}, {duration(seconds(record))}"
     return Table(title, ("Setting", "Value"), tuple(rows), folded=True)
 
 
-def _shown(value: Any) -> str:
-    """As text; of an absolute path only the last part, since folders can name people and places."""
+def _shown(name: str, value: Any) -> str:
+    """As text; of a path only the last part, since folders can name people and places."""
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else str(value)
+        return ", ".join(str(each) for each in value)
+    return Path(value).name if name in _PATHS else str(value)
 
 
 def _digests(value: Any) -> str:

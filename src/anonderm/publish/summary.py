@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
 from anonderm.publish.judgement import ARMS
 from anonderm.publish.keys import first
-from anonderm.publish.line import people
 from anonderm.publish.material import Material
 
 _FEW_TEST_FACES = 50
@@ -54,10 +52,9 @@ _Found = tuple[list[str], list[KeyNumber]]
 def _faces(material: Material) -> _Found:
     sentences, numbers = [], []
     if (photos := material.photos) is not None:
-        who = people(photos)
         noun = "photos" if material.private else "drawn phantom photos"
-        sentences.append(f"{len(photos):,} {noun} of {who:,} people went in ({_counts(photos)}).")
-        numbers.append(KeyNumber(f"{noun} in", f"{len(photos):,}", f"of {who:,} people"))
+        sentences.append(f"{len(photos):,} {noun} of {photos.people:,} people went in ({_counts(photos)}).")
+        numbers.append(KeyNumber(f"{noun} in", f"{len(photos):,}", f"of {photos.people:,} people"))
     if (made := material.synthetic) is not None:
         sentences.append(f"{len(made):,} synthetic faces came out ({_counts(made)}).")
         numbers.append(KeyNumber("synthetic faces out", f"{len(made):,}", f"in {len(made.labels)} classes"))
@@ -65,9 +62,10 @@ def _faces(material: Material) -> _Found:
 
 
 def _counts(faces: FaceSet) -> str:
-    counts = Counter(face.label for face in faces)
-    named = ", ".join(f"{counts[label]:,} {label}" for label in faces.labels)
-    return f"{named}, {counts[None]:,} without a class" if counts[None] and named else named or "no classes"
+    counts = faces.label_counts
+    named = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+    without = len(faces) - sum(counts.values())
+    return f"{named}, {without:,} without a class" if without and named else named or "no classes"
 
 
 def _usefulness(utility: Scores | None) -> _Found:
