@@ -21,11 +21,11 @@ from anonderm.core.rundir import RunRecord
 def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         recipe, *rest = arguments or ["recipes/phantom.toml"]
-        out = Path(rest[rest.index("--out") + 1]) if "--out" in rest else Path(scratch) / "run"
+        if "--out" not in rest:
+            rest += ["--out", str(Path(scratch) / "run")]
+        out = Path(rest[rest.index("--out") + 1])
         start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "anonderm.cli", "run", recipe, "--out", str(out), *rest], check=True
-        )
+        subprocess.run([sys.executable, "-m", "anonderm.cli", "run", recipe, *rest], check=True)
         seconds = time.perf_counter() - start
         peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
         runs = sorted((RunRecord.load(path.parent) for path in out.glob("*/run.json")), key=_started)

@@ -15,6 +15,7 @@ from anonderm.core.errors import (
     EmptyFolder,
     InputError,
     MissingPath,
+    TooFewImages,
     UnreadableImage,
 )
 from anonderm.core.faceset import FaceSet
@@ -213,7 +214,7 @@ def test_photos_that_changed_during_an_interrupted_run_are_refused(photos, tmp_p
 def test_class_names_of_any_script_get_distinct_ascii_ids(tmp_path):
     for index, label in enumerate(("にきび", "酒さ", "Rosacée", "rosacee")):
         photo(tmp_path / "photos" / label / "写真.png", index)
-    faces = run_ingest(tmp_path / "photos", tmp_path / "run")
+    faces = run_ingest(tmp_path / "photos", tmp_path / "run", test_share=0)
     assert all(face.id.isascii() for face in faces)
     assert len({face.id for face in faces}) == 4
     assert set(faces.labels) == {"にきび", "酒さ", "Rosacée", "rosacee"}
@@ -221,8 +222,16 @@ def test_class_names_of_any_script_get_distinct_ascii_ids(tmp_path):
 
 def test_one_class_only_is_taken_with_a_warning(tmp_path, capsys):
     photo(tmp_path / "photos" / "rosacea" / "a.png", 0)
-    assert len(run_ingest(tmp_path / "photos", tmp_path / "run")) == 1
+    assert len(run_ingest(tmp_path / "photos", tmp_path / "run", test_share=0)) == 1
     assert "one class only" in capsys.readouterr().err
+
+
+def test_a_class_that_could_not_be_tested_is_told_at_once(photos, tmp_path):
+    photo(photos / "mild" / "P9_side0.png", 200)
+    photo(photos / "mild" / "P9_side1.png", 201)
+    with pytest.raises(TooFewImages, match="nobody of class mild is left for split test"):
+        run_ingest(photos, tmp_path / "run", subjects=r"/(anna_\d|P\d)")
+    assert not (tmp_path / "run" / "sources.csv").exists()
 
 
 def test_a_run_folder_among_the_photos_is_refused(photos):

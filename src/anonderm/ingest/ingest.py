@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonderm.core.errors import ConfigChanged, ConfigError, EmptyFolder, InputError
+from anonderm.core.errors import ConfigChanged, ConfigError, EmptyFolder, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import write_text
 from anonderm.core.images import read_image, resize, square
@@ -38,8 +38,8 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     """Check every photo, split by person, then store each as a square PNG in `faces/`.
 
     Photos are cut to the largest centred square and resampled. Raises MissingPath, EmptyFolder, BadLabel,
-    UnreadableImage (all bad photos at once), InputError (a path without a person), ConfigError (run folder
-    among the photos) or ConfigChanged (photos are not those that an interrupted run began with).
+    UnreadableImage (all bad photos at once), InputError (a path without a person), TooFewImages (a class with
+    nobody to train on or to test), ConfigError (run folder among the photos) or ConfigChanged (photos are not those that an interrupted run began with).
     """
     if run.folder.resolve().is_relative_to(config.source.resolve()):
         hint = "Delete it, and choose another --out."
@@ -49,8 +49,9 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     persons = dict(zip(listing.photos, _persons(listing.photos, config.subjects), strict=True))
     photos = _usable_photos(listing.photos, config, run)
     sources = _sources(photos, [persons[photo] for photo in photos])
+    splits = _splits(sources, config)
     _pin_sources(sources, config, run)
-    return _write_faces(sources, config, run)
+    return _write_faces(sources, splits, config, run)
 
 
 def _say_what_was_found(listing: Listing, run: RunDir) -> None:
@@ -139,16 +140,34 @@ def _pin_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -
     write_text(path, table.getvalue())
 
 
-def _write_faces(sources: Sequence[Source], config: IngestConfig, run: RunDir) -> FaceSet:
+def _splits(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
+    """The split of each person; every class is in train, and in test where there is one.
+
+    Raises TooFewImages: later stages would refuse such a FaceSet, but after hours of training.
+    """
+    labels = [source.photo.label for source in sources]
+    subjects = [source.subject for source in sources]
+    rng = np.random.default_rng(config.seed)
+    splits = assign_splits(subjects, labels, config.val_share, config.test_share, rng)
+    for split in ("train", "test") if config.test_share else ("train",):
+        there = {source.photo.label for source in sources if splits[source.subject] == split}
+        missing = [label for label in order_labels(labels) if label not in there]
+        if missing:
+            raise TooFewImages(
+                f"{config.source}: nobody of class {', '.join(missing)} is left for split {split}.",
+                "Add photos of other people of this class, or take test_share = 0 to do without a test.",
+            )
+    return splits
+
+
+def _write_faces(
+    sources: Sequence[Source], splits: dict[str, str], config: IngestConfig, run: RunDir
+) -> FaceSet:
     if config.subjects is None:
         run.log(
             "warning: photos of one person may lie on both sides of the split, since each photo counts as "
             "another person; give --subjects"
         )
-    labels = [source.photo.label for source in sources]
-    subjects = [source.subject for source in sources]
-    rng = np.random.default_rng(config.seed)
-    splits = assign_splits(subjects, labels, config.val_share, config.test_share, rng)
     writer = FaceSetWriter(run.folder / "faces")
     for source in run.progress(sources, "storing faces"):
         if source.id not in writer.done:
