@@ -70,11 +70,11 @@ def test_a_photo_is_cut_to_the_centred_square(tmp_path):
     wide[:, 32:96] = (200, 100, 50)
     (source / "mild").mkdir(parents=True)
     Image.fromarray(wide).save(source / "mild" / "a.png")
-    assert (run_ingest(source, tmp_path / "run").pixels() == (200, 100, 50)).all()
+    assert (run_ingest(source, tmp_path / "run", test_share=0).pixels() == (200, 100, 50)).all()
 
 
 def test_file_names_stay_out_of_the_faceset(photos, tmp_path):
-    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_")
+    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_", test_share=0)
     assert not any("anna" in str(face.to_row()) for face in faces)
     rows = list(csv.DictReader((tmp_path / "run" / "sources.csv").open(encoding="utf-8")))
     assert rows[0] == {
@@ -86,7 +86,7 @@ def test_file_names_stay_out_of_the_faceset(photos, tmp_path):
 
 
 def test_photos_of_one_person_share_a_split(photos, tmp_path):
-    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_")
+    faces = run_ingest(photos, tmp_path / "run", subjects=r"/(\w+)_", test_share=0, val_share=0.4)
     splits: dict[str, set[str]] = {}
     for face in faces:
         splits.setdefault(face.subject, set()).add(face.split)

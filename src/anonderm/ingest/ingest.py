@@ -39,7 +39,8 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
 
     Photos are cut to the largest centred square and resampled. Raises MissingPath, EmptyFolder, BadLabel,
     UnreadableImage (all bad photos at once), InputError (a path without a person), TooFewImages (a class with
-    nobody to train on or to test), ConfigError (run folder among the photos) or ConfigChanged (photos are not those that an interrupted run began with).
+    nobody to train on or to test), ConfigError (run folder among the photos) or ConfigChanged (photos are not
+    those that an interrupted run began with).
     """
     if run.folder.resolve().is_relative_to(config.source.resolve()):
         hint = "Delete it, and choose another --out."

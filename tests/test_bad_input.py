@@ -1,0 +1,395 @@
+"""Bad input through the command line: each case ends with a message that names the place and the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anonderm.classify.backbones import Classifier
+from anonderm.cli import main
+from anonderm.core import files
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.files import read_json, sha256_file
+from anonderm.core.records import Face
+
+Refused = Callable[..., str]
+
+
+def picture(seed: int, height: int = 32, width: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def photo(path: Path, seed: int, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(seed)).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def face_set(folder: Path, faces: list[tuple[Face, np.ndarray]]) -> Path:
+    writer = FaceSetWriter(folder)
+    for face, image_HWC in faces:
+        writer.add(image_HWC, face)
+    writer.finish()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_handlers() -> Iterator[None]:
+    """The command line takes over SIGTERM; pytest wants it back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for index in range(5):
+        photo(tmp_path / "photos" / "healthy" / f"{index}.png", index)
+        photo(tmp_path / "photos" / "にきび" / f"写真 {index}.png", 100 + index)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Path:
+    splits = ["train"] * 8 + ["val", "test"]
+    return face_set(
+        tmp_path / "real",
+        [
+            (
+                Face(f"{label}-{n}", label=label, subject=f"{label}{n}", split=split),
+                picture(50 * n + len(label)),
+            )
+            for label in ("healthy", "mild")
+            for n, split in enumerate(splits)
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    card = CheckpointCard(
+        "classifier",
+        {"backbone": "test_resnet", "skip_halvings": 1},
+        32,
+        (0.0, 1.0),
+        ("healthy", "mild"),
+    )
+    network = Classifier("test_resnet", card.classes, 32, 1)
+    path = tmp_path_factory.mktemp("classifier") / "checkpoint.safetensors"
+    return Checkpoint.save(path, network.state_dict(), card).path
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """Run a command that must fail as a user's error; returns what was told."""
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        status = main([str(each) for each in arguments])
+        told = capsys.readouterr().err
+        assert status == 2, told
+        message, _, _ = told.rpartition("\nanonderm: ")[2].partition("\n  ")
+        assert message.strip()
+        return told
+
+    return run
+
+
+def ingest(photos: Path, out: Path, *more: str) -> list[str]:
+    return ["ingest", "--source", str(photos), "--out", str(out), "--size", "32", "--min-side", "16", *more]
+
+
+# Photos
+
+
+def test_every_kind_of_photo_is_read(photos: Path, tmp_path: Path) -> None:
+    image = Image.fromarray(picture(7))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # turned by 90 degrees
+    folder = photos / "healthy"
+    image.convert("CMYK").save(folder / "cmyk.jpg")
+    image.convert("P").save(folder / "palette.png")
+    Image.fromarray(picture(8)).convert("L").save(folder / "grey.png")
+    image.convert("RGBA").rotate(30).save(folder / "alpha.png")
+    image.resize((48, 32)).save(folder / "exif.jpg", exif=turned)
+    Image.fromarray(picture(9)[:, :, 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+    assert main(ingest(photos, tmp_path / "run")) == 0
+    assert FaceSet.load(tmp_path / "run" / "faces").pixels().shape == (16, 32, 32, 3)
+
+
+def test_photos_that_cannot_be_used_are_named_and_left_out_where_asked(
+    photos: Path, tmp_path: Path, refused: Refused
+) -> None:
+    whole = photo(photos / "healthy" / "whole.jpg", 30).read_bytes()
+    (photos / "healthy" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "healthy" / "empty.jpg").touch()
+    Image.new("RGB", (1, 1)).save(photos / "healthy" / "one.png")
+    shutil.copy(photos / "healthy" / "0.png", photos / "healthy" / "twin.png")
+    told = refused(*ingest(photos, tmp_path / "run"))
+    bad = ("healthy/cut.jpg", "healthy/empty.jpg", "healthy/one.png")
+    assert all(name in told for name in bad)
+    assert "--skip-unreadable" in told
+    assert main(ingest(photos, tmp_path / "run", "--skip-unreadable")) == 0
+    listed = (tmp_path / "run" / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert sorted(json.loads(line)["file"] for line in listed) == sorted((*bad, "healthy/twin.png"))
+
+
+@pytest.mark.parametrize("name", ["-mild", "a:b", "what?", "x" * 100, "tab\tbed", "back\\slash"])
+def test_a_folder_that_cannot_name_a_class_is_told_at_once(
+    photos: Path, tmp_path: Path, refused: Refused, name: str
+) -> None:
+    photo(photos / name / "a.png", 1)
+    assert "Rename it" in refused(*ingest(photos, tmp_path / "run"))
+
+
+def test_a_run_folder_among_the_photos_is_told_with_the_way_out(photos: Path, refused: Refused) -> None:
+    assert "Delete it" in refused(*ingest(photos, photos / "run"))
+
+
+def test_a_folder_recipe_is_refused_before_any_work(photos: Path, tmp_path: Path, refused: Refused) -> None:
+    recipe = Path(__file__).parents[1] / "recipes" / "folder.toml"
+    line = ("run", recipe, "--out", tmp_path / "line", "--data")
+    assert "no such folder" in refused(*line, tmp_path / "nowhere")
+    assert "needs photos" in refused(*line[:-1])
+    assert "nonsense" in refused(*line, photos, "--until", "nonsense")
+    assert "must be positive" in refused(*line, photos, "--budget-minutes", "0")
+    assert "cannot be read" in refused("run", tmp_path)
+    (photos / "mild").mkdir()
+    assert "no image in this class" in refused(*line, photos)
+    shutil.rmtree(photos / "mild")
+    shutil.rmtree(photos / "healthy")
+    assert "one class only" in refused(*line, photos)
+    assert not (tmp_path / "line").exists()
+
+
+# Artefacts
+
+
+def test_a_checkpoint_of_another_kind_is_refused(
+    real: Path, classifier: Path, tmp_path: Path, refused: Refused
+) -> None:
+    out = ("--out", tmp_path / "run")
+    assert "train-gan" in refused("generate", "--checkpoints", classifier, *out)
+    assert "train-gan" in refused("train-gan", "--faces", real, "--base", classifier, *out)
+    told = refused("grade", "--faces", real, "--classifier", "phantom-64", *out)
+    assert "train-classifier" in told
+    given = ("--trained-on-real", "phantom-64", "--trained-on-synthetic", classifier)
+    assert "train-classifier" in refused("evaluate", "utility", "--real", real, *given, *out)
+    assert "train-classifier" in refused("grade", "--faces", real, "--classifier", "phantom-encoder", *out)
+
+
+def test_weights_that_are_not_there_are_told_with_those_that_are(real: Path, refused: Refused) -> None:
+    told = refused("train-gan", "--faces", real, "--base", "phantom-46", "--out", real.parent / "run")
+    assert "phantom-64" in told
+
+
+def break_card(**changes: object) -> Callable[[Path], None]:
+    def edit(path: Path) -> None:
+        content = read_json(path)
+        path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text("{", encoding="utf-8"),
+        lambda path: path.write_text("[]", encoding="utf-8"),
+        lambda path: path.unlink(),
+        lambda path: path.with_suffix(".safetensors").write_bytes(b"x" * 99),
+        break_card(architecture=7),
+        break_card(architecture={"backbone": "zzz", "skip_halvings": 0}),
+        break_card(classes=["a", "b", "c"]),
+    ],
+    ids=["no JSON", "no card", "card gone", "weights", "no architecture", "unknown network", "classes"],
+)
+def test_a_broken_classifier_is_named(
+    real: Path, classifier: Path, tmp_path: Path, refused: Refused, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(classifier.parent, tmp_path / "broken")
+    damage(tmp_path / "broken" / "checkpoint.json")
+    refused("grade", "--faces", real, "--classifier", tmp_path / "broken", "--out", tmp_path / "run")
+
+
+def test_a_gan_card_with_nonsense_is_named(tmp_path: Path, refused: Refused) -> None:
+    shipped = Path(sys.modules["anonderm"].__path__[0]) / "weights"
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(shipped / f"phantom-64{suffix}", tmp_path / f"mine{suffix}")
+    architecture = read_json(tmp_path / "mine.json")["architecture"]
+    break_card(architecture={**architecture, "resolution": "x"})(tmp_path / "mine.json")
+    told = refused("generate", "--checkpoints", tmp_path / "mine.safetensors", "--out", tmp_path / "run")
+    assert "resolution = 'x'" in told
+
+
+def test_a_broken_faceset_is_named(real: Path, classifier: Path, tmp_path: Path, refused: Refused) -> None:
+    line = ("grade", "--classifier", classifier, "--out", tmp_path / "run", "--faces")
+    assert "nowhere" in refused(*line, tmp_path / "nowhere")
+    (real / "images" / "mild-3.png").write_bytes(b"\x89PNG")
+    assert "mild-3.png" in refused(*line, real)
+    (real / "images" / "mild-3.png").unlink()
+    assert "make its FaceSet again" in refused(*line, real)
+    (real / "manifest.parquet").write_bytes(b"PAR1")
+    assert "manifest.parquet" in refused(*line, real)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "null", '{"scores": [], "details": {}}', '{"scores": {"a": {"value": "x"}}, "details": {}}'],
+)
+def test_broken_scores_are_named(real: Path, tmp_path: Path, refused: Refused, content: str) -> None:
+    (tmp_path / "scores.json").write_text(content, encoding="utf-8")
+    line = ("export", "--faces", real, "--scores", tmp_path / "scores.json", "--out", tmp_path / "run")
+    assert "not a Scores file" in refused(*line)
+
+
+def test_a_broken_run_folder_is_named(photos: Path, tmp_path: Path, refused: Refused) -> None:
+    run = tmp_path / "run"
+    assert main(ingest(photos, run)) == 0
+    for content in ("{", "{}", "[]"):
+        kept = (run / "run.json").read_bytes()
+        (run / "run.json").write_text(content, encoding="utf-8")
+        assert "run.json" in refused(*ingest(photos, run))
+        (run / "run.json").write_bytes(kept)
+    (run / "config.toml").write_text("= 3", encoding="utf-8")
+    assert "config.toml" in refused(*ingest(photos, run))
+    (run / "config.toml").unlink()
+    assert "config.toml" in refused(*ingest(photos, run))
+
+
+def test_a_run_that_is_not_finished_is_no_input(
+    photos: Path, classifier: Path, tmp_path: Path, refused: Refused
+) -> None:
+    refused(*ingest(photos, tmp_path / "run", "--min-side", "4000"))
+    line = ("grade", "--classifier", classifier, "--out", tmp_path / "graded", "--faces", tmp_path / "run")
+    assert "not finished" in refused(*line)
+    assert main(ingest(photos, tmp_path / "run")) == 0
+    told = refused(
+        "export", "--faces", tmp_path / "run", "--scores", tmp_path / "run", "--out", tmp_path / "e"
+    )
+    assert "no scores.json in this run of ingest" in told
+
+
+# Faces that a stage cannot use
+
+
+def test_faces_that_no_gan_can_learn_from_are_told(tmp_path: Path, refused: Refused) -> None:
+    def told_of(name: str, images: list[np.ndarray], *more: str) -> str:
+        rows = [Face(f"f{n}", label=None if n == 3 else "mild") for n in range(len(images))]
+        folder = face_set(tmp_path / name, list(zip(rows, images, strict=True)))
+        return refused("train-gan", "--faces", folder, "--out", tmp_path / f"run-{name}", *more)
+
+    squares = [picture(n) for n in range(9)]
+    assert "not 32 x 32" in told_of("mixed", [*squares, picture(9, 64, 64)])
+    assert "not 32 x 32" in told_of("oblong", [picture(n, 32, 48) for n in range(9)])
+    assert "power of two" in told_of("odd", [picture(n, 33, 33) for n in range(9)])
+    assert "at least 8" in told_of("few", squares[:4])
+    assert "no label" in told_of("unlabelled", squares, "--conditional")
+
+
+def test_faces_without_a_label_are_not_learned_from(real: Path, tmp_path: Path, refused: Refused) -> None:
+    face_set(tmp_path / "half", [(Face(f"f{n}", label=None if n else "mild"), picture(n)) for n in range(4)])
+    line = ("train-classifier", "--backbone", "test_resnet", "--out", tmp_path / "run", "--faces")
+    assert "have no label" in refused(*line, tmp_path / "half")
+    face_set(tmp_path / "one", [(Face(f"f{n}", label="mild"), picture(n)) for n in range(4)])
+    assert "two classes" in refused(*line, tmp_path / "one")
+
+
+def test_only_labelled_synthetic_faces_are_exported(real: Path, tmp_path: Path, refused: Refused) -> None:
+    assert "only synthetic faces" in refused("export", "--faces", real, "--out", tmp_path / "run")
+    made = face_set(tmp_path / "made", [(Face("f0", checkpoint="c", seed=0), picture(0))])
+    assert "Grade the faces first" in refused("export", "--faces", made, "--out", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        "--kimg inf",
+        "--kimg nan",
+        "--tick-kimg inf",
+        "--seed -1",
+        "--only nobody",
+        "--only mild --conditional",
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    real: Path, tmp_path: Path, refused: Refused, flags: str
+) -> None:
+    refused("train-gan", "--faces", real, "--out", tmp_path / "run", *flags.split())
+
+
+@pytest.mark.parametrize(
+    "line", ["ingest", "run", "generate --out x", "train-gan --preset nope", "grade --hm"]
+)
+def test_a_line_that_cannot_be_read_is_explained(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(line.split())
+    assert stop.value.code == 2
+    assert "--help" in capsys.readouterr().err
+
+
+# Stops
+
+
+def test_a_full_disk_loses_nothing(
+    photos: Path, tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(ingest(photos, tmp_path / "whole")) == 0
+    written: list[Path] = []
+
+    def full(path: Path, data: bytes) -> None:
+        written.append(path)
+        if len(written) > 12:
+            raise OSError(28, "No space left on device", str(path))
+        plain_write(path, data)
+
+    plain_write = Path.write_bytes
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Path, "write_bytes", full)
+        assert "the disk is full" in refused(*ingest(photos, tmp_path / "run"))
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "faces" / "images").iterdir()}
+    assert kept
+    assert main(ingest(photos, tmp_path / "run")) == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    digests = [FaceSet.load(tmp_path / name / "faces").digest for name in ("whole", "run")]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_command_says_how_to_go_on_and_holds_its_folder_meanwhile(
+    tmp_path: Path, refused: Refused, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    line = ["phantom", "--out", str(run), "--people", "400", "--size", "32", "--photos-max", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "anonderm.cli", *line]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(run.glob("faces/images/*.png")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert "another process" in refused(*line)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "To resume, run the same command again" in told.decode()
+    assert read_json(run / "run.json")["status"] == "interrupted"
+    first = sorted(run.glob("faces/images/*.png"))[0]
+    before = (first.stat().st_mtime_ns, sha256_file(first))
+    assert main(line) == 0
+    assert (first.stat().st_mtime_ns, sha256_file(first)) == before
+    assert len(FaceSet.load(run / "faces")) == 400
