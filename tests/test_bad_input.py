@@ -174,6 +174,35 @@ def test_a_folder_recipe_is_refused_before_any_work(photos: Path, tmp_path: Path
     assert not (tmp_path / "line").exists()
 
 
+def test_the_folder_recipe_shows_how_to_name_people(photos: Path, tmp_path: Path, refused: Refused) -> None:
+    shipped = Path(__file__).parents[1] / "recipes" / "folder.toml"
+    recipe = tmp_path / "mine.toml"
+    text = shipped.read_text(encoding="utf-8").replace("# subjects =", "min_side = 16\nsubjects =")
+    recipe.write_text(text, encoding="utf-8")
+    for label in ("healthy", "にきび"):
+        for index, path in enumerate(sorted((photos / label).iterdir())):
+            path.rename(path.with_name(f"P{index // 2}_{index}.png"))
+    line = ["run", str(recipe), "--data", str(photos), "--out", str(tmp_path / "line"), "--until", "photos"]
+    assert main(line) == 0
+    assert FaceSet.load(tmp_path / "line" / "photos" / "faces").people == 3
+    (photos / "healthy" / "P0_0.png").rename(photos / "healthy" / "anna.png")
+    assert "healthy/anna.png" in refused(*line[:5], str(tmp_path / "other"), *line[6:])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_named(photos: Path, tmp_path: Path, refused: Refused) -> None:
+    (photos / "healthy").chmod(0)
+    told = refused(*ingest(photos, tmp_path / "run"))
+    (photos / "healthy").chmod(0o755)
+    assert "healthy: Permission denied" in told
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "\udcff"], ids=["too long", "not UTF-8"])
+def test_a_path_that_cannot_be_is_told(photos: Path, tmp_path: Path, refused: Refused, name: str) -> None:
+    refused(*ingest(photos, tmp_path / name))
+    refused(*ingest(photos / name, tmp_path / "run"))
+
+
 # Artefacts
 
 

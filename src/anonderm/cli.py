@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -38,6 +39,10 @@ Examples
 """
 
 
+# What files and disks refuse wherever they are touched; anything else is a bug and keeps its traceback.
+_NO_BUGS = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE}
+
+
 @dataclasses.dataclass(frozen=True)
 class _RunRecipe:
     """Run a recipe. What is done is skipped; what was cut short resumes."""
@@ -65,6 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
     except AnondermError as error:
         print(f"\nanonderm: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in _NO_BUGS:
+            raise
+        print(f"\nanonderm: {error.filename}: {error.strerror}.", file=sys.stderr)
+        print("  Mend this, then run the same command again.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nanonderm: stopped. To resume, run the same command again.", file=sys.stderr)
         return 130
@@ -75,6 +86,9 @@ def _stop(_signal: int, _frame: Any) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    for argument in arguments:
+        if argument.encode("utf-8", "replace").decode() != argument:
+            raise AnondermError(f"{argument!a}: not UTF-8.", "Rename this file or folder.")
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return 0

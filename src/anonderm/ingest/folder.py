@@ -89,9 +89,13 @@ def _class_folders(source: Path) -> dict[str, Path]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(place, file) for file in files)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _is_image(path: Path) -> bool:
