@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -86,7 +87,7 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    seconds = estimate(recipe)
+    seconds = estimate(dataclasses.replace(recipe, steps=steps))
     table = Table(title=f"{recipe.title}  ({recipe.path})")
     for column in ("step", "stage", "from", "state", "estimated"):
         table.add_column(column, justify="right" if column == "estimated" else "left")
