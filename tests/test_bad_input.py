@@ -359,14 +359,16 @@ def test_settings_that_make_no_sense_are_refused(
     refused("train-gan", "--faces", real, "--out", tmp_path / "run", *flags.split())
 
 
-@pytest.mark.parametrize(
-    "line", ["ingest", "run", "generate --out x", "train-gan --preset nope", "grade --hm"]
-)
+@pytest.mark.parametrize("line", ["ingest", "run", "grade --out x", "train-gan --preset nope", "grade --hm"])
 def test_a_line_that_cannot_be_read_is_explained(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(line.split())
     assert stop.value.code == 2
     assert "--help" in capsys.readouterr().err
+
+
+def test_a_positional_input_that_is_missing_is_named(tmp_path: Path, refused: Refused) -> None:
+    assert "'checkpoints' is missing" in refused("generate", "--out", tmp_path / "run")
 
 
 # Stops

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,22 @@ def test_a_user_error_is_told_with_a_way_out_and_no_traceback(tmp_path, capsys) 
     assert status == 2
     assert str(tmp_path / "nowhere") in told
     assert "Traceback" not in told
+
+
+def test_generate_takes_checkpoints_with_and_without_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = ["--seeds", "0-2", "--psi", "0.7", "--noise", "const"]
+    assert main(["generate", "phantom-64", *settings]) == 0
+    made = capsys.readouterr().out
+    assert main(["generate", *settings, "--checkpoints", "phantom-64"]) == 0
+    assert capsys.readouterr().out == made, "the same command resumes in the same folder"
+    folder = Path(made.strip()).parents[1]
+    assert folder.parent == Path("runs")
+    assert len(list((folder / "faces" / "images").iterdir())) == 3
+    assert main(["generate", "phantom-64", "--seeds", "3"]) == 0
+    assert len(list(Path("runs").iterdir())) == 2
 
 
 def test_an_unknown_command_is_refused(capsys) -> None:

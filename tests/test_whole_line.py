@@ -45,7 +45,7 @@ metric_faces = 32
 [steps.all-faces]
 stage = "generate"
 from = { checkpoints = "all-gan" }
-count = 60
+seeds = "0-59"
 
 [steps.all-screened]
 stage = "screen"
@@ -71,7 +71,7 @@ metric_faces = 0
 [steps.synthetic]
 stage = "generate"
 from = { checkpoints = "class-gan" }
-count = 40
+seeds = "0-39"
 
 [steps.synthetic-classifier]
 stage = "train-classifier"

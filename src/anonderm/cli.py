@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
+import itertools
+import json
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ import tyro
 
 from anonderm import __version__
 from anonderm.core import weights
+from anonderm.core.config import to_dict
 from anonderm.core.errors import AnondermError
 from anonderm.core.rundir import RunRecord
 from anonderm.stages import STAGES, Stage, run_stage
@@ -35,9 +39,12 @@ Examples
   anonderm run recipes/phantom.toml                        the embedded default, nothing needed
   anonderm run recipes/folder.toml --data photos/ --dry-run    the plan for your photos, with times
   anonderm train-gan --faces runs/phantom/photos --base phantom-64 --out runs/mine --kimg 5
-  anonderm generate --checkpoints runs/mine --count 100 --out runs/faces
+  anonderm generate runs/mine --seeds 0-99 --psi 0.7 --out runs/faces
 """
 
+_OUT_HELP = """\
+The run folder to write, or to resume. Left out: runs/{}-XXXXXXXX, where the X are a digest of inputs \
+and settings, so that the same command resumes and another one starts anew."""
 
 # What files and disks refuse wherever they are touched; anything else is a bug and keeps its traceback.
 _NO_BUGS = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE}
@@ -127,12 +134,32 @@ def _run_recipe_command(arguments: list[str]) -> int:
 
 
 def _run_stage_command(stage: Stage, arguments: list[str]) -> int:
+    for name, wanted in stage.inputs.items():
+        arguments = _unflagged(arguments, name) if wanted.positional else arguments
     command: Any = tyro.cli(
         _stage_command(stage), prog=f"anonderm {stage.name}", description=stage.help, args=arguments
     )
     references = {name: getattr(command, name) for name in stage.inputs}
-    _print_outputs(run_stage(stage, command.config, references, command.out))
+    out = command.out or _default_out(stage, command.config, references)
+    _print_outputs(run_stage(stage, command.config, references, out))
     return 0
+
+
+def _unflagged(arguments: list[str], name: str) -> list[str]:
+    """A positional input may be given with a flag as well: its values go to the front, the flag away."""
+    flag = f"--{name.replace('_', '-')}"
+    if flag not in arguments:
+        return arguments
+    before, after = arguments[: arguments.index(flag)], arguments[arguments.index(flag) + 1 :]
+    values = list(itertools.takewhile(lambda each: not each.startswith("--"), after))
+    return [*values, *before, *after[len(values) :]]
+
+
+def _default_out(stage: Stage, config: Any, references: dict[str, Any]) -> Path:
+    """A folder for this very command: the same one again resumes, another one gets another folder."""
+    command = json.dumps([stage.name, to_dict(config), references], sort_keys=True)
+    digest = hashlib.sha256(command.encode()).hexdigest()[:8]
+    return Path("runs") / f"{stage.name.replace(' ', '-')}-{digest}"
 
 
 def _stage_command(stage: Stage) -> type:
@@ -144,13 +171,16 @@ def _stage_command(stage: Stage) -> type:
             help=f"{wanted.help} ({kind})", metavar="PATH" + (" [PATH ...]" if wanted.many else "")
         )
         annotated: Any = Annotated[tuple[str, ...] if wanted.many else str, flag]
+        if wanted.positional:
+            annotated = tyro.conf.Positional[annotated]  # type: ignore[misc]
         if wanted.optional:
             annotated = Annotated[tuple[str, ...] if wanted.many else str | None, flag]
             default: Any = () if wanted.many else None
             fields.append((name, annotated, dataclasses.field(default=default)))
         else:
             fields.append((name, annotated))
-    fields.append(("out", Annotated[Path, tyro.conf.arg(help="The run folder to write, or to resume.")]))
+    out_flag = tyro.conf.arg(help=_OUT_HELP.format(stage.name.replace(" ", "-")))
+    fields.append(("out", Annotated[Path | None, out_flag], dataclasses.field(default=None)))
     fields.append(("config", tyro.conf.OmitArgPrefixes[stage.load_config()]))  # type: ignore[misc]
     required = [each for each in fields if len(each) == 2]
     optional = [each for each in fields if len(each) == 3]

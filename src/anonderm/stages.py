@@ -27,12 +27,16 @@ Reference = str | Path
 
 @dataclass(frozen=True)
 class Input:
-    """An artefact that a stage reads; `many` takes one or more, `optional` may be left out."""
+    """An artefact that a stage reads; `many` takes one or more, `optional` may be left out.
+
+    A `positional` one is given on the command line without a flag.
+    """
 
     kind: Kind
     help: str
     many: bool = False
     optional: bool = False
+    positional: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ STAGES = {
             "Draw synthetic faces from one or more GAN checkpoints; a seed fixes an image.",
             "gan.synthesize:generate",
             "gan.config:GenerateConfig",
-            {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True)},
+            {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True, positional=True)},
         ),
         Stage(
             "screen",

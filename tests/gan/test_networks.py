@@ -74,12 +74,17 @@ def test_noise_changes_detail_only_once_its_strength_is_learned() -> None:
     )
 
 
-def test_full_truncation_gives_the_average_face() -> None:
+def test_truncation_pulls_each_style_layer_towards_the_average_by_its_own_psi() -> None:
     generator = new_generator(TINY, _random())
     generator.track_average(generator.map(_latents(16, TINY)))
-    w = generator.map(_latents(3, TINY), psi=0.0)
-    assert torch.allclose(w, generator.w_average.expand(3, -1))
-    assert not torch.allclose(generator.map(_latents(3, TINY), psi=1.0), w)
+    average, w = generator.w_average, generator.map(_latents(3, TINY))
+    psi = [0.0, 0.25, 0.5, 0.7, 0.7, 1.0, 1.5, -1.0]
+    truncated = generator.truncate(w, psi)
+    assert truncated.shape == (3, generator.style_layers, TINY.w_dim)
+    for layer, own in enumerate(psi):
+        assert torch.allclose(truncated[:, layer], average + own * (w - average), atol=1e-6)
+    assert torch.equal(truncated[:, 0], average.expand(3, -1)), "psi 0 is the average face"
+    assert torch.equal(truncated[:, 5], w), "psi 1 changes nothing"
 
 
 def test_a_later_style_layer_cannot_change_what_came_before_it() -> None:

@@ -15,10 +15,13 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.gan.checkpoint import load_discriminator, load_generator, save_gan
 from anonderm.gan.config import PRESETS, GenerateConfig, architecture
-from anonderm.gan.networks import new_discriminator, new_generator
-from anonderm.gan.synthesize import draw_faces, generate
+from anonderm.gan.draw import draw_faces, latents, styles
+from anonderm.gan.networks import new_discriminator, new_generator, to_pixels
+from anonderm.gan.ranges import psi_by_layer
+from anonderm.gan.synthesize import generate
 
-CONFIG = GenerateConfig(count=20, psi=0.7)
+PSI = (0.7,) * 6  # a generator of 16 px has six style layers
+CONFIG = GenerateConfig(seeds="0-19", psi=0.7)
 
 
 def _save(
@@ -52,18 +55,62 @@ def test_every_face_says_where_it_comes_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize("noise", ["random", "const", "none"])
 def test_a_seed_gives_the_same_face_whatever_the_batch(tmp_path: Path, noise: str) -> None:
     generator = load_generator(_save(tmp_path / "gan.safetensors"))
-    together = draw_faces(generator, [3, 7, 11, 15, 19], 0.7, noise)
-    assert np.array_equal(draw_faces(generator, [11], 0.7, noise)[0], together[2])
-    assert np.array_equal(draw_faces(generator, [*range(20, 31), 11], 0.7, noise)[-1], together[2])
+    together = draw_faces(generator, [3, 7, 11, 15, 19], PSI, noise)
+    assert np.array_equal(draw_faces(generator, [11], PSI, noise)[0], together[2])
+    assert np.array_equal(draw_faces(generator, [*range(20, 31), 11], PSI, noise)[-1], together[2])
     assert not np.array_equal(together[0], together[1])
 
 
-def test_the_first_seed_only_shifts_the_range(tmp_path: Path) -> None:
+def test_a_seed_means_the_same_in_any_range(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors")
     early = _generate(CONFIG, tmp_path / "early", checkpoint)
-    late = _generate(dataclasses.replace(CONFIG, first_seed=13, count=3), tmp_path / "late", checkpoint)
+    late = _generate(dataclasses.replace(CONFIG, seeds="15,13,18-19"), tmp_path / "late", checkpoint)
     shas = {face.id: face.sha256 for face in early}
+    assert [face.seed for face in late] == [13, 15, 18, 19]
     assert [shas[face.id] for face in late] == [face.sha256 for face in late]
+
+
+def test_a_latent_is_that_of_numpys_legacy_generator(tmp_path: Path) -> None:
+    generator = load_generator(_save(tmp_path / "gan.safetensors"))
+    z_NZ = latents(generator, [0, 85])
+    expected = np.concatenate([np.random.RandomState(seed).randn(1, 128) for seed in (0, 85)])
+    assert np.array_equal(z_NZ.numpy(), expected.astype(np.float32))
+    assert float(z_NZ[0, 0]) == pytest.approx(1.7640524), "the first number that seed 0 has always given"
+
+
+def test_truncation_by_layer_is_that_of_the_synthesis_by_hand(tmp_path: Path) -> None:
+    generator = load_generator(_save(tmp_path / "gan.safetensors"))
+    generator.w_average.copy_(torch.linspace(-1, 1, 128))
+    psi = psi_by_layer(0.7, ("0-1=0.2", "5=1"), generator.style_layers)
+    drawn = draw_faces(generator, [4, 9], psi, "const")
+    w_ND = styles(generator, [4, 9])
+    by_hand = [
+        generator.w_average + own * (w_ND - generator.w_average) for own in (0.2, 0.2, 0.7, 0.7, 0.7, 1)
+    ]
+    images = generator.synthesise(torch.stack(by_hand, dim=1), generator.constant_noise())
+    assert np.abs(drawn.astype(int) - to_pixels(images).astype(int)).max() <= 1
+    assert not np.array_equal(drawn, draw_faces(generator, [4, 9], PSI, "const"))
+
+
+def test_a_face_of_several_truncations_states_no_single_one(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, seeds="0-1", psi_layers=("0-1=0.2",))
+    faces = _generate(config, tmp_path / "run", _save(tmp_path / "gan.safetensors"))
+    assert [face.psi for face in faces] == [None, None]
+    beyond = dataclasses.replace(CONFIG, psi_layers=("0-6=0.2",))
+    with pytest.raises(ConfigError, match="no layer 6"):
+        _generate(beyond, tmp_path / "beyond", _save(tmp_path / "gan.safetensors"))
+
+
+def test_classes_can_be_drawn_alone(tmp_path: Path) -> None:
+    checkpoint = _save(tmp_path / "gan.safetensors", classes=("healthy", "mild", "severe"))
+    only = dataclasses.replace(CONFIG, seeds="0-1", classes=("severe", "healthy"))
+    faces = _generate(only, tmp_path / "only", checkpoint)
+    assert faces.label_counts == {"healthy": 2, "severe": 2}
+    everything = _generate(dataclasses.replace(only, classes=()), tmp_path / "all", checkpoint)
+    assert faces.faces[-1].sha256 == everything.faces[-1].sha256
+    with pytest.raises(ConfigError, match="'rosacea'") as caught:
+        _generate(dataclasses.replace(only, classes=("rosacea",)), tmp_path / "none", checkpoint)
+    assert "healthy, mild, severe" in caught.value.hint
 
 
 def test_an_interrupted_run_makes_only_what_is_missing(tmp_path: Path) -> None:
@@ -85,7 +132,7 @@ def test_an_interrupted_run_makes_only_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_conditional_generator_makes_each_class(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors", classes=("mild", "severe"))
-    faces = _generate(dataclasses.replace(CONFIG, count=2), tmp_path / "run", checkpoint)
+    faces = _generate(dataclasses.replace(CONFIG, seeds="0-1"), tmp_path / "run", checkpoint)
     assert [(face.id, face.label) for face in faces] == [
         ("mild-00000000", "mild"),
         ("mild-00000001", "mild"),
@@ -97,10 +144,10 @@ def test_a_conditional_generator_makes_each_class(tmp_path: Path) -> None:
 
 def test_several_generators_of_different_labels_fill_one_set(tmp_path: Path) -> None:
     mild, severe = (_save(tmp_path / f"{label}.safetensors", label) for label in ("mild", "severe"))
-    faces = _generate(dataclasses.replace(CONFIG, count=3), tmp_path / "run", mild, severe)
+    faces = _generate(dataclasses.replace(CONFIG, seeds="0-2"), tmp_path / "run", mild, severe)
     assert faces.labels == ("mild", "severe")
     with pytest.raises(ConfigError, match="two generators"):
-        _generate(dataclasses.replace(CONFIG, count=3), tmp_path / "again", mild, mild)
+        _generate(dataclasses.replace(CONFIG, seeds="0-2"), tmp_path / "again", mild, mild)
 
 
 def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:

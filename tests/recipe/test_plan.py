@@ -29,7 +29,7 @@ share = 0.5
 [steps.faces]
 stage = "generate"
 from = { checkpoints = "gan" }
-count = 8
+seeds = "0-7"
 """
 
 

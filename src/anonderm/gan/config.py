@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from anonderm.core.config import check
 from anonderm.evaluate.features import ExtractorName
+from anonderm.gan.ranges import check_psi, parse_psi_layers, parse_seeds
 
 SMALLEST = 4
 
@@ -161,19 +162,24 @@ class TrainGanConfig:
 class GenerateConfig:
     """Draw faces from one or several generators; a seed always gives the same face."""
 
-    count: int = 1000
-    """Faces from each checkpoint (of each class, where the generator knows classes)."""
+    seeds: str = "0-999"
+    """Which faces, as ranges of seeds: 0-15,20,33-40. Each checkpoint draws all of them, and of each class
+    where it knows classes. The latent is numpy.random.RandomState(seed).randn(1, z_dim)."""
+    classes: tuple[str, ...] = ()
+    """Draw these classes alone; none named: all there are."""
     psi: float = 0.8
     """Truncation: 1 keeps all variety, 0 gives the average face."""
-    first_seed: int = 0
-    """The faces have the seeds from here on."""
+    psi_layers: tuple[str, ...] = ()
+    """Another psi for ranges of style layers, such as 0-5=0.5 6-13=0.9; layers not named take psi. Layer 0 is
+    that of 4 px, 1 and 2 of 8 px, 3 and 4 of 16 px, and so on. NVIDIA's psi 0.7 with cutoff 8 is --psi 1
+    --psi-layers 0-7=0.7."""
     noise: Literal["random", "const", "none"] = "random"
     """Fine detail: drawn from the face's seed, the same for all faces, or left out."""
 
     def __post_init__(self) -> None:
-        check(self.count >= 1, f"count = {self.count} must be at least 1.")
-        check(-1 <= self.psi <= 2, f"psi = {self.psi:g} is out of range.", "Useful values lie in 0.5..1.")
-        check(0 <= self.first_seed < 2**31, "first_seed must lie in 0..2^31.")
+        parse_seeds(self.seeds)
+        parse_psi_layers(self.psi_layers)
+        check_psi(self.psi)
 
 
 def preset_for(name: PresetName, resolution: int) -> Preset:

@@ -221,10 +221,18 @@ class Generator(nn.Module):
         shapes = [(count, 1, layer.size, layer.size) for layer in self.layers()]
         return [torch.randn(shape, generator=random, device=random.device) for shape in shapes]
 
-    def map(self, z_NZ: Tensor, label_NK: Tensor | None = None, psi: float = 1.0) -> Tensor:
-        """w [N, D], pulled towards the average w by 1 - psi (Karras et al. 2019, sec. 3.1.1)."""
-        w_ND = self.mapping(z_NZ, label_NK)
-        return w_ND if psi == 1.0 else torch.lerp(self.w_average.expand_as(w_ND), w_ND, psi)
+    def map(self, z_NZ: Tensor, label_NK: Tensor | None = None) -> Tensor:
+        """w [N, D]."""
+        return self.mapping(z_NZ, label_NK)
+
+    def truncate(self, w_ND: Tensor, psi: Sequence[float]) -> Tensor:
+        """w [N, L, D] for each style layer, pulled towards the average w by 1 - its psi.
+
+        Source: Karras et al. 2019 (StyleGAN), appendix B.
+        """
+        w_NLD = w_ND[:, None].expand(-1, self.style_layers, -1)
+        psi_L1 = torch.tensor(psi, dtype=w_ND.dtype, device=w_ND.device)[:, None]
+        return torch.lerp(self.w_average.expand_as(w_NLD), w_NLD, psi_L1.expand_as(w_NLD))
 
     @torch.no_grad()
     def track_average(self, w_ND: Tensor) -> None:
@@ -244,8 +252,8 @@ class Generator(nn.Module):
             rgb_N3HW = ops.upsample(rgb_N3HW) + block.to_rgb(x, style_ND)
         return rgb_N3HW
 
-    def forward(self, z_NZ: Tensor, label_NK: Tensor | None, noise: Noise | None, psi: float = 1.0) -> Tensor:
-        w_ND = self.map(z_NZ, label_NK, psi)
+    def forward(self, z_NZ: Tensor, label_NK: Tensor | None, noise: Noise | None) -> Tensor:
+        w_ND = self.map(z_NZ, label_NK)
         return self.synthesise(w_ND[:, None].expand(-1, self.style_layers, -1), noise)
 
 

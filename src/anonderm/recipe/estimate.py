@@ -14,6 +14,7 @@ from typing import Any
 
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.ranges import parse_seeds
 from anonderm.recipe.plan import Recipe, Step
 
 # Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face.
@@ -70,7 +71,7 @@ def _leaving(step: Step, arriving: list[Flow]) -> Flow:
         case "ingest":
             return Flow(_count_images(config.source), config.size)
         case "generate":
-            return Flow(config.count * len(arriving), size)
+            return Flow(len(parse_seeds(config.seeds)) * len(arriving), size)
         case "screen" | "grade":
             return Flow(int(arriving[0].count * _KEPT[step.stage.name]), size)
     return Flow(arriving[0].count if arriving else 0, size)
