@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
+from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
+from anonderm.core.rundir import RunDir
 from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.train import train_gan
 
 QUICK = TrainGanConfig(
     kimg=0.04, batch=4, tick_kimg=0.012, samples=4, metric_faces=16, metric_extractor="thumbnail"
@@ -29,6 +33,14 @@ def make_faces(folder: Path, count: int = 12, size: int = 32, split: str | None 
         label = "mild" if index < count // 2 else "severe"
         writer.add(pixels, Face(id=f"{label}-{index:03d}", label=label, split=split, licence="CC0-1.0"))
     return writer.finish()
+
+
+def train(
+    config: TrainGanConfig, faces: FaceSet, folder: Path, base: Checkpoint | None = None
+) -> dict[str, Tensor]:
+    """The tensors of the checkpoint that this training leaves."""
+    with RunDir.open(folder, "train-gan", config, {}) as run:
+        return train_gan(config, faces, base, run).tensors()
 
 
 @pytest.fixture

@@ -67,12 +67,3 @@ def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
     except RuntimeError as error:
         raise BrokenArtefact(f"{checkpoint.path}: weights and card disagree ({error}).") from error
     return network.eval().requires_grad_(False)
-
-
-def copy_matching(network: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, list[str]]:
-    """Copy every tensor whose name and shape match; return how many, and the names that keep their values."""
-    own = network.state_dict()
-    matching = [name for name in own if name in tensors and tensors[name].shape == own[name].shape]
-    for name in matching:
-        own[name].copy_(tensors[name])
-    return len(matching), [name for name in own if name not in matching]

@@ -123,8 +123,15 @@ class TrainGanConfig:
     """Adaptive augmentation may go from 0 to 1 in this many kimg."""
     mirror: bool = True
     """Show every face mirrored half of the time."""
+    transfer: Literal["whole", "last-layers", "mapping"] = "whole"
+    """What learns when training starts from a base: everything, only the last layers of both networks, or of
+    the generator only the mapping network."""
+    last_layers: int = 2
+    """With transfer = last-layers: how many of the generator's highest resolutions learn, and how many of the
+    discriminator's lowest beside its last layers."""
     freeze_d: int = 0
-    """Keep this many of the discriminator's highest resolutions as they are in the base (Freeze-D)."""
+    """Keep this many of the discriminator's layers, from the image on, as they are in the base (Freeze-D):
+    one that reads colours, then three a resolution, as NVIDIA's --freezed counts."""
     tick_kimg: float = 4.0
     """Every so often: a snapshot to resume from, metrics, and a sheet of samples."""
     samples: int = 36
@@ -150,6 +157,7 @@ class TrainGanConfig:
         check(self.augment_p is None or 0 <= self.augment_p <= 1, "augment_p must lie in 0..1.")
         check(-1 < self.ada_target < 1, f"ada_target = {self.ada_target:g} must lie between -1 and 1.")
         check(self.ada_kimg > 0, f"ada_kimg = {self.ada_kimg:g} must be positive.")
+        check(self.last_layers >= 1, "last_layers must be at least 1.")
         check(self.freeze_d >= 0, "freeze_d must not be negative.")
         check(self.samples >= 1, "samples must be at least 1.")
         check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")

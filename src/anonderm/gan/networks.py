@@ -102,6 +102,11 @@ class Mapping(nn.Module):
             parts.append(_normalise(self.embed(label_NK)))
         return self.layers(torch.cat(parts, dim=1))
 
+    def embeddings(self) -> Tensor:
+        """Every class as the first layer sees it, [K, D]; only with classes."""
+        embed = cast("Linear", self.embed)
+        return _normalise(embed(torch.eye(embed.weight.shape[1], device=embed.weight.device)))
+
 
 class StyledConvolution(nn.Module):
     """Modulated 3 x 3 convolution, noise, bias, leaky ReLU."""
@@ -347,9 +352,17 @@ class Discriminator(nn.Module):
         label_ND = _normalise(self.mapping(None, label_NK))
         return (y_NO * label_ND).sum(dim=1) / math.sqrt(label_ND.shape[1])
 
-    def stages(self) -> list[nn.Module]:
-        """The layers by resolution, highest first: what Freeze-D counts (Mo et al. 2020)."""
-        return [nn.ModuleList([self.from_rgb, self.blocks[0]]), *self.blocks[1:]]
+    def class_vectors(self) -> Tensor:
+        """What the image's vector is projected on for each class, [K, D]; only with classes."""
+        one_hot_KK = torch.eye(len(self.arch.classes), device=self.logit.weight.device)
+        return _normalise(cast("Mapping", self.mapping)(None, one_hot_KK))
+
+    def freezable(self) -> list[nn.Module]:
+        """The layers that Freeze-D counts, from the image on: first the one that reads colours, then three a
+        block. The last layers, at the smallest resolution, do not count."""
+        blocks = cast("list[ResidualBlock]", list(self.blocks))
+        threes = ((block.convolution, block.shrink, block.short_cut) for block in blocks)
+        return [self.from_rgb, *itertools.chain(*threes)]
 
 
 def to_pixels(images_N3HW: Tensor) -> NDArray[np.uint8]:

@@ -113,6 +113,8 @@ def _path_length_phase(
 ) -> Numbers:
     count = max(1, settings.batch // _PATH_LENGTH_SHRINK)
     w_BLD = _styles(state, settings, images.labels(count, random), count, random)
+    if not w_BLD.requires_grad:  # the mapping network is frozen; the lengths are taken in w all the same
+        w_BLD = w_BLD.detach().requires_grad_()
     fake = state.generator.synthesise(w_BLD, state.generator.random_noise(count, random))
     length_B = losses.path_lengths(fake, w_BLD, random)
     mean = state.path_length_mean.lerp_(length_B.detach().mean(), _PATH_LENGTH_DECAY).clone()

@@ -12,7 +12,8 @@ from anonderm.gan.data import TrainingImages
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import train_step
 from anonderm.gan.settings import step_settings
-from anonderm.gan.state import R1_EVERY, new_state
+from anonderm.gan.state import R1_EVERY, new_networks, new_state
+from anonderm.gan.transfer import choose_trained
 
 _WARM_UP = 2
 
@@ -28,9 +29,9 @@ def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     )
     images = TrainingImages(pixels, None, 0)
     path_lengths = config.path_length_weight > 0
-    state = new_state(
-        architecture(preset, resolution, ()), preset.learning_rate, 0, path_lengths, config.freeze_d, device
-    )
+    generator, discriminator = new_networks(architecture(preset, resolution, ()), 0, device)
+    choose_trained(generator, discriminator, config)
+    state = new_state(generator, discriminator, preset.learning_rate, path_lengths)
     state.augment.p = 0.1  # augmentation costs the same for every p above zero
     for _ in range(_WARM_UP):
         train_step(state, images, settings)

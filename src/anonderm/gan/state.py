@@ -64,24 +64,25 @@ class TrainState:
         return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}
 
 
+def new_networks(arch: Architecture, seed: int, device: str) -> tuple[Generator, Discriminator]:
+    """Fresh networks of a run."""
+    random = step_generator(seed, _INITIAL)
+    return new_generator(arch, random).to(device), new_discriminator(arch, random).to(device)
+
+
 def new_state(
-    arch: Architecture, rate: float, seed: int, path_lengths: bool, freeze: int, device: str
+    generator: Generator, discriminator: Discriminator, rate: float, path_lengths: bool
 ) -> TrainState:
-    """Fresh networks and optimisers.
+    """The state before the first step; the parameters that require no gradient will not be trained.
 
     Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the main loss's pace
-    (Karras et al. 2020, appendix B). The `freeze` highest resolutions of D are not trained.
+    (Karras et al. 2020, appendix B).
     """
-    random = step_generator(seed, _INITIAL)
-    generator = new_generator(arch, random).to(device)
-    discriminator = new_discriminator(arch, random).to(device)
-    for stage in discriminator.stages()[:freeze]:
-        stage.requires_grad_(False)
-    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    device = generator.w_average.device
     return TrainState(
         generator=generator,
         discriminator=discriminator,
-        average=average,
+        average=copy.deepcopy(generator).eval().requires_grad_(False),
         optimiser_g=_adam(generator, rate, PATH_LENGTH_EVERY if path_lengths else None),
         optimiser_d=_adam(discriminator, rate, R1_EVERY),
         path_length_mean=torch.zeros((), device=device),

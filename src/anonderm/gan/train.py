@@ -5,6 +5,8 @@ Progress is counted in steps of one batch; what people see is kimg, thousands of
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 
 from anonderm.core import launch
@@ -13,15 +15,16 @@ from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT, under_prefix
+from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan import checkpoint as gan_checkpoint
 from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages, load_images, training_faces
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
 from anonderm.gan.settings import StepSettings, step_settings
-from anonderm.gan.state import TrainState, new_state
+from anonderm.gan.state import TrainState, new_networks, new_state
 from anonderm.gan.ticks import Plan, Ticker
+from anonderm.gan.transfer import Taken, check_against_base, choose_trained, transfer
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -33,6 +36,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     ConfigError (size of the faces), BrokenArtefact (a damaged base or snapshot), Diverged.
     """
     keep_freed_memory()
+    check_against_base(config, base)
     training = training_faces(faces, config.only)
     preset = preset_for(config.preset, training.image(training.faces[0]).shape[0])
     classes = training.labels if config.conditional else ()
@@ -65,12 +69,12 @@ def _architecture(
     classes: tuple[str, ...],
     base: Checkpoint | None,
 ) -> Architecture:
-    """The base's own shape where nothing else was asked for and it fits the images."""
+    """The base's own widths where nothing else was asked for and it fits the images."""
     wanted = architecture(preset, images.pixels_N3HW.shape[-1], classes)
     if base is None or config.preset != "auto":
         return wanted
     own = gan_checkpoint.architecture_of(base)
-    return own if (own.resolution, own.classes) == (wanted.resolution, wanted.classes) else wanted
+    return dataclasses.replace(own, classes=classes) if own.resolution == wanted.resolution else wanted
 
 
 def _start(
@@ -82,42 +86,29 @@ def _start(
     images: TrainingImages,
 ) -> TrainState:
     """A fresh state, that of the base, or that of this run's last snapshot."""
+    generator, discriminator = new_networks(arch, config.seed, launch.device())
+    lines = [
+        f"{len(images)} faces of {arch.resolution} px; {_parameters(generator, discriminator)} parameters"
+    ]
+    taken = Taken() if base is None else transfer(generator, discriminator, base, config.only)
+    learning = choose_trained(generator, discriminator, config, taken.fresh)
+    lines += [*taken.lines, learning]
     rate = config.learning_rate or preset.learning_rate
-    path_lengths = config.path_length_weight > 0
-    state = new_state(arch, rate, config.seed, path_lengths, config.freeze_d, launch.device())
+    state = new_state(generator, discriminator, rate, path_lengths=config.path_length_weight > 0)
+    state.path_length_mean.fill_(taken.path_length_mean)
     if config.augment_p is not None:
         state.augment.p = config.augment_p
     snapshot = run.folder / SNAPSHOT
     if snapshot.exists():
         state.load(snapshot)
-        run.log(f"going on from step {state.step}")
-    else:
-        run.log(f"{len(images)} faces of {arch.resolution} px; {_parameters(state)} parameters")
-        if base is not None:
-            _transfer(state, base, run)
+        lines = [f"going on from step {state.step}"]
+    for line in lines:
+        run.log(line)
     return state
 
 
-def _parameters(state: TrainState) -> str:
-    networks = (state.generator, state.discriminator)
+def _parameters(*networks: torch.nn.Module) -> str:
     return " + ".join(f"{sum(p.numel() for p in network.parameters()):,}" for network in networks)
-
-
-def _transfer(state: TrainState, base: Checkpoint, run: RunDir) -> None:
-    """Copy from the base whatever has the same name and shape, and say what stays fresh."""
-    gan_checkpoint.architecture_of(base)
-    tensors = base.tensors(launch.device())
-    networks = {
-        "generator": (state.generator, gan_checkpoint.GENERATOR),
-        "its average": (state.average, gan_checkpoint.GENERATOR),
-        "discriminator": (state.discriminator, gan_checkpoint.DISCRIMINATOR),
-    }
-    for name, (network, prefix) in networks.items():
-        copied, fresh = gan_checkpoint.copy_matching(network, under_prefix(prefix, tensors))
-        left = f"; fresh: {', '.join(fresh)}" if fresh else ""
-        run.log(f"{name}: {copied} tensors from {base.path.name}{left}")
-    if gan_checkpoint.PATH_LENGTH_MEAN in tensors:
-        state.path_length_mean.copy_(tensors[gan_checkpoint.PATH_LENGTH_MEAN])
 
 
 def _train(
