@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from anonderm.core.checkpoint import Checkpoint
@@ -41,6 +42,10 @@ def train(
     """The tensors of the checkpoint that this training leaves."""
     with RunDir.open(folder, "train-gan", config, {}) as run:
         return train_gan(config, faces, base, run).tensors()
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.fixture

@@ -12,22 +12,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.gan.conftest import QUICK, make_faces, train
-from torch import Tensor
+from tests.gan.conftest import QUICK, make_faces, same, train
 
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged, TooFewImages
+from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunDir
-from anonderm.gan import phases
 from anonderm.gan.checkpoint import load_generator
 from anonderm.gan.data import load_images, training_faces
 from anonderm.gan.train import train_gan
-
-
-def _same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_run_leaves_weights_a_card_metrics_and_samples(faces: FaceSet, tmp_path: Path) -> None:
@@ -71,7 +65,7 @@ def test_a_killed_run_resumes_to_the_same_weights(faces: FaceSet, tmp_path: Path
 
     resumed = train(QUICK, faces, killed)
     straight = train(QUICK, faces, tmp_path / "straight")
-    assert _same(resumed, straight)
+    assert same(resumed, straight)
     for sheet in (tmp_path / "straight/samples").iterdir():
         assert (killed / "samples" / sheet.name).read_bytes() == sheet.read_bytes()
     steps = [row["step"] for row in read_json_lines(killed / "metrics.jsonl")]
@@ -81,8 +75,8 @@ def test_a_killed_run_resumes_to_the_same_weights(faces: FaceSet, tmp_path: Path
 def test_another_seed_gives_other_weights(faces: FaceSet, tmp_path: Path) -> None:
     short = dataclasses.replace(QUICK, kimg=0.008, metric_faces=0)
     first = train(short, faces, tmp_path / "a")
-    assert _same(first, train(short, faces, tmp_path / "b"))
-    assert not _same(first, train(dataclasses.replace(short, seed=1), faces, tmp_path / "c"))
+    assert same(first, train(short, faces, tmp_path / "b"))
+    assert not same(first, train(dataclasses.replace(short, seed=1), faces, tmp_path / "c"))
 
 
 def test_training_starts_from_the_base(faces: FaceSet, tmp_path: Path) -> None:
@@ -150,21 +144,6 @@ def test_each_batch_holds_different_images_in_range(faces: FaceSet) -> None:
     assert len({tuple(image.flatten().tolist()) for image in batch}) == 12
     assert -1 <= float(batch.min()) <= float(batch.max()) <= 1
     assert images.batch(30, mirror=True, random=torch.Generator().manual_seed(0))[0].shape[0] == 30
-
-
-def test_nan_stops_training_and_names_the_last_snapshot(
-    faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    healthy = phases.losses.generator_loss
-    calls = iter(range(100))
-    monkeypatch.setattr(
-        phases.losses,
-        "generator_loss",
-        lambda logit: healthy(logit) * (1 if next(calls) < 4 else float("nan")),
-    )
-    with pytest.raises(Diverged, match=r"loss_g.* is NaN or infinite") as caught:
-        train(QUICK, faces, tmp_path / "run")
-    assert str(tmp_path / "run/state.safetensors") in str(caught.value)
 
 
 def test_a_damaged_snapshot_is_refused(faces: FaceSet, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ SNAPSHOT = "state.safetensors"
 _NUMBERS = "numbers"
 
 
-def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
-    """Write tensors, and the plain numbers that go with them. Raises StorageError."""
+def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+    """Write tensors, and the numbers that go with them, as JSON holds them. Raises StorageError."""
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -132,6 +132,9 @@ class TrainGanConfig:
     freeze_d: int = 0
     """Keep this many of the discriminator's layers, from the image on, as they are in the base (Freeze-D):
     one that reads colours, then three a resolution, as NVIDIA's --freezed counts."""
+    on_nan: Literal["stop", "rollback"] = "stop"
+    """When a loss or a weight is NaN or infinite: stop, or go back to the last snapshot and on with half the
+    learning rate, three times at most."""
     tick_kimg: float = 4.0
     """Every so often: a snapshot to resume from, metrics, and a sheet of samples."""
     samples: int = 36

@@ -21,6 +21,8 @@ class Adam:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.steps = [0] * len(self.parameters)
+        self.scale = 1.0
+        """What the step size is multiplied with."""
         self._rate, self._decay = rate, decay
 
     @torch.no_grad()
@@ -41,7 +43,7 @@ class Adam:
         divisors = torch._foreach_sqrt(squares)
         torch._foreach_div_(divisors, [(1 - self._decay ** self.steps[index]) ** 0.5 for index in moved])
         torch._foreach_add_(divisors, _EPSILON)
-        torch._foreach_addcdiv_(parameters, gradients, divisors, -self._rate)
+        torch._foreach_addcdiv_(parameters, gradients, divisors, -self._rate * self.scale)
 
     def state(self, prefix: str) -> dict[str, Tensor]:
         """Tensors to save, each name beginning with `prefix`."""

@@ -15,6 +15,7 @@ from anonderm.gan.augment import AugmentProbability
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
 from anonderm.gan.optimiser import Adam
+from anonderm.gan.sums import TickSums
 
 R1_EVERY = 16
 PATH_LENGTH_EVERY = 4
@@ -37,16 +38,41 @@ class TrainState:
     path_length_mean: Tensor
     signs: Tensor
     """Sum of the mean sign of D on real images since p was last steered."""
+    rate: float
+    """Adam's step size as configured."""
     augment: AugmentProbability = field(default_factory=AugmentProbability)
+    sums: TickSums = field(default_factory=TickSums)
     step: int = 0
+    rollbacks: int = 0
+    """How often training met NaN and went back; each time halves the learning rate."""
+
+    @property
+    def learning_rate(self) -> float:
+        return self.rate * self.optimiser_g.scale
+
+    def slow_down(self, rollbacks: int) -> None:
+        """Set the learning rate of a training that went back so often."""
+        self.rollbacks = rollbacks
+        self.optimiser_g.scale = self.optimiser_d.scale = 0.5**rollbacks
+
+    def is_finite(self) -> bool:
+        """Whether no weight is NaN or infinite."""
+        weights: list[Tensor] = [p for network in self._networks().values() for p in network.parameters()]
+        return bool(torch.stack(torch._foreach_norm(weights, torch.inf)).isfinite().all())
 
     def save(self, path: Path) -> None:
         """Write the snapshot. Raises StorageError."""
-        tensors = {"signs": self.signs, "path_length_mean": self.path_length_mean}
+        tensors = {"signs": self.signs, "path_length_mean": self.path_length_mean} | self.sums.tensors()
         for prefix, network in self._networks().items():
             tensors |= with_prefix(prefix, network.state_dict())
         tensors |= self.optimiser_g.state("optimiser_g.") | self.optimiser_d.state("optimiser_d.")
-        numbers = {"step": self.step, "p": self.augment.p, "sign": self.augment.sign}
+        numbers = {
+            "step": self.step,
+            "rollbacks": self.rollbacks,
+            "p": self.augment.p,
+            "sign": self.augment.sign,
+            "counts": self.sums.counts,
+        }
         write_snapshot(path, tensors, numbers)
 
     def load(self, path: Path) -> None:
@@ -59,6 +85,8 @@ class TrainState:
             self.signs.copy_(tensors["signs"])
             self.path_length_mean.copy_(tensors["path_length_mean"])
             self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
+            self.sums = TickSums.of(tensors, numbers["counts"], self.signs.device)
+            self.slow_down(numbers["rollbacks"])
 
     def _networks(self) -> dict[str, Generator | Discriminator]:
         return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}
@@ -87,6 +115,7 @@ def new_state(
         optimiser_d=_adam(discriminator, rate, R1_EVERY),
         path_length_mean=torch.zeros((), device=device),
         signs=torch.zeros((), device=device),
+        rate=rate,
     )
 
 

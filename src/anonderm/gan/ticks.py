@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +19,8 @@ from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.events import EventFile
 from anonderm.gan.networks import to_pixels
-from anonderm.gan.phases import Numbers
 from anonderm.gan.state import METRIC, SAMPLES, TrainState
+from anonderm.gan.sums import TickSums
 
 Embeddings = NDArray[np.float32]
 
@@ -50,14 +49,14 @@ class Plan:
 
 
 class Ticker:
-    """Gathers the numbers of the steps and writes them at ticks; a context that holds TensorBoard's file."""
+    """Writes, at ticks, what a run leaves behind; a context that holds TensorBoard's file."""
 
     def __init__(self, config: TrainGanConfig, run: RunDir, plan: Plan, images: TrainingImages, start: int):
         self._config, self._run, self._plan, self._images, self._start = config, run, plan, images, start
         run.rewind_metrics(plan.kimg(start))
         self._real_ND = self._embed_real() if config.metric_faces else None
         self._pace = math.nan
-        self._begin()
+        self.restart_clock()
 
     def __enter__(self) -> Ticker:
         self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
@@ -66,16 +65,12 @@ class Ticker:
     def __exit__(self, *error: object) -> None:
         self._events.close()
 
-    def _begin(self) -> None:
-        self.sums: Numbers = {}
-        self._counts: defaultdict[str, int] = defaultdict(int)
+    def restart_clock(self) -> None:
+        """Measure the pace from here on."""
         self._clock, self._steps = time.monotonic(), 0
 
-    def collect(self, numbers: Numbers) -> None:
-        """Add one step's numbers."""
-        for name, value in numbers.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-            self._counts[name] += 1
+    def stepped(self) -> None:
+        """Count one step for the pace."""
         self._steps += 1
 
     def pace(self) -> float:
@@ -87,15 +82,20 @@ class Ticker:
     def tick(self, state: TrainState) -> None:
         """The snapshot comes last: after a kill, what is newer than it is written again."""
         kimg = self._plan.kimg(state.step)
-        row = {name: float(total) / self._counts[name] for name, total in self.sums.items()}
-        row |= {"ada_p": state.augment.p, "ada_sign": state.augment.sign, "seconds_per_kimg": self.pace()}
+        row = state.sums.means() | {
+            "ada_p": state.augment.p,
+            "ada_sign": state.augment.sign,
+            "learning_rate": state.learning_rate,
+            "seconds_per_kimg": self.pace(),
+        }
         if self._real_ND is not None:
             row["kernel_distance"] = self._kernel_distance(state, self._real_ND)
         self._run.metrics(kimg, **row)
         self._events.add(state.step * self._plan.batch, row)
         write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
+        state.sums = TickSums()
         state.save(self._run.folder / SNAPSHOT)
-        self._begin()
+        self.restart_clock()
 
     def _sheet(self, state: TrainState) -> Pixels:
         """The same latents at every tick, so that a reader can watch each face change."""

@@ -12,16 +12,15 @@ import torch
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
-from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan import checkpoint as gan_checkpoint
 from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages, load_images, training_faces
+from anonderm.gan.loop import Loop
 from anonderm.gan.memory import keep_freed_memory
-from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
-from anonderm.gan.settings import StepSettings, step_settings
+from anonderm.gan.settings import step_settings
 from anonderm.gan.state import TrainState, new_networks, new_state
 from anonderm.gan.ticks import Plan, Ticker
 from anonderm.gan.transfer import Taken, check_against_base, choose_trained, transfer
@@ -32,8 +31,9 @@ _CHECKPOINT = "checkpoint.safetensors"
 def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, run: RunDir) -> Checkpoint:
     """Train a GAN on the faces of the training split; run again after a kill, it ends with the same weights.
 
-    Every tick writes a snapshot, a sheet of samples and a row of metrics. Raises TooFewImages, BadLabel,
-    ConfigError (size of the faces), BrokenArtefact (a damaged base or snapshot), Diverged.
+    Every tick writes a snapshot, a sheet of samples and a row of metrics. SIGTERM and Ctrl-C save a snapshot
+    before they raise KeyboardInterrupt. Raises TooFewImages, BadLabel, ConfigError (size of the faces, layers
+    to freeze), BrokenArtefact (a damaged base or snapshot), Diverged.
     """
     keep_freed_memory()
     check_against_base(config, base)
@@ -47,7 +47,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
 
     plan = Plan.of(config, settings.batch)
     with Ticker(config, run, plan, images, state.step) as ticker:
-        _train(state, images, settings, plan, run, ticker)
+        Loop(config, settings, plan, images, state, ticker, run).train()
 
     card = _card(config, arch, training, plan, base)
     finished = gan_checkpoint.save_gan(
@@ -109,30 +109,6 @@ def _start(
 
 def _parameters(*networks: torch.nn.Module) -> str:
     return " + ".join(f"{sum(p.numel() for p in network.parameters()):,}" for network in networks)
-
-
-def _train(
-    state: TrainState, images: TrainingImages, settings: StepSettings, plan: Plan, run: RunDir, ticker: Ticker
-) -> None:
-    with run.bar("training (kimg)", plan.kimg(plan.steps), plan.kimg(state.step)) as bar:
-        while state.step < plan.steps:
-            ticker.collect(train_step(state, images, settings))
-            if state.step % ADA_EVERY == 0 or plan.ticks_at(state.step):
-                _refuse_nonsense(ticker.sums, plan, state.step, run)
-            if plan.ticks_at(state.step):
-                ticker.tick(state)
-            bar.advance(plan.kimg(1), note=f"{ticker.pace():.1f} s/kimg, p {state.augment.p:.2f}")
-
-
-def _refuse_nonsense(sums: Numbers, plan: Plan, step: int, run: RunDir) -> None:
-    bad = [name for name, total in sums.items() if not bool(torch.isfinite(total))]
-    if bad:
-        saved = (run.folder / SNAPSHOT).exists()
-        last = f"The last good snapshot is {run.folder / SNAPSHOT}." if saved else "There is no snapshot yet."
-        raise Diverged(
-            f"tick {step // plan.tick_steps}, {plan.kimg(step):g} kimg: {', '.join(bad)} is NaN or infinite.",
-            f"{last} Start another run with a smaller learning_rate or a larger r1_gamma.",
-        )
 
 
 def _card(
