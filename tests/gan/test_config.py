@@ -19,6 +19,7 @@ from anonderm.gan.settings import step_settings
         {"batch": 1},
         {"style_mixing": 1.5},
         {"augment_p": -0.1},
+        {"augment": "none", "augment_p": 0.5},
         {"ada_target": 1.0},
         {"metric_faces": 3},
         {"only": "mild", "conditional": True},
@@ -48,6 +49,12 @@ def test_r1_follows_the_rule_unless_preset_or_user_say_otherwise() -> None:
     assert ruled.r1_gamma == pytest.approx(0.0002 * 64**2 / 16)
     assert step_settings(TrainGanConfig(), PRESETS["paper1024"], 1024).r1_gamma == 2
     assert step_settings(TrainGanConfig(r1_gamma=0.0), PRESETS["paper1024"], 1024).r1_gamma == 0
+
+
+def test_without_augmentations_there_is_no_probability_to_steer() -> None:
+    settings = step_settings(TrainGanConfig(augment="none"), PRESETS["tiny"], 64)
+    assert (settings.augment, settings.augment_p) == ((), 0.0)
+    assert step_settings(TrainGanConfig(), PRESETS["tiny"], 64).augment == ("blit", "geometry", "colour")
 
 
 def test_an_architecture_survives_its_card() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from anonderm.core.config import check
 from anonderm.evaluate.features import ExtractorName
+from anonderm.gan.augment.pipelines import PipelineName
 from anonderm.gan.ranges import check_psi, parse_psi_layers, parse_seeds
 
 SMALLEST = 4
@@ -115,6 +116,9 @@ class TrainGanConfig:
     ema_kimg: float | None = None
     """Half-life of the generator's moving average; unset: the preset's, or 10 * batch / 32. Never more than
     5% of the training so far."""
+    augment: PipelineName = "bgc"
+    """How images change before the discriminator sees them: by blit (flips, quarter turns, shifts), geometry,
+    colour, filter (frequency bands), noise, cutout, or the first of these together (bg to bgcfnc)."""
     augment_p: float | None = None
     """Fixed augmentation probability; unset: adaptive."""
     ada_target: float = 0.6
@@ -158,6 +162,8 @@ class TrainGanConfig:
         check(0 <= self.style_mixing <= 1, f"style_mixing = {self.style_mixing:g} must lie in 0..1.")
         check(self.ema_kimg is None or self.ema_kimg > 0, "ema_kimg must be positive.")
         check(self.augment_p is None or 0 <= self.augment_p <= 1, "augment_p must lie in 0..1.")
+        idle = self.augment == "none" and bool(self.augment_p)
+        check(not idle, f"augment = none, but augment_p = {self.augment_p}.", "Leave one of them out.")
         check(-1 < self.ada_target < 1, f"ada_target = {self.ada_target:g} must lie between -1 and 1.")
         check(self.ada_kimg > 0, f"ada_kimg = {self.ada_kimg:g} must be positive.")
         check(self.last_layers >= 1, "last_layers must be at least 1.")

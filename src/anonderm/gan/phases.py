@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from anonderm.core.launch import step_generator
 from anonderm.gan import losses
-from anonderm.gan.augment import augment
+from anonderm.gan.augment.pipeline import augment
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.settings import StepSettings
 from anonderm.gan.state import PATH_LENGTH_EVERY, R1_EVERY, TrainState
@@ -26,19 +26,21 @@ Numbers = dict[str, Tensor]
 def train_step(state: TrainState, images: TrainingImages, settings: StepSettings) -> Numbers:
     """Train both players on one batch and return what there is to log, still on the device.
 
-    All randomness comes from (seed, step), so a resumed run repeats what the first would have done. The fakes
-    that D learns from are those that G then learns from, which saves generating a second batch.
+    All randomness comes from (seed, step), so a resumed run repeats what the first would have done. The
+    augmented fakes that D learns from are those that G then learns from, which saves making a second batch.
     """
     random = step_generator(settings.seed, state.step, str(images.pixels_N3HW.device))
     real, real_label = images.batch(settings.batch, settings.mirror, random)
     fake_label = images.labels(settings.batch, random)
     w_BLD = _styles(state, settings, fake_label, settings.batch, random)
     fake = state.generator.synthesise(w_BLD, state.generator.random_noise(settings.batch, random))
+    shown_fake = augment(fake, settings.augment, state.augment.p, random)
+    shown_real = augment(real, settings.augment, state.augment.p, random)
 
-    numbers = _discriminator_phase(state, real, real_label, fake.detach(), fake_label, random)
+    numbers = _discriminator_phase(state, shown_real, real_label, shown_fake.detach(), fake_label)
     if state.step % R1_EVERY == 0 and settings.r1_gamma > 0:
         numbers |= _r1_phase(state, settings, real, real_label, random)
-    numbers |= _generator_phase(state, fake, fake_label, random)
+    numbers |= _generator_phase(state, shown_fake, fake_label)
     if state.step % PATH_LENGTH_EVERY == 0 and settings.path_length_weight > 0:
         numbers |= _path_length_phase(state, settings, images, random)
 
@@ -68,18 +70,12 @@ def _styles(
 
 
 def _discriminator_phase(
-    state: TrainState,
-    real: Tensor,
-    real_label: Tensor | None,
-    fake: Tensor,
-    fake_label: Tensor | None,
-    random: torch.Generator,
+    state: TrainState, real: Tensor, real_label: Tensor | None, fake: Tensor, fake_label: Tensor | None
 ) -> Numbers:
-    p, judge = state.augment.p, state.discriminator
     # One after the other: the deviation statistics never mix real and fake, and half the memory is in use.
-    fake_loss = losses.fake_loss(judge(augment(fake, p, random), fake_label))
+    fake_loss = losses.fake_loss(state.discriminator(fake, fake_label))
     fake_loss.backward()
-    real_logit_B = judge(augment(real, p, random), real_label)
+    real_logit_B = state.discriminator(real, real_label)
     real_loss = losses.real_loss(real_logit_B)
     real_loss.backward()
     state.optimiser_d.step()
@@ -91,18 +87,16 @@ def _r1_phase(
     state: TrainState, settings: StepSettings, real: Tensor, label: Tensor | None, random: torch.Generator
 ) -> Numbers:
     real = real.detach().requires_grad_()
-    penalty = losses.r1_penalty(state.discriminator(augment(real, state.augment.p, random), label), real)
+    shown = augment(real, settings.augment, state.augment.p, random)
+    penalty = losses.r1_penalty(state.discriminator(shown, label), real)
     (penalty * (settings.r1_gamma / 2 * R1_EVERY)).backward()
     state.optimiser_d.step()
     return {"r1": penalty.detach()}
 
 
-def _generator_phase(
-    state: TrainState, fake: Tensor, label: Tensor | None, random: torch.Generator
-) -> Numbers:
+def _generator_phase(state: TrainState, fake: Tensor, label: Tensor | None) -> Numbers:
     with _frozen(state.discriminator):
-        logit_B = state.discriminator(augment(fake, state.augment.p, random), label)
-        loss = losses.generator_loss(logit_B)
+        loss = losses.generator_loss(state.discriminator(fake, label))
         loss.backward()
     state.optimiser_g.step()
     return {"loss_g": loss.detach()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anonderm.gan.augment.pipelines import PIPELINES, Group
 from anonderm.gan.config import Preset, TrainGanConfig
 
 
@@ -17,7 +18,9 @@ class StepSettings:
     path_length_weight: float
     style_mixing: float
     ema_images: float
+    augment: tuple[Group, ...]
     augment_p: float | None
+    """Fixed; None: steered."""
     ada_target: float
     ada_images: float
     mirror: bool
@@ -34,7 +37,8 @@ def step_settings(config: TrainGanConfig, preset: Preset, resolution: int) -> St
         path_length_weight=config.path_length_weight,
         style_mixing=config.style_mixing,
         ema_images=1000 * (config.ema_kimg or preset.ema_kimg or 10 * batch / 32),
-        augment_p=config.augment_p,
+        augment=PIPELINES[config.augment],
+        augment_p=config.augment_p if PIPELINES[config.augment] else 0.0,
         ada_target=config.ada_target,
         ada_images=config.ada_kimg * 1000,
         mirror=config.mirror,

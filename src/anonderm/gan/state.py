@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
-from anonderm.gan.augment import AugmentProbability
+from anonderm.gan.augment.probability import AugmentProbability
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
 from anonderm.gan.optimiser import Adam

@@ -1,0 +1,41 @@
+"""One pass of the augmentation pipeline over a batch.
+
+N images, H x W pixels (a square of 8 or more), 3 colours in -1..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from anonderm.gan.augment import bands, colour, corruption, geometry
+from anonderm.gan.augment.draw import Draw
+from anonderm.gan.augment.pipelines import Group
+from anonderm.gan.augment.resample import resample
+
+
+def augment(images_N3HW: Tensor, groups: Sequence[Group], p: float, random: torch.Generator) -> Tensor:
+    """Each transformation of the groups is applied to each image with probability p.
+
+    p = 0 and no groups return the images themselves. The images are float32 or float64, of any memory format;
+    the result is differentiable twice in them. `random` must live on their device, and alone decides.
+    """
+    if p == 0 or not groups:
+        return images_N3HW
+    x_N3HW, size = images_N3HW, images_N3HW.shape[-1]
+    draw = Draw(x_N3HW.shape[0], p, random)
+    if "blit" in groups:
+        x_N3HW = geometry.turn(x_N3HW, draw)
+    if "blit" in groups or "geometry" in groups:
+        x_N3HW = resample(x_N3HW, geometry.look_up(draw, groups, size))
+    if "colour" in groups:
+        x_N3HW = colour.tint(x_N3HW, draw)
+    if "filter" in groups:
+        x_N3HW = bands.amplify_bands(x_N3HW, draw)
+    if "noise" in groups:
+        x_N3HW = corruption.add_noise(x_N3HW, draw)
+    if "cutout" in groups:
+        x_N3HW = corruption.cut_out(x_N3HW, draw)
+    return x_N3HW
