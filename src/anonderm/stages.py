@@ -115,7 +115,7 @@ STAGES = {
         Stage(
             "train-encoder",
             "Train the face embedding behind fidelity and privacy numbers, on phantom faces.",
-            "evaluate.encoder:train_encoder",
+            "evaluate.encoder.train:train_encoder",
             "evaluate.config:EncoderConfig",
             {"faces": Input("faces", "Phantom faces, several photos a person.")},
         ),

@@ -9,9 +9,11 @@ from anonderm.core.errors import BrokenArtefact, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate import encoder
 from anonderm.evaluate.config import EncoderConfig
-from anonderm.evaluate.encoder import Encoder, augment, embedder, supervised_contrastive, train_encoder
+from anonderm.evaluate.encoder import train as training
+from anonderm.evaluate.encoder.augment import augment
+from anonderm.evaluate.encoder.network import Encoder, embedder, to_tensor
+from anonderm.evaluate.encoder.train import supervised_contrastive, train_encoder
 
 CONFIG = EncoderConfig(steps=4, people=3, save_every=2)
 
@@ -80,20 +82,20 @@ def test_a_killed_training_resumes_to_the_same_weights(faces: FaceSet, tmp_path,
     with RunDir.open(tmp_path / "whole", "train-encoder", CONFIG, {}) as run:
         whole = train_encoder(CONFIG, faces, run).tensors()
 
-    step = encoder._Training.step
+    step = training._Training.step
 
     def killed(self, number: int):
         if number == 3:
             raise KeyboardInterrupt
         return step(self, number)
 
-    monkeypatch.setattr(encoder._Training, "step", killed)
+    monkeypatch.setattr(training._Training, "step", killed)
     with (
         pytest.raises(KeyboardInterrupt),
         RunDir.open(tmp_path / "killed", "train-encoder", CONFIG, {}) as run,
     ):
         train_encoder(CONFIG, faces, run)
-    monkeypatch.setattr(encoder._Training, "step", step)
+    monkeypatch.setattr(training._Training, "step", step)
     with RunDir.open(tmp_path / "killed", "train-encoder", CONFIG, {}) as run:
         resumed = train_encoder(CONFIG, faces, run).tensors()
     assert whole.keys() == resumed.keys()
@@ -117,16 +119,16 @@ def test_the_card_tells_what_is_known_of_people_not_trained_on(faces: FaceSet, t
 
 def test_saved_weights_embed_as_the_network_did(tmp_path):
     network = Encoder().eval()
-    card = encoder.CheckpointCard(kind="encoder", architecture={}, resolution=64)
-    checkpoint = Checkpoint.save(tmp_path / "e.safetensors", encoder._compact(network), card)
+    card = training.CheckpointCard(kind="encoder", architecture={}, resolution=64)
+    checkpoint = Checkpoint.save(tmp_path / "e.safetensors", training._compact(network), card)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
-        expected = network(encoder.to_tensor(pixels)).numpy()
+        expected = network(to_tensor(pixels)).numpy()
     assert embedder(checkpoint)(pixels) == pytest.approx(expected, abs=0.05)
 
 
 def test_other_weights_are_refused(tmp_path):
-    card = encoder.CheckpointCard(kind="encoder", architecture={}, resolution=64)
+    card = training.CheckpointCard(kind="encoder", architecture={}, resolution=64)
     checkpoint = Checkpoint.save(tmp_path / "e.safetensors", {"a": torch.zeros(2)}, card)
     with pytest.raises(BrokenArtefact, match="not an encoder"):
         embedder(checkpoint)

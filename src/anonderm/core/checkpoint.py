@@ -45,10 +45,11 @@ class Checkpoint:
     @staticmethod
     def load(path: Path) -> Checkpoint:
         """Read the card; the tensors are read when asked for. Raises MissingPath or BrokenArtefact."""
+        hint = "Give a .safetensors file that has its .json card beside it."
         if not path.exists():
-            raise MissingPath(
-                f"{path}: no such checkpoint.", "Give a .safetensors file that has its .json card beside it."
-            )
+            raise MissingPath(f"{path}: no such checkpoint.", hint)
+        if not path.with_suffix(".json").exists():
+            raise MissingPath(f"{path}: not a checkpoint, or its card {path.stem}.json is gone.", hint)
         content = read_json(path.with_suffix(".json"))
         try:
             lists = {name: tuple(content[name]) for name in ("pixel_range", "classes")}

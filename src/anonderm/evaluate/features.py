@@ -1,6 +1,6 @@
 """Embeddings [N, D] of faces: the narrow waist on which every distance, and every search for copies, works.
 
-phantom-encoder  a small network trained on drawn faces (evaluate/encoder.py); rows have length sqrt(D)
+phantom-encoder  a small network trained on drawn faces (evaluate/encoder/); rows have length sqrt(D)
 thumbnail        knows nothing of faces and has no weights: the small, normalised picture of luminance and its
                  gradients; rows have length 1, so the squared distance of two is 2 - 2 x their correlation
 """
@@ -55,7 +55,7 @@ def extractor(name: str) -> Extractor:
         return Extractor(name, 4 * _THUMBNAIL_SIDE, hashlib.sha256(recipe.encode()).hexdigest(), _thumbnail)
     if name == "phantom-encoder":
         from anonderm.core import weights
-        from anonderm.evaluate.encoder import embedder
+        from anonderm.evaluate.encoder.network import embedder
 
         checkpoint = weights.load(name)
         return Extractor(name, checkpoint.card.resolution, checkpoint.digest, embedder(checkpoint))

@@ -1,31 +1,27 @@
-"""The phantom encoder: a small network that was shown drawn faces only, and turns a face into 128 numbers.
+"""Training the encoder on the truth that comes with a drawn face.
 
-It learns from the truth that comes with a drawn face: who it is (photos of one person lie close together),
-how dark the skin is, how severe the condition is and how many lesions of each kind there are.
+Who it is (photos of one person lie close together), how dark the skin is, how severe the condition is and how
+many lesions of each kind there are.
 """
 
-# N images, C channels, H x W pixels, D features, K lesion kinds, L labels
+# N images, C channels, H x W pixels, D features, K lesion kinds
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
-from anonderm.core.config import to_dict
-from anonderm.core.errors import BrokenArtefact, Diverged, TooFewImages
+from anonderm.core.config import command_line
+from anonderm.core.errors import Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.images import Pixels
 from anonderm.core.records import LESION_KINDS, Face
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import (
@@ -38,67 +34,12 @@ from anonderm.core.snapshot import (
     write_snapshot,
 )
 from anonderm.evaluate.config import EncoderConfig
-from anonderm.evaluate.distances import nearest
+from anonderm.evaluate.encoder.augment import augment
+from anonderm.evaluate.encoder.knowledge import knowledge
+from anonderm.evaluate.encoder.network import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
 
-RESOLUTION = 64
-FEATURES = 128
-_WIDTHS = (24, 48, 96, 144)
-_BATCH = 256
 _WEIGHT_DECAY = 0.02
 _ITA_SCALE = 50.0  # degrees; brings the target to about -1..1
-
-
-class Encoder(nn.Module):
-    """Images [N, 3, 64, 64] in -1..1 to embeddings [N, 128] of length sqrt(128)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        stem = [nn.Conv2d(3, _WIDTHS[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(_WIDTHS[0])]
-        stages: list[nn.Module] = [*stem, nn.ReLU(), _Residual(_WIDTHS[0])]
-        for narrow, wide in pairwise(_WIDTHS):
-            stages += [nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(wide)]
-            stages += [nn.ReLU(), _Residual(wide)]
-        # Where something lies matters to who it is, so the 4 x 4 positions are kept apart to the end.
-        stages += [nn.Conv2d(_WIDTHS[-1], 32, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten()]
-        self.body = nn.Sequential(*stages, nn.Linear(32 * 4 * 4, FEATURES))
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        return functional.normalize(self.body(x_NCHW), dim=1) * math.sqrt(FEATURES)
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.first_norm = nn.BatchNorm2d(width)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.second_norm = nn.BatchNorm2d(width)
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        inner_NCHW = functional.relu(self.first_norm(self.first(x_NCHW)))
-        return functional.relu(x_NCHW + self.second_norm(self.second(inner_NCHW)))
-
-
-def embedder(checkpoint: Checkpoint) -> Callable[[Pixels], NDArray[np.float32]]:
-    """A function from uint8 [N, 64, 64, 3] to float32 [N, 128]. Raises BrokenArtefact."""
-    encoder = Encoder()
-    try:
-        encoder.load_state_dict({name: value.float() for name, value in checkpoint.tensors().items()})
-    except RuntimeError as error:
-        raise BrokenArtefact(f"{checkpoint.path}: not an encoder of this version ({error}).") from error
-    device = launch.device()
-    encoder.eval().to(device)
-
-    def embed(pixels_NHWC: Pixels) -> NDArray[np.float32]:
-        with torch.no_grad():
-            return encoder(to_tensor(pixels_NHWC).to(device)).cpu().numpy()
-
-    return embed
-
-
-def to_tensor(pixels_NHWC: Pixels) -> Tensor:
-    """uint8 [N, H, W, 3] to float [N, 3, H, W] in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels_NHWC)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpoint:
@@ -109,7 +50,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     goes onto the card.
     Raises TooFewImages, Diverged.
     """
-    learn = FaceSet(faces.folder, tuple(face for face in faces if face.split != "test"))
+    learn = faces.where(split=("train", "val", None))
     pool = _Pool(learn)
     training = _Training(config, pool)
     state = run.folder / SNAPSHOT
@@ -126,22 +67,21 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     tensors = _compact(training.encoder)
     held_out = faces.where(split="test")
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, learn))
-    notes = {"photos": len(learn), "people": len(pool.people)} | _knowledge(checkpoint, learn, held_out, run)
+    notes = {"photos": len(learn), "people": len(pool.people)} | knowledge(checkpoint, learn, held_out, run)
     checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(checkpoint.card, notes=notes))
     state.unlink(missing_ok=True)
     return checkpoint
 
 
 def _card(config: EncoderConfig, learn: FaceSet) -> CheckpointCard:
-    settings = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in to_dict(config).items())
     return CheckpointCard(
         kind="encoder",
-        architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(_WIDTHS)},
+        architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(WIDTHS)},
         resolution=RESOLUTION,
         classes=learn.labels,
         data_digest=learn.digest,
-        licence="Apache-2.0",
-        command=f"anonderm train-encoder {settings}",
+        licence=learn.licence,
+        command=command_line("train-encoder", config),
     )
 
 
@@ -157,7 +97,7 @@ class _Pool:
     def __init__(self, faces: FaceSet) -> None:
         rows: dict[str, list[int]] = {}
         for row, face in enumerate(faces):
-            rows.setdefault(face.subject or face.id, []).append(row)
+            rows.setdefault(face.person, []).append(row)
         self.people = [np.array(photos) for photos in rows.values() if len(photos) > 1]
         if len(self.people) < 2:
             raise TooFewImages(
@@ -273,103 +213,3 @@ def supervised_contrastive(h_ND: Tensor, people_N: Tensor, temperature: float = 
     log_share_NN = similarity_NN - similarity_NN.logsumexp(dim=1, keepdim=True)
     same_NN = (people_N[:, None] == people_N[None, :]) & ~itself_NN
     return -(log_share_NN.masked_fill(~same_NN, 0.0).sum(dim=1) / same_NN.sum(dim=1)).mean()
-
-
-def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Other surroundings, framing, mirror, focus, light, camera noise, so that none of them says who it is.
-
-    Strong enough to help with photos that are not drawn; images in and out [N, 3, H, W] in -1..1.
-    """
-    count, _, height, width = x_NCHW.shape
-
-    def normal(deviation: float, *shape: int) -> Tensor:
-        return torch.randn(count, *shape, generator=generator) * deviation
-
-    def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(count, 1, 1, 1, generator=generator) * (high - low) + low
-
-    # Photos of one person often share backdrop and clothes: half of the faces get another photo's.
-    inside_HW = _face_oval(height, width)
-    others_NCHW = x_NCHW[torch.randperm(count, generator=generator)]
-    swap_NCHW = (uniform(-1.0, 1.0) > 0) * (1 - inside_HW)
-    x_NCHW = x_NCHW + swap_NCHW * (others_NCHW - x_NCHW)
-
-    angle_N, zoom_N = normal(0.07), torch.exp(normal(0.06))
-    mirror_N = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    cosine_N, sine_N = zoom_N * torch.cos(angle_N), zoom_N * torch.sin(angle_N)
-    rows = (cosine_N * mirror_N, -sine_N, normal(0.05), sine_N * mirror_N, cosine_N, normal(0.05))
-    grid_NHW2 = functional.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [count, 3, height, width], False)
-    x_NCHW = functional.grid_sample(x_NCHW, grid_NHW2, padding_mode="reflection", align_corners=False)
-
-    soft_NCHW = functional.avg_pool2d(x_NCHW, 3, stride=1, padding=1, count_include_pad=False)
-    x_NCHW = x_NCHW + uniform(-0.6, 1.0).clamp(min=0) * (soft_NCHW - x_NCHW)
-
-    light_NCHW = (x_NCHW + 1) / 2 * torch.exp(normal(0.12, 1, 1, 1) + normal(0.05, 3, 1, 1))
-    grey_NCHW = light_NCHW.mean(dim=1, keepdim=True)
-    light_NCHW = grey_NCHW + uniform(0.5, 1.4) * (light_NCHW - grey_NCHW)
-    middle_NCHW = light_NCHW.mean(dim=(1, 2, 3), keepdim=True)
-    light_NCHW = middle_NCHW + uniform(0.7, 1.3) * (light_NCHW - middle_NCHW)
-    noise_NCHW = uniform(0.0, 0.03) * torch.randn(x_NCHW.shape, generator=generator)
-    return (light_NCHW + noise_NCHW).clamp(0, 1) * 2 - 1
-
-
-def _face_oval(height: int, width: int) -> Tensor:
-    """1 over an aligned face, falling softly to 0 around it, [H, W]."""
-    down_H, right_W = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
-    radius_HW = torch.sqrt((down_H[:, None] / 0.85) ** 2 + (right_W[None, :] / 0.65) ** 2)
-    return ((1.1 - radius_HW) / 0.2).clamp(0, 1)
-
-
-def _knowledge(
-    checkpoint: Checkpoint, learn: FaceSet, held_out: FaceSet, run: RunDir
-) -> dict[str, float | int]:
-    """What the embedding knows of people it was not trained on; empty without a test split."""
-    if len(held_out) < 2:
-        return {}
-    embed = embedder(checkpoint)
-
-    def embed_all(faces: FaceSet, whose: str) -> NDArray[np.float32]:
-        starts = run.progress(range(0, len(faces), _BATCH), f"embedding {whose}")
-        batches = (FaceSet(faces.folder, faces.faces[start : start + _BATCH]) for start in starts)
-        return np.concatenate([embed(batch.pixels(RESOLUTION)) for batch in batches])
-
-    known_ND, new_MD = (
-        embed_all(learn, "people it learned from"),
-        embed_all(held_out, "people it has not seen"),
-    )
-    notes = {"held_out_photos": len(held_out), "held_out_same_person_nearest": _retrieval(new_MD, held_out)}
-    truths: dict[str, Callable[[Face], float | None]] = {
-        "severity": lambda face: None if face.label not in learn.labels else learn.labels.index(face.label),
-        "lesions": lambda face: sum(_lesion_counts(face)),
-        "ita": lambda face: face.ita,
-    }
-    for name, truth in truths.items():
-        known, new = [truth(face) for face in learn], [truth(face) for face in held_out]
-        if None not in (*known, *new) and len(set(new)) > 1:
-            guess_M = _linear_guess(known_ND, np.array(known, float), new_MD)
-            notes[f"held_out_{name}_rank_correlation"] = round(_rank_correlation(guess_M, new), 3)
-    return notes
-
-
-def _retrieval(rows_ND: NDArray[np.float32], faces: FaceSet) -> float:
-    """Share of the photos whose nearest other photo shows the same person, among people with two or more."""
-    subjects = np.array([face.subject or face.id for face in faces])
-    near_N = nearest(rows_ND, rows_ND, 2)[1][:, 1]
-    again_N = np.array([np.sum(subjects == subject) > 1 for subject in subjects])
-    return round(float(np.mean(subjects[near_N][again_N] == subjects[again_N])), 3) if again_N.any() else 0.0
-
-
-def _linear_guess(
-    known_ND: NDArray[np.float32], truth_N: NDArray[np.float64], new_MD: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Ridge regression of a truth from embeddings, applied to new ones."""
-    mean_D, mean = known_ND.mean(axis=0), truth_N.mean()
-    centred_ND = known_ND - mean_D
-    gram_DD = centred_ND.T @ centred_ND + np.eye(known_ND.shape[1])
-    return (new_MD - mean_D) @ np.linalg.solve(gram_DD, centred_ND.T @ (truth_N - mean)) + mean
-
-
-def _rank_correlation(guess: NDArray[np.float64], truth: list[float | None]) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(guess, truth).statistic)
