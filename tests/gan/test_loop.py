@@ -45,14 +45,14 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     return spoil
 
 
-def _stop_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int) -> None:
-    """Send this process a signal in the middle of a step."""
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Have the system ask for a stop in the middle of a step."""
     healthy = phases.losses.real_loss
     calls = iter(range(1000))
 
     def real_loss(logit: torch.Tensor) -> torch.Tensor:
         if next(calls) == step:
-            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), signal.SIGTERM)
         return healthy(logit)
 
     monkeypatch.setattr(phases.losses, "real_loss", real_loss)
@@ -122,7 +122,7 @@ def test_a_run_stopped_between_ticks_ends_with_the_same_weights_and_metrics(
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patch:
-        _stop_at(patch, 4, signal.SIGTERM)
+        stop_at(patch, 4)
         with pytest.raises(KeyboardInterrupt):
             train(SMALL, small_faces, tmp_path / "stopped")
     assert signal.getsignal(signal.SIGTERM) == before

@@ -144,9 +144,13 @@ class TrainGanConfig:
     samples: int = 36
     """Faces on the sheet of samples."""
     metric_faces: int = 256
-    """Faces generated for each tick's kernel distance to the training faces; 0 leaves it out."""
+    """Faces generated at each tick to measure it: by their kernel distance to the faces of the validation
+    split, and by how many lie too close to a training face. The best tick becomes the checkpoint; with 0, the
+    last."""
     metric_extractor: ExtractorName = "phantom-encoder"
-    """The embedding in which that distance is taken."""
+    """The embedding in which ticks are measured."""
+    patience: int = 50
+    """Stop after so many ticks in a row that were worse than the best, or copied training faces; 0: never."""
     half: bool = False
     """Store the finished weights as float16: half the size, for weights that ship."""
     seed: int = 0
@@ -170,6 +174,7 @@ class TrainGanConfig:
         check(self.freeze_d >= 0, "freeze_d must not be negative.")
         check(self.samples >= 1, "samples must be at least 1.")
         check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
+        check(self.patience >= 0, "patience must not be negative.")
         check(self.seed >= 0, f"seed = {self.seed} must not be negative.")
         one = not (self.only and self.conditional)
         check(one, "only and conditional exclude each other.", "A network of one class needs no label.")

@@ -46,9 +46,9 @@ class Loop:
         self._unchecked: list[tuple[int, Numbers]] = []
 
     def train(self) -> None:
-        """Step until the plan's end; on SIGTERM or Ctrl-C save a snapshot and raise KeyboardInterrupt.
+        """Step until the plan's end, or until too many ticks in a row were not kept.
 
-        Raises Diverged.
+        On SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt. Raises Diverged.
         """
         plan, state = self.plan, self.state
         if self.config.on_nan == "rollback" and not self._snapshot.exists():
@@ -57,13 +57,16 @@ class Loop:
             deferred_stop() as stop,
             self.run.bar("training (kimg)", plan.kimg(plan.steps), plan.kimg(state.step)) as bar,
         ):
-            while state.step < plan.steps:
+            while state.step < plan.steps and not self._is_past_its_best():
                 before = state.step
                 self._step(stop)
                 bar.advance(
                     plan.kimg(state.step - before),
                     note=f"{self.ticker.pace():.1f} s/kimg, p {state.augment.p:.2f}",
                 )
+
+    def _is_past_its_best(self) -> bool:
+        return 0 < self.config.patience <= self.state.best.unkept
 
     def _step(self, stop: Stop) -> None:
         state = self.state

@@ -12,6 +12,7 @@ from torch import Tensor
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
 from anonderm.gan.augment.probability import AugmentProbability
+from anonderm.gan.best import Best
 from anonderm.gan.config import Architecture
 from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
 from anonderm.gan.optimiser import Adam
@@ -42,6 +43,7 @@ class TrainState:
     """Adam's step size as configured."""
     augment: AugmentProbability = field(default_factory=AugmentProbability)
     sums: TickSums = field(default_factory=TickSums)
+    best: Best = field(default_factory=Best)
     step: int = 0
     rollbacks: int = 0
     """How often training met NaN and went back; each time halves the learning rate."""
@@ -72,6 +74,7 @@ class TrainState:
             "p": self.augment.p,
             "sign": self.augment.sign,
             "counts": self.sums.counts,
+            "best": self.best.numbers(),
         }
         write_snapshot(path, tensors, numbers)
 
@@ -86,7 +89,21 @@ class TrainState:
             self.path_length_mean.copy_(tensors["path_length_mean"])
             self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
             self.sums = TickSums.of(tensors, numbers["counts"], self.signs.device)
+            self.best = Best(**numbers["best"])
             self.slow_down(numbers["rollbacks"])
+
+    def keep(self, path: Path) -> None:
+        """Write what a checkpoint is made of. Raises StorageError."""
+        tensors = with_prefix("average.", self.average.state_dict())
+        tensors |= with_prefix("discriminator.", self.discriminator.state_dict())
+        write_snapshot(path, tensors | {"path_length_mean": self.path_length_mean}, {"step": self.step})
+
+    def take_kept(self, path: Path) -> None:
+        """Go back to what `keep` wrote, for the checkpoint. Raises BrokenArtefact."""
+        with open_snapshot(path) as (tensors, _):
+            self.average.load_state_dict(under_prefix("average.", tensors))
+            self.discriminator.load_state_dict(under_prefix("discriminator.", tensors))
+            self.path_length_mean.copy_(tensors["path_length_mean"])
 
     def _networks(self) -> dict[str, Generator | Discriminator]:
         return {"generator.": self.generator, "discriminator.": self.discriminator, "average.": self.average}

@@ -1,16 +1,15 @@
-"""What a training run leaves behind at every tick: metrics, a sheet of samples, a snapshot."""
+"""What a training run leaves at every tick: metrics, a sheet of samples, the best so far, a snapshot."""
 
 from __future__ import annotations
 
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from anonderm.core.errors import MissingWeights
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
@@ -18,14 +17,12 @@ from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.events import EventFile
+from anonderm.gan.heldout import HeldOut
 from anonderm.gan.networks import to_pixels
 from anonderm.gan.state import METRIC, SAMPLES, TrainState
 from anonderm.gan.sums import TickSums
 
-Embeddings = NDArray[np.float32]
-
 _BATCH = 32
-_MOST_REAL = 1024
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,18 @@ class Plan:
 class Ticker:
     """Writes, at ticks, what a run leaves behind; a context that holds TensorBoard's file."""
 
-    def __init__(self, config: TrainGanConfig, run: RunDir, plan: Plan, images: TrainingImages, start: int):
+    def __init__(
+        self,
+        config: TrainGanConfig,
+        run: RunDir,
+        plan: Plan,
+        images: TrainingImages,
+        held_out: HeldOut | None,
+        start: int,
+    ):
         self._config, self._run, self._plan, self._images, self._start = config, run, plan, images, start
+        self._held_out = held_out
         run.rewind_metrics(plan.kimg(start))
-        self._real_ND = self._embed_real() if config.metric_faces else None
         self._pace = math.nan
         self.restart_clock()
 
@@ -88,13 +93,14 @@ class Ticker:
             "learning_rate": state.learning_rate,
             "seconds_per_kimg": self.pace(),
         }
-        if self._real_ND is not None:
-            row["kernel_distance"] = self._kernel_distance(state, self._real_ND)
+        if self._held_out is not None:
+            row |= self._judge(state, self._held_out)
         self._run.metrics(kimg, **row)
         self._events.add(state.step * self._plan.batch, row)
         write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
         state.sums = TickSums()
         state.save(self._run.folder / SNAPSHOT)
+        forget_kept(self._run.folder, but=state.best.step)
         self.restart_clock()
 
     def _sheet(self, state: TrainState) -> Pixels:
@@ -114,20 +120,27 @@ class Ticker:
             pictures.append(to_pixels(images))
         return np.concatenate(pictures)
 
-    def _embed_real(self) -> Embeddings | None:
-        """Embeddings of the training faces, or None where the extractor's weights are not on this machine."""
-        from anonderm.evaluate.features import embed_pixels
+    def _judge(self, state: TrainState, held_out: HeldOut) -> dict[str, float]:
+        """Measure the average generator, and keep it if it is as good as the best so far."""
+        measured = held_out.measure(self._faces(state, self._config.metric_faces, METRIC))
+        kept = state.best.judge(state.step, measured)
+        if kept:
+            state.keep(kept_file(self._run.folder, state.step))
+        return {
+            "kernel_distance": measured.kernel_distance,
+            "kernel_distance_error": measured.error,
+            "closer_than_expected": measured.closer_than_expected,
+            "kept": float(kept),
+        }
 
-        real_NHW3 = self._images.pixels_N3HW[:_MOST_REAL].permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        try:
-            return embed_pixels(real_NHW3, self._config.metric_extractor)
-        except MissingWeights as error:
-            self._run.log(f"no kernel distance in the metrics: {error.message}")
-            return None
 
-    def _kernel_distance(self, state: TrainState, real_ND: Embeddings) -> float:
-        from anonderm.evaluate.distances import kernel_distance
-        from anonderm.evaluate.features import embed_pixels
+def kept_file(folder: Path, step: int) -> Path:
+    """Where the tick at this step is kept; a file of its own, as a kill may come before the snapshot does."""
+    return folder / f"kept-{step:09d}.safetensors"
 
-        fake = self._faces(state, self._config.metric_faces, METRIC)
-        return kernel_distance(real_ND, embed_pixels(fake, self._config.metric_extractor))
+
+def forget_kept(folder: Path, but: int | None = None) -> None:
+    """Delete the kept ticks, but that of one step."""
+    for path in folder.glob("kept-*.safetensors"):
+        if but is None or path != kept_file(folder, but):
+            path.unlink()

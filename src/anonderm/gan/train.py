@@ -6,23 +6,26 @@ Progress is counted in steps of one batch; what people see is kimg, thousands of
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
+from anonderm.core.errors import MissingWeights
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan import checkpoint as gan_checkpoint
 from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages, load_images, training_faces
+from anonderm.gan.heldout import HeldOut
 from anonderm.gan.loop import Loop
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import TrainState, new_networks, new_state
-from anonderm.gan.ticks import Plan, Ticker
+from anonderm.gan.ticks import Plan, Ticker, forget_kept, kept_file
 from anonderm.gan.transfer import Taken, check_against_base, choose_trained, transfer
 
 _CHECKPOINT = "checkpoint.safetensors"
@@ -46,10 +49,13 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     state = _start(config, preset, arch, base, run, images)
 
     plan = Plan.of(config, settings.batch)
-    with Ticker(config, run, plan, images, state.step) as ticker:
+    held_out = _held_out(config, faces, training, run)
+    with Ticker(config, run, plan, images, held_out, state.step) as ticker:
         Loop(config, settings, plan, images, state, ticker, run).train()
+    trained = plan.kimg(state.step)
+    kept = _take_best(state, plan, held_out, run)
 
-    card = _card(config, arch, training, plan, base)
+    card = _card(config, arch, training, base, kept | {"trained_kimg": trained})
     finished = gan_checkpoint.save_gan(
         run.folder / _CHECKPOINT,
         state.average,
@@ -59,7 +65,47 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
         half=config.half,
     )
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
+    forget_kept(run.folder)
     return finished
+
+
+def _held_out(config: TrainGanConfig, faces: FaceSet, training: FaceSet, run: RunDir) -> HeldOut | None:
+    """What ticks are measured by; None where that was not asked for or has no weights on this machine."""
+    if not config.metric_faces:
+        return None
+    try:
+        validation = faces.where(split="val", label=config.only)
+        held_out = HeldOut.of(training, validation, config.metric_extractor, config.mirror)
+    except MissingWeights as error:
+        run.log(f"ticks are not measured, the last becomes the checkpoint: {error.message}")
+        return None
+    run.log(f"ticks are measured by {held_out.told}")
+    return held_out
+
+
+def _take_best(state: TrainState, plan: Plan, held_out: HeldOut | None, run: RunDir) -> dict[str, Any]:
+    """Go back to the tick that was kept; return what the card says of it."""
+    best = state.best
+    if held_out is None or not best.step:
+        return {"kimg": plan.kimg(state.step)}
+    if state.step < plan.steps:
+        run.log(
+            f"stopped at {plan.kimg(state.step):g} kimg: none of the last {best.unkept} ticks was as good"
+        )
+    distance = f"kernel distance {best.kernel_distance:.4g} +- {best.error:.2g}"
+    copies = f"{best.closer_than_expected:.2g} times the expected near-copies of training faces"
+    run.log(f"kept: the tick at {plan.kimg(best.step):g} kimg, {distance}, {copies}")
+    if best.copies:
+        run.log("every tick had too many near-copies of training faces; train shorter, or on more faces")
+    if best.step != state.step:
+        state.take_kept(kept_file(run.folder, best.step))
+    return {
+        "kimg": plan.kimg(best.step),
+        "kernel_distance": best.kernel_distance,
+        "kernel_distance_error": best.error,
+        "closer_than_expected": best.closer_than_expected,
+        "measured_by": held_out.told,
+    }
 
 
 def _architecture(
@@ -112,7 +158,11 @@ def _parameters(*networks: torch.nn.Module) -> str:
 
 
 def _card(
-    config: TrainGanConfig, arch: Architecture, training: FaceSet, plan: Plan, base: Checkpoint | None
+    config: TrainGanConfig,
+    arch: Architecture,
+    training: FaceSet,
+    base: Checkpoint | None,
+    kept: dict[str, Any],
 ) -> CheckpointCard:
     return CheckpointCard(
         kind="gan",
@@ -123,5 +173,5 @@ def _card(
         data_digest=training.digest,
         licence=training.licence,
         command=command_line("train-gan", config),
-        notes={"kimg": plan.kimg(plan.steps), "faces": len(training), "base": base.digest if base else None},
+        notes={**kept, "faces": len(training), "base": base.digest if base else None},
     )

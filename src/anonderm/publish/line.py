@@ -163,8 +163,9 @@ def generators(material: Material) -> Section | None:
         return None
     lead = (
         "Training curves of each generator. kimg: thousands of faces shown to the discriminator. The kernel "
-        "distance to the training faces should fall and then stay; the augmentation p rises when the "
-        "discriminator begins to know its faces by heart."
+        "distance to faces kept out of training should fall and then stay; the augmentation p rises when the "
+        "discriminator begins to know its faces by heart. Near-copies: the share of synthetic faces as close "
+        "to a training face as only the nearest 5% of kept-out faces are, over what is to be expected (1)."
     )
     return Section("generators", "Generators", lead, tuple(blocks))
 
@@ -173,6 +174,7 @@ _GAN_CHARTS = {
     "Losses": ("loss_g", "loss_d"),
     "Augmentation": ("ada_p", "ada_sign"),
     "Kernel distance": ("kernel_distance",),
+    "Near-copies of training faces": ("closer_than_expected",),
 }
 
 
