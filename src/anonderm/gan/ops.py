@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anonderm.gan import winograd
+
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
 # Resampling geometry: up factor, down factor, zero padding before and after, gain.
@@ -30,6 +32,8 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.geometry = (stride, padding)
+        if winograd.pays(x, w, stride, padding):
+            return winograd.convolution(x, w)
         return F.conv2d(x, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -47,6 +51,8 @@ class _Adjoint(torch.autograd.Function):
     def forward(ctx: Any, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(y, w)
         ctx.geometry = (stride, padding)
+        if winograd.pays(y, w, stride, padding):
+            return winograd.adjoint(y, w)
         return F.conv_transpose2d(y, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -64,6 +70,8 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = (stride, padding)
+        if winograd.pays(x, w, stride, padding, weights=True):
+            return winograd.weight_gradient(x, y)
         wanted = [False, True, False]
         _, gw, _ = torch.ops.aten.convolution_backward(
             y, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, wanted
