@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any
 
 import tyro
 
@@ -19,10 +19,7 @@ from anonderm.core import weights
 from anonderm.core.config import to_dict
 from anonderm.core.errors import AnondermError
 from anonderm.core.rundir import RunRecord
-from anonderm.stages import STAGES, Stage, open_artefact, run_stage
-
-if TYPE_CHECKING:
-    from anonderm.core.checkpoint import Checkpoint
+from anonderm.stages import STAGES, Stage, run_stage
 
 _INTRO = """\
 anonderm turns a small private set of labelled face photos into a large anonymous synthetic one,
@@ -31,12 +28,8 @@ and shows with numbers how faithful, useful and anonymous it is.
 usage: anonderm COMMAND [OPTIONS]           anonderm COMMAND --help explains one
 
 The whole line
-  run                Run a recipe: every stage in order, resumable, ends with a report.
-  weights            List the weights that ship with the package.
-  import-gan         Turn a StyleGAN2 pickle of NVIDIA's programs into a checkpoint, running no code of it.
-  export-gan         Write a checkpoint's generator as TorchScript or ONNX for other programs.
-
-Single stages
+  run                      Run a recipe: every stage in order, resumable, ends with a report.
+  weights                  List the weights that ship with the package.
 """
 
 _EXAMPLES = """
@@ -50,6 +43,12 @@ Examples
 _OUT_HELP = """\
 The run folder to write, or to resume. Left out: runs/{}-XXXXXXXX, where the X are a digest of inputs \
 and settings, so that the same command resumes and another one starts anew."""
+
+_KINDS = {
+    "faces": "FaceSet or run folder",
+    "images": "image, folder of images, FaceSet or run folder",
+    "run": "run folder",
+}
 
 # What files and disks refuse wherever they are touched; anything else is a bug and keeps its traceback.
 _NO_BUGS = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE}
@@ -117,16 +116,17 @@ def _dispatch(arguments: list[str]) -> int:
         return _run_recipe_command(rest)
     if command == "weights":
         return _list_weights()
-    if command == "import-gan":
-        return _import_gan(rest)
-    if command == "export-gan":
-        return _export_gan(rest)
     raise AnondermError(f"no command {two_words!r}.", "`anonderm --help` lists them.")
 
 
 def _help() -> str:
-    stages = "\n".join(f"  {stage.name:<18} {stage.help}" for stage in STAGES.values())
-    return _INTRO + stages + "\n" + _EXAMPLES
+    tools = [stage for stage in STAGES.values() if stage.name.startswith("latents ")]
+    others = [stage for stage in STAGES.values() if stage not in tools]
+    return _INTRO + _listed("Single stages", others) + _listed("Latents of a generator", tools) + _EXAMPLES
+
+
+def _listed(title: str, stages: list[Stage]) -> str:
+    return f"\n{title}\n" + "".join(f"  {stage.name:<24} {stage.help}\n" for stage in stages)
 
 
 def _run_recipe_command(arguments: list[str]) -> int:
@@ -175,7 +175,7 @@ def _stage_command(stage: Stage) -> type:
     """A dataclass for tyro: one flag an input, --out, and the flags of the stage's configuration."""
     fields: list[Any] = []
     for name, wanted in stage.inputs.items():
-        kind = {"faces": "FaceSet or run folder", "run": "run folder"}.get(wanted.kind, "file or run folder")
+        kind = _KINDS.get(wanted.kind, "file or run folder")
         flag = tyro.conf.arg(
             help=f"{wanted.help} ({kind})", metavar="PATH" + (" [PATH ...]" if wanted.many else "")
         )
@@ -200,26 +200,6 @@ def _print_outputs(record: RunRecord) -> None:
     """The path of what was made goes to stdout, everything else to stderr."""
     for file in record.content["outputs"]:
         print(record.folder / file)
-
-
-def _import_gan(arguments: list[str]) -> int:
-    from anonderm.gan.foreign.config import ImportGanConfig
-
-    config = tyro.cli(ImportGanConfig, prog="anonderm import-gan", args=arguments)
-    from anonderm.gan.foreign.convert import import_gan
-
-    print(import_gan(config).path)
-    return 0
-
-
-def _export_gan(arguments: list[str]) -> int:
-    from anonderm.gan.foreign.config import ExportGanConfig
-
-    config = tyro.cli(ExportGanConfig, prog="anonderm export-gan", args=arguments)
-    from anonderm.gan.foreign.deploy import export_gan
-
-    print(export_gan(config, cast("Checkpoint", open_artefact("checkpoint", config.checkpoint))))
-    return 0
 
 
 def _list_weights() -> int:

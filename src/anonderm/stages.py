@@ -17,10 +17,11 @@ from anonderm.core import launch, weights
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.pictures import pictures
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir, RunRecord
 
-Kind = Literal["faces", "checkpoint", "scores", "run"]
+Kind = Literal["faces", "images", "checkpoint", "scores", "run"]
 Artefact = FaceSet | Checkpoint | Scores | RunRecord
 Reference = str | Path
 
@@ -58,6 +59,7 @@ class Stage:
 
 _REAL = Input("faces", "The real faces: a FaceSet with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
+_GAN = Input("checkpoint", "A GAN checkpoint.", positional=True)
 
 STAGES = {
     stage.name: stage
@@ -90,6 +92,44 @@ STAGES = {
             "gan.synthesize:generate",
             "gan.config:GenerateConfig",
             {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True, positional=True)},
+        ),
+        Stage(
+            "latents mix",
+            "Style mixing: one sheet on which faces take some style layers from others.",
+            "gan.latents.mix:mix",
+            "gan.latents.config:MixConfig",
+            {"checkpoint": _GAN},
+        ),
+        Stage(
+            "latents interpolate",
+            "A film of the smooth way from face to face.",
+            "gan.latents.interpolate:interpolate",
+            "gan.latents.config:InterpolateConfig",
+            {"checkpoint": _GAN},
+        ),
+        Stage(
+            "latents project",
+            "Find the latents whose faces come nearest to given images.",
+            "gan.latents.projections:project_images",
+            "gan.latents.config:ProjectConfig",
+            {"checkpoint": _GAN, "faces": Input("images", "The images to find.")},
+        ),
+        Stage(
+            "latents sefa",
+            "Directions that change a face most, from the weights alone, and faces moved along them.",
+            "gan.latents.sefa:sefa",
+            "gan.latents.config:SefaConfig",
+            {"checkpoint": _GAN},
+        ),
+        Stage(
+            "latents class-directions",
+            "Directions from class to class, and faces moved along them.",
+            "gan.latents.class_directions:class_directions",
+            "gan.latents.config:ClassDirectionsConfig",
+            {
+                "checkpoints": Input("checkpoint", "GAN checkpoints.", many=True, positional=True),
+                "faces": Input("faces", "Graded faces drawn by the one generator given.", optional=True),
+            },
         ),
         Stage(
             "screen",
@@ -183,6 +223,10 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
         raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
         return RunRecord.load(path)
+    if kind == "images":
+        if not any((path / name).exists() for name in ("run.json", MANIFEST)):
+            return pictures(path)
+        kind = "faces"
     if (path / "run.json").exists():
         path = _in_run(path, kind)
     elif path.is_dir() and kind != "faces":
@@ -194,12 +238,14 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
 
 _WANTED: dict[Kind, str] = {
     "faces": "a FaceSet, or the run folder that made one",
+    "images": "an image, a folder of images, a FaceSet, or the run folder that made one",
     "checkpoint": "a .safetensors file with its .json card, or the run folder that made one",
     "scores": "a scores.json, or the run folder that made one",
     "run": "a run folder",
 }
 _OUTPUT: dict[Kind, str] = {
     "faces": "faces",
+    "images": "faces",
     "checkpoint": "checkpoint.safetensors",
     "scores": "scores.json",
 }
@@ -274,4 +320,6 @@ def _output_files(result: Any, folder: Path) -> list[Path]:
             return [folder / "scores.json"]
         case Path():
             return [result]
+        case list():
+            return result
     raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")

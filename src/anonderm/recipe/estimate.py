@@ -22,6 +22,10 @@ _COST = {
     "phantom": (1.0, 0.008),
     "ingest": (1.0, 0.006),
     "generate": (1.5, 0.003),
+    "latents mix": (2.0, 0.0),
+    "latents interpolate": (5.0, 0.0),
+    "latents sefa": (3.0, 0.0),
+    "latents class-directions": (3.0, 0.0),
     "screen": (2.0, 0.003),
     "grade": (2.0, 0.001),
     "evaluate utility": (3.0, 0.001),
@@ -32,6 +36,7 @@ _COST = {
 }
 _CLASSIFIER_FACE_S = 0.0026  # one face, once through training
 _ENCODER_STEP_S = 0.4
+_PROJECTION_STEP_S = 0.008  # of one image
 _REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px
 _KEPT = {"screen": 0.98, "grade": 0.9}  # share of the faces that pass
 
@@ -85,6 +90,14 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
             return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_FACE_S
+        case "latents project":
+            return (
+                _slowness()
+                * pixels
+                * config.steps
+                * max(flow.count for flow in arriving)
+                * _PROJECTION_STEP_S
+            )
         case "train-encoder":
             return _slowness() * pixels * config.steps * _ENCODER_STEP_S
     fixed, per_face = _COST[step.stage.name]

@@ -1,1 +1,0 @@
-"""Networks that other programs wrote, and networks for other programs."""

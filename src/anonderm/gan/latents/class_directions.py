@@ -1,0 +1,107 @@
+"""The stage `latents class-directions`: the way from one class to another, as a difference of mean w.
+
+K directions, N samples, D size of w. A direction between generators of one class each says how their mapping
+networks differ; what their synthesis networks learned apart is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import BadLabel, ConfigError, InputError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.launch import step_generator
+from anonderm.core.records import order_labels
+from anonderm.core.rundir import RunDir
+from anonderm.gan import draw
+from anonderm.gan.checkpoint import architecture_of
+from anonderm.gan.latents.config import ClassDirectionsConfig
+from anonderm.gan.latents.directions import Directions, write_results
+from anonderm.gan.latents.model import Model
+from anonderm.gan.ranges import layers_of
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Where the w of one class lie on average, and the model that draws its faces."""
+
+    mean_D: Tensor
+    model: Model
+
+
+def class_directions(
+    config: ClassDirectionsConfig, checkpoints: tuple[Checkpoint, ...], faces: FaceSet | None, run: RunDir
+) -> list[Path]:
+    """Write the directions from the class `origin` to each other, and its faces moved along them.
+
+    Raises ConfigError, InputError or BadLabel where there are no two classes to compare, BrokenArtefact.
+    """
+    classes = _of_faces(faces, checkpoints, run) if faces is not None else _of_generators(config, checkpoints)
+    labels = order_labels(classes)
+    if len(labels) < 2:
+        raise BadLabel(f"one class only ({', '.join(labels) or 'none'}); a direction needs two.", _WAYS)
+    origin = config.origin or labels[0]
+    if origin not in labels:
+        raise ConfigError(f"origin = {origin!r}: no such class.", f"Classes: {', '.join(labels)}.")
+    start = classes[origin]
+    others = [label for label in labels if label != origin]
+    vectors_KD = torch.stack([classes[label].mean_D - start.mean_D for label in others])
+    layers = layers_of(config.layers, start.model.generator.style_layers)
+    directions = Directions(tuple(f"{origin} to {label}" for label in others), vectors_KD, layers)
+    return write_results(directions, start.model, config, run)
+
+
+_WAYS = (
+    "Give a generator trained with --conditional, several of one class each, or one generator and its graded "
+    "faces (--faces)."
+)
+
+
+def _of_generators(config: ClassDirectionsConfig, checkpoints: tuple[Checkpoint, ...]) -> dict[str, _Class]:
+    """The classes of one conditional generator, or one class of each of several generators."""
+    if len(checkpoints) == 1 and checkpoints[0].card.classes:
+        models = {label: Model.open(checkpoints[0], label) for label in checkpoints[0].card.classes}
+    else:
+        _refuse_unrelated(checkpoints)
+        models = {str(each.card.label): Model.open(each, None) for each in checkpoints}
+    return {label: _Class(_mean(model, config.samples), model) for label, model in models.items()}
+
+
+def _mean(model: Model, samples: int) -> Tensor:
+    # The same latents for every class: what is left in a difference is the class.
+    return model.sample_styles(samples, step_generator(0, 0)).mean(dim=0)
+
+
+def _refuse_unrelated(checkpoints: tuple[Checkpoint, ...]) -> None:
+    shapes = {architecture_of(each) for each in checkpoints}
+    labels = [each.card.label for each in checkpoints if not each.card.classes]
+    if len(labels) < len(checkpoints) or None in labels or len(set(labels)) < len(labels):
+        raise BadLabel("each generator must be of one class, and no two of the same.", _WAYS)
+    bases = {each.card.notes.get("base") for each in checkpoints}
+    if len(shapes) > 1 or len(bases) > 1 or (len(checkpoints) > 1 and None in bases):
+        raise InputError(
+            "these generators were not trained from one base, so that their w cannot be compared.",
+            "Train each with the same --base.",
+        )
+
+
+def _of_faces(faces: FaceSet, checkpoints: tuple[Checkpoint, ...], run: RunDir) -> dict[str, _Class]:
+    """Classes that graded faces were sorted into; their w come from their seeds."""
+    checkpoint = checkpoints[0]
+    if len(checkpoints) > 1 or architecture_of(checkpoint).classes:
+        raise ConfigError("--faces goes with one generator that knows no classes.", _WAYS)
+    model = Model.open(checkpoint, None)
+    seeds: dict[str, list[int]] = {}
+    for face in faces:
+        if face.checkpoint == checkpoint.digest and face.label is not None and face.seed is not None:
+            seeds.setdefault(face.label, []).append(face.seed)
+    if not seeds:
+        raise InputError(f"{faces.folder}: no labelled face here was drawn by {checkpoint.path.name}.", _WAYS)
+    run.log("faces: " + ", ".join(f"{len(of_label)} {label}" for label, of_label in seeds.items()))
+    means = {label: draw.styles(model.generator, own).mean(dim=0) for label, own in seeds.items()}
+    return {label: _Class(mean_D, model) for label, mean_D in means.items()}

@@ -1,0 +1,70 @@
+"""Directions of w: how they are kept, and a sheet of faces moved along them.
+
+K directions, N faces, S steps, L style layers, D size of w.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.files import write_bytes
+from anonderm.core.images import write_png
+from anonderm.core.rundir import RunDir
+from anonderm.gan.latents.config import ClassDirectionsConfig, SefaConfig
+from anonderm.gan.latents.model import Model
+from anonderm.gan.latents.sheet import labelled_sheet
+from anonderm.gan.ranges import parse_seeds
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Named vectors [K, D]; each one's length is one unit of alpha. They are added to w in `layers` alone."""
+
+    names: tuple[str, ...]
+    vectors_KD: Tensor
+    layers: range
+
+    def save(self, path: Path, checkpoint: Checkpoint) -> None:
+        """safetensors with `directions` [K, D], and in its metadata what they are called and belong to."""
+        from safetensors.torch import save
+
+        metadata = {
+            "names": json.dumps(self.names),
+            "layers": f"{self.layers[0]}-{self.layers[-1]}",
+            "checkpoint": checkpoint.digest,
+        }
+        write_bytes(path, save({"directions": self.vectors_KD.cpu().contiguous()}, metadata))
+
+
+def moved(w_NLD: Tensor, direction_D: Tensor, alphas: Sequence[float], layers: range) -> Tensor:
+    """w [N, S, L, D]: each w, and in `layers` alpha times the direction added to it."""
+    w_NSLD = w_NLD[:, None].repeat(1, len(alphas), 1, 1)
+    step_S1D = torch.tensor(alphas, dtype=w_NLD.dtype, device=w_NLD.device)[:, None, None] * direction_D
+    w_NSLD[:, :, layers.start : layers.stop] += step_S1D
+    return w_NSLD
+
+
+def write_results(
+    directions: Directions, model: Model, config: SefaConfig | ClassDirectionsConfig, run: RunDir
+) -> list[Path]:
+    """directions.safetensors, and sheet.png: for each direction the seeds' faces, from -alpha to +alpha."""
+    seeds = parse_seeds(config.seeds)
+    alphas = [float(alpha) for alpha in np.linspace(-config.alpha, config.alpha, config.columns)]
+    w_NLD = model.styles(seeds, config.psi)
+    ways = [moved(w_NLD, each_D, alphas, directions.layers) for each_D in directions.vectors_KD]
+    images = model.draw(torch.cat(ways).flatten(0, 1), run)
+    rows = [f"{name}, seed {seed}" for name in directions.names for seed in seeds]
+    columns = [f"{alpha:+.2g}" if alpha else "0" for alpha in alphas]
+    grid = images.reshape(len(rows), len(columns), *images.shape[1:])
+    files = [run.folder / "directions.safetensors", run.folder / "sheet.png"]
+    directions.save(files[0], model.checkpoint)
+    write_png(files[1], labelled_sheet(grid, rows, columns))
+    return files

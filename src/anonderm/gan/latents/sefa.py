@@ -1,0 +1,66 @@
+"""The stage `latents sefa`: closed-form factorisation of the style layers.
+
+L style layers, C channels, D size of w, K directions, N samples. Source: Shen and Zhou 2021, "Closed-form
+factorization of latent semantics in GANs" (SeFa).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.config import check
+from anonderm.core.launch import step_generator
+from anonderm.core.rundir import RunDir
+from anonderm.gan.latents.config import SefaConfig
+from anonderm.gan.latents.directions import Directions, write_results
+from anonderm.gan.latents.model import Model
+from anonderm.gan.networks import Block, Generator, Linear
+from anonderm.gan.ranges import layers_of
+
+_SAMPLES = 10_000  # latents behind the standard deviation along a direction
+
+
+def sefa(config: SefaConfig, checkpoint: Checkpoint, run: RunDir) -> list[Path]:
+    """Write the directions and a sheet of faces moved along them.
+
+    Raises ConfigError (layers, a class or directions that the generator lacks), InputError, BrokenArtefact.
+    """
+    model = Model.open(checkpoint, config.label)
+    generator = model.generator
+    size = generator.arch.w_dim
+    check(config.directions <= size, f"directions = {config.directions}: w has {size} dimensions.")
+    layers = layers_of(config.layers, generator.style_layers)
+    unit_KD, _ = factorise(generator, layers, config.directions)
+    w_ND = model.sample_styles(_SAMPLES, step_generator(0, 0))
+    deviation_K = (w_ND @ unit_KD.T).std(dim=0)
+    names = tuple(f"direction {index + 1}" for index in range(config.directions))
+    return write_results(Directions(names, unit_KD * deviation_K[:, None], layers), model, config, run)
+
+
+def factorise(generator: Generator, layers: range, count: int) -> tuple[Tensor, Tensor]:
+    """Orthonormal directions [K, D] that change the styles of `layers` most, and by how much [K].
+
+    The styles are A w + b; the unit vectors n that maximise |A n|^2, each orthogonal to those before, are the
+    eigenvectors of A^T A with the largest eigenvalues, which are that |A n|^2 (eq. 5 and 6). The sign, which
+    is free, makes each one's largest entry positive.
+    """
+    a_CD = torch.cat([affine.weight for layer in layers for affine in affines(generator)[layer]]).double()
+    strength_D, vectors_DD = torch.linalg.eigh(a_CD.T @ a_CD)
+    strongest_KD = vectors_DD.T.flip(0)[:count]
+    largest_K1 = strongest_KD.abs().argmax(dim=1, keepdim=True)
+    signed_KD = strongest_KD * strongest_KD.gather(1, largest_K1).sign()
+    return signed_KD.to(generator.w_average), strength_D.flip(0)[:count].to(generator.w_average)
+
+
+def affines(generator: Generator) -> list[list[Linear]]:
+    """What each style layer's w goes through: the affines of its convolution and of the to-RGB sharing it."""
+    found: list[list[Linear]] = [[generator.first.convolution.style], [generator.first.to_rgb.style]]
+    for block in cast("list[Block]", list(generator.blocks)):
+        found[-1].append(block.grow.style)
+        found += [[block.convolution.style], [block.to_rgb.style]]
+    return found
