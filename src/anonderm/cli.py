@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import tyro
 
@@ -19,7 +19,10 @@ from anonderm.core import weights
 from anonderm.core.config import to_dict
 from anonderm.core.errors import AnondermError
 from anonderm.core.rundir import RunRecord
-from anonderm.stages import STAGES, Stage, run_stage
+from anonderm.stages import STAGES, Stage, open_artefact, run_stage
+
+if TYPE_CHECKING:
+    from anonderm.core.checkpoint import Checkpoint
 
 _INTRO = """\
 anonderm turns a small private set of labelled face photos into a large anonymous synthetic one,
@@ -30,6 +33,8 @@ usage: anonderm COMMAND [OPTIONS]           anonderm COMMAND --help explains one
 The whole line
   run                      Run a recipe: every stage in order, resumable, ends with a report.
   weights                  List the weights that ship with the package.
+  import-gan               Turn a StyleGAN2 pickle of NVIDIA's programs into a checkpoint; no code of it runs.
+  export-gan               Write a checkpoint's generator as TorchScript or ONNX for other programs.
 """
 
 _EXAMPLES = """
@@ -116,6 +121,10 @@ def _dispatch(arguments: list[str]) -> int:
         return _run_recipe_command(rest)
     if command == "weights":
         return _list_weights()
+    if command == "import-gan":
+        return _import_gan(rest)
+    if command == "export-gan":
+        return _export_gan(rest)
     raise AnondermError(f"no command {two_words!r}.", "`anonderm --help` lists them.")
 
 
@@ -200,6 +209,26 @@ def _print_outputs(record: RunRecord) -> None:
     """The path of what was made goes to stdout, everything else to stderr."""
     for file in record.content["outputs"]:
         print(record.folder / file)
+
+
+def _import_gan(arguments: list[str]) -> int:
+    from anonderm.gan.foreign.config import ImportGanConfig
+
+    config = tyro.cli(ImportGanConfig, prog="anonderm import-gan", args=arguments)
+    from anonderm.gan.foreign.convert import import_gan
+
+    print(import_gan(config).path)
+    return 0
+
+
+def _export_gan(arguments: list[str]) -> int:
+    from anonderm.gan.foreign.config import ExportGanConfig
+
+    config = tyro.cli(ExportGanConfig, prog="anonderm export-gan", args=arguments)
+    from anonderm.gan.foreign.deploy import export_gan
+
+    print(export_gan(config, cast("Checkpoint", open_artefact("checkpoint", config.checkpoint))))
+    return 0
 
 
 def _list_weights() -> int:

@@ -6,7 +6,8 @@ AnondermError
 │   ├── UnreadableImage        a file is not an image, or is cut short
 │   ├── EmptyFolder            a folder holds no image
 │   ├── BadLabel               a label is missing, unknown, or there is only one
-│   └── TooFewImages           a stage needs more images than it was given
+│   ├── TooFewImages           a stage needs more images than it was given
+│   └── UnsafePickle           a pickle would call something that is not allowed to run
 ├── ConfigError                a setting is unknown, of the wrong type or out of range
 │   └── ConfigChanged          a run folder was made with other settings or inputs
 ├── MissingExtra               an optional package is not installed
@@ -48,6 +49,9 @@ class BadLabel(InputError): ...
 
 
 class TooFewImages(InputError): ...
+
+
+class UnsafePickle(InputError): ...
 
 
 class ConfigError(AnondermError): ...

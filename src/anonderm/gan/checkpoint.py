@@ -57,7 +57,12 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> Generator:
 
 
 def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discriminator:
-    """The discriminator, ready for use. Raises InputError or BrokenArtefact."""
+    """The discriminator, ready for use. Raises InputError (also where there is none) or BrokenArtefact."""
+    if not under_prefix(DISCRIMINATOR, checkpoint.tensors()):
+        raise InputError(
+            f"{checkpoint.path}: holds a generator alone, without the discriminator.",
+            "It can draw faces; to train from a base, give one with both networks.",
+        )
     return _filled(Discriminator(architecture_of(checkpoint)), checkpoint, DISCRIMINATOR).to(device)
 
 

@@ -55,10 +55,10 @@ def fit_generator(generator: Generator, base: Generator, label: str | None) -> N
 def fit_discriminator(discriminator: Discriminator, base: Discriminator, label: str | None) -> None:
     """Fill D's class layers from a base with other classes; `label` is the one that is trained on, if any."""
     logit, logit_base = discriminator.logit, base.logit
-    same_widths = discriminator.arch.w_dim == base.arch.w_dim
+    same_widths = discriminator.arch.label_size == base.arch.label_size
     if logit.weight.shape[1] != logit_base.weight.shape[1] or not same_widths:
         return
-    root = math.sqrt(discriminator.arch.w_dim)
+    root = math.sqrt(discriminator.arch.label_size)
     if discriminator.mapping is None:
         mapped_DK = base.class_vectors().T / root
         mapped_D = _of_label(mapped_DK, base.arch.classes, label)

@@ -57,6 +57,16 @@ def _normalise(x_ND: Tensor) -> Tensor:
     return x_ND * torch.rsqrt(x_ND.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
+def _clamped(x: Tensor, limit: float | None) -> Tensor:
+    return x if limit is None else x.clamp(-limit, limit)
+
+
+def _set_clamp(network: nn.Module, limit: float | None) -> None:
+    for layer in network.modules():
+        if isinstance(layer, StyledConvolution | ToRGB | Convolution):
+            layer.clamp = limit
+
+
 def _empty(*shape: int) -> nn.Parameter:
     if len(shape) == 4:
         return nn.Parameter(torch.empty(shape, memory_format=torch.channels_last))
@@ -112,6 +122,7 @@ class StyledConvolution(nn.Module):
     """Modulated 3 x 3 convolution, noise, bias, leaky ReLU."""
 
     noise: Tensor
+    clamp: float | None = None
 
     def __init__(self, channels_in: int, channels_out: int, size: int, size_w: int, *, up: bool = False):
         super().__init__()
@@ -140,11 +151,13 @@ class StyledConvolution(nn.Module):
         y_NOHW = convolve(x_NIHW * ops.per_map(style_NI), weight) * ops.per_map(scale_NO)
         if noise_N1HW is not None:
             y_NOHW = y_NOHW + noise_N1HW * (self.noise_strength * _RELU_GAIN)
-        return F.leaky_relu(y_NOHW + ops.per_map(self.bias * _RELU_GAIN), _SLOPE)
+        return _clamped(F.leaky_relu(y_NOHW + ops.per_map(self.bias * _RELU_GAIN), _SLOPE), self.clamp)
 
 
 class ToRGB(nn.Module):
     """Modulated 1 x 1 convolution to three colours, without demodulation."""
+
+    clamp: float | None = None
 
     def __init__(self, channels: int, size_w: int):
         super().__init__()
@@ -159,7 +172,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x_NCHW: Tensor, w_ND: Tensor) -> Tensor:
         style_NC = self.style(w_ND) * self._scale
-        return ops.convolve(x_NCHW * ops.per_map(style_NC), self.weight) + ops.per_map(self.bias)
+        rgb_N3HW = ops.convolve(x_NCHW * ops.per_map(style_NC), self.weight) + ops.per_map(self.bias)
+        return _clamped(rgb_N3HW, self.clamp)
 
 
 class FirstBlock(nn.Module):
@@ -203,6 +217,7 @@ class Generator(nn.Module):
             Block(arch.channels(size // 2), arch.channels(size), size, arch.w_dim) for size in arch.sizes[1:]
         )
         self.register_buffer("w_average", torch.zeros(arch.w_dim))
+        _set_clamp(self, arch.clamp)
 
     @property
     def style_layers(self) -> int:
@@ -265,6 +280,8 @@ class Generator(nn.Module):
 class Convolution(nn.Module):
     """k x k convolution with an equalised learning rate; optionally biased, halved in size, rectified."""
 
+    clamp: float | None = None
+
     def __init__(
         self,
         channels_in: int,
@@ -276,6 +293,7 @@ class Convolution(nn.Module):
         gain: float = 1.0,
     ):
         super().__init__()
+        self._output_gain = gain
         self._gain = gain * (_RELU_GAIN if relu else 1.0)
         self._scale = self._gain / math.sqrt(channels_in * side**2)
         self._convolve = ops.convolve_down if down else ops.convolve
@@ -293,7 +311,8 @@ class Convolution(nn.Module):
         y_NOHW = self._convolve(x_NIHW, self.weight * self._scale)
         if self.bias is None:
             return y_NOHW
-        return F.leaky_relu(y_NOHW + ops.per_map(self.bias * self._gain), _SLOPE)
+        limit = self.clamp and self.clamp * self._output_gain
+        return _clamped(F.leaky_relu(y_NOHW + ops.per_map(self.bias * self._gain), _SLOPE), limit)
 
 
 class ResidualBlock(nn.Module):
@@ -309,14 +328,14 @@ class ResidualBlock(nn.Module):
         return self.shrink(self.convolution(x_NIHW)) + self.short_cut(ops.downsample(x_NIHW))
 
 
-def with_deviation(x_NCHW: Tensor, group: int) -> Tensor:
-    """Append a map that holds the mean standard deviation over each group of images.
+def with_deviation(x_NCHW: Tensor, group: int | None) -> Tensor:
+    """Append a map that holds the mean standard deviation over each group of images (None: over all).
 
     Image i is grouped with those at i + n / group steps; the group shrinks to the largest divisor of N.
     Source: Karras et al. 2018 (progressive growing), sec. 3.
     """
     n, c, h, w = x_NCHW.shape
-    group = next(size for size in range(min(group, n), 0, -1) if n % size == 0)
+    group = next(size for size in range(min(group or n, n), 0, -1) if n % size == 0)
     x_GMCHW = x_NCHW.reshape(group, n // group, c, h, w)
     deviation_MCHW = (x_GMCHW.var(dim=0, correction=0) + 1e-8).sqrt()
     value_M = deviation_MCHW.mean(dim=(1, 2, 3))
@@ -331,15 +350,14 @@ class Discriminator(nn.Module):
         self.arch = arch
         channels = [arch.channels(size) for size in reversed(arch.sizes)]
         last = channels[-1]
-        outputs = arch.w_dim if arch.classes else 1
         self.from_rgb = Convolution(3, channels[0], 1)
         self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in itertools.pairwise(channels))
         self.convolution = Convolution(last + 1, last, 3)
         self.dense = Linear(last * SMALLEST**2, last, relu=True)
-        self.logit = Linear(last, outputs)
-        self.mapping = (
-            Mapping(0, arch.w_dim, len(arch.classes), arch.mapping_layers) if arch.classes else None
-        )
+        self.logit = Linear(last, arch.label_size if arch.classes else 1)
+        layers = arch.mapping_layers if arch.label_layers is None else arch.label_layers
+        self.mapping = Mapping(0, arch.label_size, len(arch.classes), layers) if arch.classes else None
+        _set_clamp(self, arch.clamp)
 
     def forward(self, x_N3HW: Tensor, label_NK: Tensor | None = None) -> Tensor:
         x = self.from_rgb(x_N3HW)
@@ -349,13 +367,13 @@ class Discriminator(nn.Module):
         y_NO = self.logit(self.dense(x.flatten(1)))
         if self.mapping is None:
             return y_NO[:, 0]
-        label_ND = _normalise(self.mapping(None, label_NK))
+        label_ND = self.mapping(None, label_NK)
         return (y_NO * label_ND).sum(dim=1) / math.sqrt(label_ND.shape[1])
 
     def class_vectors(self) -> Tensor:
         """What the image's vector is projected on for each class, [K, D]; only with classes."""
         one_hot_KK = torch.eye(len(self.arch.classes), device=self.logit.weight.device)
-        return _normalise(cast("Mapping", self.mapping)(None, one_hot_KK))
+        return cast("Mapping", self.mapping)(None, one_hot_KK)
 
     def freezable(self) -> list[nn.Module]:
         """The layers that Freeze-D counts, from the image on: first the one that reads colours, then three a

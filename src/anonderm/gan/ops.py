@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anonderm.gan import winograd
+
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
 # Resampling geometry: up factor, down factor, zero padding before and after, gain.
@@ -30,6 +32,8 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.geometry = (stride, padding)
+        if winograd.pays(x, w, stride, padding):
+            return winograd.convolution(x, w)
         return F.conv2d(x, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -47,6 +51,8 @@ class _Adjoint(torch.autograd.Function):
     def forward(ctx: Any, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(y, w)
         ctx.geometry = (stride, padding)
+        if winograd.pays(y, w, stride, padding):
+            return winograd.adjoint(y, w)
         return F.conv_transpose2d(y, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -64,6 +70,8 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = (stride, padding)
+        if winograd.pays(x, w, stride, padding, weights=True):
+            return winograd.weight_gradient(x, y)
         wanted = [False, True, False]
         _, gw, _ = torch.ops.aten.convolution_backward(
             y, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, wanted
@@ -124,14 +132,28 @@ def _kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device
     return kernel.contiguous(memory_format=torch.channels_last)
 
 
+def _run(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    """The function, through autograd only where gradients are wanted: export cannot see into it."""
+    if torch.is_grad_enabled():
+        return function.apply(*arguments)
+    return function.forward(_NoGradients(), *arguments)
+
+
+class _NoGradients:
+    """Takes what a forward pass keeps for its gradient, and forgets it."""
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        pass
+
+
 def convolve(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Convolution that keeps the size: odd k, zero padding."""
-    return _Convolution.apply(x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
+    return _run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
 
 
 def convolve_down(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Low-pass, then 3 x 3 convolution with stride 2: half the size. Source: Karras et al. 2020, fig. 7."""
-    return _Convolution.apply(_Resample.apply(x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
+    return _run(_Convolution, _run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
 
 
 def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
@@ -139,17 +161,17 @@ def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
 
     The weight is that of the convolution which this transposes: its first axis is x's channels.
     """
-    return _Resample.apply(_Adjoint.apply(x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
+    return _run(_Resample, _run(_Adjoint, x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
 
 
 def upsample(x_NCHW: Tensor) -> Tensor:
     """Twice the size, filtered with [1, 3, 3, 1]."""
-    return _Resample.apply(x_NCHW, (2, 1, 2, 1, 4.0))
+    return _run(_Resample, x_NCHW, (2, 1, 2, 1, 4.0))
 
 
 def downsample(x_NCHW: Tensor) -> Tensor:
     """Half the size, filtered with [1, 3, 3, 1]."""
-    return _Resample.apply(x_NCHW, (1, 2, 1, 1, 1.0))
+    return _run(_Resample, x_NCHW, (1, 2, 1, 1, 1.0))
 
 
 def demodulation(weight_power_OI: Tensor, style_NI: Tensor) -> Tensor:

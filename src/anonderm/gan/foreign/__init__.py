@@ -1,0 +1,1 @@
+"""Networks that other programs wrote, and networks for other programs."""
