@@ -8,6 +8,7 @@ N images, Z size of z, K classes, L style layers.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def export_gan(config: ExportGanConfig, checkpoint: Checkpoint) -> Path:
     write, run = _FORMATS[config.out.suffix]()
     generator = load_generator(checkpoint)
     drawing = (_ConditionalDrawing if generator.arch.classes else _Drawing)(generator).eval()
-    with progress.bar("exporting", 3) as bar:
+    with progress.bar("exporting", 3) as bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch tells its own developers about its exporters
         inputs = _inputs(generator, _CHECKED)
         expected = to_pixels(drawing(*inputs))
         bar.advance(note="drawn here")
