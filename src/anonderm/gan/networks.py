@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anonderm.gan import ops
+from anonderm.gan.activation import SLOPE, activate
 from anonderm.gan.config import SMALLEST, Architecture
 
-_SLOPE = 0.2
 _RELU_GAIN = math.sqrt(2)
 _HALF = math.sqrt(0.5)
 _MAPPING_RATE = 0.01
@@ -92,7 +92,7 @@ class Linear(nn.Module):
     def forward(self, x_NI: Tensor) -> Tensor:
         scale = self._gain / math.sqrt(x_NI.shape[1])
         y_NO = torch.addmm(self.bias, x_NI, self.weight.T, beta=self._gain, alpha=scale)
-        return F.leaky_relu(y_NO, _SLOPE) if self._relu else y_NO
+        return F.leaky_relu(y_NO, SLOPE) if self._relu else y_NO
 
 
 class Mapping(nn.Module):
@@ -143,15 +143,15 @@ class StyledConvolution(nn.Module):
         self.noise_strength.zero_()
 
     def forward(self, x_NIHW: Tensor, w_ND: Tensor, noise_N1HW: Tensor | None) -> Tensor:
-        style_NI = self.style(w_ND)
-        weight = self.weight * self._scale
-        power = weight.square().sum(dim=(2, 3))
+        kind = x_NIHW.dtype
+        style_NI = self.style(w_ND) * self._scale
+        power = self.weight.square().sum(dim=(2, 3))
         scale_NO = ops.demodulation(power.T if self._up else power, style_NI) * _RELU_GAIN
         convolve = ops.convolve_up if self._up else ops.convolve
-        y_NOHW = convolve(x_NIHW * ops.per_map(style_NI), weight) * ops.per_map(scale_NO)
+        y_NOHW = convolve(x_NIHW * ops.per_map(style_NI).to(kind), self.weight.to(kind))
         if noise_N1HW is not None:
-            y_NOHW = y_NOHW + noise_N1HW * (self.noise_strength * _RELU_GAIN)
-        return _clamped(F.leaky_relu(y_NOHW + ops.per_map(self.bias * _RELU_GAIN), _SLOPE), self.clamp)
+            noise_N1HW = noise_N1HW * (self.noise_strength * _RELU_GAIN)
+        return _clamped(activate(y_NOHW, self.bias * _RELU_GAIN, scale_NO, noise_N1HW), self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -171,9 +171,10 @@ class ToRGB(nn.Module):
         self.bias.zero_()
 
     def forward(self, x_NCHW: Tensor, w_ND: Tensor) -> Tensor:
+        kind = x_NCHW.dtype
         style_NC = self.style(w_ND) * self._scale
-        rgb_N3HW = ops.convolve(x_NCHW * ops.per_map(style_NC), self.weight) + ops.per_map(self.bias)
-        return _clamped(rgb_N3HW, self.clamp)
+        rgb_N3HW = ops.convolve(x_NCHW * ops.per_map(style_NC).to(kind), self.weight.to(kind))
+        return _clamped(rgb_N3HW.to(w_ND.dtype) + ops.per_map(self.bias), self.clamp)
 
 
 class FirstBlock(nn.Module):
@@ -207,6 +208,9 @@ class Generator(nn.Module):
     """z -> w (mapping) -> image (synthesis); images lie in -1..1."""
 
     w_average: Tensor
+    compute: torch.dtype | None = None
+    """The type of maps and convolutions above the smallest size; None: that of the weights. Styles,
+    demodulation and the sum of the colours always have that of the weights."""
 
     def __init__(self, arch: Architecture):
         super().__init__()
@@ -266,7 +270,7 @@ class Generator(nn.Module):
         rgb_N3HW = self.first.to_rgb(x, style_ND)
         for block in self._blocks():
             # A to-RGB layer shares its w with the convolution that follows it.
-            x = block.grow(x, style_ND, next(maps))
+            x = block.grow(x.to(self.compute or x.dtype), style_ND, next(maps))
             x = block.convolution(x, next(styles), next(maps))
             style_ND = next(styles)
             rgb_N3HW = ops.upsample(rgb_N3HW) + block.to_rgb(x, style_ND)
@@ -308,11 +312,11 @@ class Convolution(nn.Module):
             self.bias.zero_()
 
     def forward(self, x_NIHW: Tensor) -> Tensor:
-        y_NOHW = self._convolve(x_NIHW, self.weight * self._scale)
+        y_NOHW = self._convolve(x_NIHW, (self.weight * self._scale).to(x_NIHW.dtype))
         if self.bias is None:
             return y_NOHW
         limit = self.clamp and self.clamp * self._output_gain
-        return _clamped(F.leaky_relu(y_NOHW + ops.per_map(self.bias * self._gain), _SLOPE), limit)
+        return _clamped(activate(y_NOHW, self.bias * self._gain), limit)
 
 
 class ResidualBlock(nn.Module):
@@ -345,6 +349,9 @@ def with_deviation(x_NCHW: Tensor, group: int | None) -> Tensor:
 class Discriminator(nn.Module):
     """Image -> logit of being real; with classes, projected on the label's embedding."""
 
+    compute: torch.dtype | None = None
+    """The type of maps and convolutions above the smallest size; None: that of the weights."""
+
     def __init__(self, arch: Architecture):
         super().__init__()
         self.arch = arch
@@ -360,9 +367,10 @@ class Discriminator(nn.Module):
         _set_clamp(self, arch.clamp)
 
     def forward(self, x_N3HW: Tensor, label_NK: Tensor | None = None) -> Tensor:
-        x = self.from_rgb(x_N3HW)
+        x = self.from_rgb(x_N3HW.to(self.compute or x_N3HW.dtype))
         for block in self.blocks:
             x = block(x)
+        x = x.to(x_N3HW.dtype)
         x = self.convolution(with_deviation(x, self.arch.deviation_group))
         y_NO = self.logit(self.dense(x.flatten(1)))
         if self.mapping is None:

@@ -132,7 +132,7 @@ def _kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device
     return kernel.contiguous(memory_format=torch.channels_last)
 
 
-def _run(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+def run(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
     """The function, through autograd only where gradients are wanted: export cannot see into it."""
     if torch.is_grad_enabled():
         return function.apply(*arguments)
@@ -148,12 +148,12 @@ class _NoGradients:
 
 def convolve(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Convolution that keeps the size: odd k, zero padding."""
-    return _run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
+    return run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
 
 
 def convolve_down(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Low-pass, then 3 x 3 convolution with stride 2: half the size. Source: Karras et al. 2020, fig. 7."""
-    return _run(_Convolution, _run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
+    return run(_Convolution, run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
 
 
 def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
@@ -161,17 +161,17 @@ def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
 
     The weight is that of the convolution which this transposes: its first axis is x's channels.
     """
-    return _run(_Resample, _run(_Adjoint, x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
+    return run(_Resample, run(_Adjoint, x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
 
 
 def upsample(x_NCHW: Tensor) -> Tensor:
     """Twice the size, filtered with [1, 3, 3, 1]."""
-    return _run(_Resample, x_NCHW, (2, 1, 2, 1, 4.0))
+    return run(_Resample, x_NCHW, (2, 1, 2, 1, 4.0))
 
 
 def downsample(x_NCHW: Tensor) -> Tensor:
     """Half the size, filtered with [1, 3, 3, 1]."""
-    return _run(_Resample, x_NCHW, (1, 2, 1, 1, 1.0))
+    return run(_Resample, x_NCHW, (1, 2, 1, 1, 1.0))
 
 
 def demodulation(weight_power_OI: Tensor, style_NI: Tensor) -> Tensor:

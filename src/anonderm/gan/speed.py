@@ -11,6 +11,7 @@ from anonderm.gan.config import TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import train_step
+from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import R1_EVERY, new_networks, new_state
 from anonderm.gan.transfer import choose_trained
@@ -30,6 +31,7 @@ def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     images = TrainingImages(pixels, None, 0)
     path_lengths = config.path_length_weight > 0
     generator, discriminator = new_networks(architecture(preset, resolution, ()), 0, device)
+    use_precision(config.precision, generator, discriminator)
     choose_trained(generator, discriminator, config)
     state = new_state(generator, discriminator, preset.learning_rate, path_lengths)
     state.augment.p = 0.1  # augmentation costs the same for every p above zero

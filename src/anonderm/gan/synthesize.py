@@ -17,6 +17,7 @@ from anonderm.gan.checkpoint import architecture_of, load_generator
 from anonderm.gan.config import GenerateConfig
 from anonderm.gan.draw import BATCH, draw_faces
 from anonderm.gan.memory import keep_freed_memory
+from anonderm.gan.precision import use_precision
 from anonderm.gan.ranges import parse_seeds, psi_by_layer
 
 
@@ -91,6 +92,7 @@ def _draw(job: _Job, seeds: list[int], config: GenerateConfig) -> Iterator[tuple
     if not seeds:
         return
     generator = load_generator(job.checkpoint, launch.device())
+    use_precision(config.precision, generator)
     psi = psi_by_layer(config.psi, config.psi_layers, generator.style_layers)
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]

@@ -23,6 +23,7 @@ from anonderm.gan.data import TrainingImages, load_images, training_faces
 from anonderm.gan.heldout import HeldOut
 from anonderm.gan.loop import Loop
 from anonderm.gan.memory import keep_freed_memory
+from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import TrainState, new_networks, new_state
 from anonderm.gan.ticks import Plan, Ticker, forget_kept, kept_file
@@ -133,6 +134,7 @@ def _start(
 ) -> TrainState:
     """A fresh state, that of the base, or that of this run's last snapshot."""
     generator, discriminator = new_networks(arch, config.seed, launch.device())
+    use_precision(config.precision, generator, discriminator)
     lines = [
         f"{len(images)} faces of {arch.resolution} px; {_parameters(generator, discriminator)} parameters"
     ]

@@ -39,8 +39,11 @@ class _Transforms(NamedTuple):
 def pays(x_NIHW: Tensor, weight_OIkk: Tensor, stride: int, padding: int, *, weights: bool = False) -> bool:
     """Whether these functions compute this convolution, and faster than the library's kernels.
 
-    `weights` asks for `weight_gradient`, which pays earlier.
+    `weights` asks for `weight_gradient`, which pays earlier. Never where the network is written to a file,
+    whose number of images is open.
     """
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        return False
     n, _, h, w = x_NIHW.shape
     fewest = _FEWEST_CHANNELS_FOR_WEIGHTS if weights else _FEWEST_CHANNELS
     return (
