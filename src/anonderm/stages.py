@@ -143,7 +143,10 @@ STAGES = {
             "Sort faces into classes with a classifier and put the doubtful aside.",
             "curate.grade:grade",
             "curate.config:GradeConfig",
-            {"faces": _SYNTHETIC, "classifier": Input("checkpoint", "A classifier checkpoint.")},
+            {
+                "faces": Input("faces", "The synthetic faces; a class is filled in this order.", many=True),
+                "classifier": Input("checkpoint", "A classifier checkpoint."),
+            },
         ),
         Stage(
             "train-classifier",

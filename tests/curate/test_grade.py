@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
-from anonderm.core.errors import BrokenArtefact, ConfigError, TooFewImages
+from anonderm.core.errors import BrokenArtefact, ConfigError, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.curate import grade as module
@@ -35,7 +35,7 @@ def reads_pixels(monkeypatch):
     monkeypatch.setattr(module, "probabilities", lambda network, pixels_NHWC: pixels_NHWC[:, 0, 0] / 100)
 
 
-def graded(faces: FaceSet, out, **settings) -> tuple[FaceSet, FaceSet]:
+def graded(*faces: FaceSet, out, **settings) -> tuple[FaceSet, FaceSet]:
     config = GradeConfig(**{"min_per_class": 0, **settings})
     with RunDir.open(out, "grade", config, {}) as run:
         kept = grade(config, faces, None, run)
@@ -46,7 +46,7 @@ def graded(faces: FaceSet, out, **settings) -> tuple[FaceSet, FaceSet]:
 @pytest.mark.usefixtures("reads_pixels")
 def test_each_face_gets_its_most_probable_class_and_the_confidence(make_faces, tmp_path):
     faces = make_faces("syn", [painted(80, 15, 5), painted(10, 30, 60)], label="old")
-    kept, rejected = graded(faces, tmp_path / "run")
+    kept, rejected = graded(faces, out=tmp_path / "run")
     assert [(face.label, face.confidence) for face in kept] == [("healthy", 0.8), ("severe", 0.6)]
     assert not len(rejected)
 
@@ -54,7 +54,7 @@ def test_each_face_gets_its_most_probable_class_and_the_confidence(make_faces, t
 @pytest.mark.usefixtures("reads_pixels")
 def test_doubtful_faces_are_put_aside_with_their_two_likeliest_classes(make_faces, tmp_path):
     faces = make_faces("syn", [painted(21, 41, 38), painted(90, 5, 5)])
-    kept, rejected = graded(faces, tmp_path / "run", min_confidence=0.5)
+    kept, rejected = graded(faces, out=tmp_path / "run", min_confidence=0.5)
     assert [face.id for face in kept] == ["syn-0001"]
     assert [(face.reason, face.confidence) for face in rejected] == [
         ("doubtful: mild 0.41, severe 0.38", 0.41)
@@ -65,15 +65,15 @@ def test_doubtful_faces_are_put_aside_with_their_two_likeliest_classes(make_face
 def test_a_class_with_too_few_faces_is_named_with_the_counts(make_faces, tmp_path):
     faces = make_faces("syn", [painted(90, 5, 5), painted(90, 5, 4), painted(5, 90, 5), painted(40, 30, 30)])
     with pytest.raises(TooFewImages) as caught:
-        graded(faces, tmp_path / "run", min_per_class=1)
-    assert "of severe (healthy 2, mild 1, severe 0; 1 doubtful" in caught.value.message
+        graded(faces, out=tmp_path / "run", min_per_class=1)
+    assert "of severe (healthy 2, mild 1, severe 0; 1 put aside" in caught.value.message
     assert "--min-confidence" in caught.value.hint
 
 
 @pytest.mark.usefixtures("reads_pixels")
 def test_a_killed_run_resumes_to_the_same_faces(make_faces, tmp_path, monkeypatch):
     faces = make_faces("syn", [painted(index, 100 - index, 0) for index in range(0, 100, 5)])
-    whole = graded(faces, tmp_path / "whole")
+    whole = graded(faces, out=tmp_path / "whole")
     monkeypatch.setattr(module, "_BATCH", 4)
     read, seen = module.probabilities, []
 
@@ -85,13 +85,33 @@ def test_a_killed_run_resumes_to_the_same_faces(make_faces, tmp_path, monkeypatc
 
     monkeypatch.setattr(module, "probabilities", killed_in_the_third_batch)
     with pytest.raises(KeyboardInterrupt):
-        graded(faces, tmp_path / "cut")
-    resumed = graded(faces, tmp_path / "cut")
+        graded(faces, out=tmp_path / "cut")
+    resumed = graded(faces, out=tmp_path / "cut")
     assert sum(seen) == 4 * 3 + 12
     assert [part.faces for part in resumed] == [part.faces for part in whole]
 
 
-@pytest.mark.parametrize("settings", [{"min_confidence": 1.5}, {"min_per_class": -1}])
+@pytest.mark.usefixtures("reads_pixels")
+def test_a_full_class_is_filled_from_the_first_set_and_the_rest_is_surplus(make_faces, tmp_path):
+    first = make_faces("first", [painted(90, 5, 5)] * 2 + [painted(5, 90, 5)] * 3)
+    second = make_faces("second", [painted(90, 5, 5)] * 4)
+    kept, rejected = graded(first, second, out=tmp_path / "run", max_per_class=3)
+    assert kept.label_counts == {"healthy": 3, "mild": 3}
+    assert sum(face.id.startswith("second") for face in kept) == 1
+    assert [face.reason for face in rejected] == ["surplus"] * 3
+    assert {face.label for face in rejected} == {"healthy"}
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_two_sets_with_faces_of_one_id_are_refused(make_faces, tmp_path):
+    faces = make_faces("syn", [painted(90, 5, 5)])
+    with pytest.raises(InputError, match="syn-0000"):
+        graded(faces, faces, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"min_confidence": 1.5}, {"min_per_class": -1}, {"min_per_class": 9, "max_per_class": 8}]
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):
         GradeConfig(**settings)
@@ -109,7 +129,7 @@ def test_a_trained_network_agrees_with_its_own_probabilities(make_faces, tmp_pat
     faces = make_faces("syn", list(rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)))
     config = GradeConfig(min_confidence=0.0, min_per_class=0)
     with RunDir.open(tmp_path / "run", "grade", config, {}) as run:
-        kept = grade(config, faces, checkpoint, run)
+        kept = grade(config, (faces,), checkpoint, run)
     expected = probabilities(load_classifier(checkpoint), faces.pixels())
     assert [face.label for face in kept] == [CLASSES[index] for index in expected.argmax(axis=1)]
     np.testing.assert_allclose([face.confidence for face in kept], expected.max(axis=1), rtol=1e-5)
@@ -123,4 +143,4 @@ def test_a_generator_is_no_classifier(make_faces, tmp_path):
         RunDir.open(tmp_path / "run", "grade", config, {}) as run,
         pytest.raises(BrokenArtefact, match="gan"),
     ):
-        grade(config, make_faces("syn", [painted(90, 5, 5)]), checkpoint, run)
+        grade(config, (make_faces("syn", [painted(90, 5, 5)]),), checkpoint, run)

@@ -169,6 +169,11 @@ class FaceSetWriter:
         """Ids of the faces already on disk; follows what is added."""
         return self._rows.keys()
 
+    @property
+    def rows(self) -> tuple[Face, ...]:
+        """The faces already on disk."""
+        return tuple(self._rows.values())
+
     def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
         """Write one image (and its skin mask) as PNG and note its row; returns it with file and sha256.
 

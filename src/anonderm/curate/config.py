@@ -55,6 +55,14 @@ class GradeConfig:
     min_per_class: int = 10
     """Fewest faces that each class must get; a generator for each class is to be trained on them."""
 
+    max_per_class: int | None = None
+    """Most faces that a class keeps, for a balanced set; the rest are put aside. Unset: all."""
+
     def __post_init__(self) -> None:
         check(0 <= self.min_confidence <= 1, f"min_confidence = {self.min_confidence}: must lie in [0, 1].")
         check(self.min_per_class >= 0, f"min_per_class = {self.min_per_class}: must not be negative.")
+        most = self.max_per_class
+        check(
+            most is None or most >= max(1, self.min_per_class),
+            f"max_per_class = {most}: must be at least min_per_class = {self.min_per_class}, and 1.",
+        )

@@ -53,7 +53,7 @@ def flows(recipe: Recipe) -> dict[str, Flow]:
     """How many faces of which size leave each step, by its name."""
     leaving: dict[str, Flow] = {}
     for step in recipe.steps:
-        leaving[step.name] = _leaving(step, _arriving(step, leaving))
+        leaving[step.name] = _leaving(step, recipe, leaving)
     return leaving
 
 
@@ -67,8 +67,9 @@ def _arriving(step: Step, leaving: dict[str, Flow]) -> list[Flow]:
     return [leaving.get(source, Flow(0, 64)) for many in step.inputs.values() for source in many]
 
 
-def _leaving(step: Step, arriving: list[Flow]) -> Flow:
+def _leaving(step: Step, recipe: Recipe, leaving: dict[str, Flow]) -> Flow:
     config: Any = step.config
+    arriving = _arriving(step, leaving)
     size = arriving[0].size if arriving else 64
     match step.stage.name:
         case "phantom":
@@ -76,10 +77,21 @@ def _leaving(step: Step, arriving: list[Flow]) -> Flow:
         case "ingest":
             return Flow(_count_images(config.source), config.size)
         case "generate":
-            return Flow(len(parse_seeds(config.seeds)) * len(arriving), size)
-        case "screen" | "grade":
-            return Flow(int(arriving[0].count * _KEPT[step.stage.name]), size)
+            return Flow(len(parse_seeds(config.seeds)) * _generators(step, recipe), size)
+        case "screen":
+            return Flow(int(arriving[0].count * _KEPT["screen"]), size)
+        case "grade":
+            count = sum(leaving[source].count for source in step.inputs["faces"])
+            most = (config.max_per_class or count) * len(recipe.classes)
+            return Flow(min(int(count * _KEPT["grade"]), most), size)
     return Flow(arriving[0].count if arriving else 0, size)
+
+
+def _generators(step: Step, recipe: Recipe) -> int:
+    """From how many generators a step draws; one that knows the classes counts once for each."""
+    configs: dict[str, Any] = {each.name: each.config for each in recipe.steps}
+    knows = [getattr(configs.get(name), "conditional", False) for name in step.inputs["checkpoints"]]
+    return sum(len(recipe.classes) if each else 1 for each in knows)
 
 
 def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
