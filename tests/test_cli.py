@@ -30,7 +30,8 @@ def test_every_flag_of_a_stage_is_explained(stage, capsys: pytest.CaptureFixture
         main([*stage.name.split(), "--help"])
     shown = capsys.readouterr().out
     assert stop.value.code == 0
-    source = inspect.getsource(stage.load_config())
+    classes = [cls for cls in stage.load_config().__mro__ if dataclasses.is_dataclass(cls)]
+    source = "".join(inspect.getsource(cls) for cls in classes)
     for field in dataclasses.fields(stage.load_config()):
         assert f"--{field.name.replace('_', '-')}" in shown
         after = source[source.index(f"\n    {field.name}:") :].splitlines()[2]
@@ -73,9 +74,11 @@ def test_an_unknown_command_is_refused(capsys) -> None:
 
 
 def test_no_stage_imports_another_stage() -> None:
+    """But for a sweep, which is another stage several times."""
+    made_of = {"gan.sweep": {"gan.train"}}
     modules = {stage.function.partition(":")[0] for stage in STAGES.values()}
     for name in modules:
         module = importlib.import_module(f"anonderm.{name}")
         source = inspect.getsource(module)
-        for other in modules - {name}:
+        for other in modules - {name} - made_of.get(name, set()):
             assert f"anonderm.{other} " not in source, f"{name} imports the stage module {other}"

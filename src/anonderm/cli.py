@@ -115,6 +115,8 @@ def _dispatch(arguments: list[str]) -> int:
     if two_words in STAGES:
         return _run_stage_command(STAGES[two_words], arguments[2:])
     command, rest = arguments[0], arguments[1:]
+    if command == "train-gan" and "--sweep" in rest:
+        command = "sweep-gan"
     if command in STAGES:
         return _run_stage_command(STAGES[command], rest)
     if command == "run":

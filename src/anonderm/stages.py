@@ -87,6 +87,16 @@ STAGES = {
             },
         ),
         Stage(
+            "sweep-gan",
+            "Train GANs with every combination of some settings; `train-gan --sweep` is the same.",
+            "gan.sweep:sweep_gan",
+            "gan.sweep_config:SweepGanConfig",
+            {
+                "faces": Input("faces", "The faces to learn from; rows of the test split are never used."),
+                "base": Input("checkpoint", "A GAN checkpoint to start from, or phantom-64.", optional=True),
+            },
+        ),
+        Stage(
             "generate",
             "Draw synthetic faces from one or more GAN checkpoints; a seed fixes an image.",
             "gan.synthesize:generate",

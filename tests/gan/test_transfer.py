@@ -165,7 +165,7 @@ def test_settings_that_keep_a_base_need_one() -> None:
 
 def test_more_last_layers_than_there_are_are_refused() -> None:
     generator, discriminator = new_networks(_arch(), 0, "cpu")
-    with pytest.raises(ConfigError, match="has 2 resolutions"):
+    with pytest.raises(ConfigError, match="have 2 resolutions"):
         choose_trained(generator, discriminator, TrainGanConfig(transfer="last-layers", last_layers=3))
 
 

@@ -27,7 +27,7 @@ from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import TrainState, new_networks, new_state
 from anonderm.gan.ticks import Plan, Ticker, forget_kept, kept_file
-from anonderm.gan.transfer import Taken, check_against_base, choose_trained, transfer
+from anonderm.gan.transfer import Taken, check_against_base, check_layers, choose_trained, transfer
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -40,12 +40,8 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     to freeze), BrokenArtefact (a damaged base or snapshot), Diverged.
     """
     keep_freed_memory()
-    check_against_base(config, base)
-    training = training_faces(faces, config.only)
-    preset = preset_for(config.preset, training.image(training.faces[0]).shape[0])
-    classes = training.labels if config.conditional else ()
-    images = load_images(training, classes, launch.device())
-    arch = _architecture(config, preset, images, classes, base)
+    training, preset, arch = check_run(config, faces, base)
+    images = load_images(training, arch.classes, launch.device())
     settings = step_settings(config, preset, arch.resolution)
     state = _start(config, preset, arch, base, run, images)
 
@@ -109,19 +105,21 @@ def _take_best(state: TrainState, plan: Plan, held_out: HeldOut | None, run: Run
     }
 
 
-def _architecture(
-    config: TrainGanConfig,
-    preset: Preset,
-    images: TrainingImages,
-    classes: tuple[str, ...],
-    base: Checkpoint | None,
-) -> Architecture:
-    """The base's own widths where nothing else was asked for and it fits the images."""
-    wanted = architecture(preset, images.pixels_N3HW.shape[-1], classes)
-    if base is None or config.preset != "auto":
-        return wanted
-    own = gan_checkpoint.architecture_of(base)
-    return dataclasses.replace(own, classes=classes) if own.resolution == wanted.resolution else wanted
+def check_run(
+    config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None
+) -> tuple[FaceSet, Preset, Architecture]:
+    """The faces to train on and what is trained on them; raises whatever can be known before training."""
+    check_against_base(config, base)
+    training = training_faces(faces, config.only)
+    resolution = training.image(training.faces[0]).shape[0]
+    preset = preset_for(config.preset, resolution)
+    arch = architecture(preset, resolution, training.labels if config.conditional else ())
+    if base is not None and config.preset == "auto":
+        own = gan_checkpoint.architecture_of(base)
+        if own.resolution == resolution:  # then the base's own widths
+            arch = dataclasses.replace(own, classes=arch.classes)
+    check_layers(config, arch)
+    return training, preset, arch
 
 
 def _start(

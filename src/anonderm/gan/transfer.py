@@ -25,7 +25,7 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.config import check
 from anonderm.gan.checkpoint import PATH_LENGTH_MEAN, load_discriminator, load_generator
 from anonderm.gan.classes import CLASS_LAYERS_D, CLASS_LAYERS_G, fit_discriminator, fit_generator, told
-from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.config import Architecture, TrainGanConfig
 from anonderm.gan.networks import Discriminator, Generator
 
 
@@ -107,34 +107,38 @@ def _copy_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[i
     return len(matching), [name for name in own if name not in matching]
 
 
+def check_layers(config: TrainGanConfig, arch: Architecture) -> None:
+    """Raise ConfigError where the networks have fewer layers than are to be frozen, or trained."""
+    blocks = len(arch.sizes) - 1
+    layers = 1 + 3 * blocks
+    check(
+        config.freeze_d <= layers,
+        f"freeze_d = {config.freeze_d}: the discriminator for {arch.resolution} px has {layers} layers "
+        "before its last ones.",
+        f"Freeze at most {layers}.",
+    )
+    check(
+        config.transfer != "last-layers" or config.last_layers <= blocks,
+        f"last_layers = {config.last_layers}: networks for {arch.resolution} px have {blocks} resolutions "
+        "above the smallest.",
+        f"Train at most {blocks}, or choose transfer = whole.",
+    )
+
+
 def choose_trained(
     generator: Generator, discriminator: Discriminator, config: TrainGanConfig, fresh: Collection[str] = ()
 ) -> str:
     """Let only those parameters learn that the settings name, and the `fresh` ones; return what to log.
 
-    `freeze_d` counts D's layers as NVIDIA's --freezed does. Raises ConfigError where the network has fewer
-    layers than are asked for.
+    `freeze_d` counts D's layers as NVIDIA's --freezed does. Raises ConfigError as check_layers does.
     """
+    check_layers(config, generator.arch)
     frozen_d = list(discriminator.freezable()[: config.freeze_d])
-    layers = len(discriminator.freezable())
-    check(
-        config.freeze_d <= layers,
-        f"freeze_d = {config.freeze_d}: the discriminator for {generator.arch.resolution} px has {layers} "
-        "layers before its last ones.",
-        f"Freeze at most {layers}.",
-    )
     frozen_g: Sequence[nn.Module] = ()
     if config.transfer == "mapping":
         frozen_g = [generator.first, generator.blocks]
     elif config.transfer == "last-layers":
-        blocks = len(generator.blocks)
-        check(
-            config.last_layers <= blocks,
-            f"last_layers = {config.last_layers}: a network for {generator.arch.resolution} px has {blocks} "
-            "resolutions above the smallest.",
-            f"Train at most {blocks}, or choose transfer = whole.",
-        )
-        first = blocks - config.last_layers
+        first = len(generator.blocks) - config.last_layers
         frozen_g = [generator.mapping, generator.first, *generator.blocks[:first]]
         frozen_d += [discriminator.from_rgb, *discriminator.blocks[:first]]
     _freeze(generator, "generator", frozen_g, fresh)

@@ -15,6 +15,7 @@ from typing import Any
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.ranges import parse_seeds
+from anonderm.gan.sweep_config import SweepGanConfig, configurations
 from anonderm.recipe.plan import Recipe, Step
 
 # Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face.
@@ -98,7 +99,7 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
     config: Any = step.config
     pixels = (leaving.size / 64) ** 2
     match step.stage.name:
-        case "train-gan":
+        case "train-gan" | "sweep-gan":
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
             return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_FACE_S
@@ -118,8 +119,12 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
 
 
 def kimg_seconds(config: TrainGanConfig, size: int) -> float:
-    """Seconds for a thousand images of this training on this machine, measured over a few steps."""
-    return _measured(dataclasses.replace(config, only=None, kimg=1.0, seed=0), size)
+    """Seconds for a thousand images of this training on this machine, measured over a few steps.
+
+    Of a sweep, for as many of each training: side by side they share the machine.
+    """
+    trainings = len(configurations(config)) if isinstance(config, SweepGanConfig) else 1
+    return trainings * _measured(dataclasses.replace(config, only=None, kimg=1.0, seed=0), size)
 
 
 @cache

@@ -1,0 +1,101 @@
+"""Settings of a sweep: those of one training, and which of them take several values. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from anonderm.core.config import check, from_dict
+from anonderm.core.errors import ConfigError
+from anonderm.gan.config import TrainGanConfig
+
+# With other values of these, the numbers of two trainings would not measure the same.
+_MEASURES = ("metric_faces", "metric_extractor", "only")
+_OWN = ("sweep", "jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class SweepGanConfig(TrainGanConfig):
+    """Train with every combination of some settings, and keep the best."""
+
+    sweep: tuple[str, ...] = ()
+    """Settings and their values, as `r1_gamma=2,10 freeze_d=0,4,10`; none stands for unset."""
+    jobs: int = 1
+    """Trainings that run side by side; they share the processor's cores, or have a GPU each while there are
+    enough."""
+
+    def __post_init__(self) -> None:
+        TrainGanConfig.__post_init__(self)
+        check(self.jobs >= 1, f"jobs = {self.jobs} must be at least 1.")
+        check(len(self.sweep) > 0, "a sweep needs settings.", "Give for instance --sweep r1_gamma=2,10.")
+        compared = self.metric_faces > 0
+        check(compared, "a sweep compares trainings by the metric faces.", "Leave metric_faces = 0 out.")
+        configurations(self)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One training of a sweep: what it changes, and all of its settings."""
+
+    name: str
+    values: dict[str, Any]
+    config: TrainGanConfig
+
+    def __str__(self) -> str:
+        return " ".join(f"{key}={_shown(value)}" for key, value in self.values.items())
+
+
+def axes(sweep: SweepGanConfig) -> dict[str, list[Any]]:
+    """Each setting's values, of the setting's type, in the order given.
+
+    Raises ConfigError for an unknown setting and for a value that is not allowed or given twice.
+    """
+    found: dict[str, list[Any]] = {}
+    for text in sweep.sweep:
+        key, equals, values = text.partition("=")
+        where = f"--sweep {text}"
+        check(bool(equals and values), f"{where}: not of the form setting=value,value.")
+        key = key.replace("-", "_")
+        check(key not in found, f"{where}: {key} was given before.")
+        barred = key in _MEASURES or key in _OWN
+        check(not barred, f"{where}: {key} must be the same in all trainings of a sweep.")
+        found[key] = [_value(key, each.strip(), where) for each in values.split(",")]
+        check(len(set(found[key])) == len(found[key]), f"{where}: a value is given twice.")
+    return found
+
+
+def _value(key: str, text: str, where: str) -> Any:
+    """Only checked for itself, with every other setting at its default."""
+    try:
+        return getattr(from_dict(TrainGanConfig, {key: text}, where), key)
+    except ConfigError:
+        if text == "none":
+            return getattr(from_dict(TrainGanConfig, {key: None}, where), key)
+        raise
+
+
+def configurations(sweep: SweepGanConfig) -> list[Configuration]:
+    """All combinations. Raises ConfigError, naming the combination that cannot be."""
+    shared = {
+        field.name: getattr(sweep, field.name)
+        for field in dataclasses.fields(sweep)
+        if field.name not in _OWN
+    }
+    lists = axes(sweep)
+    found = []
+    for number, values in enumerate(itertools.product(*lists.values()), 1):
+        changed = dict(zip(lists, values, strict=True))
+        text = "-".join(f"{key}={_shown(value)}" for key, value in changed.items())
+        try:
+            config = TrainGanConfig(**{**shared, **changed})
+        except ConfigError as error:
+            raise ConfigError(f"--sweep, at {text}: {error.message}", error.hint) from error
+        found.append(Configuration(f"{number:02d}-{re.sub(r'[^A-Za-z0-9._=-]', '_', text)}", changed, config))
+    return found
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
