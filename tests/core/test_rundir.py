@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, RunBusy, StorageError
+from anonderm.core.files import atomic_path
 from anonderm.core.rundir import RunDir, RunRecord
 
 
@@ -98,6 +99,17 @@ def test_an_interrupted_run_resumes_in_its_folder(tmp_path):
     assert "error" not in record.content
     assert record.content["started"] == started
     assert (tmp_path / "run" / "half.txt").exists()
+
+
+def test_half_written_files_of_a_killed_run_are_removed_when_it_resumes(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fail(tmp_path / "run", KeyboardInterrupt())
+    with atomic_path(tmp_path / "run/images/a.png") as half:
+        half.touch()
+    half.touch()  # as after a kill
+    run_once(tmp_path / "run")
+    assert not half.exists()
+    assert (tmp_path / "run/images/a.png").exists()
 
 
 def test_an_interrupted_run_keeps_its_settings(tmp_path):

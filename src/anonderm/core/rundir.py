@@ -26,6 +26,7 @@ from anonderm.core.files import (
     append_line,
     read_json,
     read_json_lines,
+    remove_leftovers,
     sha256_file,
     storage_errors,
     write_json,
@@ -130,6 +131,7 @@ class RunDir:
             if record.done:
                 self.finished = record
                 return
+            remove_leftovers(self.folder)
             self._content["seconds"] = record.content.get("seconds", 0.0)
             self._content["started"] = record.content["started"]
         else:
