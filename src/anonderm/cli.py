@@ -7,6 +7,7 @@ import errno
 import hashlib
 import itertools
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -161,7 +162,9 @@ def _run_stage_command(stage: Stage, arguments: list[str]) -> int:
     )
     references = {name: getattr(command, name) for name in stage.inputs}
     out = command.out or _default_out(stage, command.config, references)
-    _print_outputs(run_stage(stage, command.config, references, out))
+    record = run_stage(stage, command.config, references, out)
+    if os.environ.get("RANK", "0") == "0":
+        _print_outputs(record)
     return 0
 
 

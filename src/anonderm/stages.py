@@ -19,7 +19,9 @@ from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.pictures import pictures
 from anonderm.core.records import Scores
-from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.core.rundir import RunRecord
+from anonderm.core.team import join
+from anonderm.core.teamrun import open_run
 
 Kind = Literal["faces", "images", "checkpoint", "scores", "run"]
 Artefact = FaceSet | Checkpoint | Scores | RunRecord
@@ -42,13 +44,17 @@ class Input:
 
 @dataclass(frozen=True)
 class Stage:
-    """`function` and `config` are written `module:name`, under the package anonderm."""
+    """`function` and `config` are written `module:name`, under the package anonderm.
+
+    `parallel`: torchrun may start it as several processes; the function then finds them in `run.team`.
+    """
 
     name: str
     help: str
     function: str
     config: str
     inputs: Mapping[str, Input] = field(default_factory=dict)
+    parallel: bool = False
 
     def load_function(self) -> Any:
         return _load(self.function)
@@ -85,6 +91,7 @@ STAGES = {
                 "faces": Input("faces", "The faces to learn from; rows of the test split are never used."),
                 "base": Input("checkpoint", "A GAN checkpoint to start from, or phantom-64.", optional=True),
             },
+            parallel=True,
         ),
         Stage(
             "sweep-gan",
@@ -102,6 +109,7 @@ STAGES = {
             "gan.synthesize:generate",
             "gan.config:GenerateConfig",
             {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True, positional=True)},
+            parallel=True,
         ),
         Stage(
             "latents mix",
@@ -282,19 +290,23 @@ def run_stage(
 ) -> RunRecord:
     """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short.
 
-    Raises ConfigError for inputs that do not fit the stage or under several processes, and what RunDir.open
-    and the stage raise.
+    Under torchrun every process calls this, and gets the same record. Raises ConfigError for inputs that do
+    not fit the stage or under several processes that it cannot use, and what open_run and the stage raise.
     """
-    launch.refuse_several_processes()
+    if not stage.parallel:
+        launch.refuse_several_processes(stage.name)
     inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
     digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
-    with RunDir.open(out, stage.name, config, digests) as run:
-        if run.finished is not None:
-            run.finished.verify()
-            return run.finished
-        result = stage.load_function()(config=config, run=run, **inputs)
-        run.finish(_output_files(result, run.folder))
-    return RunRecord.load(out)
+    with join() as team:
+        with open_run(out, stage.name, config, digests, team) as run:
+            if run.finished is None:
+                result = stage.load_function()(config=config, run=run, **inputs)
+                if team.leads:
+                    run.finish(_output_files(result, run.folder))
+            elif team.leads:
+                run.finished.verify()
+        record = RunRecord.load(out).content if team.leads else None
+        return RunRecord(out, team.hear_leader(record))
 
 
 def _open_input(

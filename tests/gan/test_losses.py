@@ -58,16 +58,17 @@ def test_path_length_of_a_linear_generator_is_the_length_of_its_transposed_jacob
     w = torch.randn(6, 1, 8, generator=_random()).requires_grad_()
     jacobian = torch.randn(8, 3 * 4 * 4, generator=_random(1))
     images = (w[:, 0] @ jacobian).reshape(6, 3, 4, 4)
-    lengths = losses.path_lengths(images, w, _random(2))
-    y = torch.randn(6, 3, 4, 4, generator=_random(2)) / 4
-    assert torch.allclose(lengths, (y.flatten(1) @ jacobian.T).norm(dim=1), rtol=1e-4)
+    y = torch.randn(6, 3, 4, 4, generator=_random(2))
+    lengths = losses.path_lengths(images, w, y)
+    assert torch.allclose(lengths, (y.flatten(1) / 4 @ jacobian.T).norm(dim=1), rtol=1e-4)
 
 
 def test_path_length_penalty_reaches_every_weight_that_shapes_the_image() -> None:
     generator = new_generator(TINY, _random())
     w = generator.map(torch.randn(2, TINY.z_dim, generator=_random()))
     w = w[:, None].expand(-1, generator.style_layers, -1)
-    lengths = losses.path_lengths(generator.synthesise(w, None), w, _random())
+    images = generator.synthesise(w, None)
+    lengths = losses.path_lengths(images, w, torch.randn(images.shape, generator=_random()))
     lengths.square().mean().backward()
     silent = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
     # A bias of the last layers and the strength of absent noise do not move the Jacobian.

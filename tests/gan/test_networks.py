@@ -76,7 +76,7 @@ def test_noise_changes_detail_only_once_its_strength_is_learned() -> None:
 
 def test_truncation_pulls_each_style_layer_towards_the_average_by_its_own_psi() -> None:
     generator = new_generator(TINY, _random())
-    generator.track_average(generator.map(_latents(16, TINY)))
+    generator.track_average(generator.map(_latents(16, TINY)).mean(dim=0))
     average, w = generator.w_average, generator.map(_latents(3, TINY))
     psi = [0.0, 0.25, 0.5, 0.7, 0.7, 1.0, 1.5, -1.0]
     truncated = generator.truncate(w, psi)

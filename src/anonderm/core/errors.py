@@ -15,6 +15,7 @@ AnondermError
 ├── BrokenArtefact             a FaceSet, Checkpoint or Scores on disk is damaged or incomplete
 ├── RunBusy                    another process is writing the same run folder
 ├── StorageError               the disk is full or cannot be written
+├── ProcessLost                another process of a run of several is gone
 └── Diverged                   training met NaN or Inf
 """
 
@@ -73,6 +74,9 @@ class RunBusy(AnondermError): ...
 
 
 class StorageError(AnondermError): ...
+
+
+class ProcessLost(AnondermError): ...
 
 
 class Diverged(AnondermError): ...

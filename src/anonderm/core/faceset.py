@@ -21,7 +21,7 @@ from anonderm.core.images import Pixels, read_image, resize, write_png
 from anonderm.core.records import Face, order_labels
 
 MANIFEST = "manifest.parquet"
-_JOURNAL = "rows.jsonl"
+_JOURNAL = "rows{part}.jsonl"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FaceSet:
         if not path.exists():
             hint = (
                 "It was cut short: run the command that makes it again."
-                if (folder / _JOURNAL).exists()
+                if any(folder.glob(_JOURNAL.format(part="*")))
                 else ""
             )
             raise MissingPath(f"{folder}: not a finished FaceSet (no {MANIFEST}).", hint)
@@ -152,17 +152,22 @@ def _read(path: Path) -> Pixels:
 
 
 class FaceSetWriter:
-    """Writes a FaceSet face by face; opened again after a kill, it goes on with the faces it has."""
+    """Writes a FaceSet face by face; opened again after a kill, it goes on with the faces it has.
 
-    def __init__(self, folder: Path) -> None:
+    Several processes may write one set, each as another `part`; one of them finishes it.
+    """
+
+    def __init__(self, folder: Path, part: int = 0) -> None:
         self.folder = folder
         finished = FaceSet.load(folder).faces if (folder / MANIFEST).exists() else ()
-        journalled = (Face.from_row(row) for row in read_json_lines(self._journal))
-        self._rows = {face.id: face for face in (*finished, *journalled)}
+        self._journal = folder / _JOURNAL.format(part=f"-{part}" if part else "")
+        self._rows = {face.id: face for face in (*finished, *self._journalled())}
 
-    @property
-    def _journal(self) -> Path:
-        return self.folder / _JOURNAL
+    def _journals(self) -> list[Path]:
+        return sorted(self.folder.glob(_JOURNAL.format(part="*")))
+
+    def _journalled(self) -> list[Face]:
+        return [Face.from_row(row) for journal in self._journals() for row in read_json_lines(journal)]
 
     @property
     def done(self) -> AbstractSet[str]:
@@ -207,10 +212,12 @@ class FaceSetWriter:
         """Write the manifest, ordered by id; the FaceSet is whole from here on."""
         import pyarrow.parquet as parquet
 
+        self._rows |= {face.id: face for face in self._journalled()}
         faces = tuple(sorted(self._rows.values(), key=lambda face: face.id))
         with atomic_path(self.folder / MANIFEST) as temporary:
             parquet.write_table(_table(faces), temporary)
-        self._journal.unlink(missing_ok=True)
+        for journal in self._journals():
+            journal.unlink()
         return FaceSet(self.folder, faces)
 
 

@@ -14,18 +14,30 @@ if TYPE_CHECKING:
 
 
 def device() -> str:
-    """`cuda` where there is one, else `cpu`; the variable ANONDERM_DEVICE overrides."""
+    """`cuda` where there is one, else `cpu`; under torchrun each process has a GPU of its own.
+
+    The variable ANONDERM_DEVICE overrides.
+    """
     import torch
 
-    return os.environ.get("ANONDERM_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = os.environ.get("ANONDERM_DEVICE")
+    if chosen:
+        return chosen
+    if not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if processes() > 1 else "cuda"
 
 
-def refuse_several_processes() -> None:
+def processes() -> int:
+    """How many processes torchrun started for this run; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def refuse_several_processes(stage: str) -> None:
     """Raise ConfigError under torchrun with two processes or more: they would race on one run folder."""
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if processes != "1":
+    if processes() > 1:
         raise ConfigError(
-            f"started as {processes} processes (WORLD_SIZE); a stage runs in one, on one device.",
+            f"started as {processes()} processes (WORLD_SIZE); {stage} runs in one, on one device.",
             "Start it without torchrun; ANONDERM_DEVICE=cuda:1 chooses a device.",
         )
 
@@ -47,6 +59,7 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processes": processes(),
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

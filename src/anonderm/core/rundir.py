@@ -32,6 +32,7 @@ from anonderm.core.files import (
     write_json,
     write_text,
 )
+from anonderm.core.team import ALONE
 
 T = TypeVar("T")
 
@@ -102,6 +103,8 @@ class RunDir:
         self.folder = folder
         self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
+        self.team = ALONE
+        """The processes that do this run; the others follow this one."""
         self.finished: RunRecord | None = None
         """The record of a run that an earlier call completed; there is nothing left to do."""
 

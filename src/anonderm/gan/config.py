@@ -125,6 +125,8 @@ class TrainGanConfig:
     """How long to train, in thousands of real images shown to the discriminator."""
     batch: int | None = None
     """Images per step; unset: the preset's."""
+    micro_batch: int | None = None
+    """Images in memory at once on each GPU; the weights do not depend on it, but for rounding. Unset: all."""
     learning_rate: float | None = None
     """Adam's step size for both networks; unset: the preset's."""
     r1_gamma: float | None = None
@@ -183,6 +185,7 @@ class TrainGanConfig:
         check(0 < self.kimg < math.inf, f"kimg = {self.kimg:g} must be positive and finite.")
         check(0 < self.tick_kimg < math.inf, f"tick_kimg = {self.tick_kimg:g} must be positive and finite.")
         check(self.batch is None or self.batch >= 2, f"batch = {self.batch} must be at least 2.")
+        check(self.micro_batch is None or self.micro_batch >= 1, "micro_batch must be at least 1.")
         check(self.learning_rate is None or self.learning_rate > 0, "learning_rate must be positive.")
         check(self.r1_gamma is None or self.r1_gamma >= 0, "r1_gamma must not be negative.")
         check(self.path_length_weight >= 0, "path_length_weight must not be negative.")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.gan.split import Share
 
 FEWEST = 8
 
@@ -25,24 +26,29 @@ class TrainingImages:
     def __len__(self) -> int:
         return self.pixels_N3HW.shape[0]
 
-    def batch(self, count: int, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """`count` images in -1..1 (all different, if there are as many) and their labels, one-hot."""
-        rounds = -(-count // len(self))
+    def batch(self, share: Share, mirror: bool, random: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """A share of a batch: images in -1..1 and their labels, one-hot.
+
+        The images of a batch are all different, if there are as many.
+        """
+        rounds = -(-share.whole // len(self))
         device = random.device
         orders = [torch.randperm(len(self), generator=random, device=device) for _ in range(rounds)]
-        chosen_B = torch.cat(orders)[:count]
-        images_B3HW = self.pixels_N3HW[chosen_B].float() / 127.5 - 1
+        chosen_N = share.of(torch.cat(orders)[: share.whole])
+        images_N3HW = self.pixels_N3HW[chosen_N] / 127.5 - 1
         if mirror:
-            flip_B = torch.rand(count, generator=random, device=device) < 0.5
-            images_B3HW = torch.where(flip_B[:, None, None, None], images_B3HW.flip(3), images_B3HW)
-        return images_B3HW.contiguous(memory_format=torch.channels_last), self._one_hot(chosen_B)
+            flip_N = share.of(torch.rand(share.whole, generator=random, device=device)) < 0.5
+            images_N3HW = torch.where(flip_N[:, None, None, None], images_N3HW.flip(3), images_N3HW)
+        return images_N3HW.contiguous(memory_format=torch.channels_last), self._one_hot(chosen_N)
 
     def labels(self, count: int, random: torch.Generator) -> Tensor | None:
         """Labels for `count` generated images, as frequent as among the real ones."""
         return self._one_hot(torch.randint(len(self), (count,), generator=random, device=random.device))
 
-    def _one_hot(self, chosen_B: Tensor) -> Tensor | None:
-        return None if self.class_N is None else F.one_hot(self.class_N[chosen_B], self.class_count).float()
+    def _one_hot(self, chosen_N: Tensor) -> Tensor | None:
+        if self.class_N is None:
+            return None
+        return F.one_hot(self.class_N[chosen_N], self.class_count).to(torch.get_default_dtype())
 
 
 def training_faces(faces: FaceSet, only: str | None) -> FaceSet:

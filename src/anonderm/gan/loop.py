@@ -15,6 +15,7 @@ from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
 from anonderm.gan.settings import StepSettings
+from anonderm.gan.split import Split
 from anonderm.gan.state import TrainState
 from anonderm.gan.stop import Stop, deferred_stop
 from anonderm.gan.ticks import Plan, Ticker
@@ -36,6 +37,7 @@ class Loop:
 
     config: TrainGanConfig
     settings: StepSettings
+    split: Split
     plan: Plan
     images: TrainingImages
     state: TrainState
@@ -52,7 +54,7 @@ class Loop:
         """
         plan, state = self.plan, self.state
         if self.config.on_nan == "rollback" and not self._snapshot.exists():
-            state.save(self._snapshot)
+            self._save()
         with (
             deferred_stop() as stop,
             self.run.bar("training (kimg)", plan.kimg(plan.steps), plan.kimg(state.step)) as bar,
@@ -70,20 +72,26 @@ class Loop:
 
     def _step(self, stop: Stop) -> None:
         state = self.state
-        numbers = train_step(state, self.images, self.settings)
+        numbers = train_step(state, self.images, self.settings, self.split)
         state.sums.add(numbers)
         self.ticker.stepped()
         self._unchecked.append((state.step, numbers))
-        ticks = self.plan.ticks_at(state.step)
-        if ticks or stop.asked or state.step % ADA_EVERY == 0:
-            trouble = self._trouble(weights=ticks or stop.asked)
+        ticks, stops = self.plan.ticks_at(state.step), self._stops(stop)
+        if ticks or stops or state.step % ADA_EVERY == 0:
+            trouble = self._trouble(weights=ticks or stops)
             if trouble:
                 self._recover(trouble)
                 return
         if ticks:
             self.ticker.tick(state)
-        if stop.asked:
+        if stops:
             self._stop()
+
+    def _stops(self, stop: Stop) -> bool:
+        """Whether to stop after this step; several processes ask each other only now and then."""
+        if self.run.team.size == 1:
+            return stop.asked
+        return self.state.step % ADA_EVERY == 0 and self.run.team.any(stop.asked)
 
     def _trouble(self, weights: bool) -> str:
         """The first number since the last look that is NaN or infinite, in words; empty if there is none."""
@@ -108,17 +116,23 @@ class Loop:
             times = f"The learning rate was lowered {MOST_ROLLBACKS} times already."
             raise Diverged(trouble, f"{times} {self._last_good()} {_ADVICE}.")
         rollbacks = self.state.rollbacks + 1
-        self.state.load(self._snapshot)
-        self.state.slow_down(rollbacks)
-        self.state.save(self._snapshot)
+        if self.run.team.leads:
+            self.state.load(self._snapshot)
+            self.state.slow_down(rollbacks)
+        self.state.follow(self.run.team)
+        self._save()
         self.ticker.restart_clock()
         self.run.log(
             f"{trouble} Back to step {self.state.step}, learning rate {self.state.learning_rate:.3g} "
             f"(rollback {rollbacks} of {MOST_ROLLBACKS})"
         )
 
+    def _save(self) -> None:
+        if self.run.team.leads:
+            self.state.save(self._snapshot)
+
     def _stop(self) -> None:
-        self.state.save(self._snapshot)
+        self._save()
         self.run.log(
             f"stopped at {self.plan.kimg(self.state.step):g} kimg with everything saved; "
             "the same command goes on from there"

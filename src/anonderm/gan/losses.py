@@ -33,12 +33,11 @@ def r1_penalty(real_logit_N: Tensor, images_NCHW: Tensor) -> Tensor:
     return gradient_NCHW.square().sum(dim=(1, 2, 3)).mean()
 
 
-def path_lengths(images_NCHW: Tensor, w_NLD: Tensor, random: torch.Generator) -> Tensor:
-    """|J^T y| for a random image y: how far a step in w moves each image, [N].
+def path_lengths(images_NCHW: Tensor, w_NLD: Tensor, y_NCHW: Tensor) -> Tensor:
+    """|J^T y|: how far a step in w moves each image, [N]. The pixels of y are standard normal.
 
     Source: Karras et al. 2020 (StyleGAN2), sec. 3.2 and eq. 4.
     """
-    y_NCHW = torch.randn(images_NCHW.shape, generator=random, device=images_NCHW.device)
     y_NCHW = y_NCHW / math.sqrt(images_NCHW.shape[2] * images_NCHW.shape[3])
     (gradient_NLD,) = torch.autograd.grad((images_NCHW * y_NCHW).sum(), w_NLD, create_graph=True)
     return gradient_NLD.square().sum(dim=2).mean(dim=1).sqrt()

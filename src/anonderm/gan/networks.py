@@ -258,9 +258,21 @@ class Generator(nn.Module):
         psi_L1 = torch.tensor(psi, dtype=w_ND.dtype, device=w_ND.device)[:, None]
         return torch.lerp(self.w_average.expand_as(w_NLD), w_NLD, psi_L1.expand_as(w_NLD))
 
+    @property
+    def noise_pixels(self) -> int:
+        """How many pixels the noise maps of one image have."""
+        return sum(layer.size**2 for layer in self.layers())
+
+    def noise_maps(self, values_NE: Tensor) -> list[Tensor]:
+        """Noise maps cut out of `noise_pixels` numbers for each image."""
+        sizes = [layer.size for layer in self.layers()]
+        parts = values_NE.split([size**2 for size in sizes], dim=1)
+        return [part.unflatten(1, (1, size, size)) for part, size in zip(parts, sizes, strict=True)]
+
     @torch.no_grad()
-    def track_average(self, w_ND: Tensor) -> None:
-        self.w_average.lerp_(w_ND.mean(dim=0), 1 - _W_AVERAGE_DECAY)
+    def track_average(self, w_mean_D: Tensor) -> None:
+        """Move the average w towards the mean of a batch."""
+        self.w_average.lerp_(w_mean_D, 1 - _W_AVERAGE_DECAY)
 
     def synthesise(self, w_NLD: Tensor, noise: Noise | None) -> Tensor:
         """Images [N, 3, H, W] from a w for each style layer; without `noise` no noise is added."""

@@ -25,6 +25,10 @@ class Adam:
         """What the step size is multiplied with."""
         self._rate, self._decay = rate, decay
 
+    def gradients(self) -> list[Tensor]:
+        """The gradients there are, in the order of the parameters."""
+        return [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+
     @torch.no_grad()
     def step(self) -> None:
         """Move every parameter that has a gradient, then drop the gradients."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
+from anonderm.core.team import Team
 from anonderm.gan.augment.probability import AugmentProbability
 from anonderm.gan.best import Best
 from anonderm.gan.config import Architecture
@@ -64,6 +66,24 @@ class TrainState:
 
     def save(self, path: Path) -> None:
         """Write the snapshot. Raises StorageError."""
+        write_snapshot(path, *self._content())
+
+    def load(self, path: Path) -> None:
+        """Continue exactly where `save` was called. Raises BrokenArtefact."""
+        with open_snapshot(path) as (tensors, numbers):
+            self._restore(tensors, numbers)
+
+    def follow(self, team: Team) -> None:
+        """Take over the state of the team's leader."""
+        tensors, numbers = self._content()
+        told = team.hear_leader({"names": list(tensors), "numbers": numbers})
+        # The sums since the last tick are the only tensors that one process has and another has not.
+        tensors = {name: tensors.get(name, torch.zeros_like(self.signs)) for name in told["names"]}
+        team.copy_leader(list(tensors.values()))
+        if not team.leads:
+            self._restore(tensors, told["numbers"])
+
+    def _content(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {"signs": self.signs, "path_length_mean": self.path_length_mean} | self.sums.tensors()
         for prefix, network in self._networks().items():
             tensors |= with_prefix(prefix, network.state_dict())
@@ -76,21 +96,19 @@ class TrainState:
             "counts": self.sums.counts,
             "best": self.best.numbers(),
         }
-        write_snapshot(path, tensors, numbers)
+        return tensors, numbers
 
-    def load(self, path: Path) -> None:
-        """Continue exactly where `save` was called. Raises BrokenArtefact."""
-        with open_snapshot(path) as (tensors, numbers):
-            for prefix, network in self._networks().items():
-                network.load_state_dict(under_prefix(prefix, tensors))
-            self.optimiser_g.load("optimiser_g.", tensors)
-            self.optimiser_d.load("optimiser_d.", tensors)
-            self.signs.copy_(tensors["signs"])
-            self.path_length_mean.copy_(tensors["path_length_mean"])
-            self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
-            self.sums = TickSums.of(tensors, numbers["counts"], self.signs.device)
-            self.best = Best(**numbers["best"])
-            self.slow_down(numbers["rollbacks"])
+    def _restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        for prefix, network in self._networks().items():
+            network.load_state_dict(under_prefix(prefix, tensors))
+        self.optimiser_g.load("optimiser_g.", tensors)
+        self.optimiser_d.load("optimiser_d.", tensors)
+        self.signs.copy_(tensors["signs"])
+        self.path_length_mean.copy_(tensors["path_length_mean"])
+        self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
+        self.sums = TickSums.of(tensors, numbers["counts"], self.signs.device)
+        self.best = Best(**numbers["best"])
+        self.slow_down(numbers["rollbacks"])
 
     def keep(self, path: Path) -> None:
         """Write what a checkpoint is made of. Raises StorageError."""

@@ -13,6 +13,7 @@ from anonderm.core.images import Pixels
 from anonderm.core.names import slugs
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
+from anonderm.core.team import Team
 from anonderm.gan.checkpoint import architecture_of, load_generator
 from anonderm.gan.config import GenerateConfig
 from anonderm.gan.draw import BATCH, draw_faces
@@ -38,23 +39,43 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     """Draw the seeds' faces from each checkpoint (and class); run again, it goes on with those it has.
 
     Raises ConfigError when two checkpoints would make faces of the same name, or none makes a class that was
-    asked for, InputError, BrokenArtefact.
+    asked for, InputError, BrokenArtefact. The processes of a team share the faces; the set is the same.
     """
     keep_freed_memory()
     jobs = _of_classes(config.classes, [job for checkpoint in checkpoints for job in _jobs(checkpoint)])
     stems = slugs(job.name for job in jobs)
     if len(stems) < len(jobs):
         raise ConfigError("two generators make faces of one label.", "Run generate once for each of them.")
-    writer = FaceSetWriter(run.folder / "faces")
-    seeds = parse_seeds(config.seeds)
-    with run.bar("generating", len(jobs) * len(seeds), len(writer.done)) as bar:
-        for job in jobs:
-            ids = {seed: f"{stems[job.name]}-{seed:08d}" for seed in seeds}
-            missing = [seed for seed in seeds if ids[seed] not in writer.done]
-            for seed, image_HWC in _draw(job, missing, config):
+    writer = FaceSetWriter(run.folder / "faces", run.team.rank)
+    own = [(job, _own_missing(stems[job.name], config, writer, run.team)) for job in jobs]
+    _refuse_separate_disks(run)
+    run.team.wait()  # nobody writes before all have seen what is missing
+    done = len(writer.done)
+    with run.bar("generating", done + sum(len(ids) for _, ids in own), done) as bar:
+        for job, ids in own:
+            for seed, image_HWC in _draw(job, list(ids), config):
                 writer.add(image_HWC, _row(job, ids[seed], seed, config))
                 bar.advance()
-    return writer.finish()
+    run.team.wait()
+    faces = writer.finish() if run.team.leads else None
+    run.team.wait()
+    return faces or FaceSet.load(writer.folder)
+
+
+def _own_missing(stem: str, config: GenerateConfig, writer: FaceSetWriter, team: Team) -> dict[int, str]:
+    """Seed and id of each face that this process has to draw: every so many-th batch of what is missing."""
+    ids = {seed: f"{stem}-{seed:08d}" for seed in parse_seeds(config.seeds)}
+    missing = [seed for seed in ids if ids[seed] not in writer.done]
+    starts = range(team.rank * BATCH, len(missing), team.size * BATCH)
+    return {seed: ids[seed] for start in starts for seed in missing[start : start + BATCH]}
+
+
+def _refuse_separate_disks(run: RunDir) -> None:
+    if not (run.folder / "run.json").exists():
+        raise ConfigError(
+            f"process {run.team.rank} does not see {run.folder}, which process 0 made.",
+            "Put --out on a disk that all machines share, or generate on one machine.",
+        )
 
 
 def _jobs(checkpoint: Checkpoint) -> list[_Job]:

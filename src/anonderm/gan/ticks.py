@@ -14,6 +14,7 @@ from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
+from anonderm.gan.best import Best
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.events import EventFile
@@ -64,11 +65,13 @@ class Ticker:
         self.restart_clock()
 
     def __enter__(self) -> Ticker:
-        self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
+        if self._run.team.leads:
+            self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._events.close()
+        if self._run.team.leads:
+            self._events.close()
 
     def restart_clock(self) -> None:
         """Measure the pace from here on."""
@@ -85,6 +88,14 @@ class Ticker:
         return self._pace
 
     def tick(self, state: TrainState) -> None:
+        """Let the leader measure and write, and tell the others what it keeps."""
+        if self._run.team.leads:
+            self._write(state)
+        state.sums = TickSums()
+        state.best = Best(**self._run.team.hear_leader(state.best.numbers()))
+        self.restart_clock()
+
+    def _write(self, state: TrainState) -> None:
         """The snapshot comes last: after a kill, what is newer than it is written again."""
         kimg = self._plan.kimg(state.step)
         row = state.sums.means() | {
@@ -101,7 +112,6 @@ class Ticker:
         state.sums = TickSums()
         state.save(self._run.folder / SNAPSHOT)
         forget_kept(self._run.folder, but=state.best.step)
-        self.restart_clock()
 
     def _sheet(self, state: TrainState) -> Pixels:
         """The same latents at every tick, so that a reader can watch each face change."""

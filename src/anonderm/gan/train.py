@@ -25,6 +25,7 @@ from anonderm.gan.loop import Loop
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
+from anonderm.gan.split import Split
 from anonderm.gan.state import TrainState, new_networks, new_state
 from anonderm.gan.ticks import Plan, Ticker, forget_kept, kept_file
 from anonderm.gan.transfer import Taken, check_against_base, check_layers, choose_trained, transfer
@@ -37,21 +38,24 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
 
     Every tick writes a snapshot, a sheet of samples and a row of metrics. SIGTERM and Ctrl-C save a snapshot
     before they raise KeyboardInterrupt. Raises TooFewImages, BadLabel, ConfigError (size of the faces, layers
-    to freeze), BrokenArtefact (a damaged base or snapshot), Diverged.
+    to freeze, split of the batch), BrokenArtefact (a damaged base or snapshot), Diverged.
     """
     keep_freed_memory()
     training, preset, arch = check_run(config, faces, base)
     images = load_images(training, arch.classes, launch.device())
     settings = step_settings(config, preset, arch.resolution)
+    group = arch.deviation_group or settings.batch
+    split = Split.of(settings.batch, config.micro_batch, group, run.team)
     state = _start(config, preset, arch, base, run, images)
 
     plan = Plan.of(config, settings.batch)
-    held_out = _held_out(config, faces, training, run)
+    held_out = _held_out(config, faces, training, run) if run.team.leads else None
     with Ticker(config, run, plan, images, held_out, state.step) as ticker:
-        Loop(config, settings, plan, images, state, ticker, run).train()
+        Loop(config, settings, split, plan, images, state, ticker, run).train()
     trained = plan.kimg(state.step)
+    if not run.team.leads:
+        return Checkpoint(run.folder / _CHECKPOINT, _card(config, arch, training, base, {}))
     kept = _take_best(state, plan, held_out, run)
-
     card = _card(config, arch, training, base, kept | {"trained_kimg": trained})
     finished = gan_checkpoint.save_gan(
         run.folder / _CHECKPOINT,
@@ -145,11 +149,12 @@ def _start(
     if config.augment_p is not None:
         state.augment.p = config.augment_p
     snapshot = run.folder / SNAPSHOT
-    if snapshot.exists():
+    if run.team.leads and snapshot.exists():
         state.load(snapshot)
         lines = [f"going on from step {state.step}"]
     for line in lines:
         run.log(line)
+    state.follow(run.team)
     return state
 
 

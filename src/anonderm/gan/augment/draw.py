@@ -7,22 +7,35 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anonderm.gan.split import Share
+
 
 @dataclass(frozen=True)
 class Draw:
-    """`count` images, each touched by each transformation with probability `p`."""
+    """`count` images, each touched by each transformation with probability `p`.
+
+    Where they are a share of a batch, they get what they would get in the whole of it.
+    """
 
     count: int
     p: float
     random: torch.Generator
+    share: Share | None = None
 
     def uniform(self, *shape: int) -> Tensor:
         """[N, *shape] in 0..1."""
-        return torch.rand(self.count, *shape, generator=self.random, device=self.random.device)
+        return self._own(torch.rand(self._drawn, *shape, generator=self.random, device=self.random.device))
 
     def normal(self, *shape: int) -> Tensor:
         """[N, *shape] with mean 0 and deviation 1."""
-        return torch.randn(self.count, *shape, generator=self.random, device=self.random.device)
+        return self._own(torch.randn(self._drawn, *shape, generator=self.random, device=self.random.device))
+
+    @property
+    def _drawn(self) -> int:
+        return self.share.whole if self.share else self.count
+
+    def _own(self, values: Tensor) -> Tensor:
+        return self.share.of(values) if self.share else values
 
     def angle(self) -> Tensor:
         """[N] in -pi..pi."""

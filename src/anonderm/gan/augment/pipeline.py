@@ -14,10 +14,17 @@ from anonderm.gan.augment import bands, colour, corruption, geometry
 from anonderm.gan.augment.draw import Draw
 from anonderm.gan.augment.pipelines import Group
 from anonderm.gan.augment.resample import resample
+from anonderm.gan.split import Share
 
 
-def augment(images_N3HW: Tensor, groups: Sequence[Group], p: float, random: torch.Generator) -> Tensor:
-    """Each transformation of the groups is applied to each image with probability p.
+def augment(
+    images_N3HW: Tensor,
+    groups: Sequence[Group],
+    p: float,
+    random: torch.Generator,
+    share: Share | None = None,
+) -> Tensor:
+    """Each transformation of the groups is applied to each image (of a share of a batch) with probability p.
 
     p = 0 and no groups return the images themselves. The images are float32 or float64, of any memory format;
     the result is differentiable twice in them. `random` must live on their device, and alone decides.
@@ -25,7 +32,7 @@ def augment(images_N3HW: Tensor, groups: Sequence[Group], p: float, random: torc
     if p == 0 or not groups:
         return images_N3HW
     x_N3HW, size = images_N3HW, images_N3HW.shape[-1]
-    draw = Draw(x_N3HW.shape[0], p, random)
+    draw = Draw(x_N3HW.shape[0], p, random, share)
     if "blit" in groups:
         x_N3HW = geometry.turn(x_N3HW, draw)
     if "blit" in groups or "geometry" in groups:

@@ -1,0 +1,123 @@
+"""A batch that is split over passes and processes gives what it gives in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from anonderm.core.errors import ConfigError
+from anonderm.core.team import ALONE, Team
+from anonderm.gan.config import PRESETS, Architecture, TrainGanConfig
+from anonderm.gan.data import TrainingImages
+from anonderm.gan.draws import Draws, Purpose
+from anonderm.gan.networks import with_deviation
+from anonderm.gan.phases import Numbers, train_step
+from anonderm.gan.settings import step_settings
+from anonderm.gan.split import WHOLE, Share, Split
+from anonderm.gan.state import TrainState, new_networks, new_state
+
+BATCH = 16
+CONFIG = TrainGanConfig(batch=BATCH, r1_gamma=1.0, path_length_weight=2.0, style_mixing=0.9, ada_kimg=1)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """Rounding is then far below any real difference; in float32 a ReLU that flips spreads to all weights."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def _trained(split: Split, steps: int = 5) -> tuple[TrainState, list[Numbers]]:
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8, generator=random)
+    images = TrainingImages(pixels, torch.randint(0, 2, (20,), generator=random), 2)
+    arch = Architecture(16, 128, 16, 16, 16, 2, classes=("mild", "severe"))
+    state = new_state(*new_networks(arch, 0, "cpu"), rate=0.002, path_lengths=True)
+    state.augment.p = 0.5
+    settings = step_settings(CONFIG, PRESETS["tiny"], 16)
+    return state, [train_step(state, images, settings, split) for _ in range(steps)]
+
+
+def _weights(state: TrainState) -> dict[str, Tensor]:
+    networks = {"generator": state.generator, "average": state.average, "discriminator": state.discriminator}
+    return {
+        f"{name}.{key}": value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("micro_batch", [8, 4])
+def test_passes_of_a_micro_batch_train_the_same_weights(micro_batch: int) -> None:
+    """Every phase takes part: R1 and path length twice, ADA, style mixing, classes, mirroring."""
+    whole, whole_numbers = _trained(WHOLE)
+    passes, numbers = _trained(Split.of(BATCH, micro_batch, 4, ALONE))
+    for name, value in _weights(passes).items():
+        torch.testing.assert_close(value, _weights(whole)[name], rtol=1e-9, atol=1e-11, msg=name)
+    torch.testing.assert_close(numbers, whole_numbers, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(passes.path_length_mean, whole.path_length_mean)
+    assert passes.augment == whole.augment
+    assert {"r1", "path_length"} <= numbers[0].keys()
+
+
+def test_a_share_is_grouped_for_the_deviation_statistics_as_in_the_whole_batch() -> None:
+    x = torch.randn(BATCH, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    whole = with_deviation(x, 4)
+    for share in Split.of(BATCH, 8, 4, ALONE).grouped(BATCH):
+        torch.testing.assert_close(with_deviation(share.of(x), 4), share.of(whole))
+
+
+@pytest.mark.parametrize(("size", "micro_batch"), [(1, None), (1, 8), (2, None), (2, 4), (4, 4)])
+def test_every_image_is_in_one_share_of_one_process(size: int, micro_batch: int | None) -> None:
+    splits = [Split.of(BATCH, micro_batch, 4, Team(rank, size)) for rank in range(size)]
+    for count, shares in (
+        (BATCH, [share for split in splits for share in split.grouped(BATCH)]),
+        (BATCH // 2, [share for split in splits for share in split.single(BATCH // 2)]),
+    ):
+        assert sorted(row for share in shares for row in share.rows) == list(range(count))
+        assert sum(share.weight for share in shares) == 1
+        numbers = torch.arange(count)
+        assert all(share.of(numbers).tolist() == share.rows for share in shares)
+
+
+def test_an_image_gets_the_same_numbers_in_every_share() -> None:
+    draws = Draws(seed=3, step=5, device=torch.device("cpu"))
+    whole = draws.normal(Purpose.NOISE, Share.all(BATCH), 1000)
+    for share in Split.of(BATCH, 4, 4, ALONE).grouped(BATCH):
+        assert torch.equal(draws.normal(Purpose.NOISE, share, 1000), share.of(whole))
+    assert abs(float(whole.mean())) < 0.05
+    assert float(whole.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_no_two_streams_are_alike() -> None:
+    draws = [Draws(seed, step, torch.device("cpu")) for seed in (0, 1) for step in (0, 1)]
+    rows = [draw.normal(purpose, Share.all(2), 4) for draw in draws for purpose in Purpose]
+    rows += [torch.randn(2, 4, generator=draw.stream(purpose)) for draw in draws for purpose in Purpose]
+    numbers = torch.cat(rows).flatten().tolist()
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro_batch", "size", "message"),
+    [
+        (16, None, 3, "16 does not split over 3 processes"),
+        (16, 5, 2, "micro_batch = 5 does not divide 8"),
+        (16, 2, 1, "groups of 4"),
+        (16, None, 8, "2 of 16 images at once"),
+    ],
+)
+def test_a_batch_that_does_not_split_evenly_is_refused(
+    batch: int, micro_batch: int | None, size: int, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Split.of(batch, micro_batch, 4, Team(0, size))
+
+
+def test_a_micro_batch_larger_than_a_process_part_changes_nothing() -> None:
+    assert Split.of(16, 64, 4, Team(1, 2)) == Split.of(16, None, 4, Team(1, 2))
+    assert Split.of(6, None, 4, ALONE).grouped(6) == [Share.all(6)]
