@@ -53,14 +53,14 @@ def _one_hot(class_index: int | None, generator: Generator) -> Tensor | None:
 
 
 @torch.inference_mode()
-def pictures(generator: Generator, w_NLD: Tensor, noise: str, seeds: Sequence[int] | None = None) -> Pixels:
-    """uint8 [N, H, W, 3]. noise: const, none, or random, which is drawn from each face's own seed."""
+def pictures(generator: Generator, w_NLD: Tensor, noise: str, seeds: Sequence[int] = ()) -> Pixels:
+    """uint8 [N, H, W, 3]. noise: const, none, or random, drawn from each face's own of the seeds."""
     rows = []
     for start in range(0, len(w_NLD), BATCH):
         batch_BLD = w_NLD[start : start + BATCH]
         count = len(batch_BLD)
         filled_BLD = torch.cat([batch_BLD, batch_BLD[:1].expand(BATCH - count, -1, -1)])
-        own = _filled(seeds[start : start + count]) if seeds is not None else []
+        own = _filled(seeds[start : start + count]) if noise == "random" else []
         rows.append(to_pixels(generator.synthesise(filled_BLD, _noise(generator, own, noise))[:count]))
     return np.concatenate(rows)
 

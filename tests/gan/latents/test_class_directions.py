@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,24 @@ def test_graded_faces_give_the_means_of_their_seeds(save, tmp_path: Path) -> Non
     generator = Model.open(checkpoint, None).generator
     expected = styles(generator, [4, 6, 7]).mean(dim=0) - styles(generator, [3, 5]).mean(dim=0)
     assert torch.allclose(vectors[0], expected, atol=1e-5)
+
+
+def test_the_log_tells_a_direction_from_chance(save, tmp_path: Path) -> None:
+    checkpoint = save()
+    rows: list[tuple[str | None, int | None]] = [("mild", seed) for seed in range(100)]
+    rows += [("severe", seed) for seed in range(100, 300)]
+    directions_of(tmp_path / "run", checkpoint, faces=graded(tmp_path / "faces", checkpoint.digest, rows))
+    told = (tmp_path / "run/log.txt").read_text()
+    length, chance = re.search(r"severe: ([\d.]+) of the spread of w; .* about ([\d.]+)", told).groups()
+    assert float(chance) == pytest.approx((1 / 100 + 1 / 200) ** 0.5, abs=0.006)
+    assert 0.4 * float(chance) < float(length) < 2 * float(chance), "these groups are random"
+
+
+def test_generators_that_share_their_mapping_are_told_to_have_no_direction(save, tmp_path: Path) -> None:
+    twins = [save(label, label=label, base="b" * 64) for label in ("mild", "severe")]
+    vectors, _, _ = directions_of(tmp_path / "run", *twins)
+    assert not vectors.any()
+    assert "0.00 of the spread of w; hardly to be seen" in (tmp_path / "run/log.txt").read_text()
 
 
 def test_faces_of_another_generator_do_not_count(save, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_generators_own_image_is_found_again_and_its_w_as_well(model: Model, n
     found = found_by(model, own, config)
     assert found.w_ND.shape == (2, 10)
     assert (found.distance_N < first.distance_N / 50).all(), (first.distance_N, found.distance_N)
-    assert float((found.images(model.generator) - own).square().mean()) < 0.01 * float(own.var())
+    assert float((found.images_N3HW - own).square().mean()) < 0.01 * float(own.var())
     off, off_at_first = ((each.w_ND - w_ND).norm(dim=1) for each in (found, first))
     assert (off < off_at_first / 10).all(), (off_at_first, off)
 

@@ -37,7 +37,7 @@ class Model:
 
     @staticmethod
     def open(checkpoint: Checkpoint, label: str | None) -> Model:
-        """Raises ConfigError for a class that it does not know or lacks, InputError, BrokenArtefact."""
+        """Raises ConfigError for an unknown class or one that must be named, InputError, BrokenArtefact."""
         keep_freed_memory()
         generator = load_generator(checkpoint, launch.device())
         classes = generator.arch.classes

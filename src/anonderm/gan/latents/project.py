@@ -37,16 +37,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Projection:
-    """What was found for each image: w [N, D], its noise maps [N, 1, h, w] a layer, the distance left [N]."""
+    """What was found for each image: w [N, D], its noise maps [N, 1, h, w] a layer, the reconstruction
+    [N, 3, H, W] that they give, and the distance [N] that is left."""
 
     w_ND: Tensor
     noise: list[Tensor]
+    images_N3HW: Tensor
     distance_N: Tensor
-
-    def images(self, generator: Generator) -> Tensor:
-        """The reconstructions [N, 3, H, W]."""
-        with torch.no_grad():
-            return generator.synthesise(_every_layer(generator, self.w_ND), self.noise)
 
 
 def project(
@@ -81,9 +78,10 @@ def project(
         adam.step()
         _renormalise(noise)
         on_step(step, distance_N.detach())
-    found = Projection(w_ND.detach(), [each.detach() for each in noise], torch.empty(0))
-    left_N = distance.between(found.images(generator), target_NF)
-    return Projection(found.w_ND, found.noise, left_N)
+    with torch.no_grad():
+        images = generator.synthesise(_every_layer(generator, w_ND), noise)
+        left_N = distance.between(images, target_NF)
+    return Projection(w_ND.detach(), [each.detach() for each in noise], images, left_N)
 
 
 def noise_structure(noise: list[Tensor]) -> Tensor:

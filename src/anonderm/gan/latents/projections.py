@@ -60,7 +60,7 @@ def project_images(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet
             curve = _Curve(run, bar, index * config.steps, config.steps)
             target_N3HW = _targets(batches[index], checkpoint.card.resolution).to(device)
             found = project(model.generator, target_N3HW, distance, spread, config, curve)
-            _keep(found, model, batches[index], checkpoint, writer)
+            _keep(found, batches[index], checkpoint, writer)
             write_snapshot(parts[index], {"w": found.w_ND, "distance": found.distance_N}, {"batch": index})
     return _gathered(parts, faces, writer.finish(), checkpoint, distance, run)
 
@@ -88,10 +88,8 @@ def _targets(faces: FaceSet, size: int) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _keep(
-    found: Projection, model: Model, faces: FaceSet, checkpoint: Checkpoint, writer: FaceSetWriter
-) -> None:
-    pixels = to_pixels(found.images(model.generator))
+def _keep(found: Projection, faces: FaceSet, checkpoint: Checkpoint, writer: FaceSetWriter) -> None:
+    pixels = to_pixels(found.images_N3HW)
     for face, image_HWC in zip(faces, pixels, strict=True):
         row = Face(face.id, label=face.label, parents=(face.id,), licence=face.licence)
         source = "anonderm latents project"
@@ -124,7 +122,7 @@ def _gathered(
 
 
 def _side_by_side(faces: FaceSet, made: FaceSet, distance_N: Tensor, size: int) -> Pixels:
-    """Two columns of images and their reconstructions, or more where there are many."""
+    """The first images and their reconstructions."""
     shown = faces.faces[:_ON_SHEET]
     by_id = {face.id: face for face in made}
     pairs = [(resize(square(faces.image(face)), size), made.image(by_id[face.id])) for face in shown]
