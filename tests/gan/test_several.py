@@ -1,0 +1,117 @@
+"""Two processes over Gloo do what one does: the same weights, the same faces, one run folder."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tests.gan.conftest import make_faces
+from tests.gan.in_two import train_and_generate
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunRecord
+from anonderm.gan.checkpoint import save_gan
+from anonderm.gan.config import PRESETS, architecture
+from anonderm.gan.networks import new_discriminator, new_generator
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _free_ports(count: int) -> list[str]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [str(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _start(folder: Path, rank: int, ports: list[str]) -> subprocess.Popen[str]:
+    environment = os.environ | {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": ports[0],
+        "SECOND_PORT": ports[1],
+        "OMP_NUM_THREADS": "1",
+        "ANONDERM_DEVICE": "cpu",
+        "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "src")]),
+    }
+    command = [sys.executable, str(Path(__file__).with_name("in_two.py")), str(folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[int], list[str]]]:
+    """The folder in which one process and two did the same, and how the two ended."""
+    folder = tmp_path_factory.mktemp("several")
+    make_faces(folder / "faces", size=16)
+    arch, random = architecture(PRESETS["tiny"], 16, ()), torch.Generator().manual_seed(0)
+    networks = new_generator(arch, random), new_discriminator(arch, random)
+    card = CheckpointCard("gan", arch.to_card(), 16, label="mild")
+    save_gan(folder / "gan.safetensors", *networks, torch.tensor(0.0), card)
+
+    ports = _free_ports(2)
+    processes = [_start(folder, rank, ports) for rank in range(2)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    train_and_generate(folder, folder / "one")
+    torch.set_num_threads(threads)
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    yield folder, [process.returncode for process in processes], said
+
+
+def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[int], list[str]]) -> None:
+    folder, _, said = done
+    one, two = (folder / name / "gan" for name in ("one", "two"))
+    assert two.exists(), said
+    ours, theirs = (Checkpoint.load(run / "checkpoint.safetensors").tensors() for run in (one, two))
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert value.dtype == torch.float64
+        torch.testing.assert_close(theirs[name], value, rtol=1e-9, atol=1e-11, msg=name)
+
+
+def test_the_numbers_of_a_tick_are_those_of_the_whole_batch(done: tuple[Path, list[int], list[str]]) -> None:
+    rows = [RunRecord.load(done[0] / name / "gan").metrics for name in ("one", "two")]
+    assert [row["step"] for row in rows[1]] == [0.016, 0.032, 0.04]
+    for one, two in zip(*rows, strict=True):
+        assert one.keys() == two.keys()
+        for name in one.keys() - {"seconds_per_kimg"}:
+            assert two[name] == pytest.approx(one[name], rel=1e-9), name
+
+
+def test_one_run_folder_is_left(done: tuple[Path, list[int], list[str]]) -> None:
+    files = [
+        sorted(
+            str(path.relative_to(done[0] / name)) for path in (done[0] / name).rglob("*") if path.is_file()
+        )
+        for name in ("one", "two")
+    ]
+    assert [file for file in files[1] if not file.startswith("lost/")] == files[0]
+    record = RunRecord.load(done[0] / "two/gan")
+    assert record.done
+    assert record.content["machine"]["processes"] == 2
+
+
+def test_two_processes_draw_the_faces_of_one(done: tuple[Path, list[int], list[str]]) -> None:
+    one, two = (FaceSet.load(done[0] / name / "generated/faces") for name in ("one", "two"))
+    assert two.faces == one.faces
+    assert len(two) == 40
+
+
+def test_a_process_whose_other_one_failed_says_so_and_ends(done: tuple[Path, list[int], list[str]]) -> None:
+    _, status, said = done
+    assert status == [2, 1]
+    assert "this process fails" in said[1]
+    assert "process 0 of 2 lost contact with the others" in said[0]
+    assert "Run the same command again" in said[0]
