@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def _start(folder: Path, rank: int, ports: list[str]) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[int], list[str]]]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], list[str]]:
     """The folder in which one process and two did the same, and how the two ended."""
     folder = tmp_path_factory.mktemp("several")
     make_faces(folder / "faces", size=16)
@@ -67,7 +66,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[
     train_and_generate(folder, folder / "one")
     torch.set_num_threads(threads)
     said = [process.communicate(timeout=120)[1] for process in processes]
-    yield folder, [process.returncode for process in processes], said
+    return folder, [process.returncode for process in processes], said
 
 
 def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[int], list[str]]) -> None:
