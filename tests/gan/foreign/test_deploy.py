@@ -52,7 +52,7 @@ def test_onnx_draws_the_seeds_of_this_package(tmp_path: Path, arch: Architecture
     checkpoint, generator = saved(tmp_path, arch)
     path = export_gan(ExportGanConfig("", tmp_path / "net.onnx"), checkpoint)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    inputs = {"z": latents(generator, [0, 1, 2, 3, 4]).numpy(), "psi": np.float32(0.7)}
+    inputs = {"z": latents(generator, [0, 1, 2, 3, 4]).numpy(), "psi": np.array(0.7, np.float32)}
     if arch.classes:
         inputs["label"] = np.eye(3, dtype=np.float32)[[1] * 5]
     drawn = to_pixels(torch.from_numpy(session.run(["images"], inputs)[0]))
