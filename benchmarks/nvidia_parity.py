@@ -17,13 +17,13 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import results
 import torch
+from reference import use
 
 from anonderm.gan.checkpoint import load_discriminator, load_generator
 from anonderm.gan.config import Architecture
@@ -35,20 +35,6 @@ from anonderm.gan.networks import new_discriminator, new_generator, to_pixels
 _SEEDS = range(16)
 _PSI = 0.7
 _CLASSES = 3
-
-
-def _use(reference: Path) -> Any:
-    """Their module of networks; small stand-ins for what only their downloads and version checks import."""
-    if importlib.util.find_spec("requests") is None:
-        sys.modules["requests"] = types.ModuleType("requests")
-    if importlib.util.find_spec("pkg_resources") is None:
-        from packaging.version import parse
-
-        sys.modules["pkg_resources"] = types.ModuleType("pkg_resources")
-        sys.modules["pkg_resources"].parse_version = parse  # type: ignore[attr-defined]
-    sys.path.insert(0, str(reference))
-    newer = (reference / "training/networks_stylegan2.py").exists()
-    return importlib.import_module("training.networks_stylegan2" if newer else "training.networks")
 
 
 def _randomise(*networks: torch.nn.Module) -> None:
@@ -170,7 +156,7 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 256, 1024])
     arguments = parser.parse_args()
-    theirs = _use(arguments.reference)
+    theirs = use(arguments.reference)
     newer = theirs.__name__ == "training.networks_stylegan2"
     cases = [(size, conditional) for size in arguments.sizes for conditional in (False, True)]
     rows: dict[str, list[dict[str, Any]]] = {"tensorflow_pickles_read_by_both": [], "random_weights": []}
