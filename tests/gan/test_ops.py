@@ -62,6 +62,17 @@ def test_scaling_activations_equals_convolving_with_modulated_weights_of_each_im
         assert torch.allclose(fast[image : image + 1], plain)
 
 
+def test_wide_strided_layers_get_the_weight_gradient_of_the_plain_convolution() -> None:
+    x, weight = _randn(2, 128, 9, 9).float().detach(), (_randn(160, 128, 3, 3, seed=1) / 30).float().detach()
+    found, expected = (weight.clone().requires_grad_() for _ in range(2))
+    ops.convolve_down(x, found).square().sum().backward()
+    low_pass = _plain_filter(x, 1, 1, 2, 2, 1)
+    F.conv2d(low_pass, expected, stride=2).square().sum().backward()
+    assert found.grad is not None
+    assert expected.grad is not None
+    assert (found.grad - expected.grad).norm() < 1e-5 * expected.grad.norm()
+
+
 @pytest.mark.parametrize("operator", [ops.upsample, ops.downsample])
 def test_resampling_is_twice_differentiable(operator) -> None:  # type: ignore[no-untyped-def]
     x = _randn(1, 2, 4, 4)
