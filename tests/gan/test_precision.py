@@ -36,7 +36,8 @@ def _r1(discriminator: Discriminator, layout: torch.memory_format = torch.channe
 
 def _path_length(generator: Generator) -> Tensor:
     w = _randn(2, 1, 32).to(generator.w_average).expand(-1, generator.style_layers, -1).requires_grad_()
-    lengths = losses.path_lengths(generator.synthesise(w, None), w, torch.Generator().manual_seed(1))
+    images = generator.synthesise(w, None)
+    lengths = losses.path_lengths(images, w, _randn(*images.shape).to(images))
     return _weights_gradient(generator, lengths.square().mean())
 
 
