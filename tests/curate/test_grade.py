@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
-from anonderm.core.errors import BrokenArtefact, ConfigError, InputError, TooFewImages
+from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.curate import grade as module
@@ -100,6 +100,22 @@ def test_a_full_class_is_filled_from_the_first_set_and_the_rest_is_surplus(make_
     assert sum(face.id.startswith("second") for face in kept) == 1
     assert [face.reason for face in rejected] == ["surplus"] * 3
     assert {face.label for face in rejected} == {"healthy"}
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_matching_labels_undoes_a_bias_of_the_classifier(make_faces, tmp_path):
+    calm = make_faces("calm", [painted(80, 19, 1), painted(70, 28, 2)], label="healthy")
+    ill = make_faces("ill", [painted(60, 38, 2), painted(50, 47, 3)], label="mild")
+    plain, _ = graded(calm, ill, out=tmp_path / "plain")
+    matched, _ = graded(calm, ill, out=tmp_path / "matched", match_labels=True, min_confidence=0.0)
+    assert plain.label_counts == {"healthy": 4}
+    assert matched.label_counts == {"healthy": 2, "mild": 2}
+
+
+@pytest.mark.usefixtures("reads_pixels")
+def test_labels_that_the_classifier_does_not_know_cannot_be_matched(make_faces, tmp_path):
+    with pytest.raises(BadLabel, match="syn-0000"):
+        graded(make_faces("syn", [painted(90, 5, 5)], label="old"), out=tmp_path / "run", match_labels=True)
 
 
 @pytest.mark.usefixtures("reads_pixels")

@@ -52,6 +52,10 @@ class GradeConfig:
     min_confidence: float = 0.5
     """Faces whose most probable class is less probable than this are put aside."""
 
+    match_labels: bool = False
+    """Weigh the classes so that they come out as frequent as the labels for which the faces were generated: a
+    classifier trained on photos takes the softer lesions of synthetic faces for milder ones."""
+
     min_per_class: int = 10
     """Fewest faces that each class must get; a generator for each class is to be trained on them."""
 

@@ -1,0 +1,40 @@
+"""Correcting a classifier that reads another kind of image with a bias."""
+
+# N faces, K classes
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.errors import Diverged
+
+_ROUNDS, _TOLERANCE = 10_000, 1e-6
+
+
+def class_weights(
+    probabilities_NK: NDArray[np.float32], shares_K: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Factors for the classes after which their mean probabilities are the given shares.
+
+    probabilities_NK: rows that sum to 1; shares_K: sums to 1; a class of share 0 gets the factor 0.
+    Raises Diverged where no factors do it. Source: Sinkhorn & Knopp 1967 (rows scaled to 1, columns to their
+    share); the use is that of Saerens et al. 2002, for shares that are known.
+    """
+    weights_K = np.ones(len(shares_K))
+    for _ in range(_ROUNDS):
+        means_K = reweighted(probabilities_NK, weights_K).mean(axis=0)
+        if np.abs(means_K - shares_K).max() < _TOLERANCE:
+            return weights_K
+        weights_K *= np.divide(shares_K, means_K, out=np.zeros_like(shares_K), where=means_K > 0)
+        weights_K /= weights_K.sum()
+    raise Diverged(
+        "the classes cannot be weighed to the frequencies of the labels.",
+        "The classifier is too sure of classes that are not there: grade without --match-labels.",
+    )
+
+
+def reweighted(probabilities_NK: NDArray[np.float32], weights_K: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities times the factors, rows summing to 1 again."""
+    scaled_NK = probabilities_NK.astype(np.float64) * weights_K
+    return scaled_NK / scaled_NK.sum(axis=1, keepdims=True)
