@@ -77,7 +77,7 @@ def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[int], lis
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         assert value.dtype == torch.float64
-        torch.testing.assert_close(theirs[name], value, rtol=1e-9, atol=1e-11, msg=name)
+        torch.testing.assert_close(theirs[name], value, rtol=1e-6, atol=1e-8, msg=name)
 
 
 def test_the_numbers_of_a_tick_are_those_of_the_whole_batch(done: tuple[Path, list[int], list[str]]) -> None:
@@ -86,7 +86,7 @@ def test_the_numbers_of_a_tick_are_those_of_the_whole_batch(done: tuple[Path, li
     for one, two in zip(*rows, strict=True):
         assert one.keys() == two.keys()
         for name in one.keys() - {"seconds_per_kimg"}:
-            assert two[name] == pytest.approx(one[name], rel=1e-9), name
+            assert two[name] == pytest.approx(one[name], rel=1e-6), name
 
 
 def test_one_run_folder_is_left(done: tuple[Path, list[int], list[str]]) -> None:
