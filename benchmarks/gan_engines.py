@@ -7,15 +7,14 @@ the engines.
 
 from __future__ import annotations
 
-import importlib
 import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import reference
 import torch
+from reference_gan import ReferenceGan
 
 from anonderm.core import launch
 from anonderm.gan import phases
@@ -28,11 +27,15 @@ from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import new_networks, new_state
 
-_CHANNELS = {"channel_base": 16384, "channel_max": 512}
 _RATE, _P, _GAMMA = 0.0025, 0.3, 1.0
+_CONFIG = TrainGanConfig(augment_p=_P, r1_gamma=_GAMMA)
 
 Seconds = dict[str, tuple[float, float]]
 """Of each phase: on the wall, and of the process's cores."""
+
+
+def _preset(batch: int) -> Preset:
+    return Preset(16384, 512, z_dim=512, mapping_layers=8, batch=batch, learning_rate=_RATE)
 
 
 class Clock:
@@ -73,8 +76,8 @@ class Ours:
     def __init__(self, size: int, batch: int, precision: Any) -> None:
         keep_freed_memory()
         device, self.batch = launch.device(), batch
-        preset = Preset(**_CHANNELS, z_dim=512, mapping_layers=8, batch=batch, learning_rate=_RATE)
-        self.settings = step_settings(TrainGanConfig(augment_p=_P, r1_gamma=_GAMMA), preset, size)
+        preset = _preset(batch)
+        self.settings = step_settings(_CONFIG, preset, size)
         pixels = torch.randint(0, 256, (4 * batch, 3, size, size), dtype=torch.uint8, device=device)
         self.images = TrainingImages(pixels, None, 0)
         networks = new_networks(architecture(preset, size, ()), 0, device)
@@ -110,88 +113,23 @@ class Theirs:
     """NVIDIA's networks, loss and augmentation; on a GPU with their plugins and float16, as they train."""
 
     def __init__(self, size: int, batch: int, checkout: Path) -> None:
-        networks = reference.use(checkout)
-        self.newer = networks.__name__.endswith("stylegan2")
-        self.device, self.batch, self.size = torch.device(launch.device()), batch, size
-        cuda = self.device.type == "cuda"
-        if cuda:
-            torch.backends.cudnn.benchmark = True
-            for name in ("conv2d_gradfix", "grid_sample_gradfix"):
-                importlib.import_module(f"torch_utils.ops.{name}").enabled = True
-        half = {"num_fp16_res": 4 if cuda else 0, "conv_clamp": 256 if cuda else None}
-        common = {"c_dim": 0, "img_resolution": size, "img_channels": 3}
-        options = {**_CHANNELS, **half}
-        mapping = {"num_layers": 8}
-        self.G = networks.Generator(
-            z_dim=512,
-            w_dim=512,
-            mapping_kwargs=mapping,
-            **common,
-            **(options if self.newer else {"synthesis_kwargs": options}),
-        )
-        self.D = networks.Discriminator(**common, **options, epilogue_kwargs={"mbstd_group_size": 4})
-        for network in (self.G, self.D):
-            network.train().requires_grad_(False).to(self.device)
-        self.loss = self._loss()
-        pairs = ((self.G, 4), (self.D, 16))
-        self.optimisers = {net: self._adam(net, every) for net, every in pairs}
+        self.device, self.batch = torch.device(launch.device()), batch
+        preset = _preset(batch)
+        self.gan = ReferenceGan(checkout, preset, step_settings(_CONFIG, preset, size), size, launch.device())
         self.images = torch.rand(batch, 3, size, size, device=self.device) * 2 - 1
-        self.ema = {name: p.clone() for name, p in self.G.named_parameters()}
-
-    def _loss(self) -> Any:
-        augment = importlib.import_module("training.augment")
-        on = ("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac")
-        on += ("brightness", "contrast", "lumaflip", "hue", "saturation")
-        pipe = augment.AugmentPipe(**dict.fromkeys(on, 1)).train().requires_grad_(False).to(self.device)
-        pipe.p.fill_(_P)
-        shared = {
-            "augment_pipe": pipe,
-            "r1_gamma": _GAMMA,
-            "style_mixing_prob": 0.9,
-            "pl_weight": 2,
-        }
-        loss = importlib.import_module("training.loss").StyleGAN2Loss
-        if self.newer:
-            return loss(self.device, G=self.G, D=self.D, **shared)
-        return loss(self.device, G_mapping=self.G.mapping, G_synthesis=self.G.synthesis, D=self.D, **shared)
-
-    def _adam(self, network: Any, every: int) -> torch.optim.Adam:
-        ratio = every / (every + 1)
-        return torch.optim.Adam(network.parameters(), lr=_RATE * ratio, betas=(0.0, 0.99**ratio), eps=1e-8)
 
     def train(self) -> Seconds:
         """Each of the four phases once."""
         clock = Clock()
-        for name, phase, network, gain in (
-            ("G", "Gmain", self.G, 1),
-            ("PL", "Greg", self.G, 4),
-            ("D", "Dmain", self.D, 1),
-            ("R1", "Dreg", self.D, 16),
-        ):
-            clock.time(name, lambda p=phase, n=network, g=gain: self._phase(p, n, g))  # type: ignore[misc]
+        for name, phase in (("G", "Gmain"), ("PL", "Greg"), ("D", "Dmain"), ("R1", "Dreg")):
+            clock.time(name, lambda p=phase: self._phase(p))  # type: ignore[misc]
         return clock.seconds
 
-    def _phase(self, phase: str, network: Any, gain: int) -> None:
-        z = torch.randn(self.batch, 512, device=self.device)
-        none = torch.zeros(self.batch, 0, device=self.device)
-        real = torch.where(
-            torch.rand(self.batch, 1, 1, 1, device=self.device) < 0.5, self.images.flip(3), self.images
-        )
-        network.requires_grad_(True)
-        extra = {"cur_nimg": 0} if self.newer else {"sync": True}
-        self.loss.accumulate_gradients(
-            phase=phase, real_img=real, real_c=none, gen_z=z, gen_c=none, gain=gain, **extra
-        )
-        network.requires_grad_(False)
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                torch.nan_to_num(parameter.grad, nan=0, posinf=1e5, neginf=-1e5, out=parameter.grad)
-        self.optimisers[network].step()
-        self.optimisers[network].zero_grad(set_to_none=True)
+    def _phase(self, phase: str) -> None:
+        mirrored = torch.rand(self.batch, 1, 1, 1, device=self.device) < 0.5
+        self.gan.phase(phase, torch.where(mirrored, self.images.flip(3), self.images))
         if phase == "Gmain":
-            with torch.no_grad():
-                for name, parameter in self.G.named_parameters():
-                    self.ema[name].copy_(parameter.lerp(self.ema[name], 0.998))
+            self.gan.follow()
 
     def generate(self) -> Seconds:
         """A batch of images, as uint8 on the CPU."""
@@ -201,7 +139,7 @@ class Theirs:
         def draw() -> None:
             z = torch.randn(self.batch, 512, device=self.device)
             none = torch.zeros(self.batch, 0, device=self.device)
-            to_pixels(self.G(z, none, truncation_psi=0.8, noise_mode="random").float())
+            to_pixels(self.gan.G(z, none, truncation_psi=0.8, noise_mode="random").float())
 
         clock.time("generate", draw)
         return clock.seconds

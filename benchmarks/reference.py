@@ -6,10 +6,12 @@ import importlib
 import importlib.util
 import sys
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 
+@cache
 def use(reference: Path) -> Any:
     """Their module of networks; small stand-ins for what only their downloads and version checks import.
 

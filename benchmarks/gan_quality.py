@@ -1,0 +1,253 @@
+"""Faces of our engine beside those of NVIDIA's StyleGAN2, trained alike: kernel distance to held-out faces.
+
+python benchmarks/gan_quality.py --reference PATH --faces FOLDER [--kimg 10] [--seeds 3] [--bfloat16]
+
+PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence), FOLDER
+photos in one sub-folder a class, or a FaceSet with splits. Both engines train from scratch the networks of
+one preset, with its settings, for as many kimg, and see the same real batches; --bfloat16 adds ours in mixed
+precision to ours in float32 (slow on a CPU without bfloat16 units). The moving average of each then draws
+1,000 faces without truncation, measured against the validation and test splits; beside it stands what the
+real training faces score.
+
+Finished trainings are kept in --work and not repeated (delete their folder to do so); an unfinished one
+starts over. With --engines several calls can share the trainings among them; every call reports all that are
+finished. For one thread a process: OMP_NUM_THREADS=1. Sheets of faces stay in --work, since faces learnt from
+private photos belong in no repository.
+"""
+
+# N faces, H x W pixels
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import results
+import torch
+from reference_gan import ReferenceGan
+
+from anonderm.core import launch, progress
+from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.files import write_json
+from anonderm.core.images import Pixels, grid, write_png
+from anonderm.evaluate.distances import kernel_distance
+from anonderm.evaluate.features import embed_pixels
+from anonderm.gan.config import PRESETS, Precision, TrainGanConfig
+from anonderm.gan.data import load_images, training_faces
+from anonderm.gan.draw import draw_faces
+from anonderm.gan.draws import Draws, Purpose
+from anonderm.gan.networks import to_pixels
+from anonderm.gan.settings import step_settings
+from anonderm.gan.split import Share
+from anonderm.gan.ticks import Plan
+from anonderm.ingest.config import IngestConfig
+from anonderm.stages import STAGES, open_artefact, run_stage
+
+_FACES = 1000
+_SHOWN = 10
+_BATCH = 50
+_EXTRACTOR = "phantom-encoder"
+_PRECISIONS: dict[str, Precision] = {"ours": "float32", "ours-bfloat16": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its faces [N, H, W, 3], augmentation's p at the end, and what it took."""
+
+    faces: Pixels
+    augment_p: float
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path) -> Trained:
+    """By the stage train-gan, as a user would."""
+    from anonderm.gan.checkpoint import load_generator
+
+    stage, inputs = STAGES["train-gan"], {"faces": faces.folder}
+    run, *seconds = _timed(lambda: run_stage(stage, config, inputs, folder / "run"))
+    checkpoint: Any = open_artefact("checkpoint", run.folder)
+    generator = load_generator(checkpoint, launch.device())
+    drawn = draw_faces(generator, range(_FACES), [1.0] * generator.style_layers)
+    return Trained(drawn, run.metrics[-1]["ada_p"], *seconds)
+
+
+def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path) -> Trained:
+    """By their modules, on our batches of real faces."""
+    training = training_faces(faces, None)
+    images = load_images(training, (), launch.device())
+    preset = PRESETS[config.preset]  # type: ignore[index]
+    settings = step_settings(config, preset, images.pixels_N3HW.shape[-1])
+    plan = Plan.of(config, settings.batch)
+    torch.manual_seed(config.seed)
+    gan = ReferenceGan(checkout, preset, settings, images.pixels_N3HW.shape[-1], launch.device())
+
+    def train() -> None:
+        with progress.bar(f"reference, seed {config.seed} (kimg)", plan.kimg(plan.steps)) as bar:
+            for step in range(plan.steps):
+                random = Draws(config.seed, step, images.pixels_N3HW.device).stream(Purpose.REAL)
+                real_N3HW, _ = images.batch(Share.all(settings.batch), settings.mirror, random)
+                gan.train_step(real_N3HW.contiguous())
+                bar.advance(plan.kimg(1), note=f"p {float(gan.pipe.p):.2f}")
+
+    _, *seconds = _timed(train)
+    return Trained(_their_faces(gan), float(gan.pipe.p), *seconds)
+
+
+@torch.no_grad()
+def _their_faces(gan: ReferenceGan) -> Pixels:
+    pictures = []
+    for start in range(0, _FACES, _BATCH):
+        seeds = range(start, start + _BATCH)
+        rows = [np.random.RandomState(seed).randn(1, gan.preset.z_dim) for seed in seeds]
+        z = torch.from_numpy(np.concatenate(rows)).float().to(gan.device)
+        pictures.append(to_pixels(gan.average(z, torch.zeros(_BATCH, 0, device=gan.device)).float()))
+    return np.concatenate(pictures)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What it returns, and its seconds on the wall and of the process's cores."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+class HeldOut:
+    """The real faces that no engine saw, embedded once."""
+
+    def __init__(self, faces: FaceSet) -> None:
+        held_out = faces.where(split=("val", "test"))
+        self.real_ND = embed_pixels(held_out.pixels(), _EXTRACTOR)
+        self.people = [face.person for face in held_out]
+        training = training_faces(faces, None)
+        own_ND, people = embed_pixels(training.pixels(), _EXTRACTOR), [face.person for face in training]
+        self.floor = kernel_distance(self.real_ND, own_ND, self.people, people)
+        self.counts = {"training_faces": len(training), "held_out_faces": len(held_out)}
+
+    def distance(self, faces_NHW3: Pixels) -> float:
+        return kernel_distance(self.real_ND, embed_pixels(faces_NHW3, _EXTRACTOR), self.people)
+
+
+def train(engine: str, seed: int, faces: FaceSet, held_out: HeldOut, work: Path, options: Any) -> None:
+    """One training; its row and its first faces are left in `work`, the row last."""
+    folder = _folder(work, engine, seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    config = TrainGanConfig(
+        preset=options.preset,
+        kimg=options.kimg,
+        tick_kimg=options.kimg,
+        precision=_PRECISIONS.get(engine, "float32"),
+        samples=1,
+        metric_faces=0,
+        seed=seed,
+    )
+    print(f"{engine}, seed {seed}", flush=True)
+    if engine == "reference":
+        trained = train_reference(config, faces, options.reference)
+    else:
+        trained = train_ours(config, faces, folder)
+    write_png(folder / "faces.png", grid(trained.faces[:_SHOWN], columns=_SHOWN))
+    row = {
+        "kernel_distance": held_out.distance(trained.faces),
+        "augment_p": trained.augment_p,
+        "seconds_per_kimg": trained.wall_seconds / options.kimg,
+        "cpu_seconds_per_kimg": trained.cpu_seconds / options.kimg,
+    }
+    print(f"{engine}, seed {seed}: {json.dumps(row)}", flush=True)
+    write_json(folder / "row.json", row)
+
+
+def _folder(work: Path, engine: str, seed: int) -> Path:
+    return work / f"{engine}-{seed}"
+
+
+def report(held_out: HeldOut, work: Path, options: Any) -> None:
+    """Write what is finished, by any call."""
+    rows: dict[str, list[dict[str, float]]] = {}
+    for engine in ("ours", "reference", "ours-bfloat16"):
+        paths = [_folder(work, engine, seed) / "row.json" for seed in range(options.seeds)]
+        rows[engine] = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    numbers: dict[str, Any] = {
+        "reference": options.reference.resolve().name,
+        "measure": f"kernel distance of {_FACES} faces to the held-out real ones, {_EXTRACTOR}",
+        "preset": options.preset,
+        "size": options.size,
+        "kimg": options.kimg,
+        **held_out.counts,
+        "kernel_distance_of_training_faces": _rounded(held_out.floor),
+        "engines": {engine: _summary(finished) for engine, finished in rows.items() if finished},
+    }
+    for engine, other in (("ours", "reference"), ("ours-bfloat16", "ours"), ("ours-bfloat16", "reference")):
+        if len(rows[engine]) > 1 and len(rows[other]) > 1:
+            numbers[f"{engine}_minus_{other}"] = _difference(rows[engine], rows[other])
+    results.write("gan_quality", numbers)
+
+
+def _summary(rows: list[dict[str, float]]) -> dict[str, Any]:
+    distances = [row["kernel_distance"] for row in rows]
+    spread = {"standard_deviation": _rounded(statistics.stdev(distances))} if len(rows) > 1 else {}
+    others = {name: _rounded(statistics.mean(row[name] for row in rows)) for name in rows[0]}
+    return others | {"kernel_distances": [_rounded(value) for value in distances], **spread}
+
+
+def _difference(rows: list[dict[str, float]], others: list[dict[str, float]]) -> dict[str, Any]:
+    """Of the mean distances, with its standard error over the seeds (unequal variances)."""
+    first, second = ([row["kernel_distance"] for row in each] for each in (rows, others))
+    difference = statistics.mean(first) - statistics.mean(second)
+    error = sum(statistics.variance(each) / len(each) for each in (first, second)) ** 0.5
+    return {
+        "difference": _rounded(difference),
+        "standard_error": _rounded(error),
+        "not_worse_by_two_standard_errors": difference <= 2 * error,
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _face_set(options: Any) -> FaceSet:
+    """The FaceSet given, or one made from a folder of photos."""
+    if (options.faces / MANIFEST).exists():
+        return FaceSet.load(options.faces)
+    config = IngestConfig(source=options.faces, size=options.size)
+    run_stage(STAGES["ingest"], config, {}, options.work / f"faces-{options.size}")
+    return FaceSet.load(options.work / f"faces-{options.size}" / "faces")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--preset", default="tiny", choices=list(PRESETS))
+    parser.add_argument("--kimg", type=float, default=10.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--engines", nargs="+", choices=["ours", "reference", "ours-bfloat16"])
+    parser.add_argument("--work", type=Path, default=Path("gan-quality"))
+    options = parser.parse_args()
+    faces = _face_set(options)
+    options.size = faces.image(faces.faces[0]).shape[0]
+    held_out = HeldOut(faces)
+    settings = f"{options.preset}-{options.size}px-{options.kimg:g}kimg-{faces.digest[:8]}"
+    engines = options.engines or ["ours", "reference", *(["ours-bfloat16"] if options.bfloat16 else [])]
+    for seed in range(options.seeds):
+        for engine in engines:
+            if not (_folder(options.work / settings, engine, seed) / "row.json").exists():
+                train(engine, seed, faces, held_out, options.work / settings, options)
+            report(held_out, options.work / settings, options)
+
+
+if __name__ == "__main__":
+    main()
