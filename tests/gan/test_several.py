@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -110,7 +111,8 @@ def test_two_processes_draw_the_faces_of_one(done: tuple[Path, list[int], list[s
 
 def test_a_process_whose_other_one_failed_says_so_and_ends(done: tuple[Path, list[int], list[str]]) -> None:
     _, status, said = done
-    assert status == [2, 1]
+    assert status[1] == 1
+    assert status[0] in (2, -signal.SIGABRT)  # Gloo's own threads may abort the process once it has told why
     assert "this process fails" in said[1]
     assert "process 0 of 2 lost contact with the others" in said[0]
     assert "Run the same command again" in said[0]
