@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from anonderm.core.errors import ConfigError
 from anonderm.gan.ranges import (
-    format_seeds,
     layers_of,
     parse_layers,
     parse_psi_layers,
@@ -19,12 +18,11 @@ from anonderm.gan.ranges import (
 
 @given(st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 40), min_size=1, unique=True))
 def test_seeds_survive_being_written_and_read(seeds: list[int]) -> None:
-    assert parse_seeds(format_seeds(seeds)) == tuple(seeds)
+    assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
 
 
 def test_ranges_hold_both_ends_and_keep_their_order() -> None:
     assert parse_seeds("0-3, 20,7-8") == (0, 1, 2, 3, 20, 7, 8)
-    assert format_seeds([0, 1, 2, 3, 20, 7, 8]) == "0-3,20,7-8"
 
 
 @pytest.mark.parametrize(

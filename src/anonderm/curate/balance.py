@@ -13,7 +13,7 @@ _ROUNDS, _TOLERANCE = 10_000, 1e-6
 
 
 def class_weights(
-    probabilities_NK: NDArray[np.float32], shares_K: NDArray[np.float64]
+    probabilities_NK: NDArray[np.float64], shares_K: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Factors for the classes after which their mean probabilities are the given shares.
 
@@ -34,7 +34,7 @@ def class_weights(
     )
 
 
-def reweighted(probabilities_NK: NDArray[np.float32], weights_K: NDArray[np.float64]) -> NDArray[np.float64]:
+def reweighted(probabilities_NK: NDArray[np.float64], weights_K: NDArray[np.float64]) -> NDArray[np.float64]:
     """The probabilities times the factors, rows summing to 1 again."""
-    scaled_NK = probabilities_NK.astype(np.float64) * weights_K
+    scaled_NK = probabilities_NK * weights_K
     return scaled_NK / scaled_NK.sum(axis=1, keepdims=True)

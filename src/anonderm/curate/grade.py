@@ -53,12 +53,13 @@ def grade(config: GradeConfig, faces: tuple[FaceSet, ...], classifier: Checkpoin
     sorter = _Sorter(config, network.classes, Counter(face.label for face in kept.rows))
     sorted_already = kept.done | rejected.done
     for each in faces:
-        for face in _shuffled(each.where(ids={face.id for face in each} - sorted_already)):
+        left = _shuffled(each.where(ids={face.id for face in each} - sorted_already))
+        for face in run.progress(left, "sorting"):
             verdict = sorter.verdict(face, readings[face.id])
             (rejected if verdict.reason else kept).add_from(each, verdict)
     aside = rejected.finish()
     clear = kept.finish()
-    (run.folder / _READINGS).unlink()
+    (run.folder / _READINGS).unlink(missing_ok=True)  # there is none where there were no faces
     _need_enough(clear, aside, network.classes, config, run)
     return clear
 

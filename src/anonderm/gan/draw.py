@@ -37,7 +37,7 @@ def styles(generator: Generator, seeds: Sequence[int], class_index: int | None =
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
         z_NZ = latents(generator, _filled(batch))
-        rows.append(generator.map(z_NZ, _one_hot(class_index, generator))[: len(batch)])
+        rows.append(generator.map(z_NZ, one_hot(class_index, generator, BATCH))[: len(batch)])
     return torch.cat(rows)
 
 
@@ -45,10 +45,11 @@ def _filled(seeds: Sequence[int]) -> list[int]:
     return [*seeds, *[seeds[0]] * (BATCH - len(seeds))]
 
 
-def _one_hot(class_index: int | None, generator: Generator) -> Tensor | None:
+def one_hot(class_index: int | None, generator: Generator, count: int) -> Tensor | None:
+    """The label [N, K] of one class for `count` faces; None without a class."""
     if class_index is None:
         return None
-    index_N = torch.full((BATCH,), class_index, device=generator.w_average.device)
+    index_N = torch.full((count,), class_index, device=generator.w_average.device)
     return F.one_hot(index_N, len(generator.arch.classes)).float()
 
 

@@ -38,17 +38,6 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
-def format_seeds(seeds: Sequence[int]) -> str:
-    """The shortest text from which `parse_seeds` reads them, in their order. Empty for no seeds."""
-    ends: list[list[int]] = []
-    for seed in seeds:
-        if ends and seed == ends[-1][1] + 1:
-            ends[-1][1] = seed
-        else:
-            ends.append([seed, seed])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
-
-
 def parse_layers(text: str) -> range | None:
     """The style layers of one range; None for `all`. Raises ConfigError."""
     if text == "all":

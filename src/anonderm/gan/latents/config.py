@@ -126,10 +126,7 @@ class SefaConfig:
 
     def __post_init__(self) -> None:
         check(self.directions >= 1, f"directions = {self.directions} must be at least 1.")
-        _check_sheet(self.alpha, self.columns)
-        parse_layers(self.layers)
-        parse_seeds(self.seeds)
-        check_psi(self.psi)
+        _check_sheet(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +154,15 @@ class ClassDirectionsConfig:
 
     def __post_init__(self) -> None:
         check(self.samples >= 2, f"samples = {self.samples} must be at least 2.")
-        _check_sheet(self.alpha, self.columns)
-        parse_layers(self.layers)
-        parse_seeds(self.seeds)
-        check_psi(self.psi)
+        _check_sheet(self)
 
 
-def _check_sheet(alpha: float, columns: int) -> None:
+def _check_sheet(config: SefaConfig | ClassDirectionsConfig) -> None:
+    alpha, columns = config.alpha, config.columns
     check(0 < alpha < math.inf, f"alpha = {alpha:g} must be positive and finite.")
     check(
         columns >= 3 and columns % 2 == 1, f"columns = {columns}: an odd number from 3, for the face itself."
     )
+    parse_layers(config.layers)
+    parse_seeds(config.seeds)
+    check_psi(config.psi)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anonderm.core import launch
@@ -65,14 +64,8 @@ class Model:
         for start in range(0, count, _MAPPED_AT_ONCE):
             size = min(_MAPPED_AT_ONCE, count - start)
             z_NZ = torch.randn(size, generator.arch.z_dim, generator=random).to(generator.w_average.device)
-            rows.append(generator.map(z_NZ, self._labels(size)))
+            rows.append(generator.map(z_NZ, draw.one_hot(self.class_index, generator, size)))
         return torch.cat(rows)
-
-    def _labels(self, count: int) -> Tensor | None:
-        if self.class_index is None:
-            return None
-        index_N = torch.full((count,), self.class_index, device=self.generator.w_average.device)
-        return F.one_hot(index_N, len(self.generator.arch.classes)).float()
 
     def draw(self, w_NLD: Tensor, run: RunDir) -> Pixels:
         """uint8 [N, H, W, 3] with the generator's own noise, which leaves w alone to differ."""
