@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
-from anonderm.core.files import append_line, atomic_path, link_or_copy, read_json_lines, sha256_bytes
+from anonderm.core.files import (
+    append_line,
+    atomic_path,
+    link_or_copy,
+    read_json_lines,
+    sha256_bytes,
+    write_bytes,
+)
 from anonderm.core.images import Pixels, read_image, resize, write_png
 from anonderm.core.records import Face, order_labels
 
@@ -184,15 +191,33 @@ class FaceSetWriter:
 
         Raises InputError for an id that cannot name a file.
         """
-        if not _names_a_file(face.id):
-            raise InputError(f"{self.folder}: {face.id!r} cannot name a file.", "Rename its class.")
+        self._check_id(face)
         file = f"images/{face.id}.png"
         data = write_png(self.folder / file, image_HWC)
-        mask = None
-        if mask_HW is not None:
-            mask = f"masks/{face.id}.png"
-            write_png(self.folder / mask, mask_HW)
+        mask = self._write_mask(face, mask_HW)
         return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
+
+    def add_photo(self, data: bytes, suffix: str, face: Face, mask_HW: np.ndarray | None = None) -> Face:
+        """Write an image file as it is (its bytes; suffix with the dot) and note its row.
+
+        `read_image` must be able to read it. Raises InputError for an id that cannot name a file.
+        """
+        self._check_id(face)
+        file = f"images/{face.id}{suffix}"
+        write_bytes(self.folder / file, data)
+        mask = self._write_mask(face, mask_HW)
+        return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
+
+    def _check_id(self, face: Face) -> None:
+        if not _names_a_file(face.id):
+            raise InputError(f"{self.folder}: {face.id!r} cannot name a file.", "Rename its class.")
+
+    def _write_mask(self, face: Face, mask_HW: np.ndarray | None) -> str | None:
+        if mask_HW is None:
+            return None
+        mask = f"masks/{face.id}.png"
+        write_png(self.folder / mask, mask_HW)
+        return mask
 
     def add_from(self, faces: FaceSet, face: Face) -> Face:
         """Take over a face of another FaceSet, image and mask, as hard links where the disk allows.
@@ -237,7 +262,8 @@ def _table(faces: tuple[Face, ...]) -> Any:
 
     lesion = pa.struct([("kind", pa.string()), *((side, pa.float64()) for side in ("x0", "y0", "x1", "y1"))])
     types = {name: pa.float64() for name in ("psi", "confidence", "ita")}
-    types |= {"seed": pa.int64(), "parents": pa.list_(pa.string()), "lesions": pa.list_(lesion)}
+    types |= {"seed": pa.int64(), "lesions": pa.list_(lesion)}
+    types |= {name: pa.list_(pa.string()) for name in ("parents", "lesion_types")}
     names = [field.name for field in dataclasses.fields(Face)]
     schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     return pa.Table.from_pylist([face.to_row() for face in faces], schema=schema)

@@ -45,7 +45,9 @@ class Face:
 
     `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
     the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
-    grading put a face aside; `ita` is the individual typology angle of the skin, in degrees.
+    grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
+    are the kinds of lesion seen on the face, where a source tells them without boxes. `framing` says how the
+    picture was cut from its photo (ffhq, center), `restorer` what enlarged it.
     """
 
     id: str
@@ -64,7 +66,10 @@ class Face:
     reason: str | None = None
     ita: float | None = None
     lesions: tuple[Lesion, ...] = ()
+    lesion_types: tuple[str, ...] = ()
     mask: str | None = None
+    framing: str | None = None
+    restorer: str | None = None
 
     @property
     def person(self) -> str:
@@ -73,8 +78,9 @@ class Face:
 
     @staticmethod
     def from_row(row: dict[str, Any]) -> Face:
+        lists = {name: tuple(row.get(name) or ()) for name in ("parents", "lesion_types")}
         lesions = tuple(Lesion(**lesion) for lesion in row["lesions"] or ())
-        return Face(**{**row, "lesions": lesions, "parents": tuple(row["parents"] or ())})
+        return Face(**{**row, **lists, "lesions": lesions})
 
     def to_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
