@@ -33,7 +33,7 @@ usage: anonderm COMMAND [OPTIONS]           anonderm COMMAND --help explains one
 
 The whole line
   run                      Run a recipe: every stage in order, resumable, ends with a report.
-  weights                  List the weights that ship with the package.
+  weights                  List weights: those that ship, and those of others; `add` and `fetch` get these.
   import-gan               Turn a StyleGAN2 pickle of NVIDIA's programs into a checkpoint; no code of it runs.
   export-gan               Write a checkpoint's generator as TorchScript or ONNX for other programs.
 """
@@ -123,7 +123,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command == "run":
         return _run_recipe_command(rest)
     if command == "weights":
-        return _list_weights()
+        return _weights(rest)
     if command == "import-gan":
         return _import_gan(rest)
     if command == "export-gan":
@@ -236,11 +236,37 @@ def _export_gan(arguments: list[str]) -> int:
     return 0
 
 
-def _list_weights() -> int:
-    for entry in weights.REGISTER.values():
-        state = "here" if entry.path.exists() else "missing"
-        print(f"{entry.name:<18} {state:<8} {entry.licence:<12} {entry.purpose}")
+_WEIGHTS_USAGE = """\
+usage: anonderm weights                   list all that are registered, and which are here
+       anonderm weights add NAME PATH     copy weights of others that you have: their file, or its folder
+       anonderm weights fetch NAME        download them: the one command that uses a network"""
+
+
+def _weights(arguments: list[str]) -> int:
+    match arguments:
+        case []:
+            _list_weights()
+        case ["-h" | "--help"]:
+            print(_WEIGHTS_USAGE)
+        case ["add", name, path]:
+            print(weights.add(name, Path(path)))
+        case ["fetch", name]:
+            from anonderm.core.download import fetch
+
+            print(fetch(name))
+        case _:
+            raise AnondermError(f"anonderm weights {' '.join(arguments)}: not understood.", _WEIGHTS_USAGE)
     return 0
+
+
+def _list_weights() -> None:
+    for shipped in weights.REGISTER.values():
+        state = "ships" if shipped.path.exists() else "missing"
+        print(f"{shipped.name:<16} {state:<8} {shipped.purpose}\n{'':26}{shipped.licence}")
+    for entry in weights.others().values():
+        state = "here" if entry.is_here else "absent"
+        print(f"{entry.name:<16} {state:<8} {entry.purpose}\n{'':26}{entry.licence}; {entry.page}")
+    print(f"Weights of others lie in {weights.users_folder()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""The register of weights: what others publish is added, checked and found again."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+from anonderm.cli import main
+from anonderm.core import weights
+from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
+from anonderm.core.weights import OthersFile, OthersWeights
+
+CONTENT = b"numbers of a network"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path / "weights"))
+    return tmp_path / "weights"
+
+
+def register(monkeypatch: pytest.MonkeyPatch, *files: OthersFile) -> None:
+    entry = OthersWeights("net", "a test", "CC0-1.0", "https://example.org/net", "pictures", files)
+    monkeypatch.setattr(weights, "others", lambda: {"net": entry})
+
+
+def given(path: Path, content: bytes = CONTENT) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
+    for entry in weights.others().values():
+        assert entry.purpose
+        assert entry.licence
+        assert entry.expects
+        assert entry.page.startswith("https://")
+        for each in entry.files:
+            assert each.sha256 is None or len(bytes.fromhex(each.sha256)) == 32
+            assert each.sha256 or not each.url, "what is fetched without a person can be checked"
+            assert not Path(each.file).is_absolute()
+            if each.url:
+                assert urlparse(each.url).scheme == "https"
+                assert urlparse(each.url).hostname in ("github.com", "dl.fbaipublicfiles.com")
+    assert not weights.others().keys() & weights.REGISTER.keys()
+
+
+def test_weights_that_are_not_here_are_told_with_the_way_to_get_them(folder: Path) -> None:
+    with pytest.raises(MissingWeights, match="weights add dfdnet FOLDER") as error:
+        weights.locate("dfdnet")
+    assert "fetch" not in error.value.hint, "no address is registered for them"
+    with pytest.raises(MissingWeights, match="weights fetch gfpgan"):
+        weights.locate("gfpgan")
+    with pytest.raises(MissingWeights, match="Known: dfdnet"):
+        weights.locate("gfpgen")
+
+
+def test_added_weights_are_found(folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    register(monkeypatch, OthersFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
+    mine = given(tmp_path / "download (1).pth")
+    assert main(["weights", "add", "net", str(mine)]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "net" / "net.pth")
+    assert weights.locate("net").read_bytes() == CONTENT
+    assert main(["weights"]) == 0
+    assert "net              here" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_the_published_one_is_refused(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    register(monkeypatch, OthersFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
+    with pytest.raises(BrokenArtefact, match="not the published"):
+        weights.add("net", given(tmp_path / "net.pth", CONTENT[:-1]))
+    assert not folder.exists()
+    given(folder / "net" / "net.pth", b"something else")
+    with pytest.raises(BrokenArtefact, match=r"net\.pth"):
+        weights.locate("net")
+
+
+def test_files_of_a_folder_are_found_at_any_depth(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    register(monkeypatch, OthersFile("net.pth"), OthersFile("centres/nose.npy"))
+    given(tmp_path / "mine" / "checkpoints" / "x" / "net.pth")
+    with pytest.raises(MissingPath, match=r"nose\.npy"):
+        weights.add("net", tmp_path / "mine")
+    given(tmp_path / "mine" / "nose.npy", b"nose")
+    assert weights.add("net", tmp_path / "mine") == weights.locate("net") == folder / "net"
+    assert (folder / "net" / "centres" / "nose.npy").read_bytes() == b"nose"
+    with pytest.raises(MissingPath, match="folder with all"):
+        weights.add("net", tmp_path / "mine" / "nose.npy")
+
+
+def test_without_a_published_digest_the_first_use_is_noted(folder: Path, monkeypatch) -> None:
+    register(monkeypatch, OthersFile("net.pth"))
+    path = given(folder / "net" / "net.pth")
+    assert weights.locate("net") == path
+    path.write_bytes(b"changed")
+    with pytest.raises(BrokenArtefact, match="expected"):
+        weights.locate("net")
+
+
+def test_the_users_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANONDERM_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert weights.users_folder() == Path("/data/anonderm/weights")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert weights.users_folder() == Path.home() / "Library/Application Support/anonderm/weights"
+
+
+def test_a_command_that_is_not_understood_is_told_the_usage(capsys) -> None:
+    assert main(["weights", "remove", "gfpgan"]) == 2
+    assert "usage: anonderm weights" in capsys.readouterr().err
+    assert main(["weights", "--help"]) == 0
+    assert "weights fetch NAME" in capsys.readouterr().out
+
+
+def test_the_list_answers_without_torch() -> None:
+    code = "import sys; from anonderm.cli import main; main(['weights']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
