@@ -1,13 +1,13 @@
 """Faces of our engine beside those of NVIDIA's StyleGAN2, trained alike: kernel distance to held-out faces.
 
-python benchmarks/gan_quality.py --reference PATH --faces FOLDER [--kimg 10] [--seeds 3] [--bfloat16]
+python benchmarks/gan_quality.py --reference PATH --faces FOLDER [--base NAME] [--kimg 10] [--seeds 3]
 
 PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence), FOLDER
-photos in one sub-folder a class, or a FaceSet with splits. Both engines train from scratch the networks of
-one preset, with its settings, for as many kimg, and see the same real batches; --bfloat16 adds ours in mixed
-precision to ours in float32 (slow on a CPU without bfloat16 units). The moving average of each then draws
-1,000 faces without truncation, measured against the validation and test splits; beside it stands what the
-real training faces score.
+photos in one sub-folder a class, or a FaceSet with splits. Both engines train the networks of one preset,
+from scratch or from the weights of one base, with its settings, for as many kimg, and see the same real batches;
+--bfloat16 adds ours in mixed precision to ours in float32 (slow on a CPU without bfloat16 units). The moving
+average of each then draws 1,000 faces without truncation, measured against the validation and test splits;
+beside it stands what the real training faces score.
 
 Finished trainings are kept in --work and not repeated (delete their folder to do so); an unfinished one
 starts over. With --engines several calls can share the trainings among them; every call reports all that are
@@ -68,11 +68,11 @@ class Trained:
     cpu_seconds: float
 
 
-def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path) -> Trained:
+def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path, base: str | None) -> Trained:
     """By the stage train-gan, as a user would."""
     from anonderm.gan.checkpoint import load_generator
 
-    stage, inputs = STAGES["train-gan"], {"faces": faces.folder}
+    stage, inputs = STAGES["train-gan"], {"faces": faces.folder, "base": base}
     run, *seconds = _timed(lambda: run_stage(stage, config, inputs, folder / "run"))
     checkpoint: Any = open_artefact("checkpoint", run.folder)
     generator = load_generator(checkpoint, launch.device())
@@ -80,7 +80,7 @@ def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path) -> Trained:
     return Trained(drawn, run.metrics[-1]["ada_p"], *seconds)
 
 
-def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path) -> Trained:
+def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base: str | None) -> Trained:
     """By their modules, on our batches of real faces."""
     training = training_faces(faces, None)
     images = load_images(training, (), launch.device())
@@ -89,6 +89,9 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path) -> T
     plan = Plan.of(config, settings.batch)
     torch.manual_seed(config.seed)
     gan = ReferenceGan(checkout, preset, settings, images.pixels_N3HW.shape[-1], launch.device())
+    if base:
+        start: Any = open_artefact("checkpoint", base)
+        gan.start_from(start.tensors())
 
     def train() -> None:
         with progress.bar(f"reference, seed {config.seed} (kimg)", plan.kimg(plan.steps)) as bar:
@@ -151,9 +154,9 @@ def train(engine: str, seed: int, faces: FaceSet, held_out: HeldOut, work: Path,
     )
     print(f"{engine}, seed {seed}", flush=True)
     if engine == "reference":
-        trained = train_reference(config, faces, options.reference)
+        trained = train_reference(config, faces, options.reference, options.base)
     else:
-        trained = train_ours(config, faces, folder)
+        trained = train_ours(config, faces, folder, options.base)
     write_png(folder / "faces.png", grid(trained.faces[:_SHOWN], columns=_SHOWN))
     row = {
         "kernel_distance": held_out.distance(trained.faces),
@@ -181,6 +184,7 @@ def report(held_out: HeldOut, work: Path, options: Any) -> None:
         "preset": options.preset,
         "size": options.size,
         "kimg": options.kimg,
+        "base": options.base,
         **held_out.counts,
         "kernel_distance_of_training_faces": _rounded(held_out.floor),
         "engines": {engine: _summary(finished) for engine, finished in rows.items() if finished},
@@ -233,6 +237,7 @@ def main() -> None:
     parser.add_argument("--preset", default="tiny", choices=list(PRESETS))
     parser.add_argument("--kimg", type=float, default=10.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--base", help="a GAN checkpoint or its registered name, such as phantom-64")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--engines", nargs="+", choices=["ours", "reference", "ours-bfloat16"])
     parser.add_argument("--work", type=Path, default=Path("gan-quality"))
@@ -240,7 +245,8 @@ def main() -> None:
     faces = _face_set(options)
     options.size = faces.image(faces.faces[0]).shape[0]
     held_out = HeldOut(faces)
-    settings = f"{options.preset}-{options.size}px-{options.kimg:g}kimg-{faces.digest[:8]}"
+    start = Path(options.base or "scratch").stem
+    settings = f"{options.preset}-{options.size}px-{options.kimg:g}kimg-{start}-{faces.digest[:8]}"
     engines = options.engines or ["ours", "reference", *(["ours-bfloat16"] if options.bfloat16 else [])]
     for seed in range(options.seeds):
         for engine in engines:

@@ -18,7 +18,9 @@ import reference
 import torch
 from torch import Tensor
 
+from anonderm.gan.checkpoint import DISCRIMINATOR, GENERATOR
 from anonderm.gan.config import Preset
+from anonderm.gan.foreign.nvidia import discriminator_tensor, generator_tensor
 from anonderm.gan.phases import ADA_EVERY
 from anonderm.gan.settings import StepSettings
 from anonderm.gan.state import PATH_LENGTH_EVERY, R1_EVERY
@@ -109,6 +111,19 @@ class ReferenceGan:
         ratio = every / (every + 1)
         rate = self.preset.learning_rate * ratio
         return torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
+
+    @torch.no_grad()
+    def start_from(self, tensors: dict[str, Tensor]) -> None:
+        """Copy the tensors of one of our checkpoints into both players and the moving average."""
+        for network, prefix, as_ours in (
+            (self.G, GENERATOR, generator_tensor),
+            (self.average, GENERATOR, generator_tensor),
+            (self.D, DISCRIMINATOR, discriminator_tensor),
+        ):
+            for name, theirs in [*network.named_parameters(), *network.named_buffers()]:
+                if not name.endswith("resample_filter"):
+                    ours, view = as_ours(name, theirs, self.size)
+                    view.copy_(tensors[f"{prefix}{ours}"])
 
     def train_step(self, real_N3HW: Tensor) -> None:
         """Every phase that is due, the moving average, and the steering of augmentation."""

@@ -49,9 +49,9 @@ _CLASSES = {
 def find(content: dict[str, Any]) -> Found:
     """The moving average of the generator, and the discriminator where there is one. Raises InputError."""
     found = Found()
-    clamps = _read(content["G_ema"], "Generator", found.generator, _generator_tensor, found)
+    clamps = _read(content["G_ema"], "Generator", found.generator, generator_tensor, found)
     if content.get("D") is not None:
-        clamps |= _read(content["D"], "Discriminator", found.discriminator, _discriminator_tensor, found)
+        clamps |= _read(content["D"], "Discriminator", found.discriminator, discriminator_tensor, found)
     if len(clamps) > 1:
         values = ", ".join(sorted(map(str, clamps)))
         raise unsupported(f"conv_clamp differs between layers ({values})")
@@ -151,7 +151,8 @@ def _check_filter(name: str, tensor: Tensor) -> None:
         raise unsupported(f"{name} is not the low-pass filter [1, 3, 3, 1]")
 
 
-def _generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
+def generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
+    """A tensor of their generator under this package's name and in its shape; a view, not a copy."""
     match name.split("."):
         case ["mapping", "w_avg"]:
             return "w_average", tensor
@@ -169,7 +170,8 @@ def _generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, 
     raise unsupported(f"G_ema has a tensor {name}, which StyleGAN2 does not have")
 
 
-def _discriminator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
+def discriminator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
+    """As `generator_tensor`, of their discriminator."""
     match name.split("."):
         case ["mapping", *rest]:
             return _mapping_name(name, rest), tensor
