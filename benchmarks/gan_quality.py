@@ -4,7 +4,7 @@ python benchmarks/gan_quality.py --reference PATH --faces FOLDER [--base NAME] [
 
 PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence), FOLDER
 photos in one sub-folder a class, or a FaceSet with splits. Both engines train the networks of one preset,
-from scratch or from the weights of one base, with its settings, for as many kimg, and see the same real batches;
+from scratch or from the weights of one base, with its settings, for as many kimg, on the same real batches;
 --bfloat16 adds ours in mixed precision to ours in float32 (slow on a CPU without bfloat16 units). The moving
 average of each then draws 1,000 faces without truncation, measured against the validation and test splits;
 beside it stands what the real training faces score.
