@@ -78,7 +78,7 @@ STAGES = {
         ),
         Stage(
             "ingest",
-            "Read a folder of photos, one sub-folder a class, into a FaceSet with splits by person.",
+            "Read the photos of a data set into a FaceSet with splits by person; many layouts are known.",
             "ingest.ingest:ingest",
             "ingest.config:IngestConfig",
         ),

@@ -18,7 +18,7 @@ from anonderm.core.errors import (
     TooFewImages,
     UnreadableImage,
 )
-from anonderm.core.faceset import FaceSet
+from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.rundir import RunDir
 from anonderm.ingest import checks
 from anonderm.ingest.config import IngestConfig
@@ -166,44 +166,40 @@ def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_pa
     broken.write_text("not an image")
     with pytest.raises(UnreadableImage):
         run_ingest(photos, tmp_path / "run")
-    read = []
-    read_image = checks.read_image
-    monkeypatch.setattr(checks, "read_image", lambda path: read.append(path) or read_image(path))
+    looked = []
+    look = checks._look
+    monkeypatch.setattr(checks, "_look", lambda photo: looked.append(photo.name) or look(photo))
     photo(broken, 9)
     assert len(run_ingest(photos, tmp_path / "run")) == 13
-    assert read == [broken]
+    assert looked == ["healthy/broken.jpg"]
 
 
 def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
-    import anonderm.ingest.ingest as module
-
     whole = run_ingest(photos, tmp_path / "whole")
-    resize, left = module.resize, iter(range(5))
+    add_photo, left = FaceSetWriter.add_photo, iter(range(5))
 
-    def killed_after_five(image, size):
+    def killed_after_five(*arguments):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return resize(image, size)
+        return add_photo(*arguments)
 
-    monkeypatch.setattr(module, "resize", killed_after_five)
+    monkeypatch.setattr(FaceSetWriter, "add_photo", killed_after_five)
     with pytest.raises(KeyboardInterrupt):
         run_ingest(photos, tmp_path / "cut")
     written = set((tmp_path / "cut" / "faces" / "images").iterdir())
     assert len(written) == 5
     times = {path: path.stat().st_mtime_ns for path in written}
-    monkeypatch.setattr(module, "resize", resize)
+    monkeypatch.undo()
     assert run_ingest(photos, tmp_path / "cut").faces == whole.faces
     assert {path: path.stat().st_mtime_ns for path in written} == times
 
 
 def test_photos_that_changed_during_an_interrupted_run_are_refused(photos, tmp_path, monkeypatch):
-    import anonderm.ingest.ingest as module
-
-    def killed(image, size):
+    def killed(*arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "resize", killed)
+        patch.setattr(FaceSetWriter, "add_photo", killed)
         with pytest.raises(KeyboardInterrupt):
             run_ingest(photos, tmp_path / "run")
     (photos / "healthy" / "anna_0.jpg").unlink()

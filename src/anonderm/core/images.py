@@ -23,20 +23,29 @@ _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and l
 
 
 def read_image(path: Path) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: turned as EXIF says, alpha laid on white, 16 bits and CMYK converted.
-
-    Raises MissingPath, or UnreadableImage naming the file.
-    """
+    """The photo at `path`, as `decode_image` gives it. Raises MissingPath or UnreadableImage."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        data = path.read_bytes()
     except FileNotFoundError as error:
         raise MissingPath(f"{path}: no such file.") from error
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(f"{path}: not a readable image (unknown format).", _HINT) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except OSError as error:
         raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> Pixels:
+    """Any photo as uint8 RGB [H, W, 3]: turned as EXIF says, alpha laid on white, 16 bits and CMYK converted.
+
+    `name` is what errors call it. Raises UnreadableImage.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(f"{name}: not a readable image (unknown format).", _HINT) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(f"{name}: not a readable image ({error}).", _HINT) from error
 
 
 def _to_rgb(image: Image.Image) -> Pixels:
@@ -69,8 +78,8 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes
     return data
 
 
-def square(image_HWC: Pixels) -> Pixels:
-    """The largest centred square."""
+def square(image_HWC: NDArray[Any]) -> NDArray[Any]:
+    """The largest centred square of a picture or a mask."""
     height, width = image_HWC.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -5,94 +5,99 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from anonderm.core.errors import BadLabel, InputError, UnreadableImage
-from anonderm.core.files import append_line, read_json_lines, sha256_bytes
-from anonderm.core.images import read_image
-from anonderm.ingest.folder import Photo, printable
+from anonderm.core.files import append_line, read_json_lines
+from anonderm.core.threads import in_order
+from anonderm.ingest.sources.photo import Photo, Skipped
 
 _LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What reading a photo showed: its shorter side in pixels and the digest of its pixels, or a problem."""
+    """What reading a photo showed: width and height in pixels and the digest of its pixels, or a problem."""
 
     photo: Photo
-    side: int = 0
+    width: int = 0
+    height: int = 0
     pixels: str = ""
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A photo that is left out, and why."""
-
-    file: str
-    reason: str
-
-
 def check_photos(photos: Iterable[Photo], min_side: int, journal: Path) -> Iterator[Check]:
-    """Read every photo whole, one at a time.
+    """Read every photo whole, a few at a time.
 
     What was read is noted in `journal`, so that a resumed run reads only new, changed and unreadable files.
     """
     known = {row["stamp"]: row for row in read_json_lines(journal)}
-    for photo in photos:
-        stamp = _stamp(photo)
-        row = known.get(stamp)
-        if row is None:
-            try:
-                row = {"stamp": stamp, **_look(photo)}
-            except InputError as error:
-                yield Check(photo, problem=error.message.removeprefix(f"{photo.path}: "))
-                continue
+
+    def look(photo: Photo) -> tuple[Photo, dict[str, Any]]:
+        stamp = photo.place.stamp
+        return photo, known.get(stamp) or {"stamp": stamp, **_look(photo)}
+
+    for photo, row in in_order(look, photos):
+        if "problem" in row:
+            yield Check(photo, problem=row["problem"])
+            continue
+        if row["stamp"] not in known:
             append_line(journal, json.dumps(row, ensure_ascii=False))
         width, height = row["width"], row["height"]
         too_small = f"{width} x {height} pixels, smaller than min_side = {min_side}."
-        side = min(width, height)
-        yield Check(photo, side, row["pixels"], problem=too_small if side < min_side else "")
+        problem = too_small if min(width, height) < min_side else ""
+        yield Check(photo, width, height, row["pixels"], problem)
 
 
 def _look(photo: Photo) -> dict[str, Any]:
-    image_HWC = read_image(photo.path)
-    height, width = image_HWC.shape[:2]
-    digest = sha256_bytes(f"{image_HWC.shape}".encode() + image_HWC.tobytes())
-    return {"width": width, "height": height, "pixels": digest}
-
-
-def _stamp(photo: Photo) -> str:
-    """Changes when the file does."""
-    place = printable(str(photo.path.absolute()))
     try:
-        state = photo.path.stat()
-    except OSError:  # a link that leads nowhere: reading it names the problem
-        return place
-    return f"{place} {state.st_size} {state.st_mtime_ns}"
+        image_HWC = photo.pixels()
+    except InputError as error:
+        return {"problem": error.message.removeprefix(f"{photo.name}: ")}
+    height, width = image_HWC.shape[:2]
+    digest = sha256(f"{image_HWC.shape}".encode())
+    digest.update(np.ascontiguousarray(image_HWC).data)
+    return {"width": width, "height": height, "pixels": digest.hexdigest()}
 
 
-def drop_duplicates(checks: Sequence[Check]) -> tuple[list[Photo], list[Skipped]]:
+def drop_duplicates(
+    checks: Sequence[Check], on_conflict: Literal["error", "drop"] = "error"
+) -> tuple[list[Check], list[Skipped]]:
     """Keep one photo of each group with identical pixels.
 
-    Raises BadLabel when such photos lie in different classes, naming them.
+    Where such photos have different labels, every one of them is left out ("drop"), or BadLabel is raised,
+    naming them.
     """
-    first: dict[str, Photo] = {}
-    skipped: list[Skipped] = []
-    conflicts: list[str] = []
+    groups: dict[str, list[Check]] = {}
     for check in checks:
-        photo, same = check.photo, first.setdefault(check.pixels, check.photo)
-        if same.label != photo.label:
-            conflicts.append(f"{photo.name} is the same picture as {same.name}")
-        elif same is not photo:
-            skipped.append(Skipped(photo.name, f"the same picture as {same.name}"))
-    if conflicts:
+        groups.setdefault(check.pixels, []).append(check)
+    kept, skipped, conflicts = [], [], []
+    for first, *others in groups.values():
+        copies = [check.photo.name for check in others]
+        if any(check.photo.label != first.photo.label for check in others):
+            conflicts += [f"{copy} is the same picture as {first.photo.name}" for copy in copies]
+            skipped += [
+                Skipped(check.photo.name, _two_labels(check, (first, *others))) for check in (first, *others)
+            ]
+        else:
+            kept.append(first)
+            skipped += [Skipped(copy, f"the same picture as {first.photo.name}") for copy in copies]
+    if conflicts and on_conflict == "error":
         raise BadLabel(
             f"The same picture lies in two classes:{shortened(conflicts)}",
-            "Leave each picture in one class only, then run the same command again.",
+            "Leave each picture in one class only, then run the same command again, or add --on-conflict "
+            "drop to leave out all copies of such pictures.",
         )
-    return list(first.values()), skipped
+    return kept, skipped
+
+
+def _two_labels(check: Check, group: Sequence[Check]) -> str:
+    other = next(each.photo for each in group if each.photo.label != check.photo.label)
+    return f"labelled {check.photo.label}, and the same picture as {other.name}, labelled {other.label}"
 
 
 def unusable(problems: Sequence[Skipped], total: int) -> UnreadableImage:

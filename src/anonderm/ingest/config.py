@@ -5,20 +5,43 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
+from anonderm.core.names import is_plain
+
+LayoutName = Literal["auto", "folders"]
 
 
 @dataclass(frozen=True)
 class IngestConfig:
-    """Read a folder of photos, one sub-folder a class, into a FaceSet split by person."""
+    """Read the photos of a data set, with what is known of each, into a FaceSet split by person."""
 
     source: Path
-    """Folder with one sub-folder for each class; the sub-folder's name is the label."""
+    """The folder of photos (for some layouts the table or ZIP that holds or names them). Files outside of it
+    are never read, whatever a label file says."""
+
+    layout: LayoutName = "auto"
+    """How the source is laid out; auto looks at what lies there and says what it took it for."""
 
     size: int = 64
     """Side of the stored square images, in pixels."""
+
+    whole: bool = False
+    """Store the photos as they are, whole and with their own bytes, for `align` and `skin`; otherwise each is
+    cut to the largest centred square and resampled to `size`."""
+
+    label: str | None = None
+    """The class of every photo, whatever the source says; for sets without labels, such as healthy faces."""
+
+    relabel: tuple[str, ...] = ()
+    """Other names for classes, as OLD=NEW: `--relabel "very severe=severe" 0=healthy`. Classes of one new
+    name become one class."""
+
+    splits: Literal["person", "given"] = "person"
+    """person: split by person, stratified by class. given: keep the source's own train, val and test; where
+    it has no val, `val_share` of the people of train go there."""
 
     val_share: float = 0.15
     """Share of the people of each class that goes to the validation split."""
@@ -31,13 +54,19 @@ class IngestConfig:
 
     subjects: str | None = None
     r"""Regular expression whose one group is the person, searched in each photo's path below `source`:
-    '/(P\d+)_' finds P012 in 'mild/P012_left.jpg'. Without it every photo counts as another person."""
+    '/(P\d+)_' finds P012 in 'mild/P012_left.jpg'. Without it every photo counts as another person, unless the
+    source says who it shows."""
 
     skip_unreadable: bool = False
     """List photos that cannot be read or are too small in skipped.jsonl and go on without them."""
 
+    on_conflict: Literal["error", "drop"] = "error"
+    """What to do where the same picture has two labels: stop and name them, or leave out every copy of it, as
+    nobody knows which label is right, and list them in skipped.jsonl."""
+
     licence: str = ""
-    """Terms under which the photos may be used; kept with every face."""
+    """Terms under which the photos may be used; kept with every face. Without it, those that the source
+    states."""
 
     seed: int = 0
     """Seed of the split."""
@@ -52,6 +81,15 @@ class IngestConfig:
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
         if self.subjects is not None:
             check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
+        check(self.label is None or is_plain(self.label), f"label = {self.label!r}: cannot name a class.")
+        for each in self.relabel:
+            old, _, new = each.partition("=")
+            check(bool(old) and is_plain(new), f"relabel = {each!r}: must be OLD=NEW, as in 0=healthy.")
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Old name -> new name of classes."""
+        return dict(each.split("=", 1) for each in self.relabel)
 
 
 def _groups(pattern: str) -> int:

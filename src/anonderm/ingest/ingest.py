@@ -1,8 +1,9 @@
-"""ingest: a folder of photos, one sub-folder a class -> FaceSet.
+"""ingest: the photos of a data set -> FaceSet.
 
 faces/          the FaceSet
 sources.csv     id, person and file of every face; the FaceSet holds no file names, since they may name people
-skipped.jsonl   photos left out, each with the reason
+credits.csv     whom the licence asks to name for which face, where the source says so
+skipped.jsonl   what was left out, photos and boxes, each with the reason
 
 .checked.jsonl notes what was read already. Being hidden, it does not count as a result: after an error the
 same run folder may be used with other settings.
@@ -17,86 +18,105 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from anonderm.core.errors import ConfigChanged, ConfigError, EmptyFolder, InputError, TooFewImages
-from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_text
-from anonderm.core.images import read_image, resize, square
 from anonderm.core.names import slugs
-from anonderm.core.records import SPLITS, Face, order_labels
+from anonderm.core.records import SPLITS, order_labels
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.checks import Skipped, check_photos, drop_duplicates, shortened, unusable
+from anonderm.ingest.boxes import settled
+from anonderm.ingest.checks import Check, check_photos, drop_duplicates, shortened, unusable
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.folder import Listing, Photo, list_photos
+from anonderm.ingest.sources.layouts import find_photos
+from anonderm.ingest.sources.photo import Found, Photo, Skipped
 from anonderm.ingest.splits import assign_splits
+from anonderm.ingest.store import Source, store_faces
+
+_UNLABELLED = "(no label)"  # no class can have this name
 
 
 def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
-    """Check every photo, split by person, then store each as a square PNG in `faces/`.
+    """Check every photo, split by person, then store each in `faces/`: a square PNG, or the photo as it is.
 
-    Photos are cut to the largest centred square and resampled. Raises MissingPath, EmptyFolder, BadLabel,
-    UnreadableImage (all bad photos at once), InputError (a path without a person), TooFewImages (a class with
-    nobody to train on or to test), ConfigError (run folder among the photos) or ConfigChanged (photos are not
-    those that an interrupted run began with).
+    Raises MissingPath, EmptyFolder, BadLabel, UnreadableImage (all bad photos at once), InputError (no layout
+    fits, a path without a person, a photo without a given split), TooFewImages (a class with nobody to train
+    on or to test), ConfigError (run folder among the photos) or ConfigChanged (photos are not those that an
+    interrupted run began with).
     """
     if run.folder.resolve().is_relative_to(config.source.resolve()):
         hint = "Delete it, and choose another --out."
         raise ConfigError(f"{run.folder}: lies inside the photo folder.", hint)
-    listing = list_photos(config.source)
-    _say_what_was_found(listing, run)
-    persons = dict(zip(listing.photos, _persons(listing.photos, config.subjects), strict=True))
-    photos = _usable_photos(listing.photos, config, run)
-    sources = _sources(photos, [persons[photo] for photo in photos])
+    layout, found = find_photos(config)
+    _say_what_was_found(layout, found, run)
+    persons = _persons(found.photos, config.subjects)
+    checks, skipped = _usable(found, config, run)
+    sources = _sources(checks, persons)
     splits = _splits(sources, config)
     _pin_sources(sources, config, run)
-    return _write_faces(sources, splits, config, run)
+    _write_skipped(skipped, run)
+    _warn_of_unknown_people(found.photos, config, run)
+    faces = store_faces(sources, splits, layout, config, run)
+    _say_what_was_stored(faces, run)
+    return faces
 
 
-def _say_what_was_found(listing: Listing, run: RunDir) -> None:
-    labels = order_labels(photo.label for photo in listing.photos)
-    run.log(f"{len(listing.photos)} photos in {len(labels)} classes: {', '.join(labels)}")
-    if listing.ignored:
-        counts = ", ".join(f"{suffix or 'no suffix'} {n}" for suffix, n in sorted(listing.ignored.items()))
-        run.log(f"ignored {listing.ignored.total()} files outside the classes or not images: {counts}")
+def _say_what_was_found(layout: str, found: Found, run: RunDir) -> None:
+    labels = order_labels(photo.label for photo in found.photos if photo.label is not None)
+    classes = f" in {len(labels)} classes: {', '.join(labels)}" if labels else ""
+    run.log(f"{len(found.photos)} photos{classes} (layout {layout})")
+    if unlabelled := sum(photo.label is None for photo in found.photos):
+        run.log(f"{unlabelled} photos have no label; --label gives one to every photo")
+    if found.ignored:
+        counts = ", ".join(f"{suffix or 'no suffix'} {n}" for suffix, n in sorted(found.ignored.items()))
+        run.log(f"ignored {found.ignored.total()} files outside the classes or not images: {counts}")
+    if found.skipped:
+        lines = [f"{item.file}: {item.reason}" for item in found.skipped]
+        run.log(f"warning: {len(lines)} faults of the source, see skipped.jsonl:{shortened(lines)}")
     if len(labels) == 1:
         run.log("warning: one class only; a generator can be trained on it, a classifier cannot")
 
 
-def _persons(photos: Sequence[Photo], pattern: str | None) -> list[str]:
-    """Who each photo shows, as the paths say; without a pattern each photo is somebody else."""
+def _persons(photos: Sequence[Photo], pattern: str | None) -> dict[str, str]:
+    """Who each photo shows, by its name: as the paths say, or the source; otherwise each is somebody else."""
     if pattern is None:
-        return [photo.name for photo in photos]
-    matches = [re.search(pattern, photo.name) for photo in photos]
-    missing = [photo.name for photo, match in zip(photos, matches, strict=True) if not (match and match[1])]
+        return {photo.name: photo.subject or photo.original or photo.name for photo in photos}
+    matches = {photo.name: re.search(pattern, photo.name) for photo in photos}
+    missing = [name for name, match in matches.items() if not (match and match[1])]
     if missing:
         raise InputError(
             f"subjects = {pattern!r} finds no person in {len(missing)} paths:{shortened(missing)}",
             "Change the pattern, or rename these files.",
         )
-    return [match[1] for match in matches if match]
+    return {name: match[1] for name, match in matches.items() if match}
 
 
-def _usable_photos(photos: Sequence[Photo], config: IngestConfig, run: RunDir) -> list[Photo]:
-    shown = run.progress(photos, "checking photos")
-    checks = list(check_photos(shown, config.min_side, run.folder / ".checked.jsonl"))
+def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check], list[Skipped]]:
+    """The photos that can be read, each picture once, with boxes in pixels; and everything left out."""
+    with run.bar("checking photos", len(found.photos)) as bar:
+        checks = []
+        for check in check_photos(found.photos, config.min_side, run.folder / ".checked.jsonl"):
+            checks.append(check)
+            bar.advance()
     problems = [Skipped(check.photo.name, check.problem) for check in checks if check.problem]
     if problems and not config.skip_unreadable:
-        raise unusable(problems, len(photos))
-    good = [check for check in checks if not check.problem]
-    kept, duplicates = drop_duplicates(good)
-    for label in sorted({photo.label for photo in photos} - {photo.label for photo in kept}):
+        raise unusable(problems, len(checks))
+    kept, duplicates = drop_duplicates([check for check in checks if not check.problem], config.on_conflict)
+    labels = {check.photo.label for check in kept}
+    for label in order_labels({photo.label for photo in found.photos if photo.label} - labels):
         raise EmptyFolder(f"{config.source}: no usable photo of class {label}.", "Fill or remove its folder.")
-    _write_skipped(problems + duplicates, run)
     if problems or duplicates:
         run.log(
             f"left out {len(problems)} unusable and {len(duplicates)} duplicate photos, see skipped.jsonl"
         )
-    if enlarged := sum(check.side < config.size for check in good):
-        run.log(f"warning: {enlarged} photos are smaller than {config.size} pixels and are enlarged")
-    return kept
+    if not config.whole and (small := sum(min(each.width, each.height) < config.size for each in kept)):
+        run.log(f"warning: {small} photos are smaller than {config.size} pixels and are enlarged")
+    kept, lost = settled(kept)
+    if lost:
+        run.log(f"warning: {len(lost)} boxes lie outside their photo, see skipped.jsonl")
+    return kept, [*found.skipped, *problems, *duplicates, *lost]
 
 
 def _write_skipped(skipped: Sequence[Skipped], run: RunDir) -> None:
@@ -104,54 +124,58 @@ def _write_skipped(skipped: Sequence[Skipped], run: RunDir) -> None:
     write_text(run.folder / "skipped.jsonl", "".join(lines))
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A photo with the id of its face and the pseudonym of its person."""
-
-    id: str
-    subject: str
-    person: str
-    photo: Photo
-
-
-def _sources(photos: Sequence[Photo], persons: Sequence[str]) -> list[Source]:
-    names = slugs(photo.label for photo in photos)
-    pseudonyms = {person: f"person-{index:05d}" for index, person in enumerate(sorted(set(persons)))}
+def _sources(checks: Sequence[Check], persons: dict[str, str]) -> list[Source]:
+    stems = slugs(check.photo.label or "photo" for check in checks)
+    shown = sorted({persons[check.photo.name] for check in checks})
+    pseudonyms = {person: f"person-{index:05d}" for index, person in enumerate(shown)}
     seen: Counter[str] = Counter()
     sources = []
-    for photo, person in zip(photos, persons, strict=True):
-        id = f"{names[photo.label]}-{seen[photo.label]:05d}"
-        seen[photo.label] += 1
-        sources.append(Source(id, pseudonyms[person], person, photo))
+    for check in checks:
+        stem, person = stems[check.photo.label or "photo"], persons[check.photo.name]
+        id = f"{stem}-{seen[stem]:05d}"
+        seen[stem] += 1
+        sources.append(Source(id, pseudonyms[person], person, check))
     return sources
 
 
 def _pin_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -> None:
     """Write sources.csv; a resumed run must find the same photos, or ids would change their meaning."""
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(("id", "subject", "person", "file"))
-    rows.writerows((source.id, source.subject, source.person, source.photo.name) for source in sources)
+    rows = [(source.id, source.subject, source.person, source.photo.name) for source in sources]
+    table = _csv(("id", "subject", "person", "file"), rows)
     path = run.folder / "sources.csv"
-    if path.exists() and path.read_text(encoding="utf-8") != table.getvalue():
+    if path.exists() and path.read_text(encoding="utf-8") != table:
         raise ConfigChanged(
             f"{config.source}: its photos are no longer those that this run began with ({path}).",
             f"Delete {run.folder} and run the same command again, or choose another --out.",
         )
-    write_text(path, table.getvalue())
+    write_text(path, table)
+    credits = [
+        (source.id, source.photo.credit, source.photo.licence) for source in sources if source.photo.credit
+    ]
+    if credits:
+        write_text(run.folder / "credits.csv", _csv(("id", "credit", "licence"), credits))
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return table.getvalue()
 
 
 def _splits(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
-    """The split of each person; every class is in train, and in test where there is one.
+    """The split of each face; every class is in train, and in test where there is one.
 
     Raises TooFewImages: later stages would refuse such a FaceSet, but after hours of training.
     """
-    labels = [source.photo.label for source in sources]
-    subjects = [source.subject for source in sources]
-    rng = np.random.default_rng(config.seed)
-    splits = assign_splits(subjects, labels, config.val_share, config.test_share, rng)
-    for split in ("train", "test") if config.test_share else ("train",):
-        there = {source.photo.label for source in sources if splits[source.subject] == split}
+    given = config.splits == "given"
+    splits = (
+        _given(sources, config) if given else _drawn(sources, config.val_share, config.test_share, config)
+    )
+    labels = [source.photo.label or _UNLABELLED for source in sources]
+    for split in ("train", "test") if config.test_share and not given else ("train",):
+        there = {label for source, label in zip(sources, labels, strict=True) if splits[source.id] == split}
         missing = [label for label in order_labels(labels) if label not in there]
         if missing:
             raise TooFewImages(
@@ -161,35 +185,40 @@ def _splits(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
     return splits
 
 
-def _write_faces(
-    sources: Sequence[Source], splits: dict[str, str], config: IngestConfig, run: RunDir
-) -> FaceSet:
-    if config.subjects is None:
+def _drawn(sources: Sequence[Source], val: float, test: float, config: IngestConfig) -> dict[str, str]:
+    """Splits by person, stratified by class."""
+    subjects = [source.subject for source in sources]
+    labels = [source.photo.label or _UNLABELLED for source in sources]
+    by_person = assign_splits(subjects, labels, val, test, np.random.default_rng(config.seed))
+    return {source.id: by_person[source.subject] for source in sources}
+
+
+def _given(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
+    """The source's own splits; validation faces are drawn from its train people where it has none."""
+    missing = [source.photo.name for source in sources if source.photo.split is None]
+    if missing:
+        raise InputError(
+            f"{config.source}: {len(missing)} photos have no split of their own:{shortened(missing)}",
+            "Take --splits person.",
+        )
+    splits = {source.id: str(source.photo.split) for source in sources}
+    if "val" in splits.values() or not config.val_share:
+        return splits
+    train = [source for source in sources if splits[source.id] == "train"]
+    return splits | _drawn(train, config.val_share, 0.0, config)
+
+
+def _warn_of_unknown_people(photos: Sequence[Photo], config: IngestConfig, run: RunDir) -> None:
+    if config.subjects is None and any(photo.subject is None for photo in photos):
         run.log(
             "warning: photos of one person may lie on both sides of the split, since each photo counts as "
             "another person; give --subjects"
         )
-    writer = FaceSetWriter(run.folder / "faces")
-    for source in run.progress(sources, "storing faces"):
-        if source.id not in writer.done:
-            face = Face(
-                source.id,
-                label=source.photo.label,
-                subject=source.subject,
-                split=splits[source.subject],
-                source="folder",
-                licence=config.licence,
-            )
-            writer.add(resize(square(read_image(source.photo.path)), config.size), face)
-    faces = writer.finish()
-    _say_what_was_stored(faces, run)
-    return faces
 
 
 def _say_what_was_stored(faces: FaceSet, run: RunDir) -> None:
-    for label in faces.labels:
+    for label in faces.labels or (None,):
         rows = faces.where(label=label)
         counts = Counter(face.split for face in rows)
-        people = rows.people
         shown = ", ".join(f"{split} {counts[split]}" for split in SPLITS)
-        run.log(f"{label}: {len(rows)} photos of {people} people ({shown})")
+        run.log(f"{label or 'in all'}: {len(rows)} photos of {rows.people} people ({shown})")

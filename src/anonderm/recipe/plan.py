@@ -25,7 +25,8 @@ from anonderm.core.config import check, from_dict, typed
 from anonderm.core.errors import BadLabel, ConfigError, MissingPath
 from anonderm.core.names import is_plain, slugs
 from anonderm.core.records import order_labels
-from anonderm.ingest.folder import list_photos
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.layouts import find_photos
 from anonderm.stages import STAGES, Stage
 
 
@@ -109,7 +110,20 @@ def _classes(path: Path, content: _File, data: Path | None) -> tuple[str, ...]:
         raise ConfigError(
             f"{path}: needs photos.", "Give a folder with one sub-folder a class: --data FOLDER."
         )
-    return order_labels(photo.label for photo in list_photos(data).photos)
+    return _labels_in(path, content, data)
+
+
+def _labels_in(path: Path, content: _File, data: Path) -> tuple[str, ...]:
+    """The classes of the photos, as the recipe's step that takes them will read them."""
+    bodies = {name: body for name, body in content.steps.items() if body.get("stage") == "ingest"}
+    name, body = next(iter(bodies.items()), ("photos", {}))
+    settings = {key: value for key, value in body.items() if key not in ("stage", "each", "share")}
+    config = from_dict(IngestConfig, {**settings, "source": data}, f"{path} [steps.{name}]")
+    _, found = find_photos(config)
+    labels = order_labels(photo.label for photo in found.photos if photo.label is not None)
+    if not labels:
+        raise BadLabel(f"{data}: its photos have no labels.", "Give them one: `label` in the step of ingest.")
+    return labels
 
 
 def _refuse_one_class(place: Path, classes: tuple[str, ...], steps: list[Step]) -> None:

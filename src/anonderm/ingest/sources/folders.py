@@ -6,34 +6,27 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.core.names import is_plain
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.photo import File, Found, Photo, printable
 
 _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """An image file of a class; `name` is its path below the source folder, in printable form."""
-
-    path: Path
-    name: str
-    label: str
+def fits(source: Path) -> bool:
+    """Anything that is a folder of folders."""
+    return source.is_dir() and any(entry.is_dir() for entry in source.iterdir())
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The photos, ordered class by class, and how many other files lie there, by suffix."""
-
-    photos: tuple[Photo, ...]
-    ignored: Counter[str]
+def find(config: IngestConfig) -> Found:
+    return list_photos(config.source)
 
 
-def list_photos(source: Path) -> Listing:
+def list_photos(source: Path) -> Found:
     """Every image below a class folder, in sub-folders too.
 
     Hidden files and files that are no images by their suffix are ignored and counted. Links to folders are
@@ -48,9 +41,9 @@ def list_photos(source: Path) -> Listing:
         if not images:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
             raise EmptyFolder(f"{folder}: no image in this class ({known}).", "Fill or remove the folder.")
-        photos += [Photo(path, printable(path.relative_to(source).as_posix()), label) for path in images]
+        photos += [Photo(printable(path.relative_to(source)), File(path), label) for path in images]
         ignored.update(path.suffix.lower() for path in paths if not _is_image(path))
-    return Listing(tuple(photos), ignored)
+    return Found(tuple(photos), ignored=ignored)
 
 
 def _loose_files(source: Path) -> list[Path]:
@@ -100,8 +93,3 @@ def _raise(error: OSError) -> None:
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def printable(name: str) -> str:
-    """A file name; bytes of it that are not UTF-8 are escaped."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

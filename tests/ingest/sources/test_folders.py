@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
-from anonderm.ingest.folder import list_photos
+from anonderm.ingest.sources.folders import list_photos
 
 
 def touch(path: Path) -> Path:
@@ -93,4 +93,4 @@ def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png")).touch()
     assert list_photos(tmp_path).photos[0].name == r"mild/\xff.png"
-    assert list_photos(tmp_path).photos[0].path.exists()
+    assert list_photos(tmp_path).photos[0].place.read() == b""

@@ -1,0 +1,73 @@
+"""The table of layouts: which adapter reads a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from anonderm.core.errors import BadLabel, EmptyFolder, InputError, MissingPath
+from anonderm.core.names import is_plain
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources import folders
+from anonderm.ingest.sources.photo import Found, Photo
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`fits` says, from a look at the names, whether a source is laid out so; `find` lists its photos."""
+
+    shown_by: str
+    fits: Callable[[Path], bool]
+    find: Callable[[IngestConfig], Found]
+
+
+# The first that fits is taken: the most particular stand first.
+LAYOUTS: dict[str, Layout] = {
+    "folders": Layout("one sub-folder a class", folders.fits, folders.find),
+}
+
+
+def find_photos(config: IngestConfig) -> tuple[str, Found]:
+    """The name of the layout, and the photos with the labels that the settings ask for.
+
+    Raises MissingPath, InputError where no layout fits, EmptyFolder, BadLabel, and what the adapters raise.
+    """
+    name = config.layout if config.layout != "auto" else recognise(config.source)
+    found = LAYOUTS[name].find(config)
+    if not found.photos:
+        why = "".join(f"\n    {item.file}: {item.reason}" for item in found.skipped[:10])
+        raise EmptyFolder(f"{config.source}: no photo that can be used (layout {name}).{why}")
+    photos = tuple(_labelled(photo, config) for photo in found.photos)
+    return name, dataclasses.replace(found, photos=photos)
+
+
+def recognise(source: Path) -> str:
+    if not source.exists():
+        hint = "Give the folder of photos, or the table or ZIP that holds them."
+        raise MissingPath(f"{source}: no such folder.", hint)
+    for name, layout in LAYOUTS.items():
+        if layout.fits(source):
+            return name
+    known = "".join(f"\n    {name}: {layout.shown_by}" for name, layout in LAYOUTS.items())
+    raise InputError(
+        f"{source}: laid out in no way that is known. Layouts:{known}",
+        "Bring it into one of these forms, or name the one that it is with --layout.",
+    )
+
+
+def _labelled(photo: Photo, config: IngestConfig) -> Photo:
+    """The label as the settings change it. Raises BadLabel for one that cannot name a folder."""
+    label = config.label if config.label is not None else photo.label
+    if label is None:
+        return photo
+    label = unicodedata.normalize("NFC", config.renamed.get(label, label).strip())
+    if not is_plain(label):
+        raise BadLabel(
+            f"{photo.name}: the label {label!r} cannot name a class (and a folder of the release).",
+            f"Give it another name: --relabel '{label}=another'. Letters and digits of any script, blanks, "
+            "and _ . , + & ( ) ' - are allowed.",
+        )
+    return dataclasses.replace(photo, label=label)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from anonderm.core.threads import in_order
+
+
+def test_results_come_in_the_order_of_the_items():
+    def slow_at_first(item: int) -> int:
+        time.sleep(0.002 * (item < 3))
+        return item * item
+
+    assert list(in_order(slow_at_first, range(50))) == [item * item for item in range(50)]
+
+
+def test_only_a_few_items_are_worked_out_ahead():
+    started: list[int] = []
+    results = in_order(lambda item: started.append(item), range(1000))
+    next(results)
+    assert len(started) <= 20
+    results.close()
+    assert len(started) <= 40
+
+
+def test_an_error_comes_after_the_results_before_it_and_stops_the_rest():
+    def bad_at_five(item: int) -> int:
+        if item == 5:
+            raise ValueError("five")
+        return item
+
+    seen = []
+    with pytest.raises(ValueError, match="five"):
+        for result in in_order(bad_at_five, range(1000)):
+            seen.append(result)  # noqa: PERF402
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def test_no_thread_is_left_when_the_reader_stops():
+    before = threading.active_count()
+    results = in_order(lambda item: item, range(100))
+    next(results)
+    results.close()
+    assert threading.active_count() == before
