@@ -31,10 +31,9 @@ def test_an_error_comes_after_the_results_before_it_and_stops_the_rest():
             raise ValueError("five")
         return item
 
-    seen = []
+    seen: list[int] = []
     with pytest.raises(ValueError, match="five"):
-        for result in in_order(bad_at_five, range(1000)):
-            seen.append(result)  # noqa: PERF402
+        seen.extend(in_order(bad_at_five, range(1000)))
     assert seen == [0, 1, 2, 3, 4]
 
 

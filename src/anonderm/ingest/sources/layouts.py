@@ -51,6 +51,8 @@ def recognise(source: Path) -> str:
     for name, layout in LAYOUTS.items():
         if layout.fits(source):
             return name
+    if source.is_dir() and not any(source.iterdir()):
+        raise EmptyFolder(f"{source}: nothing in it.", "Give the folder that holds the photos.")
     known = "".join(f"\n    {name}: {layout.shown_by}" for name, layout in LAYOUTS.items())
     raise InputError(
         f"{source}: laid out in no way that is known. Layouts:{known}",
