@@ -11,7 +11,23 @@ from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
 from anonderm.core.names import is_plain
 
-LayoutName = Literal["auto", "folders"]
+LayoutName = Literal[
+    "auto",
+    "folders",
+    "table",
+    "huggingface",
+    "acne04",
+    "acne04v2",
+    "keras-text",
+    "yolo",
+    "coco",
+    "multilabel",
+    "celebamask-hq",
+    "ffhq",
+    "stylegan",
+]
+
+COLUMNS = ("file", "label", "subject", "split", "licence", "credit")
 
 
 @dataclass(frozen=True)
@@ -36,8 +52,15 @@ class IngestConfig:
     """The class of every photo, whatever the source says; for sets without labels, such as healthy faces."""
 
     relabel: tuple[str, ...] = ()
-    """Other names for classes, as OLD=NEW: `--relabel "very severe=severe" 0=healthy`. Classes of one new
-    name become one class."""
+    """Other names for classes and kinds of lesion, as OLD=NEW: `--relabel "very severe=severe" 0=healthy`.
+    Classes of one new name become one class."""
+
+    columns: tuple[str, ...] = ()
+    """Columns of a table, as WHAT=COLUMN: `--columns file=image label=grade subject=patient`. WHAT is file,
+    label, subject, split, licence or credit; usual names are found without."""
+
+    fold: int = 0
+    """ACNE04: which of its five folds, 0 to 4, is the test split where `splits` is given."""
 
     splits: Literal["person", "given"] = "person"
     """person: split by person, stratified by class. given: keep the source's own train, val and test; where
@@ -85,6 +108,17 @@ class IngestConfig:
         for each in self.relabel:
             old, _, new = each.partition("=")
             check(bool(old) and is_plain(new), f"relabel = {each!r}: must be OLD=NEW, as in 0=healthy.")
+
+        for each in self.columns:
+            what, _, column = each.partition("=")
+            known = ", ".join(COLUMNS)
+            check(what in COLUMNS and bool(column), f"columns = {each!r}: must be WHAT=COLUMN ({known}).")
+        check(0 <= self.fold <= 4, f"fold = {self.fold}: ACNE04 has the folds 0 to 4.")
+
+    @property
+    def chosen_columns(self) -> dict[str, str]:
+        """What -> column of the table."""
+        return dict(each.split("=", 1) for each in self.columns)
 
     @property
     def renamed(self) -> dict[str, str]:

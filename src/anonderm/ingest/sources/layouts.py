@@ -11,7 +11,20 @@ from pathlib import Path
 from anonderm.core.errors import BadLabel, EmptyFolder, InputError, MissingPath
 from anonderm.core.names import is_plain
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources import folders
+from anonderm.ingest.sources import (
+    acne04,
+    acne04v2,
+    celebamask,
+    coco,
+    ffhq,
+    folders,
+    huggingface,
+    keras_text,
+    multilabel,
+    stylegan,
+    table,
+    yolo,
+)
 from anonderm.ingest.sources.photo import Found, Photo
 
 
@@ -26,6 +39,19 @@ class Layout:
 
 # The first that fits is taken: the most particular stand first.
 LAYOUTS: dict[str, Layout] = {
+    "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", acne04.fits, acne04.find),
+    "acne04v2": Layout("Acne04-v2_annotations.json", acne04v2.fits, acne04v2.find),
+    "celebamask-hq": Layout("CelebA-HQ-img/", celebamask.fits, celebamask.find),
+    "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", ffhq.fits, ffhq.find),
+    "stylegan": Layout("a ZIP or a folder with dataset.json", stylegan.fits, stylegan.find),
+    "keras-text": Layout("train/_annotations.txt", keras_text.fits, keras_text.find),
+    "multilabel": Layout("train/_classes.csv", multilabel.fits, multilabel.find),
+    "coco": Layout("train/_annotations.coco.json, or annotations/*.json", coco.fits, coco.find),
+    "yolo": Layout("data.yaml, or images/ and labels/", yolo.fits, yolo.find),
+    "huggingface": Layout(
+        "metadata.csv or .jsonl, train/CLASS/, or *.parquet", huggingface.fits, huggingface.find
+    ),
+    "table": Layout("a .csv, .tsv, .jsonl or .parquet file that names photos", table.fits, table.find),
     "folders": Layout("one sub-folder a class", folders.fits, folders.find),
 }
 
@@ -62,10 +88,12 @@ def recognise(source: Path) -> str:
 
 def _labelled(photo: Photo, config: IngestConfig) -> Photo:
     """The label as the settings change it. Raises BadLabel for one that cannot name a folder."""
+    photo = _with_renamed_kinds(photo, config.renamed)
     label = config.label if config.label is not None else photo.label
     if label is None:
         return photo
-    label = unicodedata.normalize("NFC", config.renamed.get(label, label).strip())
+    label = unicodedata.normalize("NFC", label.strip())
+    label = config.renamed.get(label, label)
     if not is_plain(label):
         raise BadLabel(
             f"{photo.name}: the label {label!r} cannot name a class (and a folder of the release).",
@@ -73,3 +101,9 @@ def _labelled(photo: Photo, config: IngestConfig) -> Photo:
             "and _ . , + & ( ) ' - are allowed.",
         )
     return dataclasses.replace(photo, label=label)
+
+
+def _with_renamed_kinds(photo: Photo, renamed: dict[str, str]) -> Photo:
+    lesions = (dataclasses.replace(each, kind=renamed.get(each.kind, each.kind)) for each in photo.lesions)
+    kinds = tuple(sorted({renamed.get(kind, kind) for kind in photo.lesion_types}))
+    return dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=kinds)

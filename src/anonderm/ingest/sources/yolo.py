@@ -1,0 +1,106 @@
+"""YOLO: a text file of boxes beside each photo, or in `labels` where the photo lies in `images`.
+
+data.yaml                   names: [papule, pustule]    (or {0: papule, 1: pustule})
+train/images/a.jpg          and the same in valid/ and test/; or images/train/a.jpg and labels/train/a.txt
+train/labels/a.txt          lines `class x y width height`: the centre, all in shares of the picture's sides;
+                            or `class x1 y1 x2 y2 x3 y3 ...`, an outline, of which the box around it is taken
+
+A photo without a text file is left out and listed, since nobody knows whether anyone looked for lesions on
+it; an empty text file says that there are none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+from pathlib import Path
+
+from anonderm.core.errors import InputError
+from anonderm.core.records import Lesion
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.boxed import class_name, from_centre, kinds, numbers, read_class_names
+from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.tree import Tree, read_lines, read_text, split_of
+
+_CARDS = ("data.yaml", "data.yml", "dataset.yaml")
+_LISTS = ("classes.txt", "_darknet.labels", "obj.names")  # what others call the list of names
+
+
+def fits(source: Path) -> bool:
+    card = any((source / name).is_file() for name in _CARDS)
+    patterns = ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "_darknet.labels", "*/_darknet.labels")
+    return card or any(next(source.glob(pattern), None) for pattern in patterns)
+
+
+def find(config: IngestConfig) -> Found:
+    tree = Tree(config.source)
+    names, read = _names(tree)
+    photos: list[Photo] = []
+    skipped: list[Skipped] = []
+    labels = {name for name in tree.files if name.endswith(".txt")} - read
+    for name in tree.images:
+        label_file = next((each for each in _label_files(name) if each in labels), None)
+        if label_file is not None:
+            read.add(label_file)
+            lesions, problems = parse_labels(read_lines(tree.files[label_file]), names)
+            skipped += [Skipped(label_file, problem) for problem in problems]
+            photo = dataclasses.replace(tree.photo(name), lesions=lesions, boxes_in=(1, 1))
+            photos.append(dataclasses.replace(photo, lesion_types=kinds(lesions), split=split_of(name)))
+    lost = (name for name in sorted(labels - read) if "labels" in name.split("/"))
+    skipped += [Skipped(name, "no photo belongs to it") for name in lost]
+    return tree.found(photos, skipped, read)
+
+
+def _label_files(image: str) -> tuple[str, str]:
+    """Where the boxes of this photo may lie: in labels/, or beside it."""
+    beside = posixpath.splitext(image)[0] + ".txt"
+    parts = beside.split("/")
+    places = [index for index, part in enumerate(parts) if part == "images"]
+    if places:
+        parts[places[-1]] = "labels"
+    return "/".join(parts), beside
+
+
+def _names(tree: Tree) -> tuple[tuple[str, ...], set[str]]:
+    """The class names, and the file that they were read from. Raises InputError."""
+    for file in _CARDS:
+        if file in tree.files:
+            return _names_in_card(tree.files[file]), {file}
+    for file in (name for each in _LISTS for name in tree.named(each)):
+        return read_class_names(tree.files[file]), {file}
+    return (), set()
+
+
+def _names_in_card(path: Path) -> tuple[str, ...]:
+    import yaml
+
+    try:
+        card = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML ({error}).", "Mend it, or remove it.") from error
+    names = card.get("names") if isinstance(card, dict) else None
+    if isinstance(names, dict) and all(isinstance(key, int) and 0 <= key < 10_000 for key in names):
+        names = [names.get(index, str(index)) for index in range(max(names, default=-1) + 1)]
+    if not isinstance(names, list) or not names:
+        raise InputError(f"{path}: no list of class names under `names`.", "Add it, or remove the file.")
+    return tuple(str(name) for name in names)
+
+
+def parse_labels(
+    lines: list[tuple[int, str]], names: tuple[str, ...]
+) -> tuple[tuple[Lesion, ...], list[str]]:
+    """The boxes in shares of the picture's sides, and what was wrong with other lines."""
+    lesions, problems = [], []
+    for number, text in lines:
+        first, *words = text.split()
+        kind, values = class_name(first, names), numbers(words)
+        if kind is None:
+            problems.append(f"line {number}: class {first[:20]!r}, and there are {len(names)} classes")
+        elif values is None or not (len(values) in (4, 5) or (len(values) >= 6 and len(values) % 2 == 0)):
+            problems.append(f"line {number}: not `class x y width height`: {text[:80]!r}")
+        elif len(values) <= 5:  # a fifth number is a detector's confidence
+            lesions.append(from_centre(kind, *values[:4]))
+        else:
+            x, y = values[::2], values[1::2]
+            lesions.append(Lesion(kind, min(x), min(y), max(x), max(y)))
+    return tuple(lesions), problems
