@@ -83,6 +83,13 @@ STAGES = {
             "ingest.config:IngestConfig",
         ),
         Stage(
+            "restore",
+            "Bring faces to one size: shrink larger ones, enlarge smaller ones with a restorer.",
+            "ingest.restore.stage:restore",
+            "ingest.config:RestoreConfig",
+            {"faces": Input("faces", "The aligned faces.")},
+        ),
+        Stage(
             "train-gan",
             "Train a StyleGAN2 with adaptive augmentation, from scratch or from a base checkpoint.",
             "gan.train:train_gan",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from anonderm.core.errors import MissingPath, UnreadableImage
 from anonderm.core.files import write_bytes
@@ -46,6 +46,18 @@ def decode_image(data: bytes, name: str) -> Pixels:
         raise UnreadableImage(f"{name}: not a readable image (unknown format).", _HINT) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableImage(f"{name}: not a readable image ({error}).", _HINT) from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of the picture as `read_image` gives it, from its header. Raises what that does."""
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (image.height, image.width) if turned else image.size
+    except FileNotFoundError as error:
+        raise MissingPath(f"{path}: no such file.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
 
 
 def _to_rgb(image: Image.Image) -> Pixels:

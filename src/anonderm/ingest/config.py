@@ -180,3 +180,45 @@ class PhantomConfig:
         check(0 <= self.test_share < 1, f"test_share = {self.test_share}: must lie in [0, 1).")
         check(self.val_share + self.test_share < 1, "val_share + test_share leave nothing to train on.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class RestoreConfig:
+    """Bring aligned faces to one size: larger ones by averaging, smaller ones by a restorer."""
+
+    size: int = 512
+    """Side of the faces that come out, in pixels."""
+
+    restorer: Literal["lanczos", "spandrel", "dfdnet"] = "lanczos"
+    """What enlarges: lanczos interpolates and adds no detail; spandrel takes published weights of GFPGAN,
+    RestoreFormer, the ESRGAN family and others; dfdnet those of Li et al. 2020."""
+
+    weights: str | None = None
+    """The restorer's weights: a file (dfdnet: the folder that holds latest_net_G.pth), or a name that
+    `anonderm weights` lists. dfdnet takes those of that name if none are given."""
+
+    points: Path | None = None
+    """CSV with the 68 points of faces in pixels, a row a face: id,x0,y0,...,x67,y67. dfdnet then looks for
+    eyes, nose and mouth there, and not where they are on average."""
+
+    batch: int = 4
+    """How many faces a restorer takes at once."""
+
+    def __post_init__(self) -> None:
+        check(8 <= self.size <= 2048, f"size = {self.size}: must be 8 to 2048 pixels.")
+        check(self.batch >= 1, f"batch = {self.batch}: must be 1 or more.")
+        check(
+            self.weights is None or self.restorer != "lanczos",
+            f"weights = {self.weights}: lanczos takes none.",
+            "Add --restorer spandrel (or dfdnet).",
+        )
+        check(
+            self.weights is not None or self.restorer != "spandrel",
+            "restorer = spandrel: no weights given.",
+            "Add --weights FILE, or a name that `anonderm weights` lists, such as gfpgan.",
+        )
+        check(
+            self.points is None or self.restorer == "dfdnet",
+            f"points = {self.points}: only dfdnet uses them.",
+            "Leave them out.",
+        )

@@ -1,0 +1,83 @@
+"""Tensors out of files that others wrote, without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anonderm.core.errors import BrokenArtefact, InputError, MissingPath, UnsafePickle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The named tensors of a .safetensors file, or of what torch.save wrote (.pth, .pt, .ckpt), on the CPU.
+
+    Of a training's checkpoint its weights, the averaged ones first. Raises MissingPath, UnsafePickle (more
+    than tensors in it), InputError (another kind of file) or BrokenArtefact.
+    """
+    if not path.is_file():
+        raise MissingPath(f"{path}: no such file.", "Give a .pth, .ckpt or .safetensors file.")
+    content: Mapping[str, Any] = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    for wrapper in _WRAPPERS:
+        inner = content.get(wrapper)
+        if inner and isinstance(inner, Mapping):
+            content = inner
+            break
+    return _named_tensors(path, content)
+
+
+def _safetensors(path: Path) -> Mapping[str, object]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BrokenArtefact(
+            f"{path}: not a readable .safetensors file ({error}).", "Get it again."
+        ) from error
+
+
+def _torch(path: Path) -> Mapping[str, object]:
+    import torch
+
+    if _is_program(path):
+        raise UnsafePickle(
+            f"{path}: a TorchScript program.", "It is not run. Give a file with the weights only."
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UnsafePickle(
+            f"{path}: holds something else than tensors, or is damaged ({str(error).splitlines()[0][:200]}).",
+            "It is refused, and nothing in it was run. Give a file with the weights only.",
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BrokenArtefact(f"{path}: not a file of weights ({reason}).", "Get it again.") from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: holds a {type(content).__name__} in place of named tensors.")
+    return content
+
+
+def _is_program(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _named_tensors(path: Path, content: Mapping[str, object]) -> dict[str, Tensor]:
+    import torch
+
+    named = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    if not named:
+        raise InputError(f"{path}: no named tensors in it.", "Give a file with a network's weights.")
+    return named

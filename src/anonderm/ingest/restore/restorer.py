@@ -1,0 +1,76 @@
+"""What enlarges faces: the interface of all restorers, and the plain one.
+
+N faces, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.images import Pixels, resize
+
+Points = NDArray[np.float64]
+
+
+class Restorer(Protocol):
+    """Takes faces of one size, gives them back larger or sharper.
+
+    `name` goes into the manifest. `side` is the one size it takes; without it, any. `framed` tells whether it
+    was made for faces in FFHQ's framing. Its output is `scale` times as large as its input.
+    """
+
+    name: str
+    side: int | None
+    scale: int
+    framed: bool
+
+    def __call__(self, images_NHWC: Pixels, points_N: Sequence[Points | None]) -> Pixels:
+        """uint8 RGB in and out; `points_N` are the 68 points of each face in pixels, where they are known."""
+        ...
+
+
+class Lanczos:
+    """Enlarges by interpolation alone: it adds no detail, and takes none away."""
+
+    name = "lanczos"
+    side: int | None = None
+    scale = 1
+    framed = False
+
+    def __call__(self, images_NHWC: Pixels, points_N: Sequence[Points | None]) -> Pixels:
+        return images_NHWC
+
+
+def enlarge(images_NHWC: Pixels, points_N: Sequence[Points | None], restorer: Restorer, size: int) -> Pixels:
+    """Square faces at `size`, larger than they are.
+
+    They are brought to the side that the restorer takes, and from what it gives to `size`. One that magnifies
+    is applied until `size` is reached; one that only sharpens sees faces that were interpolated to `size`.
+    """
+    if restorer.side is None and restorer.scale > 1:
+        while images_NHWC.shape[1] < size:
+            images_NHWC, points_N = _applied(restorer, images_NHWC, points_N)
+    else:
+        at_side = _resized(images_NHWC, restorer.side or size)
+        images_NHWC, _ = _applied(restorer, at_side, _scaled(points_N, len(at_side[0]) / len(images_NHWC[0])))
+    return _resized(images_NHWC, size)
+
+
+def _applied(
+    restorer: Restorer, images_NHWC: Pixels, points_N: Sequence[Points | None]
+) -> tuple[Pixels, Sequence[Points | None]]:
+    return restorer(images_NHWC, points_N), _scaled(points_N, restorer.scale)
+
+
+def _scaled(points_N: Sequence[Points | None], factor: float) -> Sequence[Points | None]:
+    return [None if points is None else points * factor for points in points_N]
+
+
+def _resized(images_NHWC: Pixels, side: int) -> Pixels:
+    if images_NHWC.shape[1] == side:
+        return images_NHWC
+    return np.stack([resize(image_HWC, side) for image_HWC in images_NHWC])

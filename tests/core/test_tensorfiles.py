@@ -1,0 +1,69 @@
+"""Weights that others wrote are read, and nothing in them is run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from anonderm.core.errors import BrokenArtefact, InputError, MissingPath, UnsafePickle
+from anonderm.core.tensorfiles import read_tensors
+
+TENSORS = {"first.weight": torch.arange(6.0).reshape(2, 3), "first.bias": torch.ones(2)}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
+@pytest.mark.parametrize("wrapper", [None, "params_ema", "state_dict"])
+def test_what_torch_saved_comes_back(tmp_path: Path, zipped: bool, wrapper: str | None) -> None:
+    content = {wrapper: TENSORS, "params": {}, "epoch": 3} if wrapper else TENSORS
+    torch.save(content, tmp_path / "net.pth", _use_new_zipfile_serialization=zipped)
+    found = read_tensors(tmp_path / "net.pth")
+    assert found.keys() == TENSORS.keys()
+    assert all(torch.equal(found[name], TENSORS[name]) for name in TENSORS)
+
+
+def test_safetensors_come_back(tmp_path: Path) -> None:
+    save_file(TENSORS, tmp_path / "net.safetensors")
+    assert torch.equal(read_tensors(tmp_path / "net.safetensors")["first.weight"], TENSORS["first.weight"])
+
+
+class Hostile:
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
+    torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "net.pth")
+    with pytest.raises(UnsafePickle, match="nothing in it was run"):
+        read_tensors(tmp_path / "net.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_programs_in_torchscript_are_refused(tmp_path: Path) -> None:
+    torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)).save(str(tmp_path / "net.pt"))
+    with pytest.raises(UnsafePickle, match=r"net\.pt: a TorchScript program"):
+        read_tensors(tmp_path / "net.pt")
+
+
+def test_files_without_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingPath, match=r"net\.pth"):
+        read_tensors(tmp_path / "net.pth")
+    for name in ("net.pth", "net.safetensors"):
+        (tmp_path / name).write_bytes(b"<html>no such file</html>")
+        with pytest.raises((BrokenArtefact, UnsafePickle), match=name):
+            read_tensors(tmp_path / name)
+    torch.save(TENSORS, tmp_path / "net.pth")
+    whole = (tmp_path / "net.pth").read_bytes()
+    (tmp_path / "net.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BrokenArtefact, match=r"net\.pth"):
+        read_tensors(tmp_path / "net.pth")
+    for content in ([torch.ones(1)], {"epoch": 3}):
+        torch.save(content, tmp_path / "net.pth")
+        with pytest.raises(InputError, match=r"net\.pth"):
+            read_tensors(tmp_path / "net.pth")
