@@ -45,7 +45,7 @@ class FidelityConfig:
     neighbours: int = 5
     """Neighbours that set the radius of a ball in precision, recall, density and coverage."""
 
-    max_faces: int = 2000
+    max_faces: int = 50_000
     """Most faces of a set (or of one class of it) that enter a comparison; drawn at random."""
 
     seed: int = 0

@@ -21,31 +21,6 @@ Floats = NDArray[np.float64]
 _BLOCK_ELEMENTS = 2**22
 
 
-def frechet_distance(real_ND: ArrayLike, fake_MD: ArrayLike) -> float:
-    """Squared Frechet distance between two Gaussians fitted to embeddings.
-
-    With covariances factored as R'R, the trace of the root of their product is the nuclear norm of
-    R_real R_fake', so no matrix root is taken and nothing can turn negative or complex.
-    Raises TooFewImages below D + 1 rows: the fitted covariance would be singular, and its bias would outweigh
-    the distance. Source: Heusel et al. 2017, eq. 6.
-    """
-    real, fake = _float64(real_ND), _float64(fake_MD)
-    _need_rows(real, real.shape[1] + 1, "the Frechet distance")
-    _need_rows(fake, fake.shape[1] + 1, "the Frechet distance")
-    root_real_DD, root_fake_DD = _covariance_root(real), _covariance_root(fake)
-    means = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
-    traces = np.sum(root_real_DD**2) + np.sum(root_fake_DD**2)
-    overlap = np.linalg.svd(root_real_DD @ root_fake_DD.T, compute_uv=False).sum()
-    return max(0.0, float(means + traces - 2.0 * overlap))
-
-
-def _covariance_root(rows_ND: Floats) -> Floats:
-    """R [D, D] with R'R the unbiased covariance."""
-    centred = rows_ND - rows_ND.mean(axis=0)
-    root_DD: Floats = np.linalg.qr(centred / np.sqrt(len(rows_ND) - 1), mode="r")  # type: ignore[assignment]
-    return root_DD
-
-
 def kernel_distance(
     real_ND: ArrayLike,
     fake_MD: ArrayLike,
@@ -81,44 +56,6 @@ def _kernel_sum(a_ND: Floats, b_MD: Floats) -> float:
         products_BM = a_ND[rows] @ b_MD.T / a_ND.shape[1] + 1
         total += float((products_BM * products_BM * products_BM).sum())  # many times as fast as ** 3
     return total
-
-
-def prdc(real_ND: ArrayLike, fake_MD: ArrayLike, k: int = 5) -> dict[str, float]:
-    """Precision, recall, density and coverage over balls that reach to each image's k-th neighbour.
-
-    precision  share of synthetic images inside the ball of some real image
-    recall     share of real images inside the ball of some synthetic image
-    density    mean number of real balls a synthetic image lies in, over k; 1 for equal sets, may exceed 1
-    coverage   share of real balls that hold a synthetic image
-
-    Raises TooFewImages below k + 1 rows. Sources: Kynkaanniemi et al. 2019, eq. 1 and 2; Naeem et al. 2020,
-    eq. 4 and 5; balls are open, as in the authors' code.
-    """
-    from scipy.spatial.distance import cdist
-
-    real, fake = _float64(real_ND), _float64(fake_MD)
-    _need_rows(real, k + 1, f"precision and recall with k = {k}")
-    _need_rows(fake, k + 1, f"precision and recall with k = {k}")
-    reach_real_N, reach_fake_M = _neighbour_reach(real, k), _neighbour_reach(fake, k)
-    real_balls_M = np.zeros(len(fake))
-    recalled_N, covered_N = np.zeros(len(real), bool), np.zeros(len(real), bool)
-    for rows in _blocks(real, fake):
-        distances_BM = cdist(real[rows], fake)
-        inside_real_BM = distances_BM < reach_real_N[rows, None]
-        real_balls_M += inside_real_BM.sum(axis=0)
-        covered_N[rows] = inside_real_BM.any(axis=1)
-        recalled_N[rows] = (distances_BM < reach_fake_M).any(axis=1)
-    return {
-        "precision": float(np.mean(real_balls_M > 0)),
-        "recall": float(recalled_N.mean()),
-        "density": float(real_balls_M.mean() / k),
-        "coverage": float(covered_N.mean()),
-    }
-
-
-def _neighbour_reach(rows_ND: Floats, k: int) -> Floats:
-    """Distance [N] of each row to its k-th neighbour; the nearest hit is the row itself."""
-    return nearest(rows_ND, rows_ND, k + 1)[0][:, k]
 
 
 def nearest(query_MD: ArrayLike, reference_ND: ArrayLike, k: int = 1) -> tuple[Floats, NDArray[np.intp]]:

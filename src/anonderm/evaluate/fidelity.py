@@ -1,16 +1,20 @@
 """evaluate fidelity: how close the synthetic faces are to real faces that no model has seen.
 
-Scores are named measure[extractor]/part, for each part of the sets: `all`, and every class both have.
+Scores are named measure[extractor]/part, for each part of the sets: `all`, and every class both have. In the
+order in which to trust them when images are few:
 
-frechet    squared Frechet distance; never called FID, which is this distance over another network
-kernel     squared maximum mean discrepancy; unbiased, the one to trust when images are few
+kernel     squared maximum mean discrepancy, unbiased; over Inception features this is `kid`
+rbf        the same under a Gaussian kernel
 precision  share of synthetic faces that look real
 recall     share of real faces that the synthetic set can show
 density, coverage  their counterparts that single odd faces disturb less
+frechet    squared Frechet distance, biased upwards; `fid` over Inception features, `fd` over DINOv2's, and
+           over no other network's
+frechet_infinity  extrapolated to endless sets, where images are enough; likewise fid_infinity, fd_infinity
 
 The reference is the real test split. measure[extractor]/part/floor is the same number with the real train
 split in place of the synthetic faces: what another sample of real people would score. In every part as many
-synthetic as real train faces are compared, because all measures but `kernel` depend on how many there are.
+synthetic as real train faces are compared, because all measures but the kernels depend on how many there are.
 
 details:
     reference, compared   numbers of faces, by part
@@ -35,20 +39,28 @@ from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import Rows, jackknife_interval, jackknife_variances
+from anonderm.evaluate.bootstrap import Rows, jackknife_interval
 from anonderm.evaluate.config import FidelityConfig
-from anonderm.evaluate.distances import frechet_distance, kernel_distance, prdc
 from anonderm.evaluate.features import Embeddings, embed
+from anonderm.evaluate.measures import measure
 
 HIGHER_IS_BETTER = {
-    "frechet": False,
     "kernel": False,
+    "rbf": False,
     "precision": True,
     "recall": True,
     "density": True,
     "coverage": True,
+    "frechet": False,
+    "frechet_infinity": False,
+}
+# What the literature calls these measures over one network, and over no other.
+NAMES = {
+    "inception": {"kernel": "kid", "frechet": "fid", "frechet_infinity": "fid_infinity"},
+    "dinov2": {"frechet": "fd", "frechet_infinity": "fd_infinity"},
 }
 _SHARES = ("precision", "recall", "coverage")
+_ENOUGH_ROWS = 10  # images for each feature from which the bias of the Frechet distance is small
 _MOST_POINTS = 500
 
 
@@ -74,16 +86,20 @@ def evaluate_fidelity(config: FidelityConfig, real: FaceSet, synthetic: FaceSet,
             row: dict[str, Any] = {"part": part, **sizes}
             for side, suffix in (("synthetic", ""), ("train", "/floor")):
                 found, reasons = compare(chosen["test"], chosen[side], config.neighbours, rng)
-                name = f"[{extractor}]/{part}{suffix}"
-                scores |= {measure + name: score for measure, score in found.items()}
-                row |= {measure + suffix.replace("/", "_"): score.value for measure, score in found.items()}
-                details["left_out"] += [{"score": m + name, "reason": why} for m, why in reasons.items()]
+                names = {name: score_name(name, extractor, part) + suffix for name in HIGHER_IS_BETTER}
+                scores |= {names[name]: score for name, score in found.items()}
+                row |= {name + suffix.replace("/", "_"): score.value for name, score in found.items()}
+                details["left_out"] += [{"score": names[n], "reason": why} for n, why in reasons.items()]
             details["table"][extractor].append(row)
             details["reference"][part], details["compared"][part] = sizes.values()
         details["projection"][extractor] = _projection(sides["test"], sides["synthetic"], rng)
     for left_out in details["left_out"]:
         run.log(f"left out {left_out['score']}: {left_out['reason']}")
     return Scores(scores, details)
+
+
+def score_name(name: str, extractor: str, part: str) -> str:
+    return f"{NAMES.get(extractor, {}).get(name, name)}[{extractor}]/{part}"
 
 
 @dataclass(frozen=True)
@@ -139,50 +155,28 @@ def compare(
 ) -> tuple[dict[str, Score], dict[str, str]]:
     """Scores of `other` against `reference` by measure, and for the measures left out, why.
 
-    Intervals: delete-a-group jackknife over the people of both sides (a bootstrap would repeat rows, which
-    these measures would take for copies).
+    Intervals are normal, with the jackknife's variance over the people of both sides (a bootstrap would
+    repeat rows, which most of these measures would take for copies).
     """
-    values, reasons = _measure(reference, other, neighbours)
-
-    def without_reference(rows: Rows) -> dict[str, float]:
-        return _measure(reference.take(rows), other, neighbours)[0]
-
-    def without_other(rows: Rows) -> dict[str, float]:
-        return _measure(reference, other.take(rows), neighbours)[0]
-
-    variances = (
-        jackknife_variances(without_reference, reference.groups, rng),
-        jackknife_variances(without_other, other.groups, rng),
+    found, reasons = measure(
+        reference.embeddings, other.embeddings, reference.groups, other.groups, neighbours, rng
     )
+    counted = f"{len(other)} faces against {len(reference)} real test faces"
+    features = other.embeddings.shape[1]
+    few = min(len(other), len(reference)) < _ENOUGH_ROWS * features
+    bias = f"; biased upwards by so few faces for {features} features: compare with the floor only"
     scores = {}
-    for measure, value in values.items():
+    for name, better in HIGHER_IS_BETTER.items():
+        if (each := found.get(name)) is None:
+            continue
         low, high = None, None
-        if all(measure in by_measure for by_measure in variances):
-            low, high = jackknife_interval(value, *(by_measure[measure] for by_measure in variances))
-            low = low if measure == "kernel" else max(0.0, low)
-            high = min(1.0, high) if measure in _SHARES else high
-        note = f"{len(other)} faces against {len(reference)} real test faces"
-        scores[measure] = Score(value, low, high, len(other), HIGHER_IS_BETTER[measure], note)
+        if each.variance is not None:
+            low, high = jackknife_interval(each.value, each.variance)
+            low = low if name in ("kernel", "rbf") else max(0.0, low)
+            high = min(1.0, high) if name in _SHARES else high
+        note = counted + (bias if few and name == "frechet" else "")
+        scores[name] = Score(each.value, low, high, len(other), better, note)
     return scores, reasons
-
-
-def _measure(real: Side, fake: Side, neighbours: int) -> tuple[dict[str, float], dict[str, str]]:
-    real_ND, fake_MD = real.embeddings, fake.embeddings
-    values: dict[str, float] = {}
-    reasons: dict[str, str] = {}
-    try:
-        values["frechet"] = frechet_distance(real_ND, fake_MD)
-    except TooFewImages as error:
-        reasons["frechet"] = error.message
-    try:
-        values["kernel"] = kernel_distance(real_ND, fake_MD, real.groups, fake.groups)
-    except TooFewImages as error:
-        reasons["kernel"] = error.message
-    try:
-        values |= prdc(real_ND, fake_MD, neighbours)
-    except TooFewImages as error:
-        reasons |= dict.fromkeys(("precision", "recall", "density", "coverage"), error.message)
-    return values, reasons
 
 
 def _projection(real: Side, synthetic: Side, rng: np.random.Generator) -> dict[str, Any]:
