@@ -83,6 +83,13 @@ STAGES = {
             "ingest.config:IngestConfig",
         ),
         Stage(
+            "align",
+            "Cut the faces out of whole photos, all in the framing of FFHQ.",
+            "ingest.align.stage:align",
+            "ingest.align.config:AlignConfig",
+            {"faces": Input("faces", "Whole photos: what `ingest --whole` made.", positional=True)},
+        ),
+        Stage(
             "restore",
             "Bring faces to one size: shrink larger ones, enlarge smaller ones with a restorer.",
             "ingest.restore.stage:restore",

@@ -41,7 +41,8 @@ def decode_image(data: bytes, name: str) -> Pixels:
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image)
     except UnidentifiedImageError as error:
         raise UnreadableImage(f"{name}: not a readable image (unknown format).", _HINT) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -67,7 +68,7 @@ def _to_rgb(image: Image.Image) -> Pixels:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:

@@ -20,7 +20,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     For functions that leave the interpreter most of the time: Pillow, zlib, hashing, files. What `function`
     raises is raised here, after the results before it.
     """
-    threads = min(_MOST, _cores())
+    threads = min(_MOST, cores())
     ahead: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -35,7 +35,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
                 future.cancel()
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -1,0 +1,74 @@
+"""Work shared out to processes, with the results in order and only a few of them in memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from anonderm.core.errors import ProcessLost
+from anonderm.core.threads import cores
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST = 16  # processes; each holds its own models and images
+
+_function: Callable[[Any], Any] | None = None
+
+
+def in_order(
+    start: Callable[[], Callable[[T], R]], items: Iterable[T], processes: int | None = None
+) -> Iterator[R]:
+    """What the function that `start` makes gives for each item, in the order of the items.
+
+    For functions that keep the interpreter busy. Each process calls `start` once, so it may load models;
+    `start`, items and results must be picklable. One process: everything happens in this one. What the
+    function raises is raised here, after the results before it; raises ProcessLost where a process dies.
+    """
+    count = min(processes or cores(), _MOST)
+    if count == 1:
+        yield from map(start(), items)
+        return
+    context = multiprocessing.get_context("spawn")  # forking is unsafe next to the threads of torch
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(start,))
+    ahead: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            ahead.append(pool.submit(_work, item))
+            if len(ahead) > 2 * count:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    except BrokenProcessPool as error:
+        raise ProcessLost(
+            "A worker process is gone, perhaps killed because memory ran out.",
+            "Run the same command again to go on; `taskset -c 0` before it makes it use one process.",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(start: Callable[[], Callable[[Any], Any]]) -> None:
+    global _function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _function = start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(item: Any) -> Any:
+    assert _function is not None  # set by _begin, before any work
+    return _function(item)

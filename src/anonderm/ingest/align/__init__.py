@@ -1,0 +1,1 @@
+"""Faces cut out of photos in one framing."""

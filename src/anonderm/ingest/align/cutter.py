@@ -1,0 +1,162 @@
+"""One photo -> the pictures of its faces; what each worker process does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.affine import map_lesions
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, encode_png
+from anonderm.core.records import Face
+from anonderm.ingest.align.config import AlignConfig
+from anonderm.ingest.align.framing import (
+    FacePoints,
+    Square,
+    centre_square,
+    cut,
+    cut_mask,
+    distance_outside,
+    ffhq_square,
+    whole_square,
+)
+from anonderm.ingest.align.landmarks import Landmarker, landmarker
+
+# Eyes this near to each other, in distances from eyes to mouth, are those of a face turned by some 60 deg.
+_PROFILE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A photo of a FaceSet, and the faces in it that were marked by hand."""
+
+    photos: Path
+    face: Face
+    marked: tuple[FacePoints, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CutFace:
+    """The row and picture of a face; `reason` says why a photo was not aligned, `points` where it was.
+
+    outside: the share of the picture that lies outside the photo. lost: lesions of the photo not shown.
+    """
+
+    face: Face
+    png: bytes
+    mask_HW: NDArray[np.bool_] | None
+    points: FacePoints | None
+    reason: str
+    outside: float
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a photo: its pictures (none where it is skipped), and how many faces were found."""
+
+    photo: str
+    cuts: tuple[CutFace, ...]
+    found: int
+    reason: str = ""
+
+
+class Cutter:
+    """Cuts the faces out of photos as the configuration says; models are loaded when first needed."""
+
+    def __init__(self, config: AlignConfig) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)  # photos are shared out to processes
+        self._config = config
+        self._landmarker: Landmarker | None = None
+
+    def __call__(self, task: Task) -> Result:
+        """Raises MissingExtra, MissingPath, UnreadableImage or InputError."""
+        photos = FaceSet(task.photos, (task.face,))
+        photo_HWC = photos.image(task.face)
+        mask_HW = photos.mask(task.face) if task.face.mask else None
+        found = task.marked or tuple(self._find(photo_HWC))
+        good = tuple(points for points in found if task.marked or not _in_profile(points))
+        if not good:
+            return self._fallback(task.face, photo_HWC, mask_HW, _why_not(found), len(found))
+        wanted = good if self._config.several == "all" else good[:1]
+        squares = [ffhq_square(points) for points in wanted]
+        rows = _rows(task.face, len(wanted))
+        cuts = tuple(
+            self._cut(row, photo_HWC, mask_HW, square, "ffhq", points)
+            for row, square, points in zip(rows, squares, wanted, strict=True)
+        )
+        return Result(task.face.id, cuts, len(found))
+
+    def _find(self, photo_HWC: Pixels) -> list[FacePoints]:
+        if self._landmarker is None:
+            self._landmarker = landmarker(self._config.model)
+        return self._landmarker(photo_HWC)
+
+    def _fallback(
+        self, face: Face, photo_HWC: Pixels, mask_HW: NDArray[np.bool_] | None, reason: str, found: int
+    ) -> Result:
+        if self._config.fallback == "skip":
+            return Result(face.id, (), found, reason)
+        height, width = photo_HWC.shape[:2]
+        chosen = whole_square if self._config.fallback == "keep" else centre_square
+        square = chosen(width, height)
+        picture = self._cut(face, photo_HWC, mask_HW, square, self._config.fallback, None, reason)
+        return Result(face.id, (picture,), found, reason)
+
+    def _cut(
+        self,
+        face: Face,
+        photo_HWC: Pixels,
+        mask_HW: NDArray[np.bool_] | None,
+        square: Square,
+        framing: str,
+        points: FacePoints | None,
+        reason: str = "",
+    ) -> CutFace:
+        size = self._config.size
+        picture_HWC = cut(photo_HWC, square, size)
+        lesions, lost = map_lesions(face.lesions, square.onto(size), (size, size))
+        outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
+        row = dataclasses.replace(face, lesions=lesions, framing=framing)
+        mask = None if mask_HW is None else cut_mask(_of_size(mask_HW, photo_HWC), square, size)
+        return CutFace(row, encode_png(picture_HWC), mask, points, reason, outside, lost)
+
+
+def start(config: AlignConfig) -> Callable[[Task], Result]:
+    return Cutter(config)
+
+
+def _in_profile(points: FacePoints) -> bool:
+    left_2, right_2, mouth_2 = points.points_32
+    across, down = np.hypot(*(right_2 - left_2)), np.hypot(*((left_2 + right_2) / 2 - mouth_2))
+    return bool(across < _PROFILE * down)
+
+
+def _why_not(found: Sequence[FacePoints]) -> str:
+    return "seen from the side" if found else "no face found"
+
+
+def _rows(face: Face, count: int) -> list[Face]:
+    """The row of the largest face, and of others whom nobody knows."""
+    others = (
+        dataclasses.replace(face, id=f"{face.id}-{number}", subject=None) for number in range(2, count + 1)
+    )
+    return [face, *others]
+
+
+def _of_size(mask_HW: NDArray[np.bool_], photo_HWC: Pixels) -> NDArray[Any]:
+    import cv2
+
+    height, width = photo_HWC.shape[:2]
+    if mask_HW.shape == (height, width):
+        return mask_HW
+    scaled = cv2.resize(mask_HW.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(scaled > 0)

@@ -1,0 +1,82 @@
+"""Eyes and mouth by a user's own network, as an ONNX file.
+
+Its one input is an upright face, float32 [1, 3, S, S], RGB from 0 to 1. Its first output holds points,
+float32 [1, K, 2] or [1, 2 K], as shares of the input's width and height: K = 5 (eye on the left, eye on the
+right, nose, corners of the mouth on the left and on the right) or the usual 68. dlib finds the faces.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.affine import map_points
+from anonderm.core.dlib_faces import DlibFace, DlibFaces
+from anonderm.core.errors import InputError, MissingExtra, MissingPath
+from anonderm.core.images import Pixels
+from anonderm.ingest.align.framing import FacePoints, Square, cut
+from anonderm.ingest.align.landmarks import face_points, from_five, points_of
+
+_WIDENED = 1.3  # side of the square that the network sees, in sides of dlib's box
+
+
+class OnnxLandmarker:
+    """Raises MissingExtra, MissingPath or InputError (not a network of this form)."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import onnxruntime
+        except ModuleNotFoundError as error:
+            hint = "Install it with: pip install 'anonderm[onnx]'"
+            raise MissingExtra("ONNX needs onnxruntime, which is not installed.", hint) from error
+        if not path.exists():
+            raise MissingPath(f"{path}: no such file.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # photos are shared out to processes
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no common class but this
+            raise InputError(f"{path}: onnxruntime cannot read it ({error}).") from error
+        self._path = path
+        self._input = self._session.get_inputs()[0]
+        shape = self._input.shape
+        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
+            raise InputError(
+                f"{path}: its input has the shape {shape}.", "It must be [1, 3, S, S], S a number."
+            )
+        self._faces = DlibFaces()
+
+    def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
+        return [self._refined(photo_HWC, face) for face in self._faces.find(photo_HWC)]
+
+    def _refined(self, photo_HWC: Pixels, face: DlibFace) -> FacePoints:
+        size = int(self._input.shape[2])
+        square = _around(face)
+        picture_SSC = cut(photo_HWC, square, size).astype(np.float32) / 255
+        picture_13SS = picture_SSC.transpose(2, 0, 1)[None]
+        shares_K2 = self._run(picture_13SS)
+        back = np.linalg.inv(np.vstack([square.onto(size), (0, 0, 1)]))[:2]
+        points_K2 = map_points(shares_K2 * size, back)
+        if len(points_K2) == 5:
+            return face_points(points_K2[0], points_K2[1], (points_K2[3] + points_K2[4]) / 2)
+        return points_of(points_K2)
+
+    def _run(self, picture_13SS: NDArray[Any]) -> NDArray[np.float64]:
+        output = np.asarray(self._session.run(None, {self._input.name: picture_13SS})[0], float)
+        if output.size not in (10, 136) or not np.isfinite(output).all():
+            raise InputError(
+                f"{self._path}: gives {output.shape}, or numbers that are not finite.",
+                "It must give 5 or 68 points, [1, K, 2].",
+            )
+        return output.reshape(-1, 2)
+
+
+def _around(face: DlibFace) -> Square:
+    left, top, right, bottom = face.box_4
+    points = from_five(face.points_N2)
+    across_2 = np.subtract(points.right_eye, points.left_eye)
+    half_2 = across_2 / np.hypot(*across_2) * max(right - left, bottom - top) * _WIDENED / 2
+    return Square(((left + right) / 2, (top + bottom) / 2), (float(half_2[0]), float(half_2[1])))
