@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonderm.classify.backbones import Classifier
+from anonderm.classify.network import Classifier
 from anonderm.cli import main
 from anonderm.core import files
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
@@ -81,7 +81,7 @@ def real(tmp_path: Path) -> Path:
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = CheckpointCard(
         "classifier",
-        {"backbone": "test_resnet", "skip_halvings": 1},
+        {"backbone": "test_resnet", "skip_halvings": 1, "head": {"name": "softmax"}},
         32,
         (0.0, 1.0),
         ("healthy", "mild"),
@@ -240,7 +240,7 @@ def break_card(**changes: object) -> Callable[[Path], None]:
         lambda path: path.unlink(),
         lambda path: path.with_suffix(".safetensors").write_bytes(b"x" * 99),
         break_card(architecture=7),
-        break_card(architecture={"backbone": "zzz", "skip_halvings": 0}),
+        break_card(architecture={"backbone": "zzz", "skip_halvings": 0, "head": {"name": "softmax"}}),
         break_card(classes=["a", "b", "c"]),
     ],
     ids=["no JSON", "no card", "card gone", "weights", "no architecture", "unknown network", "classes"],

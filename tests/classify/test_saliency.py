@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from anonderm.classify.backbones import Classifier
+from anonderm.classify.heads import Corn, MultiLabel, Reading
+from anonderm.classify.label_distribution import LabelDistribution
+from anonderm.classify.network import Classifier
 from anonderm.classify.saliency import grad_cam, target_layer
 from anonderm.core.errors import ConfigError
 
@@ -43,6 +45,18 @@ def test_the_heat_lies_where_the_evidence_is():
     assert overlay.dtype == np.uint8
     assert heat[40:48, 8:16].mean() > 0.7
     assert heat[:32].max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "head", [Corn(3), LabelDistribution((0, 5), 65), MultiLabel(3)], ids=lambda h: h.name
+)
+def test_every_head_can_be_asked_for_each_class(head: Reading):
+    torch.manual_seed(0)
+    classifier = Classifier("test_resnet", ("healthy", "mild", "severe"), 64, reading=head).eval()
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    heats = [grad_cam(classifier, image, target)[0] for target in range(3)]
+    assert all(np.isfinite(heat).all() for heat in heats)
+    assert not np.allclose(heats[0], heats[2])
 
 
 def test_a_larger_face_is_taken_too_and_the_classifier_is_left_clean():

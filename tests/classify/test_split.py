@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonderm.classify.split import learning_split
+from anonderm.classify.split import learning_split, learning_split_by_types
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
@@ -68,3 +68,27 @@ def test_a_class_that_only_val_has_cannot_be_learned():
     rows = (Face("a", label="healthy", split="train"), Face("b", label="mild", split="val"))
     with pytest.raises(TooFewImages, match="to learn mild from"):
         learning_split(synthetic(*rows), 0)
+
+
+def test_lesion_types_are_dealt_as_evenly_as_classes():
+    faces = synthetic(
+        *(
+            Face(f"{kinds}{i}", lesion_types=kinds)
+            for kinds in (("papule",), ("papule", "nodule"), ())
+            for i in range(20)
+        )
+    )
+    learn, choose = learning_split_by_types(faces, 0)
+    for part, expected in ((learn, 16), (choose, 4)):
+        assert [sum(kinds == face.lesion_types for face in part) for kinds in (("papule",), ())] == [
+            expected
+        ] * 2
+
+
+def test_a_type_that_only_val_shows_cannot_be_learned():
+    rows = (
+        Face("a", split="train", lesion_types=("papule",)),
+        Face("b", split="val", lesion_types=("nodule",)),
+    )
+    with pytest.raises(TooFewImages, match="to learn nodule from"):
+        learning_split_by_types(synthetic(*rows), 0)

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from anonderm.classify import snapshot, train
-from anonderm.classify.predict import features, load_classifier, probabilities
+from anonderm.classify.heads import Softmax
+from anonderm.classify.predict import features, lesion_counts, load_classifier, load_grader, probabilities
 from anonderm.classify.train import train_classifier
 from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
+from anonderm.core.records import Lesion
 
 EASY = {"healthy": 0, "mild": 90}
 SPLITS = {"train": 12, "val": 4, "test": 4}
@@ -38,9 +40,19 @@ def test_it_learns_what_can_be_learned_and_says_how(make_faces, open_run, small_
     assert max(row["val_accuracy"] for row in rows) == checkpoint.card.notes["val_accuracy"]
 
 
-def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_config, monkeypatch):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"zoom": 0.1, "translation": 0.1},
+        {"backbone": "lesion-cnn", "skip_halvings": 0, "optimiser": "rmsprop", "schedule": "cosine"},
+        {"optimiser": "sgd", "head": "corn", "precision": "bfloat16", "best": "quadratic_kappa"},
+        {"optimiser": "adam", "schedule": "constant", "freeze_backbone": True, "patience": 1},
+    ],
+    ids=["zoom", "lesion-cnn", "corn", "frozen"],
+)
+def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_config, monkeypatch, settings):
     faces = make_faces("faces", EASY, SPLITS)
-    config = dataclasses.replace(small_config, epochs=3, dropout=0.3, brightness=(0.7, 1.2))
+    config = dataclasses.replace(small_config, epochs=3, dropout=0.3, brightness=(0.7, 1.2), **settings)
     with open_run("whole", config) as run:
         whole = train_classifier(config, faces, run)
         rows = read_json_lines(run.folder / "metrics.jsonl")
@@ -61,15 +73,23 @@ def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_co
     assert resumed.card == whole.card
 
 
-def test_the_best_epoch_is_kept_not_the_last():
+@pytest.mark.parametrize(
+    ("by", "best"), [("accuracy", 3), ("loss", 4), ("quadratic_kappa", 1), ("macro_f1", 4)]
+)
+def test_the_best_epoch_is_kept_not_the_last(by: str, best: int):
     import torch
 
     progress = snapshot.Progress()
-    for accuracy, loss, weight in ((0.5, 1.0, 1.0), (0.7, 0.9, 2.0), (0.7, 0.8, 3.0), (0.6, 0.1, 4.0)):
-        progress.after_epoch({"weight": torch.tensor(weight)}, accuracy, loss)
+    for accuracy, loss, kappa, weight in (
+        (0.5, 1.0, 0.9, 1),
+        (0.7, 0.9, 0.8, 2),
+        (0.7, 0.8, 0.8, 3),
+        (0.6, 0.1, 0.2, 4),
+    ):
+        measures = {"accuracy": accuracy, "loss": loss, "quadratic_kappa": kappa, "macro_f1": None}
+        progress.after_epoch({"weight": torch.tensor(float(weight))}, measures, by)
     assert progress.epoch == 4
-    assert progress.best_epoch == 3
-    assert progress.best_weights["weight"] == 3.0
+    assert progress.best_epoch == progress.best_weights["weight"] == best
 
 
 def test_the_test_split_is_never_read(make_faces, open_run, small_config):
@@ -142,3 +162,105 @@ def test_a_card_of_another_kind_is_refused(tmp_path: Path):
     gan = Checkpoint.save(tmp_path / "gan.safetensors", {"weight": torch.zeros(1)}, card)
     with pytest.raises(BrokenArtefact, match="of kind gan"):
         load_classifier(gan)
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_statistics(make_faces, open_run, small_config):
+    faces = make_faces("faces", EASY, SPLITS)
+    config = dataclasses.replace(small_config, freeze_backbone=True, optimiser="rmsprop", best="loss")
+    with open_run("run", config) as run:
+        learned = train_classifier(config, faces, run).tensors()
+    (untrained, _) = train._new_classifier(config, faces.labels, Softmax(2), 32)
+    for name, before in untrained.backbone.state_dict().items():
+        np.testing.assert_array_equal(learned[f"backbone.{name}"], before)
+    assert not np.array_equal(learned["head.weight"], untrained.head.weight.detach())
+
+
+def test_training_stops_when_it_gets_no_better(make_faces, open_run, small_config):
+    faces = make_faces("faces", EASY, SPLITS)
+    config = dataclasses.replace(small_config, epochs=9, patience=2, learning_rate=1e-12)
+    with open_run("run", config) as run:
+        checkpoint = train_classifier(config, faces, run)
+        rows = read_json_lines(run.folder / "metrics.jsonl")
+    assert len(rows) == checkpoint.card.notes["best_epoch"] + 2 < 9
+
+
+@pytest.mark.parametrize("head", ["corn", "label-distribution"])
+def test_heads_for_grades_learn_what_can_be_learned(make_faces, open_run, small_config, head: str):
+    counts = {"healthy": 0, "mild": 3, "moderate": 12}
+    faces = with_lesions(make_faces("faces", {"healthy": 0, "mild": 60, "moderate": 120}, SPLITS), counts)
+    config = dataclasses.replace(small_config, epochs=8, head=head, best="quadratic_kappa")
+    with open_run("run", config) as run:
+        checkpoint = train_classifier(config, faces, run)
+        row = read_json_lines(run.folder / "metrics.jsonl")[-1]
+    classifier = load_classifier(checkpoint)
+    test = faces.where(split="test")
+    chances = probabilities(classifier, test.pixels())
+    truth = [faces.labels.index(face.label) for face in test]
+    assert (classifier.reading.decide(chances) == truth).mean() > 0.9
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
+    assert {"val_accuracy", "val_macro_f1", "val_macro_mae", "val_quadratic_kappa", "val_loss"} <= row.keys()
+    if head == "label-distribution":
+        found = lesion_counts(classifier, test.pixels())
+        assert np.abs(found - [counts[face.label] for face in test]).mean() < 4
+
+
+def test_lesion_types_are_learned_without_labels(make_faces, open_run, small_config):
+    """Red faces show papules; a type that only val shows is not learned from."""
+    faces = make_faces("faces", EASY, SPLITS)
+    typed = FaceSet(
+        faces.folder,
+        tuple(
+            dataclasses.replace(
+                face, label=None, lesion_types=("papule",) if face.label == "mild" else ("cyst",)
+            )
+            for face in faces
+        ),
+    )
+    config = dataclasses.replace(small_config, epochs=6, head="multi-label", best="macro_auc")
+    with open_run("run", config) as run:
+        checkpoint = train_classifier(config, typed, run)
+    assert checkpoint.card.classes == ("papule", "cyst")
+    chances = probabilities(load_classifier(checkpoint), typed.where(split="test").pixels())
+    papules = ["papule" in face.lesion_types for face in typed.where(split="test")]
+    assert ((chances[:, 0] > 0.5) == papules).all()
+    assert checkpoint.card.notes["val_macro_auc"] == 1
+    with pytest.raises(ConfigError, match="papule, cyst"):
+        load_grader(checkpoint)
+
+
+def test_faces_without_lesions_cannot_teach_lesions(make_faces, open_run, small_config):
+    for head in ("multi-label", "label-distribution"):
+        config = dataclasses.replace(small_config, head=head)
+        with pytest.raises(BadLabel, match="12 of the 12"), open_run(head, config) as run:
+            train_classifier(config, make_faces(head, EASY, SPLITS), run)
+
+
+def test_the_card_says_what_the_backbone_started_from(make_faces, open_run, small_config, tmp_path):
+    import timm
+    from safetensors.torch import save_file
+
+    file = tmp_path / "start.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), file)
+    faces = make_faces("faces", EASY, SPLITS)
+    origins = []
+    for name, weights_file in (("random", None), ("file", file)):
+        config = dataclasses.replace(small_config, weights_file=weights_file)
+        with open_run(name, config) as run:
+            origins.append(train_classifier(config, faces, run).card.notes["weights"])
+    assert origins[0] == "random"
+    assert origins[1].startswith("file sha256:")
+
+
+def test_a_measure_that_the_held_out_faces_leave_undefined_cannot_choose(make_faces, open_run, small_config):
+    faces = make_faces("faces", EASY, SPLITS)
+    lopsided = FaceSet(faces.folder, tuple(f for f in faces if (f.split, f.label) != ("val", "mild")))
+    config = dataclasses.replace(small_config, best="macro_f1")
+    with pytest.raises(ConfigError, match="not defined for mild"), open_run("run", config) as run:
+        train_classifier(config, lopsided, run)
+
+
+def with_lesions(faces: FaceSet, counts: dict[str, int]) -> FaceSet:
+    lesion = Lesion("papule", 4, 4, 6, 6)
+    return FaceSet(
+        faces.folder, tuple(dataclasses.replace(f, lesions=(lesion,) * counts[f.label]) for f in faces)
+    )

@@ -31,7 +31,7 @@ def painted(*percent: int) -> np.ndarray:
 
 @pytest.fixture
 def reads_pixels(monkeypatch):
-    monkeypatch.setattr(module, "load_classifier", lambda checkpoint, device: ReadsPixels())
+    monkeypatch.setattr(module, "load_grader", lambda checkpoint, device: ReadsPixels())
     monkeypatch.setattr(module, "probabilities", lambda network, pixels_NHWC: pixels_NHWC[:, 0, 0] / 100)
 
 
@@ -134,12 +134,13 @@ def test_settings_out_of_range_are_refused(settings):
 
 
 def test_a_trained_network_agrees_with_its_own_probabilities(make_faces, tmp_path):
-    from anonderm.classify.backbones import Classifier
+    from anonderm.classify.network import Classifier
     from anonderm.classify.predict import load_classifier, probabilities
 
     torch.manual_seed(0)
     network = Classifier("resnet10t", CLASSES, 64)
-    card = CheckpointCard("classifier", {"backbone": "resnet10t", "skip_halvings": 0}, 64, classes=CLASSES)
+    architecture = {"backbone": "resnet10t", "skip_halvings": 0, "head": {"name": "softmax"}}
+    card = CheckpointCard("classifier", architecture, 64, classes=CLASSES)
     checkpoint = Checkpoint.save(tmp_path / "c.safetensors", network.state_dict(), card)
     rng = np.random.default_rng(0)
     faces = make_faces("syn", list(rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)))

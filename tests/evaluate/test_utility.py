@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
+from anonderm.classify import confusion
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.train import train_classifier
 from anonderm.core.checkpoint import Checkpoint
@@ -19,7 +20,6 @@ from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate import confusion
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.utility import evaluate_utility
 

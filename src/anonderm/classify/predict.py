@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anonderm.classify.backbones import Classifier
+from anonderm.classify.heads import read_as
+from anonderm.classify.label_distribution import LabelDistribution
+from anonderm.classify.network import Classifier
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BrokenArtefact
+from anonderm.core.errors import BrokenArtefact, ConfigError
 from anonderm.core.images import Pixels, resize
 
 
@@ -25,7 +27,11 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
         )
     try:
         classifier = Classifier(
-            card.architecture["backbone"], card.classes, card.resolution, card.architecture["skip_halvings"]
+            card.architecture["backbone"],
+            card.classes,
+            card.resolution,
+            card.architecture["skip_halvings"],
+            reading=read_as(card.architecture["head"], len(card.classes)),
         )
         classifier.load_state_dict(checkpoint.tensors())
     except (KeyError, TypeError, RuntimeError) as error:
@@ -35,9 +41,27 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
     return classifier.to(device).eval()
 
 
+def load_grader(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
+    """A classifier that gives each face one class. Raises BrokenArtefact; ConfigError for lesion types."""
+    classifier = load_classifier(checkpoint, device)
+    if classifier.reading.name == "multi-label":
+        raise ConfigError(
+            f"{checkpoint.path}: tells lesion types ({', '.join(classifier.classes)}), not one class a face.",
+            "Give a classifier of another head: train-classifier --head softmax, corn or label-distribution.",
+        )
+    return classifier
+
+
 def probabilities(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
     """Probability of each class, float32 [N, K], of uint8 faces of any size; columns as in `classes`."""
-    return _in_batches(classifier, lambda x_NCHW: classifier(x_NCHW).softmax(dim=1), pixels_NHWC, batch)
+    return _in_batches(classifier, classifier.probabilities, pixels_NHWC, batch)
+
+
+def lesion_counts(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
+    """Lesions on each uint8 face, [N]; for a classifier with head label-distribution."""
+    reading = classifier.reading
+    assert isinstance(reading, LabelDistribution)
+    return _in_batches(classifier, lambda x_NCHW: reading.counts(classifier(x_NCHW)), pixels_NHWC, batch)
 
 
 def features(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
@@ -45,12 +69,17 @@ def features(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> ND
     return _in_batches(classifier, classifier.features, pixels_NHWC, batch)
 
 
-def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
-    """uint8 faces as the network takes them: float [N, C, size, size] in 0..1."""
+def to_bytes(pixels_NHWC: Pixels, size: int) -> Tensor:
+    """uint8 faces of any size as uint8 [N, C, size, size]."""
     if pixels_NHWC.shape[1:3] != (size, size):
         resized = [resize(image_HWC, size) for image_HWC in pixels_NHWC]
         pixels_NHWC = np.array(resized, np.uint8).reshape(-1, size, size, 3)
-    return torch.tensor(pixels_NHWC).permute(0, 3, 1, 2).float() / 255
+    return torch.tensor(pixels_NHWC).permute(0, 3, 1, 2)
+
+
+def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
+    """uint8 faces as the network takes them: float [N, C, size, size] in 0..1."""
+    return to_bytes(pixels_NHWC, size).float() / 255
 
 
 def _in_batches(

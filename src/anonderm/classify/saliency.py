@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anonderm.classify.backbones import Classifier
+from anonderm.classify.network import Classifier
 from anonderm.classify.predict import to_input
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels, resize
@@ -24,20 +24,23 @@ _SHOWN_PX = 192
 def grad_cam(
     classifier: Classifier, image_HWC: Pixels, target: int | None = None
 ) -> tuple[NDArray[np.float32], Pixels]:
-    """Heat of one class (by default the predicted one), and the picture with the heat laid over it.
+    """Heat of one class or lesion type (by default the likeliest), and the picture with the heat over it.
 
     image_HWC: uint8, of any size. Returns the heat at the network's input size, float32 [H, W] in 0..1, and
     the overlay as uint8 of at least 192 px. Raises ConfigError for a network without feature maps.
     """
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.image import show_cam_on_image
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     classifier.eval()
-    targets = None if target is None else [ClassifierOutputTarget(target)]
+
+    def evidence(outputs_M: Tensor) -> Tensor:
+        scores_K = classifier.reading.scores(outputs_M[None])[0]
+        return scores_K.max() if target is None else scores_K[target]
+
     input_NCHW = to_input(image_HWC[None], classifier.size).to(classifier.head.weight.device)
     with GradCAM(classifier, [target_layer(classifier)]) as camera:
-        heat_HW = camera(input_NCHW, targets)[0].astype(np.float32)
+        heat_HW = camera(input_NCHW, [evidence])[0].astype(np.float32)
     classifier.zero_grad(set_to_none=True)
     side = max(_SHOWN_PX, classifier.size)
     grey_HWC = np.repeat((255 * heat_HW).astype(np.uint8)[:, :, None], 3, axis=2)

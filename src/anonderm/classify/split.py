@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.classify.targets import lesion_types, types_on
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
 
 
 def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
-    """Faces to learn from and faces to choose the epoch by; never one of split test.
+    """Labelled faces to learn from, and faces to choose the epoch by; never one of split test.
 
     A set without val rows (a synthetic one) gives a fifth of its faces, of every class as evenly as people
     and parents allow, nobody in both parts. Raises BadLabel or TooFewImages.
     """
     known = faces.where(split=("train", "val", None))
     _check_labels(known)
-    choose = known.where(split="val")
-    learn = known.where(split=("train", None))
-    if len(choose) == 0:
-        learn, choose = _held_out(learn, seed)
+    learn, choose = _parts(known, [str(face.label) for face in known], seed)
     missing = [label for label in known.labels if len(learn.where(label=label)) == 0]
+    _need(known, choose, missing, "class")
+    return learn, choose
+
+
+def learning_split_by_types(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
+    """The same for lesion types: every combination of them is dealt as evenly, and labels are not needed."""
+    known = faces.where(split=("train", "val", None))
+    learn, choose = _parts(known, ["+".join(sorted(types_on(face))) for face in known], seed)
+    missing = sorted(set(lesion_types(known)) - set(lesion_types(learn)))
+    _need(known, choose, missing, "lesion type")
+    return learn, choose
+
+
+def _parts(known: FaceSet, strata: list[str], seed: int) -> tuple[FaceSet, FaceSet]:
+    learn, choose = known.where(split=("train", None)), known.where(split="val")
+    return (learn, choose) if len(choose) else _held_out(known, strata, seed)
+
+
+def _need(known: FaceSet, choose: FaceSet, missing: list[str], kind: str) -> None:
     if missing or len(choose) == 0:
         purpose = f"to learn {', '.join(missing)} from" if missing else "to choose the best epoch by"
         raise TooFewImages(
-            f"{faces.folder}: no face is left {purpose} ({len(known)} outside the test split).",
-            "Give at least two people (or synthetic faces) of every class.",
+            f"{known.folder}: no face is left {purpose} ({len(known)} outside the test split).",
+            f"Give at least two people (or synthetic faces) of every {kind}.",
         )
-    return learn, choose
 
 
 def _check_labels(faces: FaceSet) -> None:
@@ -48,17 +65,17 @@ def _check_labels(faces: FaceSet) -> None:
         )
 
 
-def _held_out(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
+def _held_out(faces: FaceSet, strata: list[str], seed: int) -> tuple[FaceSet, FaceSet]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups_N, labels = _families(faces), [face.label for face in faces]
-    folds = min(5, len(set(groups_N)), max(labels.count(label) for label in faces.labels))
+    groups_N = _families(faces)
+    folds = min(5, len(set(groups_N)), max(Counter(strata).values(), default=0))
     if folds < 2:
         return faces, FaceSet(faces.folder, ())
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about classes smaller than the number of folds
-        _, held = next(splitter.split(np.zeros(len(faces)), labels, groups_N))
+        _, held = next(splitter.split(np.zeros(len(faces)), strata, groups_N))
     held_ids = {faces.faces[index].id for index in held}
     learn_ids = {face.id for face in faces} - held_ids
     return faces.where(ids=learn_ids), faces.where(ids=held_ids)

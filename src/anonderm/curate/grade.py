@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.backbones import Classifier
-from anonderm.classify.predict import load_classifier, probabilities
+from anonderm.classify.network import Classifier
+from anonderm.classify.predict import load_grader, probabilities
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError, TooFewImages
@@ -42,10 +42,10 @@ def grade(config: GradeConfig, faces: tuple[FaceSet, ...], classifier: Checkpoin
     those were. A class is filled from the sets in their order, and from each set at random.
     Raises TooFewImages where a class that the classifier knows gets fewer than `min_per_class` faces,
     InputError where two sets have a face of one id, BadLabel or Diverged where labels cannot be matched,
-    BrokenArtefact where `classifier` is none.
+    BrokenArtefact where `classifier` is none, ConfigError where it tells lesion types.
     """
     _refuse_namesakes(faces)
-    network = load_classifier(classifier, launch.device())
+    network = load_grader(classifier, launch.device())
     readings = _read(network, faces, run)
     if config.match_labels:
         readings = _matched(readings, faces, network.classes, run)

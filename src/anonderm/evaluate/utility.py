@@ -6,15 +6,15 @@ Both are tested on real faces of people that neither has seen. N faces, K classe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.backbones import Classifier
-from anonderm.classify.predict import load_classifier, probabilities
+from anonderm.classify import confusion, judge
+from anonderm.classify.network import Classifier
+from anonderm.classify.predict import load_grader, probabilities
 from anonderm.classify.saliency import grad_cam
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError
@@ -23,22 +23,9 @@ from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate import confusion
 from anonderm.evaluate.bootstrap import Rows, Statistic, interval
 from anonderm.evaluate.config import UtilityConfig
 
-Metric = Callable[[confusion.Matrix], float]
-
-_METRICS: dict[str, Metric] = {
-    "accuracy": confusion.accuracy,
-    "macro_precision": confusion.macro_precision,
-    "macro_recall": confusion.macro_recall,
-    "macro_f1": confusion.macro_f1,
-}
-_GRADED_METRICS: dict[str, Metric] = {
-    "macro_mae": confusion.macro_mae,
-    "quadratic_kappa": confusion.quadratic_kappa,
-}
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
 
 
@@ -57,14 +44,14 @@ def evaluate_utility(
     """
     test = real.where(split="test")
     checkpoints = {"trtr": trained_on_real, "tstr": trained_on_synthetic}
-    classifiers = {arm: load_classifier(checkpoint, device()) for arm, checkpoint in checkpoints.items()}
+    classifiers = {arm: load_grader(checkpoint, device()) for arm, checkpoint in checkpoints.items()}
     _check(real, test, checkpoints)
     chances = {
         arm: probabilities(classifier, test.pixels(classifier.size))
         for arm, classifier in run.progress(list(classifiers.items()), "classifying the test faces")
     }
     truth_N = np.array([test.labels.index(face.label) for face in test if face.label is not None])
-    predicted = {arm: chance_NK.argmax(1) for arm, chance_NK in chances.items()}
+    predicted = {arm: classifiers[arm].reading.decide(chance_NK) for arm, chance_NK in chances.items()}
     scores = _scores(config, test, truth_N, predicted, run)
     majority = float(np.bincount(truth_N).max() / len(truth_N))
     warnings = _warnings(scores, majority, checkpoints)
@@ -76,6 +63,7 @@ def evaluate_utility(
             arm: confusion.confusion_matrix(truth_N, predicted_N, len(test.labels)).tolist()
             for arm, predicted_N in predicted.items()
         },
+        "weights": {arm: checkpoint.card.notes.get("weights") for arm, checkpoint in checkpoints.items()},
         "n_people": test.people,
         "chance": majority,
         "warnings": warnings,
@@ -109,11 +97,11 @@ def _scores(
     predicted: dict[str, NDArray[np.intp]],
     run: RunDir,
 ) -> dict[str, Score]:
-    metrics = _METRICS | {
+    metrics = judge.PLAIN | {
         f"f1/{label}": partial(confusion.class_f1, index=index) for index, label in enumerate(test.labels)
     }
     if set(test.labels) <= set(SEVERITIES):
-        metrics |= _GRADED_METRICS
+        metrics |= judge.GRADED
     statistics: dict[str, Statistic] = {
         f"{arm}/{name}": partial(_on_rows, metric, truth_N, predicted_N, len(test.labels))
         for arm, predicted_N in predicted.items()
@@ -136,7 +124,11 @@ def _scores(
 
 
 def _on_rows(
-    metric: Metric, truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int, rows: Rows
+    metric: confusion.Metric,
+    truth_N: NDArray[np.intp],
+    predicted_N: NDArray[np.intp],
+    classes: int,
+    rows: Rows,
 ) -> float:
     return metric(confusion.confusion_matrix(truth_N[rows], predicted_N[rows], classes))
 
@@ -178,7 +170,7 @@ def _saliency(
     entries = []
     for arm, face in run.progress(jobs, "Grad-CAM"):
         chance_K = chances[arm][rows[face.id]]
-        guess = int(chance_K.argmax())
+        guess = int(classifiers[arm].reading.decide(chance_K[None])[0])
         _, overlay_HWC = grad_cam(classifiers[arm], test.image(face), guess)
         overlay = f"saliency/{arm}-{face.id}.png"
         write_png(run.folder / overlay, overlay_HWC)

@@ -6,10 +6,13 @@ metric over classes is NaN where a class has no face at all. K classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.int64]
+Metric = Callable[[Matrix], float]
 
 
 def confusion_matrix(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int) -> Matrix:

@@ -1,0 +1,141 @@
+"""One classifier in training: an epoch over the training faces, and its measures on the held-out ones.
+
+Shapes: N faces, C channels, H x W pixels, M outputs, K classes or lesion types.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anonderm.classify.augment import augment
+from anonderm.classify.config import TrainClassifierConfig
+from anonderm.classify.judge import measures
+from anonderm.classify.lesion_cnn import draw_dropout_from
+from anonderm.classify.network import Classifier
+from anonderm.classify.snapshot import Measures
+from anonderm.classify.targets import is_ordered
+from anonderm.classify.truth import Truth
+from anonderm.core.errors import Diverged
+from anonderm.core.launch import step_generator
+
+_WARM_UP = 0.2  # share of the steps over which the one-cycle schedule rises
+_JUDGED_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Faces as uint8 [N, C, H, W] at the network's size, and what is to be said about them."""
+
+    pixels: Tensor
+    truth: Truth
+
+
+class Trainer:
+    """A classifier, its optimiser and its data; every epoch draws from its own generator."""
+
+    def __init__(
+        self, config: TrainClassifierConfig, classifier: Classifier, learning: Labelled, choosing: Labelled
+    ) -> None:
+        self.config, self.classifier, self.learning, self.choosing = config, classifier, learning, choosing
+        self.ordered = is_ordered(classifier.reading, classifier.classes)
+        self.steps = math.ceil(len(learning.truth) / config.batch)
+        classifier.backbone.requires_grad_(not config.freeze_backbone)
+        self.optimiser = _optimiser(config, [p for p in classifier.parameters() if p.requires_grad])
+        self.weights_K = _class_weights(classifier, learning.truth) if config.class_weights else None
+
+    def learn_epoch(self, epoch: int, after_step: Callable[[], None]) -> tuple[float, float]:
+        """Show every training face once; returns mean loss and share of right answers on the way."""
+        generator = step_generator(self.config.seed, epoch)
+        order_N = torch.randperm(len(self.learning.truth), generator=generator)
+        dropout_seed = int(torch.randint(2**62, (), generator=generator))
+        draw_dropout_from(
+            torch.Generator(self.learning.pixels.device).manual_seed(dropout_seed), self.classifier
+        )
+        loss_sum = right = 0.0
+        self.classifier.train()
+        if self.config.freeze_backbone:
+            self.classifier.backbone.eval()  # its batch norms keep what they know
+        for step, rows in enumerate(order_N.tensor_split(self.steps)):
+            rate = self.config.learning_rate * self._schedule(epoch * self.steps + step)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            pixels_NCHW = augment(self.learning.pixels[rows].float() / 255, self.config, generator)
+            loss, is_right = self._learn(pixels_NCHW, self.learning.truth.rows(rows))
+            loss_sum += loss * len(rows)
+            right += is_right * len(rows)
+            after_step()
+        if not math.isfinite(loss_sum):
+            raise Diverged(f"The classifier's loss became {loss_sum}.", "Try a smaller learning_rate.")
+        return loss_sum / len(order_N), right / len(order_N)
+
+    def _learn(self, pixels_NCHW: Tensor, truth: Truth) -> tuple[float, float]:
+        with self._precision():
+            outputs_NM = self.classifier(pixels_NCHW)
+        outputs_NM = outputs_NM.float()
+        reading = self.classifier.reading
+        loss = reading.loss(outputs_NM, truth, self.weights_K, self.config.label_smoothing)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        decided = reading.decide(reading.probabilities(outputs_NM.detach()).cpu().numpy())
+        return loss.item(), float((decided == truth.answers.cpu().numpy()).mean())
+
+    def judge(self) -> Measures:
+        """Measures on the held-out faces, loss among them; None for one that they leave undefined."""
+        self.classifier.eval()
+        reading, truth = self.classifier.reading, self.choosing.truth
+        with torch.inference_mode(), self._precision():
+            batches = self.choosing.pixels.split(_JUDGED_AT_ONCE)
+            outputs_NM = torch.cat([self.classifier(bytes_NCHW.float() / 255) for bytes_NCHW in batches])
+        outputs_NM = outputs_NM.float()
+        numbers = measures(
+            reading,
+            self.ordered,
+            truth.answers.cpu().numpy(),
+            reading.probabilities(outputs_NM).cpu().numpy(),
+        )
+        numbers["loss"] = reading.loss(outputs_NM, truth, None, 0.0).item()
+        return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+    def _precision(self) -> AbstractContextManager[None]:
+        low = self.config.precision == "bfloat16"
+        return torch.autocast(self.learning.pixels.device.type, torch.bfloat16, enabled=low)
+
+    def _schedule(self, step: int) -> float:
+        """Factor of the highest rate; one-cycle: cosine from 1/25 up, then down (Smith and Topin 2018)."""
+        done = (step + 0.5) / (self.config.epochs * self.steps)
+        match self.config.schedule:
+            case "constant":
+                return 1.0
+            case "cosine":
+                return (1 + math.cos(math.pi * done)) / 2
+        if done < _WARM_UP:
+            return 1 - 0.96 * (1 + math.cos(math.pi * done / _WARM_UP)) / 2
+        return (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP))) / 2
+
+
+def _optimiser(config: TrainClassifierConfig, parameters: list[Tensor]) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    match config.optimiser:
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, rate, weight_decay=decay)
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
+    return torch.optim.AdamW(parameters, rate, weight_decay=decay)
+
+
+def _class_weights(classifier: Classifier, truth: Truth) -> Tensor:
+    """[K]: so that all classes weigh the same, or having a type as much as not having it."""
+    count, classes = len(truth), len(classifier.classes)
+    if classifier.reading.name == "multi-label":
+        with_it_K = truth.answers.sum(0)
+        return (count - with_it_K).clamp(min=1) / with_it_K
+    return (count / (classes * torch.bincount(truth.answers, minlength=classes))).float()
