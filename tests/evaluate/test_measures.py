@@ -76,11 +76,14 @@ def test_a_collapsed_set_keeps_precision_and_loses_recall_and_coverage():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("tile", [1024, 7])
-def test_neither_tiles_nor_float32_products_change_a_share(monkeypatch, dtype: torch.dtype, tile: int):
+@pytest.mark.parametrize(("square", "tile"), [(4096, 1024), (33, 7)])
+def test_neither_tiles_nor_float32_products_change_a_share(
+    monkeypatch, dtype: torch.dtype, square: int, tile: int
+):
     """Far from the origin, where products in float32 are off by more than some distances differ."""
     real, fake = sample(0, 90, 8, shift=30.0), sample(1, 80, 8, shift=30.3)
     expected = slow_prdc(real.astype(float), fake.astype(float), 3)
+    monkeypatch.setattr(pairs, "_SQUARE", square)
     monkeypatch.setattr(pairs, "_TILE", tile)
     monkeypatch.setattr(measures, "fitting_dtype", lambda *_: dtype)
     assert balls(real, fake, 3) == pytest.approx(expected, rel=1e-12)
@@ -88,6 +91,7 @@ def test_neither_tiles_nor_float32_products_change_a_share(monkeypatch, dtype: t
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_the_kernel_distance_equals_the_plain_one_whatever_the_precision(monkeypatch, dtype: torch.dtype):
+    monkeypatch.setattr(pairs, "_SQUARE", 150)
     monkeypatch.setattr(measures, "fitting_dtype", lambda *_: dtype)
     real, fake, people = sample(0, 400, 64), sample(1, 300, 64, 0.2), (np.arange(400) // 3).tolist()
     expected = kernel_distance(real, fake, people)
@@ -136,9 +140,11 @@ def test_the_gaussian_kernels_distance_of_equal_distributions_has_mean_zero():
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
 
 
-def test_variances_equal_measuring_again_without_each_block():
+@pytest.mark.parametrize("square", [4096, 11])
+def test_variances_equal_measuring_again_without_each_block(monkeypatch, square: int):
     """The blocks dealt to people are the same, as both take them from a generator in one state."""
     real, fake, people = sample(10, 36, 5), sample(11, 30, 5, 0.3), (np.arange(36) // 2).tolist()
+    monkeypatch.setattr(pairs, "_SQUARE", square)
     found, _ = measure(real, fake, people, range(30), 3, np.random.default_rng(7))
 
     def again(kept_real: np.ndarray, kept_fake: np.ndarray) -> dict[str, float]:

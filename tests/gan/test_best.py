@@ -22,7 +22,10 @@ from anonderm.gan.heldout import HeldOut, Measured
 
 def _judged(*numbers: tuple[float, float, float], best: Best | None = None) -> tuple[Best, list[bool]]:
     best = best or Best()
-    kept = [best.judge(step, Measured(*each)) for step, each in enumerate(numbers, best.step + 1)]
+    kept = [
+        best.judge(step, Measured(*each, frechet_distance=1.0))
+        for step, each in enumerate(numbers, best.step + 1)
+    ]
     return best, kept
 
 
@@ -108,12 +111,16 @@ def test_the_error_shrinks_with_the_faces_it_rests_on(held_out_faces: FaceSet) -
     held_out = _held_out(held_out_faces)
     random = np.random.default_rng(0)
     few, many = (random.integers(0, 255, (count, 8, 8, 3), np.uint8) for count in (40, 640))
+    few_distance, many_distance = (held_out.measure(fakes).frechet_distance for fakes in (few, many))
+    assert few_distance > many_distance > 0  # biased upwards by few faces
     assert 2 < held_out.measure(few).error / held_out.measure(many).error < 8  # 4 for independent faces
 
 
 def _pretend(monkeypatch: pytest.MonkeyPatch, numbers: Iterable[tuple[float, float, float]]) -> None:
     measured = iter(numbers)
-    monkeypatch.setattr(HeldOut, "measure", lambda _self, _faces: Measured(*next(measured)))
+    monkeypatch.setattr(
+        HeldOut, "measure", lambda _self, _faces: Measured(*next(measured), frechet_distance=1.0)
+    )
 
 
 def test_the_checkpoint_is_that_of_the_kept_tick(
@@ -132,7 +139,7 @@ def test_the_checkpoint_is_that_of_the_kept_tick(
     assert not list((tmp_path / "kept").glob("kept-*"))
     rows = read_json_lines(tmp_path / "kept/metrics.jsonl")
     assert [row["kept"] for row in rows] == [1, 0]
-    assert {"kernel_distance_error", "closer_than_expected"} <= rows[0].keys()
+    assert {"kernel_distance_error", "closer_than_expected", "frechet_distance"} <= rows[0].keys()
 
 
 def test_overfitting_stops_the_run(

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anonderm.evaluate.pairs import Floats, Sample, Tile, exact_squared, rounding
+from anonderm.evaluate.neighbours import exact_squared, rounding
+from anonderm.evaluate.pairs import Floats, Sample, Tile
 
 Indices = NDArray[np.int64]
 
@@ -35,7 +36,7 @@ class Replicated:
 class Balls:
     """The balls of one set (owners), and which images of another (guests) lie in them, tile by tile.
 
-    reach_N1B: squared radii, in the whole set and without each of its blocks (pairs.Nearest.reach).
+    reach_N1B: squared radii, in the whole set and without each of its blocks (neighbours.Nearest.reach).
     """
 
     def __init__(self, owners: Sample, reach_N1B: Floats, guests: Sample) -> None:
@@ -43,7 +44,7 @@ class Balls:
         self._slack = rounding(owners, guests)
         limit_N = np.where(np.isfinite(reach_N1B), reach_N1B, 0.0).max(1) + self._slack
         self._limit_N = torch.from_numpy(limit_N).to(owners.rows_ND.dtype)
-        self._owner_block_N = owners.block_of_N
+        self._owner_block_N, self._guest_block_M = owners.block_of_N, guests.block_of_N
         # For each guest, the balls around it: of the whole set, and of the set without each block.
         self._balls_M1B = np.zeros((len(guests), 1 + owners.blocks), np.int64)
         # For each ball, with its radius in the whole set and without each block, whether a guest is in it.
@@ -53,26 +54,27 @@ class Balls:
 
     def add(self, tile: Tile) -> None:
         """Rows are the owners."""
-        self._add(tile.squared_TM, tile.rows.start, tile.others.start, tile.other_block)
+        self._add(tile.squared_TM, tile.rows.start, tile.others.start)
 
     def add_turned(self, tile: Tile) -> None:
         """Columns are the owners."""
-        self._add(tile.squared_TM.T, tile.others.start, tile.rows.start, tile.block)
+        self._add(tile.squared_TM.T, tile.others.start, tile.rows.start)
 
-    def _add(self, squared_NM: Tensor, first_owner: int, first_guest: int, guest_block: int) -> None:
+    def _add(self, squared_NM: Tensor, first_owner: int, first_guest: int) -> None:
         limit_N = self._limit_N[first_owner : first_owner + len(squared_NM)]
         owner_H, guest_H = torch.nonzero(squared_NM <= limit_N[:, None], as_tuple=True)
         squared_H = squared_NM[owner_H, guest_H].double().numpy()
-        self._note((owner_H + first_owner).numpy(), (guest_H + first_guest).numpy(), squared_H, guest_block)
+        self._note((owner_H + first_owner).numpy(), (guest_H + first_guest).numpy(), squared_H)
 
-    def _note(self, owner_H: Indices, guest_H: Indices, squared_H: Floats, guest_block: int) -> None:
+    def _note(self, owner_H: Indices, guest_H: Indices, squared_H: Floats) -> None:
         reach_H1B = self._reach_N1B[owner_H]
         doubtful_H = (np.abs(squared_H[:, None] - reach_H1B) <= self._slack).any(1)
         squared_H[doubtful_H] = exact_squared(
             self._owners, owner_H[doubtful_H], self._guests, guest_H[doubtful_H]
         )
         inside_H1B = squared_H[:, None] < reach_H1B
-        self._filled_by_NB[owner_H[inside_H1B[:, 0]], guest_block] = True
+        in_H = inside_H1B[:, 0]
+        self._filled_by_NB[owner_H[in_H], self._guest_block_M[guest_H[in_H]]] = True
         inside_H1B[np.arange(len(owner_H)), 1 + self._owner_block_N[owner_H]] = False  # gone with its block
         np.logical_or.at(self._filled_N1B, owner_H, inside_H1B)
         np.add.at(self._balls_M1B, guest_H, inside_H1B)

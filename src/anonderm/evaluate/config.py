@@ -40,7 +40,8 @@ class FidelityConfig:
     """Measure how close synthetic faces are to real ones."""
 
     extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
-    """Embeddings to compare in: phantom-encoder (a similar face), thumbnail (the same picture)."""
+    """Embeddings to compare in: phantom-encoder (a similar face), thumbnail (the same picture), and with
+    published weights (`anonderm weights`) inception (FID, KID) and dinov2 (FD)."""
 
     neighbours: int = 5
     """Neighbours that set the radius of a ball in precision, recall, density and coverage."""

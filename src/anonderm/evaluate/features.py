@@ -3,6 +3,7 @@
 phantom-encoder  a small network trained on drawn faces (evaluate/encoder/); rows have length sqrt(D)
 thumbnail        knows nothing of faces and has no weights: the small, normalised picture of luminance and its
                  gradients; rows have length 1, so the squared distance of two is 2 - 2 x their correlation
+inception, dinov2  the networks of the published FID and FD (evaluate/published.py); a user brings the weights
 """
 
 # N images, H x W pixels, C channels, D features, S side of a thumbnail
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,13 +24,16 @@ from numpy.typing import NDArray
 from anonderm.core import progress
 from anonderm.core.errors import ConfigError, StorageError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import atomic_path
+from anonderm.core.files import atomic_path, sha256_file
 from anonderm.core.images import LUMINANCE, Pixels, resize
 
 Embeddings = NDArray[np.float32]
 
-ExtractorName = Literal["phantom-encoder", "thumbnail"]
+ExtractorName = Literal["phantom-encoder", "thumbnail", "inception", "dinov2"]
 EXTRACTORS: tuple[str, ...] = get_args(ExtractorName)
+
+# The weights of others that each takes, in the register.
+_PUBLISHED = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}
 
 _BATCH = 256
 _THUMBNAIL_SIDE = 16
@@ -39,12 +43,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Extractor:
-    """`function` maps uint8 [N, size, size, 3] to float32 [N, D]; `digest` changes when its values could."""
+    """`function` maps uint8 [N, size, size, 3] to float32 [N, D]; `digest` changes when its values could.
+
+    resize: brings one square image to `size`.
+    """
 
     name: str
     size: int
     digest: str
     function: Callable[[Pixels], Embeddings]
+    resize: Callable[[Pixels, int], Pixels] = resize
+
+    def fit(self, images: Iterable[Pixels]) -> Pixels:
+        """Square images of any size as uint8 [N, size, size, 3]."""
+        stack = [self.resize(image, self.size) for image in images]
+        return np.stack(stack) if stack else np.zeros((0, self.size, self.size, 3), np.uint8)
 
 
 @cache
@@ -59,14 +72,29 @@ def extractor(name: str) -> Extractor:
 
         checkpoint = weights.load(name)
         return Extractor(name, checkpoint.card.resolution, checkpoint.digest, embedder(checkpoint))
+    if name in _PUBLISHED:
+        return _published(name)
     raise ConfigError(f"unknown extractor {name!r}.", f"Known extractors: {', '.join(EXTRACTORS)}.")
+
+
+def _published(name: str) -> Extractor:
+    from anonderm.core import weights
+    from anonderm.evaluate import published
+
+    file = weights.locate(_PUBLISHED[name])
+    make, size = {
+        "inception": (published.inception, published.INCEPTION_SIZE),
+        "dinov2": (published.dinov2, published.DINOV2_SIZE),
+    }[name]
+    digest = hashlib.sha256(f"{name}-{size}-clean-{sha256_file(file)}".encode()).hexdigest()
+    return Extractor(name, size, digest, make(file), published.clean_resize)
 
 
 def embed_pixels(pixels_NHWC: Pixels, name: str) -> Embeddings:
     """Embeddings float32 [N, D] of square uint8 images of any size. Raises ConfigError, MissingWeights."""
     chosen = extractor(name)
     batches = [pixels_NHWC[start : start + _BATCH] for start in range(0, max(1, len(pixels_NHWC)), _BATCH)]
-    return np.concatenate([chosen.function(_resized(batch, chosen.size)) for batch in batches])
+    return np.concatenate([chosen.function(chosen.fit(batch)) for batch in batches])
 
 
 def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
@@ -90,7 +118,7 @@ def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
     rows = [chosen.function(np.zeros((0, chosen.size, chosen.size, 3), np.uint8))]
     with progress.bar(f"embedding with {chosen.name}", len(faces)) as bar:
         for batch in faces.batches(_BATCH):
-            pixels_NHWC = batch.pixels(chosen.size)
+            pixels_NHWC = chosen.fit(batch.image(face) for face in batch)
             rows.append(chosen.function(pixels_NHWC[:, :, ::-1] if flip else pixels_NHWC))
             bar.advance(len(batch))
     return np.concatenate(rows)
@@ -114,13 +142,6 @@ def _keep(path: Path, embeddings: Embeddings) -> None:
             np.save(file, embeddings, allow_pickle=False)
     except StorageError as error:
         _log.warning("embeddings are not kept: %s", error.message)
-
-
-def _resized(pixels_NHWC: Pixels, size: int) -> Pixels:
-    if pixels_NHWC.shape[1:3] == (size, size):
-        return pixels_NHWC
-    stack = [resize(image, size) for image in pixels_NHWC]
-    return np.stack(stack) if stack else np.zeros((0, size, size, 3), np.uint8)
 
 
 def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:

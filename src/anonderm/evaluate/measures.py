@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from anonderm.evaluate.balls import Balls, Replicated
 from anonderm.evaluate.frechet import frechet
+from anonderm.evaluate.neighbours import Nearest
 from anonderm.evaluate.pairs import (
     Floats,
     Kernels,
     KernelSums,
-    Nearest,
     Sample,
     fitting_dtype,
     median_distance,
@@ -85,7 +85,7 @@ def _over_pairs(real: Sample, fake: Sample, k: int) -> tuple[Found, Reasons]:
     real_balls = Balls(real, real_reach_N1B, fake) if real_reach_N1B is not None else None
     fake_balls = Balls(fake, fake_reach_M1B, real) if fake_reach_M1B is not None else None
     for tile in tiles(real, fake):
-        across.sums_2BB[:, tile.block, tile.other_block] += kernels.sums(tile.products_TM, tile.squared_TM)
+        across.add(real, fake, kernels, tile)
         if real_balls and fake_balls:
             real_balls.add(tile)
             fake_balls.add_turned(tile)
@@ -105,10 +105,7 @@ def _within(sample: Sample, kernels: Kernels, k: int | None) -> tuple[KernelSums
     both = KernelSums.empty(sample, sample)
     nearest = Nearest(sample, k) if k else None
     for tile in tiles(sample, sample):
-        sums_2 = kernels.sums(tile.products_TM, tile.squared_TM)
-        both.sums_2BB[:, tile.block, tile.other_block] += sums_2
-        if tile.block != tile.other_block:
-            both.sums_2BB[:, tile.other_block, tile.block] += sums_2
+        both.add(sample, sample, kernels, tile)
         if nearest:
             nearest.add(tile)
     return both.without_same_person(sample, kernels), nearest.reach() if nearest else None

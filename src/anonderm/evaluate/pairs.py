@@ -1,11 +1,11 @@
-"""Every pair of images of two sets, met once: sums of kernels, and the nearest neighbours within each set.
+"""Every pair of images of two sets, met once, and sums of kernels over them.
 
 All measures over pairs (kernel distances, precision, recall, density, coverage) follow from the same products
 of embeddings. They are made in tiles, so that memory stays bounded, and kept by blocks of people: what a
 measure would be without some of the people then costs no second look at the pairs.
 """
 
-# N, M rows of a set, D features, B blocks of people, K neighbours, T rows of a tile
+# N, M rows of a set, D features, B blocks of people, T rows of a tile
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from anonderm.evaluate.bootstrap import rows_by_group
 
 Floats = NDArray[np.float64]
 
+_SQUARE = 4096
 _TILE = 1024
-_SPARE = 2  # neighbours kept beyond K, so that rounding cannot push one of the K out
 _EXACT_PAIRS = 2**24  # up to so many pairs, products are made in float64
 
 
@@ -75,8 +75,14 @@ class Sample:
     def block_of_N(self) -> NDArray[np.int64]:
         return np.repeat(np.arange(self.blocks), self.sizes_B)
 
-    def block(self, index: int) -> slice:
-        return slice(self.bounds_B1[index], self.bounds_B1[index + 1])
+    def pieces(self, rows: slice) -> list[tuple[int, slice]]:
+        """The blocks that a range of rows touches, each with its rows, counted from the range's first."""
+        ends = ((block, max(a, rows.start), min(b, rows.stop)) for block, (a, b) in enumerate(self._ranges))
+        return [(block, slice(a - rows.start, b - rows.start)) for block, a, b in ends if a < b]
+
+    @property
+    def _ranges(self) -> list[tuple[int, int]]:
+        return list(pairwise(self.bounds_B1))
 
 
 def fitting_dtype(real: int, fake: int) -> torch.dtype:
@@ -86,29 +92,29 @@ def fitting_dtype(real: int, fake: int) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Tile:
-    """Products and squared distances of some rows of one set with a block of another."""
+    """Products and squared distances of some rows of one set with some of another.
 
-    block: int
+    mirrored: the tile of a set with itself also stands for its mirror image, which is not made.
+    """
+
     rows: slice
-    other_block: int
     others: slice
     products_TM: Tensor
     squared_TM: Tensor
+    mirrored: bool
 
 
 def tiles(one: Sample, other: Sample) -> Iterator[Tile]:
-    """Every pair of rows once; of a set with itself (`one is other`), pairs of two blocks once."""
-    for a in range(one.blocks):
-        for b in range(a if one is other else 0, other.blocks):
-            others = other.block(b)
-            for start in range(one.block(a).start, one.block(a).stop, _TILE):
-                rows = slice(start, min(start + _TILE, one.block(a).stop))
+    """Every pair of rows; of a set with itself (`one is other`), of squares off the diagonal one of both."""
+    for start in range(0, len(one), _SQUARE):
+        for column in range(start if one is other else 0, len(other), _SQUARE):
+            others = slice(column, min(column + _SQUARE, len(other)))
+            for first in range(start, min(start + _SQUARE, len(one)), _TILE):
+                rows = slice(first, min(first + _TILE, start + _SQUARE, len(one)))
                 products_TM = one.rows_ND[rows] @ other.rows_ND[others].T
                 squared_TM = torch.add(one.squares_N[rows, None], products_TM, alpha=-2)
                 squared_TM.add_(other.squares_N[others]).clamp_(min=0)
-                if one is other and a == b:
-                    squared_TM[:, rows.start - others.start :].fill_diagonal_(0)
-                yield Tile(a, rows, b, others, products_TM, squared_TM)
+                yield Tile(rows, others, products_TM, squared_TM, one is other and start != column)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,14 @@ class Kernels:
 
     NAMES = ("kernel", "rbf")
 
-    def sums(self, products_TM: Tensor, squared_TM: Tensor) -> Floats:
-        """float64 [2]; rows are summed as they are, since torch sums in a tree."""
+    def tables(self, products_TM: Tensor, squared_TM: Tensor) -> tuple[Tensor, Tensor]:
+        """Both kernels of each pair."""
         base_TM = products_TM / self.features + 1
-        cubes_T = (base_TM * base_TM).mul_(base_TM).sum(1)
-        bells_T = (squared_TM * (-0.5 / self.width**2)).exp_().sum(1)
-        return np.array([float(cubes_T.double().sum()), float(bells_T.double().sum())])
+        return (base_TM * base_TM).mul_(base_TM), (squared_TM * (-0.5 / self.width**2)).exp_()
+
+    def sums(self, products_TM: Tensor, squared_TM: Tensor) -> Floats:
+        """float64 [2]; rows are summed in their own precision, as torch sums in a tree."""
+        return np.array([float(t.sum(1).double().sum()) for t in self.tables(products_TM, squared_TM)])
 
 
 def median_distance(rows_ND: Tensor, most: int = 1000) -> float:
@@ -150,6 +158,19 @@ class KernelSums:
     def empty(one: Sample, other: Sample) -> KernelSums:
         return KernelSums(np.zeros((2, one.blocks, other.blocks)), np.outer(one.sizes_B, other.sizes_B))
 
+    def add(self, one: Sample, other: Sample, kernels: Kernels, tile: Tile) -> None:
+        """The pairs of one tile, and of its mirror image."""
+        pieces, other_pieces = one.pieces(tile.rows), other.pieces(tile.others)
+        starts = [rows.start for _, rows in pieces]
+        blocks = [block for block, _ in pieces]
+        for kernel, table_TM in enumerate(kernels.tables(tile.products_TM, tile.squared_TM)):
+            for other_block, columns in other_pieces:
+                sums_T = table_TM[:, columns].sum(1).double().numpy()
+                sums_B = np.add.reduceat(sums_T, starts)
+                self.sums_2BB[kernel, blocks, other_block] += sums_B
+                if tile.mirrored:
+                    self.sums_2BB[kernel, other_block, blocks] += sums_B
+
     def mean(self, kept: NDArray[np.bool_], others_kept: NDArray[np.bool_]) -> Floats:
         """Mean [2] over the pairs of the blocks that are kept; NaN without any."""
         pairs = kept @ self.pairs_BB @ others_kept
@@ -166,80 +187,8 @@ class KernelSums:
             squared_NN = torch.cdist(rows_ND, rows_ND, compute_mode="donot_use_mm_for_euclid_dist").square()
             sums_2BB[:, at, at] -= kernels.sums(rows_ND @ rows_ND.T, squared_NN)
             pairs_BB[at, at] -= len(rows_ND) ** 2
-        for at in range(sample.blocks):
-            squares_N1 = sample.squares_N[sample.block(at)][alone_N[sample.block(at)], None]
-            sums_2BB[:, at, at] -= kernels.sums(squares_N1, torch.zeros_like(squares_N1))
-            pairs_BB[at, at] -= len(squares_N1)
+        for block, rows in sample.pieces(slice(0, len(sample))):
+            squares_N1 = sample.squares_N[rows][alone_N[rows], None]
+            sums_2BB[:, block, block] -= kernels.sums(squares_N1, torch.zeros_like(squares_N1))
+            pairs_BB[block, block] -= len(squares_N1)
         return KernelSums(sums_2BB, pairs_BB)
-
-
-class Nearest:
-    """The K nearest rows of the same set within each block, gathered tile by tile."""
-
-    def __init__(self, sample: Sample, k: int) -> None:
-        self._sample, self._k = sample, k
-        shape = (len(sample), sample.blocks, k + _SPARE)
-        self._squared_NBK = torch.full(shape, torch.inf, dtype=sample.rows_ND.dtype)
-        self._index_NBK = torch.zeros(shape, dtype=torch.int32)
-
-    def add(self, tile: Tile) -> None:
-        """Overwrites the tile's squared distances of rows to themselves."""
-        if tile.block == tile.other_block:
-            tile.squared_TM[:, tile.rows.start - tile.others.start :].fill_diagonal_(torch.inf)
-        self._merge(tile.rows, tile.other_block, tile.others, tile.squared_TM)
-        if tile.block != tile.other_block:
-            self._merge(tile.others, tile.block, tile.rows, tile.squared_TM.T.contiguous())
-
-    def _merge(self, rows: slice, block: int, others: slice, squared_TM: Tensor) -> None:
-        kept = self._squared_NBK.shape[2]
-        near_TK, at_TK = squared_TM.topk(min(kept, squared_TM.shape[1]), dim=1, largest=False)
-        near_TK = torch.cat([self._squared_NBK[rows, block], near_TK], 1)
-        at_TK = torch.cat([self._index_NBK[rows, block], (at_TK + others.start).int()], 1)
-        best_TK, order_TK = near_TK.topk(kept, dim=1, largest=False)
-        self._squared_NBK[rows, block] = best_TK
-        self._index_NBK[rows, block] = at_TK.gather(1, order_TK)
-
-    def reach(self) -> Floats:
-        """Squared distance [N, 1 + B] of each row to its K-th neighbour: of all, and without each block.
-
-        Exact: differences in float64, not products. Infinite where fewer than K are left.
-        """
-        sample, count = self._sample, len(self._sample)
-        rough_NL = self._squared_NBK.reshape(count, -1).double().numpy()
-        reach_N1B = self._kth(rough_NL)
-        limit_N = np.where(np.isfinite(reach_N1B), reach_N1B, -1.0).max(1) + rounding(sample, sample)
-        row_H, entry_H = np.nonzero(rough_NL <= limit_N[:, None])
-        index_NL = self._index_NBK.reshape(count, -1).numpy()
-        exact_NL = np.full_like(rough_NL, np.inf)
-        exact_NL[row_H, entry_H] = exact_squared(sample, row_H, sample, index_NL[row_H, entry_H])
-        return self._kth(exact_NL)
-
-    def _kth(self, squared_NL: Floats) -> Floats:
-        blocks, kept = self._sample.blocks, self._squared_NBK.shape[2]
-        columns = [np.partition(squared_NL, self._k - 1, axis=1)[:, self._k - 1]]
-        for block in range(blocks):
-            others_NL = np.delete(squared_NL, np.s_[block * kept : (block + 1) * kept], axis=1)
-            if others_NL.shape[1] < self._k:
-                columns.append(np.full(len(squared_NL), np.inf))
-            else:
-                columns.append(np.partition(others_NL, self._k - 1, axis=1)[:, self._k - 1])
-        return np.stack(columns, axis=1)
-
-
-def rounding(one: Sample, other: Sample) -> float:
-    """By how much a squared distance made of products may be off."""
-    largest = float(one.squares_N.max()) + float(other.squares_N.max())
-    return 16 * torch.finfo(one.rows_ND.dtype).eps * largest
-
-
-def exact_squared(
-    one: Sample, rows_H: NDArray[np.integer], other: Sample, others_H: NDArray[np.integer], batch: int = 4096
-) -> Floats:
-    """Squared distances [H] of chosen pairs, from differences in float64."""
-    found_H = np.empty(len(rows_H))
-    for start in range(0, len(rows_H), batch):
-        part = slice(start, start + batch)
-        left_HD = one.rows_ND[torch.from_numpy(rows_H[part]).long()].double()
-        right_HD = other.rows_ND[torch.from_numpy(others_H[part]).long()].double()
-        found_H[part] = left_HD.sub_(right_HD).square_().sum(1).numpy()
-    return found_H

@@ -1,9 +1,10 @@
 """How good a generator is by faces that it was not trained on, and whether it copies those it was.
 
-Two numbers a tick, both over embeddings:
+Three numbers a tick, all over embeddings:
 
 kernel_distance       to the faces of the validation split; to the training faces, a generator that copies
                       them would only come closer and closer
+frechet_distance      to the same faces, as papers plot it (FID, over Inception features); biased by few faces
 closer_than_expected  the share of synthetic faces as close to a training face as only the nearest 5% of
                       held-out faces are, over the share to be expected were they strangers like those: 1
                       where nothing is copied (Meehan et al. 2020 test the same distances by their ranks)
@@ -45,6 +46,7 @@ class Measured:
     kernel_distance: float
     error: float
     closer_than_expected: float
+    frechet_distance: float
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class HeldOut:
         from anonderm.evaluate.bootstrap import Rows, jackknife_variances
         from anonderm.evaluate.distances import kernel_distance, nearest
         from anonderm.evaluate.features import embed_pixels
+        from anonderm.evaluate.frechet import frechet_distance
 
         fake_ND = embed_pixels(fake_NHW3, self.extractor)
 
@@ -100,7 +103,12 @@ class HeldOut:
         rows = np.arange(len(fake_ND))
         variance = jackknife_variances(distance, rows.tolist(), np.random.default_rng(0), _BLOCKS)["distance"]
         share = float(np.mean(nearest(fake_ND, self.searched_ND)[0][:, 0] <= self.threshold))
-        return Measured(distance(rows)["distance"], math.sqrt(variance), share / self.expected)
+        return Measured(
+            distance(rows)["distance"],
+            math.sqrt(variance),
+            share / self.expected,
+            frechet_distance(self.real_ND, fake_ND),
+        )
 
 
 def _first(faces: FaceSet, count: int) -> FaceSet:

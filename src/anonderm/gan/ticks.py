@@ -139,6 +139,7 @@ class Ticker:
         return {
             "kernel_distance": measured.kernel_distance,
             "kernel_distance_error": measured.error,
+            "frechet_distance": measured.frechet_distance,
             "closer_than_expected": measured.closer_than_expected,
             "kept": float(kept),
         }

@@ -27,6 +27,15 @@ from anonderm.publish.material import Material, scores_of
 
 ARMS = {"trtr": ("trained on real", "real"), "tstr": ("trained on synthetic", "synthetic")}
 _MOST_PAIRS = 12
+# Patterns of the scores' names, and what they are called.
+_DISTANCES = {
+    "kid": "Kernel Inception distance (KID)",
+    "kernel": "Kernel distance",
+    "fid_infinity": "FID, extrapolated to endless sets",
+    "fid": "Fréchet Inception distance (FID)",
+    "fd": "Fréchet distance (FD-DINOv2)",
+    "frechet": "Fréchet distance",
+}
 _SHOWN_APART = ("evaluate utility", "evaluate fidelity", "audit")
 
 
@@ -97,7 +106,7 @@ def fidelity(material: Material) -> Section | None:
     scores = material.scores("evaluate fidelity")
     if scores is None:
         return None
-    distances = [chart for measure in ("kernel", "frechet") for chart in _against_floor(measure, scores)]
+    distances = [chart for measure in _DISTANCES for chart in _against_floor(measure, scores)]
     drawn = [*distances, *_projections(scores)]
     blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
     blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
@@ -117,9 +126,13 @@ def _against_floor(measure: str, scores: Scores) -> list[Chart]:
             extractor, part, floor = match.groups()
             shown = f"{part}, floor" if floor else part
             rows[extractor].append(estimate(shown, score, "real" if floor else "synthetic"))
-    title = {"kernel": "Kernel distance", "frechet": "Fréchet distance"}[measure]
     label = "lower is better, {} features"
-    drawn = (charts.intervals(title, each, label.format(name)) for name, each in rows.items())
+    biased = measure in ("fid", "fd", "frechet")
+    caption = "Few faces push it up: only its floor, of as many faces, says what is low." if biased else ""
+    drawn = (
+        charts.intervals(_DISTANCES[measure], each, label.format(name), caption=caption)
+        for name, each in rows.items()
+    )
     return [chart for chart in drawn if chart]
 
 

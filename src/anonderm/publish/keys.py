@@ -13,8 +13,8 @@ HEADLINES = (
     (r"trtr/accuracy", "accuracy on real test photos of a classifier trained on real photos"),
     (r"tstr/macro_f1", "macro F1 on real test photos of a classifier trained on synthetic faces only"),
     (r"trtr/macro_f1", "macro F1 on real test photos of a classifier trained on real photos"),
-    (r"kernel\[[^]]*\]/all", "kernel distance of the synthetic faces to real test photos"),
-    (r"kernel\[[^]]*\]/all/floor", "kernel distance of other real photos to them (the floor)"),
+    (r"(?:kid|kernel)\[[^]]*\]/all", "kernel distance of the synthetic faces to real test photos"),
+    (r"(?:kid|kernel)\[[^]]*\]/all/floor", "kernel distance of other real photos to them (the floor)"),
     (r"closer\[[^]]*\]/5%", "synthetic faces closer to a training photo than all but 5% of strangers"),
     (r"closer\[[^]]*\]/1%", "synthetic faces closer to a training photo than all but 1% of strangers"),
 )

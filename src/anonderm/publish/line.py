@@ -174,6 +174,7 @@ _GAN_CHARTS = {
     "Losses": ("loss_g", "loss_d"),
     "Augmentation": ("ada_p", "ada_sign"),
     "Kernel distance": ("kernel_distance",),
+    "Fréchet distance": ("frechet_distance",),
     "Near-copies of training faces": ("closer_than_expected",),
 }
 

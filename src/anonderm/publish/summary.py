@@ -83,8 +83,8 @@ def _usefulness(utility: Scores | None) -> _Found:
 
 
 def _fidelity(fidelity: Scores | None) -> _Found:
-    distance = first(fidelity, r"kernel\[[^]]*\]/all")
-    floor = first(fidelity, r"kernel\[[^]]*\]/all/floor")
+    distance = first(fidelity, r"(?:kid|kernel)\[[^]]*\]/all")
+    floor = first(fidelity, r"(?:kid|kernel)\[[^]]*\]/all/floor")
     if distance is None:
         return [], []
     sentence = f"The kernel distance of the synthetic faces to real test photos is {number(distance.value)}"
