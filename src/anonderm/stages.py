@@ -97,6 +97,16 @@ STAGES = {
             {"faces": Input("faces", "The aligned faces.")},
         ),
         Stage(
+            "train-skin",
+            "Train a network that finds facial skin, from faces with skin masks.",
+            "skin.train:train_skin",
+            "skin.config:TrainSkinConfig",
+            {
+                "faces": Input("faces", "Faces with skin masks; those of split test are measured only."),
+                "base": Input("checkpoint", "A skin checkpoint to start from.", optional=True),
+            },
+        ),
+        Stage(
             "train-gan",
             "Train a StyleGAN2 with adaptive augmentation, from scratch or from a base checkpoint.",
             "gan.train:train_gan",

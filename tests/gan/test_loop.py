@@ -16,10 +16,10 @@ from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunRecord
+from anonderm.core.stop import deferred_stop
 from anonderm.gan import loop, phases
 from anonderm.gan.config import PRESETS, architecture
 from anonderm.gan.state import TrainState, new_networks, new_state
-from anonderm.gan.stop import deferred_stop
 
 SMALL = dataclasses.replace(QUICK, metric_faces=0)
 """Ten steps, a tick every three."""

@@ -11,13 +11,13 @@ from torch import Tensor
 from anonderm.core.errors import Diverged
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
+from anonderm.core.stop import Stop, deferred_stop
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
 from anonderm.gan.settings import StepSettings
 from anonderm.gan.split import Split
 from anonderm.gan.state import TrainState
-from anonderm.gan.stop import Stop, deferred_stop
 from anonderm.gan.ticks import Plan, Ticker
 
 MOST_ROLLBACKS = 3

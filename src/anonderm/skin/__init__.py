@@ -1,0 +1,1 @@
+"""Facial skin: where it is (segmentation), and what tone it has."""

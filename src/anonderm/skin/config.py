@@ -1,0 +1,73 @@
+"""Settings of the skin stages. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from anonderm.core.config import check
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSkinConfig:
+    """Train a BiSeNet to find facial skin, on the rows of split train that have a skin mask.
+
+    The defaults are the published recipe, for 512 px and tens of thousands of masks on a GPU.
+    """
+
+    size: int = 512
+    """Side at which the network sees a photo, in pixels."""
+    crop: int | None = None
+    """Side of the crops of it that training shows; unset: seven eighths, as published."""
+    width: int = 64
+    """Channels of the network's first stage; 64 is the published BiSeNet with ResNet-18."""
+    steps: int = 80_000
+    """Training steps."""
+    batch: int = 16
+    """Photos a step."""
+    learning_rate: float = 1e-2
+    """Highest rate of the backbone; what is new beside it learns ten times as fast."""
+    momentum: float = 0.9
+    """Momentum of stochastic gradient descent."""
+    weight_decay: float = 1e-5
+    """Decay of the convolutions' weights."""
+    warm_up: int = 1000
+    """Steps over which the rate rises from 1e-5; it then falls as (1 - progress)^0.9."""
+    loss: Literal["cross-entropy", "ohem"] = "cross-entropy"
+    """Mean over all pixels (Yu et al. 2018), or over the hardest ones only, as the community's face parsing
+    does (its weight decay is 5e-4)."""
+    augment: Literal["published", "strong"] = "published"
+    """Mirror, scale, crop and colours as published; or also turns, other surroundings, shadows, blur and
+    noise, for masks of drawn faces that are to serve on photos."""
+    resnet: Path | None = None
+    """ImageNet weights of ResNet-18 to start the backbone from: torchvision's .pth file."""
+    judge_every: int = 1000
+    """Steps between two looks at the validation faces; the best one is kept."""
+    seed: int = 0
+    """Seed of the first weights, the order of the photos and the augmentation."""
+
+    @property
+    def crop_size(self) -> int:
+        return self.crop or self.size * 7 // 8
+
+    def __post_init__(self) -> None:
+        check(self.size >= 64, f"size = {self.size}: must be at least 64.")
+        check(
+            self.crop is None or 32 <= self.crop <= self.size,
+            f"crop = {self.crop}: must be 32 to size = {self.size}.",
+        )
+        check(
+            self.width >= 8 and self.width % 8 == 0, f"width = {self.width}: must be a multiple of 8, from 8."
+        )
+        check(self.batch >= 2, f"batch = {self.batch}: must be at least 2.")
+        check(
+            0 <= self.warm_up < self.steps,
+            f"warm_up = {self.warm_up}: must be less than steps = {self.steps}.",
+            "A short training may warm up for a twentieth of its steps.",
+        )
+        check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
+        check(0 <= self.momentum < 1, f"momentum = {self.momentum}: must be in [0, 1).")
+        check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
+        check(self.judge_every >= 1, f"judge_every = {self.judge_every}: must be at least 1.")
+        check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")

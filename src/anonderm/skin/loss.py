@@ -1,0 +1,39 @@
+"""The published losses of BiSeNet: three heads, each judged against the same labels."""
+
+# N photos, K classes, H x W pixels
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anonderm.skin.dice import IGNORED
+
+_HARD = -math.log(0.7)  # a pixel is hard where its class has less than 0.7 of the probability
+_LEAST_SHARE = 16  # at least one pixel in so many counts
+
+
+def joint_loss(heads: tuple[Tensor, ...], labels_NHW: Tensor, ohem: bool) -> Tensor:
+    """The sum over main and auxiliary heads (Yu et al. 2018, eq. 2 with alpha = 1); heads [N, K, H, W]."""
+    judge = hardest_pixels if ohem else cross_entropy
+    return torch.stack([judge(logits_NKHW, labels_NHW) for logits_NKHW in heads]).sum()
+
+
+def cross_entropy(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
+    """Mean over the pixels that are not IGNORED."""
+    return F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=IGNORED)
+
+
+def hardest_pixels(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
+    """Mean cross entropy of the hard pixels, but of no fewer than a sixteenth of all.
+
+    Source: online hard example mining (Shrivastava et al. 2016) as github zllrunning/face-parsing.PyTorch
+    takes it for pixels.
+    """
+    losses = F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=IGNORED, reduction="none").flatten()
+    least = max(1, losses.numel() // _LEAST_SHARE)
+    hard = losses[losses > _HARD]
+    return hard.mean() if len(hard) > least else losses.topk(least).values.mean()

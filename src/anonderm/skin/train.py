@@ -1,0 +1,232 @@
+"""train-skin: a FaceSet with skin masks -> a network that finds skin, and how well it does.
+
+checkpoint.safetensors  the network at its best step by the validation faces' mean Dice
+scores.json             Dice of each class, their mean, and mean IoU, on the test faces
+"""
+
+# N photos, C channels, S x S pixels, T x T pixels of a crop
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.config import command_line
+from anonderm.core.errors import BrokenArtefact, Diverged
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels
+from anonderm.core.launch import device, step_generator
+from anonderm.core.records import Score, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import SNAPSHOT
+from anonderm.core.stop import deferred_stop
+from anonderm.skin import augment, snapshot
+from anonderm.skin.bisenet import BiSeNet, initialise
+from anonderm.skin.config import TrainSkinConfig
+from anonderm.skin.dice import Agreement
+from anonderm.skin.loss import joint_loss
+from anonderm.skin.photos import load_pair, normalised
+from anonderm.skin.segment import CLASSES, load_published, load_segmenter
+from anonderm.skin.split import split_masks
+
+_FAST = 10.0  # how much faster than the backbone the new parts learn, as published
+_FIRST_RATE = 1e-5
+_POWER = 0.9
+_READERS = 4
+
+Pair = tuple[Pixels, NDArray[np.uint8]]
+
+
+def train_skin(
+    config: TrainSkinConfig, faces: FaceSet, run: RunDir, base: Checkpoint | None = None
+) -> list[Path]:
+    """Train on the masks of split train, choose the step by val; split test is only measured, at the end.
+
+    Run again in the same folder, it goes on to the same weights. Raises TooFewImages, MissingPath,
+    BrokenArtefact (weights to start from that do not fit) or Diverged.
+    """
+    masks = split_masks(faces, config.seed)
+    if masks.unmasked:
+        run.log(f"left out {masks.unmasked} faces without a skin mask")
+    run.log(f"learning from {len(masks.learn)} masks, choosing the step on {len(masks.choose)}")
+    trainer = _Trainer(config, _new_network(config, base), masks.learn)
+    progress = _all_steps(trainer, masks.choose, run)
+    run.log(f"step {progress.best_step} is the best: Dice {progress.best_dice:.4f} on the validation faces")
+    card = CheckpointCard(
+        kind="skin",
+        architecture={"network": "bisenet-resnet18", "width": config.width},
+        resolution=config.size,
+        pixel_range=(0.0, 1.0),
+        classes=CLASSES,
+        data_digest=faces.digest,
+        licence=masks.learn.licence,
+        command=command_line("train-skin", config),
+        notes={
+            "n": len(masks.learn),
+            "base": base.digest if base else None,
+            "best_step": progress.best_step,
+            "val_dice": progress.best_dice,
+        },
+    )
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
+    on, where = (masks.test, "test") if len(masks.test) else (masks.choose, "val")
+    network = load_segmenter(checkpoint, device()).network
+    scores = _scores(judge(network, on, config.size, run, "measuring"), len(on), where)
+    scores.save(run.folder / "scores.json")
+    run.log(
+        f"{len(on)} {where} faces: " + ", ".join(f"{key} {s.value:.4f}" for key, s in scores.scores.items())
+    )
+    (run.folder / SNAPSHOT).unlink(missing_ok=True)
+    return [checkpoint.path, checkpoint.path.with_suffix(".json"), run.folder / "scores.json"]
+
+
+def judge(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str) -> Agreement:
+    """The network against the masks of these faces, all at `size`."""
+    agreement = Agreement(CLASSES)
+    network.eval()
+    with torch.inference_mode(), ThreadPoolExecutor(_READERS) as pool:
+        for batch in run.progress(list(faces.batches(16)), what):
+            x_NCSS, labels_NSS = _stack(list(pool.map(lambda face: load_pair(faces, face, size), batch)))
+            agreement.add(labels_NSS.numpy(), network(normalised(x_NCSS)).argmax(1).cpu().numpy())
+    return agreement
+
+
+def _scores(agreement: Agreement, count: int, split: str) -> Scores:
+    def score(value: float) -> Score:
+        return Score(value, n=count, higher_is_better=True, note=f"pooled over the pixels of split {split}")
+
+    scores = {f"dice_{name}": score(value) for name, value in agreement.dice.items()}
+    scores |= {"dice": score(agreement.mean_dice), "miou": score(agreement.mean_iou)}
+    return Scores(scores, {"pixels": agreement.counts_KK.tolist(), "classes": list(CLASSES), "split": split})
+
+
+def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
+    """Random weights, ImageNet's in the backbone, or those of a base."""
+    if base is not None:
+        network = load_segmenter(base).network
+        if network.width != config.width:
+            raise BrokenArtefact(
+                f"{base.path}: a network of width {network.width}, and width = {config.width} is asked for.",
+                f"Give --width {network.width}.",
+            )
+        return network
+    network = BiSeNet(len(CLASSES), config.width)
+    initialise(network, torch.Generator().manual_seed(config.seed))
+    if config.resnet is not None:
+        load_published(network.cp.resnet, config.resnet, leave_out=("fc.",))
+    return network
+
+
+class _Trainer:
+    """Network, optimiser and masks; everything random in a step comes from (seed, step)."""
+
+    def __init__(self, config: TrainSkinConfig, network: BiSeNet, faces: FaceSet) -> None:
+        self.config, self.faces = config, faces
+        self.network = network.to(device()).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(
+            _parameter_groups(network, config.weight_decay), config.learning_rate, config.momentum
+        )
+        self._augment = augment.strong if config.augment == "strong" else augment.published
+
+    def step(self, step: int, pairs: list[Pair]) -> float:
+        """One update; the loss. Raises Diverged."""
+        config = self.config
+        x_NCSS, labels_NSS = _stack(pairs)
+        generator = step_generator(config.seed, step)
+        x_NCTT, labels_NTT = self._augment(x_NCSS, labels_NSS, config.crop_size, generator)
+        rate = learning_rate(config, step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["times"]
+        self.network.train()
+        input_NCTT = normalised(x_NCTT).contiguous(memory_format=torch.channels_last)
+        heads = self.network.all_heads(input_NCTT)
+        loss = joint_loss(heads, labels_NTT, ohem=config.loss == "ohem")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(f"step {step}: the loss is {value}.", "Lower --learning-rate.")
+        return value
+
+    def batches(self, first: int) -> Iterator[tuple[int, list[Pair]]]:
+        """The photos of each step from `first` on, read while the step before computes."""
+        with ThreadPoolExecutor(_READERS) as pool:
+            ahead = self._submit(pool, first)
+            for step in range(first, self.config.steps):
+                now, ahead = ahead, self._submit(pool, step + 1) if step + 1 < self.config.steps else []
+                yield step, [pending.result() for pending in now]
+
+    def _submit(self, pool: ThreadPoolExecutor, step: int) -> list[Future[Pair]]:
+        batch, count = self.config.batch, len(self.faces)
+        places = range(step * batch, (step + 1) * batch)
+        rows = [_order(self.config.seed, place // count, count)[place % count] for place in places]
+        return [pool.submit(load_pair, self.faces, self.faces.faces[row], self.config.size) for row in rows]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> list[int]:
+    """Every row once, in the order of this epoch."""
+    return np.random.default_rng((seed, epoch)).permutation(count).tolist()
+
+
+def _stack(pairs: list[Pair]) -> tuple[Tensor, Tensor]:
+    pixels_NSSC, labels_NSS = (np.stack(each) for each in zip(*pairs, strict=True))
+    x_NCSS = torch.from_numpy(pixels_NSSC).to(device()).permute(0, 3, 1, 2).contiguous().float() / 255
+    return x_NCSS, torch.from_numpy(labels_NSS)
+
+
+def learning_rate(config: TrainSkinConfig, step: int) -> float:
+    """Exponential rise from 1e-5, then (1 - progress)^0.9: the community's schedule for BiSeNet."""
+    if step < config.warm_up:
+        return _FIRST_RATE * (config.learning_rate / _FIRST_RATE) ** (step / config.warm_up)
+    done = (step - config.warm_up) / (config.steps - config.warm_up)
+    return config.learning_rate * (1 - done) ** _POWER
+
+
+def _parameter_groups(network: BiSeNet, weight_decay: float) -> list[dict[str, object]]:
+    """Convolutions with decay, norms without; the parts beside the backbone ten times as fast."""
+    fast = {id(parameter) for part in network.fast_parts for parameter in part.parameters()}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        times = _FAST if id(parameter) in fast else 1.0
+        decay = weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((times, decay), []).append(parameter)
+    return [
+        {"params": parameters, "times": times, "weight_decay": decay}
+        for (times, decay), parameters in groups.items()
+    ]
+
+
+def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> snapshot.Progress:
+    """To the last step; on SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt."""
+    config = trainer.config
+    progress = snapshot.resume(run, trainer.network, trainer.optimiser)
+    run.rewind_metrics(progress.step)
+    with deferred_stop() as stop, run.bar("training the network", config.steps, progress.step) as bar:
+        for step, pairs in trainer.batches(progress.step):
+            progress.after_step(trainer.step(step, pairs))
+            bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.3f}")
+            if progress.step % config.judge_every == 0 or progress.step == config.steps:
+                _judge(trainer, choose, run, progress)
+                snapshot.save(run, progress, trainer.network, trainer.optimiser)
+            if stop.asked:
+                snapshot.save(run, progress, trainer.network, trainer.optimiser)
+                raise KeyboardInterrupt
+    return progress
+
+
+def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: snapshot.Progress) -> None:
+    agreement = judge(trainer.network, choose, trainer.config.size, run, "judging")
+    dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
+    loss = progress.judged(trainer.network.state_dict(), agreement.mean_dice)
+    run.metrics(progress.step, loss=loss, val_dice=agreement.mean_dice, val_miou=agreement.mean_iou, **dice)
