@@ -36,6 +36,8 @@ class ExportConfig:
     """First sentence of the data set card."""
     licence: str = ""
     """Licence of the release, such as CC-BY-4.0; left empty, that of the faces is taken over."""
+    stylegan_zip: bool = False
+    """Also write stylegan/dataset.zip, the form that NVIDIA's StyleGAN2-ADA and StyleGAN3 programs read."""
 
     def __post_init__(self) -> None:
         check(bool(self.title.strip()), "title: must not be empty.")

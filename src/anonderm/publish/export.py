@@ -3,6 +3,7 @@
 release/
   train/<class>/<id>.png    every face, marked as made by a trained algorithm
   train/metadata.csv        a row a face; Hugging Face's imagefolder loader reads both together
+  stylegan/dataset.zip      on request: the same faces for NVIDIA's StyleGAN programs
   README.md, LICENSE        the data set card, and the terms
   checksums.sha256          written last: a release that has it is whole (check with `sha256sum -c`)
 """
@@ -25,6 +26,7 @@ from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.publish.card import card
 from anonderm.publish.config import ExportConfig
+from anonderm.publish.stylegan_zip import write_stylegan_zip
 
 _NO_LICENCE = "No licence was stated for the photos: all rights reserved."
 
@@ -49,6 +51,9 @@ def export(config: ExportConfig, faces: FaceSet, scores: tuple[Scores, ...], run
         path = release / file_of(face)
         if not path.exists():
             write_bytes(path, marked_png(faces.image(face)))
+    archive = release / "stylegan" / "dataset.zip"
+    if config.stylegan_zip and not archive.exists():
+        write_stylegan_zip(faces, archive, marked_png)
     licence = config.licence or faces.licence or _NO_LICENCE
     write_text(release / "train" / "metadata.csv", _metadata(faces))
     write_text(release / "LICENSE", f"{config.title}\n\n{licence}\n")

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anonderm.core.errors import InputError
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.coco import find
+from anonderm.ingest.sources.layouts import recognise
+
+CATEGORIES = [
+    {"id": 0, "name": "acne", "supercategory": "none"},
+    {"id": 1, "name": "papule", "supercategory": "acne"},
+    {"id": 2, "name": "nodule", "supercategory": "acne"},
+]
+
+
+def write(path, images, annotations):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"info": {}, "images": images, "annotations": annotations, "categories": CATEGORIES}
+    path.write_text(json.dumps(content), encoding="utf-8-sig")
+
+
+@pytest.fixture
+def roboflow(tmp_path, draw):
+    """Roboflow's export: a JSON file beside the photos of each split."""
+    for number, split in enumerate(("train", "valid", "test")):
+        images, boxes = [], []
+        for n in range(3):
+            draw(tmp_path / "coco" / split / f"{n}.jpg", 10 * number + n)
+            images.append({"id": n, "file_name": f"{n}.jpg", "height": 40, "width": 40})
+            boxes.append({"id": n, "image_id": n, "category_id": 1, "bbox": [4, 8, 10, 20]})
+        write(tmp_path / "coco" / split / "_annotations.coco.json", images, boxes)
+    return tmp_path / "coco"
+
+
+def test_boxes_and_splits_come_along(roboflow, ingest):
+    assert recognise(roboflow) == "coco"
+    done = ingest(roboflow, "--label", "acne", "--splits", "given", "--whole", "--relabel", "papule=pustule")
+    assert {face.split for face in done.faces} == {"train", "val", "test"}
+    assert len(done.faces) == 9
+    (lesion,) = done.face("train/0.jpg").lesions
+    assert (lesion.kind, lesion.x0, lesion.y0, lesion.x1, lesion.y1) == ("pustule", 4, 8, 14, 28)
+    assert not done.skipped
+
+
+def test_faults_are_listed(roboflow, ingest, draw):
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 40, "width": 40} for n in range(3)]
+    images.append({"id": 9, "file_name": "gone.jpg", "height": 40, "width": 40})
+    boxes = [
+        {"id": 1, "image_id": 77, "category_id": 1, "bbox": [4, 8, 10, 20]},
+        {"id": 2, "image_id": 0, "category_id": 17, "bbox": [4, 8, 10, 20]},
+        {"id": 3, "image_id": 1, "category_id": 1, "bbox": [4, 8, 10]},
+        {"id": 4, "image_id": 2, "category_id": 1, "bbox": [400, 8, 10, 5]},
+    ]
+    write(roboflow / "train" / "_annotations.coco.json", images, boxes)
+    draw(roboflow / "train" / "unnamed.jpg", 99)
+    told = {(item.file, item.reason) for item in find(IngestConfig(roboflow)).skipped}
+    file = "train/_annotations.coco.json"
+    assert told == {
+        (file, "box 1 is of a photo that is not in the list"),
+        ("0.jpg", f"{file}: box 2 is of category 17, which is not in the list"),
+        ("1.jpg", f"{file}: box 3 is not [left, top, width, height]: [4, 8, 10]"),
+        (file, "names 'gone.jpg', which is not there"),
+        ("train/unnamed.jpg", "no label file names it"),
+    }
+    assert "outside the photo" in ingest(roboflow).skipped["train/2.jpg"]
+
+
+def test_the_layout_of_coco_itself_is_read(tmp_path, draw):
+    for split in ("train2017", "val2017"):
+        draw(tmp_path / split / "000001.jpg", len(split))
+        image = {"id": 1, "file_name": "000001.jpg", "height": 40, "width": 40}
+        write(tmp_path / "annotations" / f"instances_{split}.json", [image], [])
+    # The name alone does not tell which of the two is meant, so neither is guessed.
+    assert not find(IngestConfig(tmp_path)).photos
+    for split in ("train2017", "val2017"):
+        image = {"id": 1, "file_name": f"{split}/000001.jpg", "height": 40, "width": 40}
+        write(tmp_path / "annotations" / f"instances_{split}.json", [image], [])
+    assert [photo.split for photo in find(IngestConfig(tmp_path)).photos] == ["train", "val"]
+
+
+@pytest.mark.parametrize("more", [{"images": {}}, {"annotations": [3]}, {"categories": [{"id": []}]}])
+def test_a_file_of_another_form_is_an_error(tmp_path, more):
+    content = {"images": [], "annotations": [], "categories": CATEGORIES, **more}
+    (tmp_path / "a.coco.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"a\.coco\.json"):
+        find(IngestConfig(tmp_path))
