@@ -17,6 +17,7 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.boxed import from_corner, kinds, numbers
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.roboflow import with_licence
 from anonderm.ingest.sources.tree import Tree, read_label_json, read_split, split_of
 
 _PATTERNS = ("*.coco.json", "*/*.coco.json", "annotations/*.json", "instances_*.json")
@@ -34,7 +35,7 @@ def find(config: IngestConfig) -> Found:
     skipped: list[Skipped] = []
     for file in read:
         photos += photos_in(tree, file, skipped)
-    return tree.found(photos, skipped, read)
+    return with_licence(tree, tree.found(photos, skipped, read))
 
 
 def photos_in(tree: Tree, file: str, skipped: list[Skipped]) -> Iterator[Photo]:

@@ -17,6 +17,7 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.boxed import class_name, kinds, numbers, read_class_names
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.roboflow import with_licence
 from anonderm.ingest.sources.tree import Tree, read_lines, split_of
 
 _LIST = "_annotations.txt"
@@ -55,7 +56,7 @@ def find(config: IngestConfig) -> Found:
             photo = dataclasses.replace(tree.photo(name), lesions=line.lesions, split=split_of(name))
             photos.append(dataclasses.replace(photo, lesion_types=kinds(line.lesions)))
     classes_read = tree.named("_classes.txt")
-    return tree.found(photos, skipped, {*lists, *classes_read})
+    return with_licence(tree, tree.found(photos, skipped, {*lists, *classes_read}))
 
 
 def parse_line(text: str, names: tuple[str, ...]) -> Line:

@@ -16,6 +16,7 @@ from typing import Any
 from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.roboflow import with_licence
 from anonderm.ingest.sources.table import read_rows
 from anonderm.ingest.sources.tree import Tree, split_of
 
@@ -44,7 +45,7 @@ def find(config: IngestConfig) -> Found:
                 skipped.append(Skipped(name, f"{file}:{number} holds something else than 0 and 1"))
             else:
                 photos.append(dataclasses.replace(tree.photo(name), lesion_types=kinds, split=split_of(name)))
-    return tree.found(photos, skipped, tables)
+    return with_licence(tree, tree.found(photos, skipped, tables))
 
 
 def seen(row: Mapping[str, Any], columns: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -20,6 +20,7 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.boxed import class_name, from_centre, kinds, numbers, read_class_names
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.roboflow import with_licence
 from anonderm.ingest.sources.tree import Tree, read_lines, read_text, split_of
 
 _CARDS = ("data.yaml", "data.yml", "dataset.yaml")
@@ -48,7 +49,7 @@ def find(config: IngestConfig) -> Found:
             photos.append(dataclasses.replace(photo, lesion_types=kinds(lesions), split=split_of(name)))
     lost = (name for name in sorted(labels - read) if "labels" in name.split("/"))
     skipped += [Skipped(name, "no photo belongs to it") for name in lost]
-    return tree.found(photos, skipped, read)
+    return with_licence(tree, tree.found(photos, skipped, read))
 
 
 def _label_files(image: str) -> tuple[str, str]:
