@@ -1,4 +1,4 @@
-"""How long `anonderm ingest` takes for 10,000 small JPEGs, and the most memory it needs, beside 1,000 of them."""
+"""How long `anonderm ingest` takes for 10,000 small JPEGs and the most memory it needs, beside 1,000."""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ def export(tmp_path, draw):
 
 def test_kinds_of_lesion_are_kept_without_boxes(export, ingest):
     assert recognise(export) == "multilabel"
-    (export / "README.dataset.txt").write_text("# Acne > v1\n\nProvided by a Roboflow user\nLicense: CC BY 4.0\n")
+    (export / "README.dataset.txt").write_text(
+        "# Acne > v1\n\nProvided by a Roboflow user\nLicense: CC BY 4.0\n"
+    )
     done = ingest(export, "--label", "acne", "--splits", "given", "--relabel", "Blackhead=comedone")
     assert done.face("train/0.jpg").lesion_types == ("comedone", "pustule")
     assert done.face("valid/1.jpg").lesion_types == ()
