@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from anonderm.core.errors import BrokenArtefact, InputError
+from anonderm.core.errors import BrokenArtefact, InputError, MissingExtra
 from anonderm.core.faceset import FaceSetWriter
 from anonderm.core.files import sha256_file
 from anonderm.core.records import Face
@@ -70,6 +71,12 @@ def test_the_manifest_names_the_network_and_its_weights(esrgan: Path, tmp_path: 
         restored = restore(config, faces, run)
     assert {face.restorer for face in restored} == {f"ESRGAN {sha256_file(esrgan)[:8]}"}
     assert restored.pixels().shape == (3, 64, 64, 3)
+
+
+def test_a_missing_spandrel_is_named_with_the_extra(esrgan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    with pytest.raises(MissingExtra, match=r"anonderm\[restore\]"):
+        PublishedRestorer(esrgan)
 
 
 def test_other_networks_are_refused(tmp_path: Path, esrgan: Path) -> None:

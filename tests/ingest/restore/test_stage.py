@@ -72,6 +72,12 @@ def test_every_face_comes_out_at_the_size_and_tells_what_enlarged_it(tmp_path: P
     assert "could not be measured (no face has lesion boxes)" in log_of(tmp_path / "run")
 
 
+def test_weights_are_not_asked_for_where_no_face_is_enlarged(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces", (64, 64), (100, 100))
+    config = RestoreConfig(size=64, restorer="spandrel", weights="nowhere.pth")
+    assert run_restore(tmp_path / "run", faces, config).pixels().shape == (2, 64, 64, 3)
+
+
 def test_boxes_and_masks_follow(patients: FaceSet, tmp_path: Path) -> None:
     restored = run_restore(tmp_path / "run", patients, RestoreConfig(size=192))
     for before, after in zip(patients, restored, strict=True):
@@ -81,13 +87,26 @@ def test_boxes_and_masks_follow(patients: FaceSet, tmp_path: Path) -> None:
         assert (after.label, after.subject, after.split) == (before.label, before.subject, before.split)
 
 
-@pytest.mark.parametrize("size", [96, 256])
-def test_interpolation_keeps_lesions(patients: FaceSet, tmp_path: Path, size: int) -> None:
-    run_restore(tmp_path / "run", patients, RestoreConfig(size=size))
-    kept = [float(row["kept"]) for row in table(tmp_path / "run" / "lesions.csv") if row["kept"]]
+def kept_by_lesions(folder: Path) -> list[float]:
+    return [float(row["kept"]) for row in table(folder / "lesions.csv") if row["kept"]]
+
+
+def test_interpolation_keeps_every_lesion(patients: FaceSet, tmp_path: Path) -> None:
+    run_restore(tmp_path / "run", patients, RestoreConfig(size=256))
+    kept = kept_by_lesions(tmp_path / "run")
     assert len(kept) > 50
-    assert np.median(kept) == pytest.approx(1, abs=0.05)
-    assert "lost half" not in log_of(tmp_path / "run")
+    assert kept == pytest.approx([1.0] * len(kept), abs=1e-3)
+    assert "keep less than" not in log_of(tmp_path / "run")
+
+
+def test_shrinking_costs_lesions_what_blur_does(patients: FaceSet, tmp_path: Path) -> None:
+    medians = []
+    for size in (112, 64, 32):
+        run_restore(tmp_path / f"{size}", patients, RestoreConfig(size=size))
+        medians.append(np.median(kept_by_lesions(tmp_path / f"{size}")))
+    assert medians[0] == pytest.approx(1, abs=0.1)
+    assert medians[0] > medians[1] > medians[2]
+    assert medians[2] < 0.9
 
 
 def test_a_restorer_that_wipes_lesions_out_is_found(patients: FaceSet, tmp_path: Path, monkeypatch) -> None:
@@ -148,7 +167,7 @@ def test_whole_photos_are_sent_to_alignment(tmp_path: Path) -> None:
 def test_lesions_too_small_to_measure_are_said_to_be(tmp_path: Path) -> None:
     dot = Lesion("comedone", 10, 10, 11, 11)
     faces = write_faces(tmp_path / "faces", (32, 32), lesions=(dot,))
-    run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
+    run_restore(tmp_path / "run", faces, RestoreConfig(size=24))
     assert "could not be measured (too small or too faint)" in log_of(tmp_path / "run")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_text
-from anonderm.core.images import Pixels, grid, write_png
+from anonderm.core.images import Pixels, grid, image_size, resize, write_png
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.restore.contrast import Kept, compare, differences
@@ -26,48 +26,47 @@ _SHOWN, _TILE = 8, 192
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """One lesion of one face: its box before and after, and what it kept."""
+    """One lesion of one face: its box in the restored picture, and in both as compared; what it kept."""
 
     face: Face
-    side: int
-    before: Lesion
-    after: Lesion
+    box: Lesion
+    compared: Lesion
     kept: Kept
 
 
 def report_lesions(faces: FaceSet, restored: FaceSet, run: RunDir) -> None:
-    """Compare every lesion of faces that were resized; FaceSets that differ in size only."""
+    """Compare every lesion of the faces that were resized, both pictures at the size of the larger one."""
     sources = {face.id: face for face in faces}
     resized = [face for face in restored if face.sha256 != sources[face.id].sha256]
     fates: list[Fate] = []
     rows = []
     for face in run.progress(resized, "comparing lesions"):
-        image_HWC = faces.image(sources[face.id])
-        of_face = list(_fates(image_HWC, sources[face.id], face, faces, restored))
+        of_face = list(_fates(sources[face.id], face, faces, restored))
         fates += of_face
-        rows.append(_row(face, len(image_HWC), of_face))
+        rows.append(_row(face, image_size(faces.folder / sources[face.id].file)[0], of_face))
     _write_table(run, "restoration.csv", rows)
     _write_table(run, "lesions.csv", [_lesion_row(fate) for fate in fates])
     _summarise(resized, fates, run)
-    _write_worst(faces, restored, fates, run)
+    _write_worst(sources, faces, restored, fates, run)
 
 
-def _fates(before_HWC: Pixels, source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Iterator[Fate]:
+def _fates(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Iterator[Fate]:
     if not source.lesions:
         return
-    side, size = len(before_HWC), len(after_HWC := restored.image(face))
-    pairs = [(lesion, _mapped(lesion, side, size)) for lesion in source.lesions]
-    seen = [(old, new) for old, new in pairs if new is not None]
-    masks = (faces.mask(source), restored.mask(face)) if source.mask else (None, None)
-    before = differences(before_HWC, [old for old, _ in seen], masks[0])
-    after = differences(after_HWC, [new for _, new in seen], masks[1])
-    for (old, new), one, other in zip(seen, before, after, strict=True):
-        yield Fate(face, side, old, new, compare(one, other))
+    images = (faces.image(source), restored.image(face))
+    side, size, common = len(images[0]), len(images[1]), max(map(len, images))
+    boxes = _scaled(source.lesions, side, size)
+    compared = _scaled(source.lesions, side, common)
+    skin_HW = None
+    if source.mask and face.mask:
+        skin_HW = faces.mask(source) if side == common else restored.mask(face)
+    found = [differences(resize(image_HWC, common), compared, skin_HW) for image_HWC in images]
+    for box, at, before, after in zip(boxes, compared, *found, strict=True):
+        yield Fate(face, box, at, compare(before, after))
 
 
-def _mapped(lesion: Lesion, side: int, size: int) -> Lesion | None:
-    kept, _ = map_lesions([lesion], crop_and_scale(0, 0, side, side, (size, size)), (size, size))
-    return kept[0] if kept else None
+def _scaled(lesions: Sequence[Lesion], side: int, size: int) -> tuple[Lesion, ...]:
+    return map_lesions(lesions, crop_and_scale(0, 0, side, side, (size, size)), (size, size))[0]
 
 
 def _row(face: Face, side: int, fates: Sequence[Fate]) -> dict[str, Any]:
@@ -88,8 +87,8 @@ def _lesion_row(fate: Fate) -> dict[str, Any]:
     numbers = {"before": fate.kept.before, "after": fate.kept.after, "kept": fate.kept.kept}
     return {
         "id": fate.face.id,
-        "kind": fate.after.kind,
-        **{name: f"{getattr(fate.after, name):.1f}" for name in ("x0", "y0", "x1", "y1")},
+        "kind": fate.box.kind,
+        **{name: f"{getattr(fate.box, name):.1f}" for name in ("x0", "y0", "x1", "y1")},
         **{name: "" if number is None else f"{number:.3f}" for name, number in numbers.items()},
         "not_measured": fate.kept.why,
     }
@@ -140,18 +139,22 @@ def _name_worst_faces(fates: Sequence[Fate], run: RunDir) -> None:
         run.log(f"  {', '.join(f'{id} ({medians[id]:.0%})' for id in lost[:_LISTED])}{more}")
 
 
-def _write_worst(faces: FaceSet, restored: FaceSet, fates: Sequence[Fate], run: RunDir) -> None:
+def _write_worst(
+    sources: Mapping[str, Face], faces: FaceSet, restored: FaceSet, fates: Sequence[Fate], run: RunDir
+) -> None:
     """A column a lesion: before above, after below, its box drawn and the share that it kept written."""
     worst = sorted(
-        (fate for fate in fates if fate.kept.kept is not None), key=lambda each: each.kept.kept or 0
+        (each for each in fates if each.kept.kept is not None), key=lambda each: each.kept.kept or 0
     )
-    worst = worst[:_SHOWN]
     if not worst:
         return
-    sources = {face.id: face for face in faces}
-    above = [_tile(faces.image(sources[fate.face.id]), fate.before, "before") for fate in worst]
-    below = [_tile(restored.image(fate.face), fate.after, f"kept {fate.kept.kept:.0%}") for fate in worst]
-    write_png(run.folder / "lesions.png", grid(np.stack([*above, *below]), len(worst)))
+    above, below = [], []
+    for fate in worst[:_SHOWN]:
+        images = (faces.image(sources[fate.face.id]), restored.image(fate.face))
+        before_HWC, after_HWC = (resize(image_HWC, max(map(len, images))) for image_HWC in images)
+        above.append(_tile(before_HWC, fate.compared, "before"))
+        below.append(_tile(after_HWC, fate.compared, f"kept {fate.kept.kept:.0%}"))
+    write_png(run.folder / "lesions.png", grid(np.stack([*above, *below]), len(above)))
 
 
 def _tile(image_HWC: Pixels, lesion: Lesion, text: str) -> Pixels:

@@ -39,7 +39,8 @@ def restore(config: RestoreConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     (an interrupted run had other weights), and what `open_restorer` and `read_points` raise.
     """
     sides = _sides(faces, run)
-    restorer, name = open_restorer(config)
+    enlarges = any(side < config.size for side in sides.values())
+    restorer, name = open_restorer(config) if enlarges else (Lanczos(), Lanczos.name)
     points = _points(config, faces, run)
     _tell(config, faces, sides, restorer, name, run)
     writer = FaceSetWriter(run.folder / "faces")
@@ -72,7 +73,7 @@ def _sides(faces: FaceSet, run: RunDir) -> dict[str, int]:
         raise InputError(
             f"{faces.folder}: {len(other)} of {len(faces)} pictures are no squares: "
             f"{', '.join(other[:_NAMED])}{more}.",
-            "Whole photos are aligned first.",
+            "Align whole photos first.",
         )
     return sides
 
