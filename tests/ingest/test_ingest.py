@@ -19,6 +19,8 @@ from anonderm.core.errors import (
     UnreadableImage,
 )
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.files import read_json_lines
+from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
 from anonderm.ingest import checks
 from anonderm.ingest.config import IngestConfig
@@ -81,6 +83,8 @@ def test_file_names_stay_out_of_the_faceset(photos, tmp_path):
         "id": "healthy-00000",
         "subject": "person-00003",
         "person": "anna",
+        "width": "100",
+        "height": "80",
         "file": "healthy/anna_0.jpg",
     }
 
@@ -138,6 +142,18 @@ def test_unusable_photos_are_left_out_and_listed_where_asked(photos, tmp_path):
     faces = run_ingest(photos, tmp_path / "run", skip_unreadable=True)
     assert len(faces) == 12
     assert set(skipped(tmp_path / "run")) == {"healthy/broken.jpg", "severe/dot.png"}
+
+
+def test_what_is_left_out_is_shown_where_it_can_be_read(photos, tmp_path):
+    (photos / "healthy" / "broken.jpg").write_text("not an image")
+    photo(photos / "severe" / "dot.png", 8, size=(200, 10))
+    photo(photos / "severe" / "again.bmp", 100)
+    run_ingest(photos, tmp_path / "run", skip_unreadable=True)
+    rows = {row["kind"]: row for row in read_json_lines(tmp_path / "run" / "skipped.jsonl")}
+    assert rows.keys() == {"unreadable", "too small", "duplicate"}
+    assert rows["unreadable"]["picture"] is None
+    assert read_image(tmp_path / "run" / rows["too small"]["picture"]).shape == (128, 6, 3)
+    assert (tmp_path / "run" / rows["duplicate"]["picture"]).exists()
 
 
 def test_a_class_of_unusable_photos_only_is_an_error_even_when_skipping(photos, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.files import append_line, write_text
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.records import Face, Score, Scores
 from anonderm.core.rundir import RunDir, RunRecord
@@ -28,6 +30,7 @@ class Settings:
     seed: int = 0
     source: str = "/home/jane-doe/patients"
     subjects: str = "(person)"
+    fallback: str = "center"
 
 
 def draw_face(label: str, rng: np.random.Generator) -> Pixels:
@@ -42,7 +45,7 @@ def draw_face(label: str, rng: np.random.Generator) -> Pixels:
     return face.astype(np.uint8)
 
 
-def photos(folder: Path, draw: Draw, per_class: int = 12) -> FaceSet:
+def photos(folder: Path, draw: Draw, per_class: int = 12, **more: str) -> FaceSet:
     rng, writer = np.random.default_rng(0), FaceSetWriter(folder)
     for index in range(per_class * len(CLASSES)):
         label, person = CLASSES[index % len(CLASSES)], index // 2
@@ -54,9 +57,35 @@ def photos(folder: Path, draw: Draw, per_class: int = 12) -> FaceSet:
             source="folder/IMG_4711.jpg",
             licence="CC-BY-4.0",
             ita=float(rng.normal(30, 15)),
+            **more,
         )
         writer.add(draw(label, rng), face)
     return writer.finish()
+
+
+def ingested(run: RunDir, draw: Draw, per_class: int) -> None:
+    faces = photos(run.folder / "faces", draw, per_class)
+    rows = [
+        f"{face.id},{face.subject},Jane-Doe,{300 + 10 * index},400,IMG_4711"
+        for index, face in enumerate(faces)
+    ]
+    write_text(run.folder / "sources.csv", "\n".join(["id,subject,person,width,height,file", *rows]))
+    write_png(run.folder / "skipped" / "0000.png", draw("mild", np.random.default_rng(5)))
+    for kind, picture in (("duplicate", "skipped/0000.png"), ("duplicate", None), ("unreadable", None)):
+        row = {"file": "IMG_4711", "reason": "as Jane-Doe", "kind": kind, "picture": picture}
+        append_line(run.folder / "skipped.jsonl", json.dumps(row))
+
+
+def aligned(run: RunDir, draw: Draw, per_class: int) -> None:
+    faces = photos(run.folder / "faces", draw, per_class, framing="ffhq")
+    row = {"photo": faces.faces[0].id, "reason": "no face found", "fallback": "center"}
+    append_line(run.folder / "unaligned.jsonl", json.dumps(row))
+    write_png(run.folder / "aligned.png", grid(faces.pixels()[:8], 8))
+
+
+def restored(run: RunDir, draw: Draw, per_class: int) -> None:
+    photos(run.folder / "faces", draw, per_class, restorer="lanczos")
+    write_png(run.folder / "lesions.png", draw("severe", np.random.default_rng(6)))
 
 
 def synthetic(folder: Path, draw: Draw, per_class: int = 10, rejected: Path | None = None) -> FaceSet:
@@ -189,7 +218,9 @@ def make_line(
     root: Path, draw: Draw = draw_face, per_class: int = 12, **scores: Scores
 ) -> tuple[RunRecord, ...]:
     """Run folders of a whole recipe; `scores` replace the made-up ones of a stage."""
-    runs = [step(root, "photos", "ingest", lambda run: photos(run.folder / "faces", draw, per_class))]
+    runs = [step(root, "photos", "ingest", lambda run: ingested(run, draw, per_class))]
+    runs.append(step(root, "aligned", "align", lambda run: aligned(run, draw, per_class)))
+    runs.append(step(root, "restored", "restore", lambda run: restored(run, draw, per_class)))
     runs.append(step(root, "real-classifier", "train-classifier", train_classifier))
     runs += [
         step(root, f"class-gan-{label}", "train-gan", lambda run: train_gan(run, draw)) for label in CLASSES

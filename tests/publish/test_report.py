@@ -60,7 +60,8 @@ class Balance(HTMLParser):
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
     judged = ["usefulness", "fidelity", "privacy"]
-    wanted = ["faces", "went-in", *judged, "funnel", "generators", "classifiers", "release", "how-made"]
+    photos = ["went-in", "left-out", "prepared"]
+    wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
     assert [f'href="#{id}"' in page for id in wanted] == [True] * len(wanted)
 
@@ -68,7 +69,13 @@ def test_every_kind_of_step_has_its_section(page: str) -> None:
 def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
     few = tuple(record for record in line if record.stage in ("ingest", "train-gan"))
     page = write(tmp_path / "report", few)
-    assert re.findall(r'<section id="([^"]+)"', page) == ["faces", "went-in", "generators", "how-made"]
+    assert re.findall(r'<section id="([^"]+)"', page) == [
+        "faces",
+        "went-in",
+        "left-out",
+        "generators",
+        "how-made",
+    ]
 
 
 def test_the_page_is_balanced_html_with_unique_ids_and_a_text_for_every_picture(page: str) -> None:
@@ -110,6 +117,17 @@ def test_real_photos_are_announced_or_left_out(
     synthetic = ("synthetic face, ", "put aside", "sheet of synthetic")
     assert [text for text in shown if not text.startswith(synthetic)] == []
     assert "put aside, training-copy" not in shown  # such a face looks like a person
+
+
+def test_the_photos_are_counted_by_what_became_of_them(page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert re.search(r"duplicate\s+2\b", text)
+    assert re.search(r"aligned\s+36 \(100%\)", text)
+    assert re.search(r"no face found\s+1\b", text)
+    assert re.search(r"lanczos\s+36 \(100%\)", text)
+    assert "Size of the photos" in text
+    assert 'alt="photo left out, duplicate"' in page
+    assert 'alt="photo not aligned"' in page.replace(", healthy", "")
 
 
 def test_no_person_source_or_folder_name_is_on_the_page(line: tuple[RunRecord, ...], tmp_path: Path) -> None:

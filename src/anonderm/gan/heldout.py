@@ -117,12 +117,10 @@ def _first(faces: FaceSet, count: int) -> FaceSet:
 
 def _embed(faces: FaceSet, extractor: str, mirror: bool) -> tuple[Embeddings, Embeddings]:
     """Embeddings of the faces, and of their mirror images if wanted (no rows otherwise)."""
-    from anonderm.evaluate.features import embed_pixels
+    from anonderm.evaluate.features import embed
 
-    pixels_NHW3 = faces.pixels()
-    own_ND = embed_pixels(pixels_NHW3, extractor)
-    mirrored_NHW3 = np.ascontiguousarray(pixels_NHW3[:, :, ::-1])
-    return own_ND, embed_pixels(mirrored_NHW3, extractor) if mirror else own_ND[:0]
+    own_ND = embed(faces, extractor)
+    return own_ND, embed(faces, extractor, flip=True) if mirror else own_ND[:0]
 
 
 def _to_other_people(own_ND: Embeddings, searched_ND: Embeddings, people: Sequence[str]) -> Floats:

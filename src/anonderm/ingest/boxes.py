@@ -23,7 +23,7 @@ def settled(checks: Iterable[Check]) -> tuple[list[Check], list[Skipped]]:
     for check in checks:
         photo, problems = _settled(check.photo, check.width, check.height)
         kept.append(dataclasses.replace(check, photo=photo))
-        lost += [Skipped(photo.name, problem) for problem in problems]
+        lost += [Skipped(photo.name, problem, "box outside its photo") for problem in problems]
     return kept, lost
 
 

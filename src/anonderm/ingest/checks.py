@@ -81,11 +81,14 @@ def drop_duplicates(
         if any(check.photo.label != first.photo.label for check in others):
             conflicts += [f"{copy} is the same picture as {first.photo.name}" for copy in copies]
             skipped += [
-                Skipped(check.photo.name, _two_labels(check, (first, *others))) for check in (first, *others)
+                Skipped(check.photo.name, _two_labels(check, (first, *others)), "two labels")
+                for check in (first, *others)
             ]
         else:
             kept.append(first)
-            skipped += [Skipped(copy, f"the same picture as {first.photo.name}") for copy in copies]
+            skipped += [
+                Skipped(copy, f"the same picture as {first.photo.name}", "duplicate") for copy in copies
+            ]
     if conflicts and on_conflict == "error":
         raise BadLabel(
             f"The same picture lies in two classes:{shortened(conflicts)}",

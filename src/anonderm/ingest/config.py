@@ -14,6 +14,7 @@ from anonderm.core.names import is_plain
 LayoutName = Literal[
     "auto",
     "folders",
+    "flat",
     "table",
     "huggingface",
     "acne04",

@@ -1,9 +1,10 @@
 """ingest: the photos of a data set -> FaceSet.
 
 faces/          the FaceSet
-sources.csv     id, person and file of every face; the FaceSet holds no file names, since they may name people
+sources.csv     id, person, size and file of every face; the FaceSet holds no file names: they may name people
 credits.csv     whom the licence asks to name for which face, where the source says so
 skipped.jsonl   what was left out, photos and boxes, each with the reason
+skipped/        small pictures of some of these photos
 
 .checked.jsonl notes what was read already. Being hidden, it does not count as a result: after an error the
 same run folder may be used with other settings.
@@ -12,9 +13,7 @@ same run folder may be used with other settings.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.ingest.boxes import settled
 from anonderm.ingest.checks import Check, check_photos, drop_duplicates, shortened, unusable
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.left_out import write_left_out
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
 from anonderm.ingest.splits import assign_splits
@@ -56,7 +56,7 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     sources = _sources(checks, persons)
     splits = _splits(sources, config)
     _pin_sources(sources, config, run)
-    _write_skipped(skipped, run)
+    write_left_out(skipped, found.photos, run)
     _warn_of_unknown_people(found.photos, config, run)
     faces = store_faces(sources, splits, layout, config, run)
     _say_what_was_stored(faces, run)
@@ -100,7 +100,11 @@ def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check
         for check in check_photos(found.photos, config.min_side, run.folder / ".checked.jsonl"):
             checks.append(check)
             bar.advance()
-    problems = [Skipped(check.photo.name, check.problem) for check in checks if check.problem]
+    problems = [
+        Skipped(check.photo.name, check.problem, "too small" if check.width else "unreadable")
+        for check in checks
+        if check.problem
+    ]
     if problems and not config.skip_unreadable:
         raise unusable(problems, len(checks))
     kept, duplicates = drop_duplicates([check for check in checks if not check.problem], config.on_conflict)
@@ -119,11 +123,6 @@ def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check
     return kept, [*found.skipped, *problems, *duplicates, *lost]
 
 
-def _write_skipped(skipped: Sequence[Skipped], run: RunDir) -> None:
-    lines = (json.dumps(dataclasses.asdict(item), ensure_ascii=False) + "\n" for item in skipped)
-    write_text(run.folder / "skipped.jsonl", "".join(lines))
-
-
 def _sources(checks: Sequence[Check], persons: dict[str, str]) -> list[Source]:
     stems = slugs(check.photo.label or "photo" for check in checks)
     shown = sorted({persons[check.photo.name] for check in checks})
@@ -140,8 +139,11 @@ def _sources(checks: Sequence[Check], persons: dict[str, str]) -> list[Source]:
 
 def _pin_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -> None:
     """Write sources.csv; a resumed run must find the same photos, or ids would change their meaning."""
-    rows = [(source.id, source.subject, source.person, source.photo.name) for source in sources]
-    table = _csv(("id", "subject", "person", "file"), rows)
+    rows = [
+        (source.id, source.subject, source.person, source.check.width, source.check.height, source.photo.name)
+        for source in sources
+    ]
+    table = _csv(("id", "subject", "person", "width", "height", "file"), rows)
     path = run.folder / "sources.csv"
     if path.exists() and path.read_text(encoding="utf-8") != table:
         raise ConfigChanged(
@@ -156,7 +158,7 @@ def _pin_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -
         write_text(run.folder / "credits.csv", _csv(("id", "credit", "licence"), credits))
 
 
-def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str | int]]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(header)

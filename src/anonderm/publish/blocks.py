@@ -43,6 +43,15 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """One large picture, as wide as the page."""
+
+    title: str
+    picture: Picture
+    kind: str = "sheet"
+
+
+@dataclass(frozen=True)
 class Charts:
     """Charts that are read together."""
 
@@ -105,7 +114,7 @@ class Row:
     kind: str = "row"
 
 
-Block = Gallery | Chart | Charts | Table | Matrix | Bars | Row
+Block = Gallery | Sheet | Chart | Charts | Table | Matrix | Bars | Row
 
 
 @dataclass(frozen=True)

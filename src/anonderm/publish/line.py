@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import SPLITS
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
@@ -20,9 +19,7 @@ from anonderm.publish.blocks import (
     Picture,
     Row,
     Section,
-    Table,
     cards,
-    compact,
     face_pictures,
     percent,
     picture_file,
@@ -56,42 +53,6 @@ def _beside(material: Material, label: str) -> tuple[Block, ...]:
             pictures = face_pictures(of_label, material.config.faces_per_class, alt, material.rng())
             galleries.append(Gallery(f"{label}, {tone}", cards(pictures), tone))
     return tuple(galleries)
-
-
-def went_in(material: Material) -> Section | None:
-    photos = material.photos
-    if photos is None:
-        return None
-    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions a photo")
-    rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
-    rows += (_class_row("all", photos),)
-    table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
-    tones = {
-        label: [face.ita for face in photos.where(label=label) if face.ita is not None]
-        for label in photos.labels
-    }
-    chart = charts.histogram(
-        "Skin tone by class",
-        tones,
-        "ITA in degrees: left darker, right lighter",
-        bins=18,
-        caption="A class of another skin tone could be told apart by tone instead of by its lesions.",
-    )
-    source = "read from a folder" if material.private else "drawn by the package, with known truth"
-    lead = f"The photos were {source}, and split by person into train, val and test."
-    return Section("went-in", "What went in", lead, (Row((table, chart)) if chart else table,))
-
-
-def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
-    splits = Counter(face.split for face in photos)
-    lesions = sum(len(face.lesions) for face in photos)
-    return (
-        name,
-        f"{len(photos):,}",
-        f"{photos.people:,}",
-        *(f"{splits[split]:,}" if splits[split] else "" for split in SPLITS),
-        f"{lesions / len(photos):.1f}" if lesions else "",
-    )
 
 
 def funnel(material: Material) -> Section | None:

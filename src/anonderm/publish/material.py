@@ -13,6 +13,7 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish.config import ReportConfig
 
 SOURCES = ("phantom", "ingest")
+PREPARERS = ("align", "restore", "skin", "mask-and-crop")
 MAKERS = ("generate", "screen", "grade")
 
 
@@ -42,8 +43,15 @@ class Material:
 
     @cached_property
     def photos(self) -> FaceSet | None:
-        """The real faces that went in: the first set that was read or drawn."""
-        found = [faces for record in self.of(*SOURCES) if (faces := faces_of(record))]
+        """The real faces that were judged by, else the last ones prepared, else the first read or drawn."""
+        read, prepared = (
+            [faces for record in self.of(*stages) if (faces := faces_of(record))]
+            for stages in (SOURCES, PREPARERS)
+        )
+        judges = self.of("evaluate utility", "evaluate fidelity", "audit")
+        judged = [record.content["inputs"].get("real") for record in judges]
+        meant = [faces for faces in (*read, *prepared) if faces.digest in judged]
+        found = meant or prepared[-1:] or read
         return found[0] if found else None
 
     @property

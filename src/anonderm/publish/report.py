@@ -9,7 +9,7 @@ from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish import judgement, line
+from anonderm.publish import judgement, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
 from anonderm.publish.record import how_made, release
@@ -19,7 +19,9 @@ from anonderm.publish.templates import environment, style
 # In reading order; each gives None where its runs are missing.
 SECTIONS = (
     line.faces,
-    line.went_in,
+    photos.went_in,
+    photos.left_out,
+    photos.prepared,
     judgement.usefulness,
     judgement.fidelity,
     judgement.privacy,

@@ -37,12 +37,12 @@ def list_photos(source: Path) -> Found:
     photos: list[Photo] = []
     for label, folder in _class_folders(source).items():
         paths = sorted(_files_below(folder))
-        images = [path for path in paths if _is_image(path)]
+        images = [path for path in paths if is_image(path)]
         if not images:
             known = ", ".join(sorted(IMAGE_SUFFIXES))
             raise EmptyFolder(f"{folder}: no image in this class ({known}).", "Fill or remove the folder.")
         photos += [Photo(printable(path.relative_to(source)), File(path), label) for path in images]
-        ignored.update(path.suffix.lower() for path in paths if not _is_image(path))
+        ignored.update(path.suffix.lower() for path in paths if not is_image(path))
     return Found(tuple(photos), ignored=ignored)
 
 
@@ -91,5 +91,6 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """By its suffix; hidden files are none."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")

@@ -17,6 +17,7 @@ from anonderm.ingest.sources import (
     celebamask,
     coco,
     ffhq,
+    flat,
     folders,
     huggingface,
     keras_text,
@@ -53,6 +54,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "table": Layout("a .csv, .tsv, .jsonl or .parquet file that names photos", table.fits, table.find),
     "folders": Layout("one sub-folder a class", folders.fits, folders.find),
+    "flat": Layout("photos in the folder itself, without classes", flat.fits, flat.find),
 }
 
 

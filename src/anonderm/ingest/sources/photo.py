@@ -78,10 +78,11 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo, or something that was said about one, that is left out, and why."""
+    """A photo, or something that was said about one, that is left out, and why; `kind` is for counting."""
 
     file: str
     reason: str
+    kind: str = "fault of the source"
 
 
 @dataclass(frozen=True, slots=True)

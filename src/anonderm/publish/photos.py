@@ -1,0 +1,181 @@
+"""The report's sections on the photos: what went in, what was left out, how faces were cut and enlarged.
+
+A function gives None where its runs are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter, defaultdict
+from typing import Any
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import read_json_lines
+from anonderm.core.records import SPLITS
+from anonderm.core.rundir import RunRecord
+from anonderm.publish import charts
+from anonderm.publish.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Picture,
+    Row,
+    Section,
+    Sheet,
+    Table,
+    compact,
+    face_pictures,
+    percent,
+    picture_file,
+)
+from anonderm.publish.charts import Chart
+from anonderm.publish.material import SOURCES, Material, faces_of
+
+_EXAMPLES = 12
+_SHEET_SIDE = 1280
+_SHEETS = {
+    "ingest": {"people.png": "Who was taken for the same person"},
+    "align": {"aligned.png": "Faces with the points found, and photos that could not be aligned"},
+    "restore": {
+        "lesions.png": "The lesions that faded most, before and after",
+        "examples.png": "Enlarged faces: interpolated above, restored below",
+    },
+    "skin": {"skin.png": "Skin as it was found"},
+}
+
+
+def went_in(material: Material) -> Section | None:
+    photos = material.photos
+    if photos is None:
+        return None
+    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions a photo")
+    rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
+    rows += (_class_row("all", photos),)
+    table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
+    drawn = tuple(chart for chart in (_tones(photos), _sizes(material)) if chart)
+    source = "read from the user's data" if material.private else "drawn by the package, with known truth"
+    lead = f"The photos were {source}, and split by person into train, val and test."
+    return Section("went-in", "What went in", lead, (Row((table, *drawn)) if drawn else table,))
+
+
+def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
+    splits = Counter(face.split for face in photos)
+    lesions = sum(len(face.lesions) for face in photos)
+    return (
+        name,
+        f"{len(photos):,}",
+        f"{photos.people:,}",
+        *(f"{splits[split]:,}" if splits[split] else "" for split in SPLITS),
+        f"{lesions / len(photos):.1f}" if lesions else "",
+    )
+
+
+def _tones(photos: FaceSet) -> Chart | None:
+    tones = {
+        label or "all": [face.ita for face in photos.where(label=label) if face.ita is not None]
+        for label in photos.labels or (None,)
+    }
+    return charts.histogram(
+        "Skin tone by class",
+        tones,
+        "ITA in degrees: left darker, right lighter",
+        bins=18,
+        caption="A class of another skin tone could be told apart by tone instead of by its lesions.",
+    )
+
+
+def _sizes(material: Material) -> Chart | None:
+    """The shorter sides of the photos as they came."""
+    path = material.of(*SOURCES)[0].folder / "sources.csv"
+    if not path.exists():
+        return None
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+    sides = [min(float(row["width"]), float(row["height"])) for row in rows]
+    return charts.histogram("Size of the photos", {"photos": sides}, "shorter side in pixels", bins=18)
+
+
+def left_out(material: Material) -> Section | None:
+    """Photos, and what was said of them, that ingest did not take over."""
+    records = [record for record in material.of("ingest") if (record.folder / "skipped.jsonl").exists()]
+    rows = [
+        row | {"folder": record.folder}
+        for record in records
+        for row in read_json_lines(record.folder / "skipped.jsonl")
+    ]
+    if not rows:
+        return None
+    shown = material.config.show_real
+    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_kind[row["kind"]].append(row)
+    most = max(map(len, by_kind.values()))
+    bars = tuple(
+        Bar(kind, f"{len(group):,}", len(group) / most, "", _skipped_pictures(group) if shown else ())
+        for kind, group in sorted(by_kind.items(), key=lambda item: -len(item[1]))
+    )
+    lead = "Nothing is dropped in silence: what could not be used, or was there twice."
+    caption = "skipped.jsonl in the run folder names every file with its reason."
+    return Section("left-out", "What was left out", lead, (Bars("", bars, caption),))
+
+
+def _skipped_pictures(group: list[dict[str, Any]]) -> tuple[Picture, ...]:
+    files = [row["folder"] / row["picture"] for row in group if row["picture"]]
+    found = (picture_file(file, f"photo left out, {group[0]['kind']}", 128) for file in files[:_EXAMPLES])
+    return tuple(picture for picture in found if picture)
+
+
+def prepared(material: Material) -> Section | None:
+    """How photos became faces: aligned, enlarged, skin found; with the sheets that these steps drew."""
+    blocks: list[Block] = []
+    for record in material.of(*_SHEETS):
+        blocks += [*_framings(record, material), *_restorers(record)]
+        blocks += _sheets(record) if material.config.show_real else []
+    if not blocks:
+        return None
+    lead = "How the photos became faces of one framing and size. Look at the sheets: numbers hide a lot here."
+    return Section("prepared", "How the photos were prepared", lead, tuple(blocks))
+
+
+def _framings(record: RunRecord, material: Material) -> list[Block]:
+    faces = faces_of(record)
+    if record.stage != "align" or faces is None:
+        return []
+    refused = read_json_lines(record.folder / "unaligned.jsonl")
+    reasons: dict[str, set[str]] = defaultdict(set)
+    for row in refused:
+        reasons[row["reason"]].add(row["photo"])
+    aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
+    bars = [Bar("aligned", f"{aligned:,} ({percent(aligned / total)})", aligned / total, "c1")]
+    for reason, ids in reasons.items():
+        some = faces.where(ids=ids) if material.config.show_real else None
+        pictures = face_pictures(some, _EXAMPLES, "photo not aligned", material.rng()) if some else ()
+        bars.append(Bar(reason, f"{len(ids):,}", len(ids) / total, "", pictures))
+    return [Bars(f"{record.name}: the framing of FFHQ", tuple(bars), _FALLBACKS[record.config["fallback"]])]
+
+
+_FALLBACKS = {
+    "center": "Photos that could not be aligned were cut to their centre.",
+    "keep": "Photos that could not be aligned were kept whole.",
+    "skip": "Photos that could not be aligned were left out.",
+}
+
+
+def _restorers(record: RunRecord) -> list[Block]:
+    faces = faces_of(record)
+    if record.stage != "restore" or faces is None:
+        return []
+    counts = Counter(face.restorer or "large enough" for face in faces)
+    bars = tuple(
+        Bar(name, f"{count:,} ({percent(count / len(faces))})", count / len(faces), "c1")
+        for name, count in counts.most_common()
+    )
+    return [Bars(f"{record.name}: what enlarged the faces", bars)]
+
+
+def _sheets(record: RunRecord) -> list[Block]:
+    found = {
+        title: picture_file(record.folder / file, title, _SHEET_SIDE)
+        for file, title in _SHEETS[record.stage].items()
+    }
+    return [Sheet(f"{record.name}: {title.lower()}", picture) for title, picture in found.items() if picture]
