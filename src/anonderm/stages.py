@@ -205,6 +205,26 @@ STAGES = {
             {"faces": Input("faces", "Phantom faces, several photos a person.")},
         ),
         Stage(
+            "evaluate classifier",
+            "Test a classifier on faces it did not learn from: grades, lesion counts or lesion types.",
+            "evaluate.classifier:evaluate_classifier",
+            "evaluate.config:ClassifierScoresConfig",
+            {
+                "faces": Input("faces", "The faces: the test split, or all of a set without splits."),
+                "classifier": Input("checkpoint", "A classifier checkpoint."),
+            },
+        ),
+        Stage(
+            "evaluate saliency",
+            "Measure whether a classifier looks at the lesions, beside chance.",
+            "evaluate.saliency:evaluate_saliency",
+            "evaluate.config:SaliencyConfig",
+            {
+                "faces": Input("faces", "Faces with lesion boxes or skin masks: the test split, or all."),
+                "classifier": Input("checkpoint", "A classifier checkpoint."),
+            },
+        ),
+        Stage(
             "evaluate utility",
             "Test, on real faces, a classifier trained on synthetic faces beside one trained on real ones.",
             "evaluate.utility:evaluate_utility",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from anonderm.core.config import check
 from anonderm.evaluate.features import ExtractorName
@@ -75,4 +76,51 @@ class UtilityConfig:
     def __post_init__(self) -> None:
         check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
         check(self.saliency_faces >= 0, f"saliency_faces = {self.saliency_faces}: must be 0 or more.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class ClassifierScoresConfig:
+    """Test a classifier on faces that it did not learn from."""
+
+    repeats: int = 1000
+    """Bootstrap resamples of the people behind each interval."""
+
+    seed: int = 0
+    """Fixes the bootstrap resamples."""
+
+    def __post_init__(self) -> None:
+        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class SaliencyConfig:
+    """Measure whether a classifier looks at the lesions, and at the skin, of faces where these are known."""
+
+    explain: Literal["class", "severity"] = "class"
+    """What Grad-CAM explains: a face's own class (or each lesion type on it), or what speaks for worse
+    classes against milder ones."""
+
+    tolerance: float = 0.03
+    """The pointing game: how far from a box the hottest point may lie, as a share of the picture's side (the
+    15 pixels of Zhang et al. 2018 on pictures of 500)."""
+
+    max_faces: int = 500
+    """Most faces to explain, drawn at random."""
+
+    sheet_faces: int = 6
+    """Faces of each class (or lesion type) on the picture sheet."""
+
+    repeats: int = 1000
+    """Bootstrap resamples of the people behind each interval."""
+
+    seed: int = 0
+    """Fixes which faces are drawn and the bootstrap resamples."""
+
+    def __post_init__(self) -> None:
+        check(0 <= self.tolerance < 1, f"tolerance = {self.tolerance}: must be in [0, 1).")
+        check(self.max_faces >= 1, f"max_faces = {self.max_faces}: must be 1 or more.")
+        check(self.sheet_faces >= 0, f"sheet_faces = {self.sheet_faces}: must be 0 or more.")
+        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")

@@ -5,14 +5,13 @@ Both are tested on real faces of people that neither has seen. N faces, K classe
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify import confusion, judge
+from anonderm.classify import confusion
 from anonderm.classify.network import Classifier
 from anonderm.classify.predict import load_grader, probabilities
 from anonderm.classify.saliency import grad_cam
@@ -23,7 +22,8 @@ from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import Rows, Statistic, interval
+from anonderm.evaluate.answers import grading_statistics, with_intervals
+from anonderm.evaluate.bootstrap import Rows, Statistic
 from anonderm.evaluate.config import UtilityConfig
 
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
@@ -97,40 +97,16 @@ def _scores(
     predicted: dict[str, NDArray[np.intp]],
     run: RunDir,
 ) -> dict[str, Score]:
-    metrics = judge.PLAIN | {
-        f"f1/{label}": partial(confusion.class_f1, index=index) for index, label in enumerate(test.labels)
-    }
-    if set(test.labels) <= set(SEVERITIES):
-        metrics |= judge.GRADED
+    ordered = set(test.labels) <= set(SEVERITIES)
     statistics: dict[str, Statistic] = {
-        f"{arm}/{name}": partial(_on_rows, metric, truth_N, predicted_N, len(test.labels))
-        for arm, predicted_N in predicted.items()
-        for name, metric in metrics.items()
+        f"{arm}/{name}": statistic
+        for arm, decided_N in predicted.items()
+        for name, statistic in grading_statistics(truth_N, decided_N, test.labels, ordered=ordered).items()
     }
     statistics["tstr_over_trtr/accuracy"] = partial(
         _accuracy_ratio, predicted["tstr"] == truth_N, predicted["trtr"] == truth_N
     )
-    people = [face.person for face in test]
-    scores = {}
-    for name, statistic in run.progress(list(statistics.items()), "intervals"):
-        value = statistic(np.arange(len(test)))
-        if math.isnan(value):
-            run.log(f"{name} is not defined on these faces and is left out")
-            continue
-        # The same draws for every score: the two classifiers are compared on the same people.
-        low, high = interval(statistic, people, np.random.default_rng(config.seed), config.repeats)
-        scores[name] = Score(value, low, high, len(test), higher_is_better=not name.endswith("mae"))
-    return scores
-
-
-def _on_rows(
-    metric: confusion.Metric,
-    truth_N: NDArray[np.intp],
-    predicted_N: NDArray[np.intp],
-    classes: int,
-    rows: Rows,
-) -> float:
-    return metric(confusion.confusion_matrix(truth_N[rows], predicted_N[rows], classes))
+    return with_intervals(statistics, [face.person for face in test], config.seed, config.repeats, run)
 
 
 def _accuracy_ratio(right_above_N: NDArray[np.bool_], right_below_N: NDArray[np.bool_], rows: Rows) -> float:

@@ -29,6 +29,8 @@ _COST = {
     "latents class-directions": (3.0, 0.0),
     "screen": (2.0, 0.003),
     "grade": (2.0, 0.001),
+    "evaluate classifier": (3.0, 0.001),
+    "evaluate saliency": (5.0, 0.02),
     "evaluate utility": (3.0, 0.001),
     "evaluate fidelity": (5.0, 0.003),
     "audit": (5.0, 0.005),

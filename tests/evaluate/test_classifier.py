@@ -1,0 +1,114 @@
+"""Scores of a classifier's answers, against scikit-learn."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn_metrics
+
+from anonderm.classify.heads import Corn, MultiLabel, Reading
+from anonderm.classify.label_distribution import LabelDistribution
+from anonderm.classify.network import Classifier
+from anonderm.classify.predict import load_classifier, probabilities
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.evaluate.classifier import evaluate_classifier
+from anonderm.evaluate.config import ClassifierScoresConfig
+
+GRADES = ("healthy", "mild", "moderate")
+TYPES = ("comedone", "papule")
+CONFIG = ClassifierScoresConfig(repeats=100)
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> FaceSet:
+    rng = np.random.default_rng(3)
+    writer = FaceSetWriter(tmp_path / "faces")
+    for number in range(30):
+        grade = number % 3
+        image = rng.integers(0, 255, (32, 32, 3), np.uint8)
+        boxes = tuple(Lesion(TYPES[i % 2], 0, 0, 2, 2) for i in range(0 if grade == 0 else number % 5 + 1))
+        split = "train" if number < 6 else "test"
+        writer.add(image, Face(f"f{number:02d}", label=GRADES[grade], split=split, subject=f"s{number // 3}",
+                               lesions=boxes))  # fmt: skip
+    return writer.finish()
+
+
+def checkpoint(folder: Path, reading: Reading, classes: tuple[str, ...]) -> Checkpoint:
+    torch.manual_seed(0)
+    network = Classifier("test_resnet", classes, 32, 1, reading=reading)
+    architecture = {"backbone": "test_resnet", "skip_halvings": 1, "head": reading.describe()}
+    notes = {"weights": "random", "trained_on": "real"}
+    card = CheckpointCard("classifier", architecture, 32, classes=classes, notes=notes)
+    return Checkpoint.save(folder / "c.safetensors", network.state_dict(), card)
+
+
+def evaluated(folder: Path, faces: FaceSet, given: Checkpoint) -> Scores:
+    with RunDir.open(folder / "run", "evaluate classifier", CONFIG, {}) as run:
+        return evaluate_classifier(CONFIG, faces, given, run)
+
+
+def test_grades_are_scored_on_the_test_split_as_scikit_learn_does(tmp_path: Path, faces: FaceSet):
+    given = checkpoint(tmp_path, Corn(3), GRADES)
+    found = evaluated(tmp_path, faces, given)
+    test = faces.where(split="test")
+    truth = np.array([GRADES.index(str(face.label)) for face in test])
+    network = load_classifier(given)
+    guess = network.reading.decide(probabilities(network, test.pixels()))
+    value = {name: score.value for name, score in found.scores.items()}
+    assert value["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    f1 = sklearn_metrics.f1_score(truth, guess, average="macro", zero_division=0)
+    assert value["macro_f1"] == pytest.approx(f1, abs=1e-9)
+    kappa = sklearn_metrics.cohen_kappa_score(truth, guess, weights="quadratic", labels=range(3))
+    assert value["quadratic_kappa"] == pytest.approx(kappa, abs=1e-9)
+    assert value["macro_mae"] == pytest.approx(
+        np.mean([np.abs(guess[truth == k] - k).mean() for k in range(3)])
+    )
+    assert found.scores["accuracy"].n == 24
+    assert found.details["weights"] == "random"
+    assert np.sum(found.details["confusion"]) == 24
+
+
+def test_lesion_types_are_scored_each_and_on_average(tmp_path: Path, faces: FaceSet):
+    given = checkpoint(tmp_path, MultiLabel(2), TYPES)
+    found = evaluated(tmp_path, faces, given)
+    test = faces.where(split="test")
+    truth = np.array([[kind in {box.kind for box in face.lesions} for kind in TYPES] for face in test])
+    chances = probabilities(load_classifier(given), test.pixels())
+    value = {name: score.value for name, score in found.scores.items()}
+    for k, kind in enumerate(TYPES):
+        assert value[f"auc/{kind}"] == pytest.approx(
+            sklearn_metrics.roc_auc_score(truth[:, k], chances[:, k])
+        )
+        f1 = sklearn_metrics.f1_score(truth[:, k], chances[:, k] > 0.5, zero_division=0)
+        assert value[f"f1/{kind}"] == pytest.approx(f1)
+        assert value[f"accuracy/{kind}"] == pytest.approx((truth[:, k] == (chances[:, k] > 0.5)).mean())
+    for name in ("auc", "f1", "accuracy"):
+        assert value[f"macro_{name}"] == pytest.approx(np.mean([value[f"{name}/{kind}"] for kind in TYPES]))
+
+
+def test_counts_are_scored_where_boxes_are_known(tmp_path: Path, faces: FaceSet):
+    given = checkpoint(tmp_path, LabelDistribution((0, 3), 65), GRADES)
+    assert evaluated(tmp_path, faces, given).scores["count_mae"].higher_is_better is False
+    bare = FaceSet(faces.folder, tuple(dataclasses.replace(face, lesions=()) for face in faces))
+    assert "count_mae" not in evaluated(tmp_path / "bare", bare, given).scores
+
+
+def test_a_set_without_splits_is_scored_whole_and_one_without_test_faces_refused(
+    tmp_path: Path, faces: FaceSet
+):
+    given = checkpoint(tmp_path, Corn(3), GRADES)
+    synthetic = FaceSet(faces.folder, tuple(dataclasses.replace(face, split=None) for face in faces))
+    assert evaluated(tmp_path / "all", synthetic, given).scores["accuracy"].n == 30
+    with pytest.raises(InputError, match="test split"):
+        evaluated(tmp_path / "none", faces.where(split="train"), given)
+    foreign = FaceSet(faces.folder, tuple(dataclasses.replace(face, label="severe") for face in faces))
+    with pytest.raises(BadLabel, match="severe"):
+        evaluated(tmp_path / "foreign", foreign, given)

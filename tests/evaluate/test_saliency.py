@@ -1,0 +1,169 @@
+"""A classifier that sees nothing but red, on faces whose lesions are red, or are not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anonderm.classify.heads import MultiLabel, Reading, Softmax
+from anonderm.classify.network import Classifier
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BadLabel, ConfigError, InputError
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import read_image
+from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.rundir import RunDir
+from anonderm.evaluate import saliency as module
+from anonderm.evaluate.config import SaliencyConfig
+from anonderm.evaluate.saliency import evaluate_saliency
+
+CLASSES = ("healthy", "mild")
+CONFIG = SaliencyConfig(repeats=100, sheet_faces=2)
+CARD = CheckpointCard("classifier", {"backbone": "red"}, 64, classes=CLASSES, notes={"weights": "random"})
+RED_DETECTOR = Checkpoint(Path("red.safetensors"), CARD)
+
+
+class Red(torch.nn.Module):
+    feature_info = ({"module": "look"},)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
+        with torch.no_grad():
+            self.look.weight.zero_()[:, 0] = 1 / 16
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.look(x).mean((2, 3))
+
+
+@pytest.fixture
+def red_detector(monkeypatch):
+    """`red_detector(reading)`: the last class's output grows with the red in each place, and nothing else."""
+
+    def install(reading: Reading, classes: tuple[str, ...] = CLASSES) -> None:
+        classifier = Classifier("test_resnet", classes, 64, reading=reading)
+        classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, len(classes))
+        classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        with torch.no_grad():
+            classifier.head.weight.copy_(torch.arange(len(classes)).float()[:, None])
+        monkeypatch.setattr(module, "load_classifier", lambda _checkpoint, _device: classifier.eval())
+
+    install(Softmax(2))
+    return install
+
+
+def faces_with_red(folder: Path, *, on_lesion: bool, **fields) -> FaceSet:
+    """Black faces of 128 px with a red square; the lesion's box lies on it, or elsewhere."""
+    writer = FaceSetWriter(folder)
+    mask = np.zeros((128, 128), np.uint8)
+    mask[16:112, 16:112] = 255
+    for number in range(4):
+        left, top = 24 + 16 * number, 40
+        image = np.zeros((128, 128, 3), np.uint8)
+        image[top : top + 16, left : left + 16, 0] = 255
+        below = 0 if on_lesion else 48
+        box = Lesion("papule", left - 4, top - 4 + below, left + 20, top + 20 + below)
+        face = Face(f"face-{number}", label="mild", subject=f"s{number // 2}", split="test", lesions=(box,))
+        writer.add(image, dataclasses.replace(face, **fields), mask)
+    return writer.finish()
+
+
+def evaluated(folder: Path, faces: FaceSet, config: SaliencyConfig = CONFIG) -> Scores:
+    with RunDir.open(folder, "evaluate saliency", config, {}) as run:
+        return evaluate_saliency(config, faces, RED_DETECTOR, run)
+
+
+@pytest.mark.parametrize("explain", ["class", "severity"])
+def test_heat_on_the_lesions_is_told_from_heat_elsewhere(tmp_path: Path, red_detector, explain: str):
+    config = dataclasses.replace(CONFIG, explain=explain)
+    right = evaluated(tmp_path / "a", faces_with_red(tmp_path / "on", on_lesion=True), config).scores
+    wrong = evaluated(tmp_path / "b", faces_with_red(tmp_path / "off", on_lesion=False), config).scores
+    assert right["pointing/all"].value == right["pointing/mild"].value == 1
+    assert right["in_lesions/all"].value > 0.7
+    assert wrong["pointing/all"].value == 0
+    assert wrong["in_lesions/all"].value < 0.1
+    assert right["in_skin/all"].value == pytest.approx(wrong["in_skin/all"].value)
+    assert "in_lesions/healthy" not in right
+
+
+def test_every_number_stands_beside_chance_with_an_interval(tmp_path: Path, red_detector):
+    scores = evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True)).scores
+    assert scores["in_lesions/all/floor"].value == pytest.approx(24 * 24 / 128**2)
+    assert scores["in_lesions/all/skin_floor"].value == pytest.approx(24 * 24 / 96**2, rel=0.15)
+    assert scores["in_skin/all/floor"].value == pytest.approx((96 / 128) ** 2)
+    assert scores["pointing/all/floor"].value > scores["in_lesions/all/floor"].value
+    above = scores["in_lesions/all"].value - scores["in_lesions/all/floor"].value
+    assert scores["in_lesions/all/above_floor"].value == pytest.approx(above)
+    for score in scores.values():
+        assert score.low is not None
+        assert score.high is not None
+        assert score.low <= score.value + 1e-9
+        assert score.value <= score.high + 1e-9
+        assert score.n == 4
+
+
+def test_each_lesion_type_is_asked_for_its_own_boxes(tmp_path: Path, red_detector):
+    red_detector(MultiLabel(2), ("comedone", "papule"))
+    faces = faces_with_red(tmp_path / "faces", on_lesion=True, label=None)
+    comedone = Lesion("comedone", 0, 100, 20, 120)
+    both = FaceSet(faces.folder, tuple(dataclasses.replace(f, lesions=(*f.lesions, comedone)) for f in faces))
+    scores = evaluated(tmp_path / "run", both).scores
+    assert scores["pointing/papule"].value == 1
+    assert scores["pointing/comedone"].value == 0
+    assert scores["pointing/all"].n == 8
+    with pytest.raises(ConfigError, match="severity"):
+        evaluated(tmp_path / "other", both, dataclasses.replace(CONFIG, explain="severity"))
+
+
+def test_the_sheet_shows_faces_beside_their_heat(tmp_path: Path, red_detector):
+    evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True))
+    sheet = read_image(tmp_path / "run" / "saliency.png")
+    assert sheet.shape == (192, 4 * 192 + 2, 3)
+    assert (sheet[:, 192:384] == 255).all(2).any()  # the box
+
+
+def test_a_run_cut_short_goes_on(tmp_path: Path, red_detector, monkeypatch):
+    faces = faces_with_red(tmp_path / "faces", on_lesion=True)
+    whole = evaluated(tmp_path / "whole", faces)
+    asked = []
+    plain = module._numbers
+
+    def stop_at_third(config, faces, question, heat_HW):
+        asked.append(question.key)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return plain(config, faces, question, heat_HW)
+
+    monkeypatch.setattr(module, "_numbers", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        evaluated(tmp_path / "run", faces)
+    assert evaluated(tmp_path / "run", faces) == whole
+    assert len(asked) == 5
+
+
+def test_maps_without_heat_are_counted_as_misses(tmp_path: Path, red_detector):
+    writer = FaceSetWriter(tmp_path / "black")
+    box = Lesion("papule", 10, 10, 20, 20)
+    writer.add(np.zeros((64, 64, 3), np.uint8), Face("black", label="mild", split="test", lesions=(box,)))
+    scores = evaluated(tmp_path / "run", writer.finish())
+    assert scores.details["maps_without_heat"] == 1
+    assert scores.scores["pointing/all"].value == scores.scores["in_lesions/all"].value == 0
+    json.dumps(scores.details, allow_nan=False)
+
+
+def test_faces_whose_truth_is_unknown_are_refused(tmp_path: Path, red_detector):
+    faces = faces_with_red(tmp_path / "faces", on_lesion=True)
+    bare = FaceSet(faces.folder, tuple(dataclasses.replace(f, lesions=(), mask=None) for f in faces))
+    with pytest.raises(InputError, match="lesion boxes or a skin mask"):
+        evaluated(tmp_path / "bare", bare)
+    foreign = FaceSet(faces.folder, tuple(dataclasses.replace(f, label="rosacea") for f in faces))
+    with pytest.raises(BadLabel, match="rosacea"):
+        evaluated(tmp_path / "foreign", foreign)
+    learned = FaceSet(faces.folder, tuple(dataclasses.replace(f, split="train") for f in faces))
+    with pytest.raises(InputError, match="test split"):
+        evaluated(tmp_path / "learned", learned)
