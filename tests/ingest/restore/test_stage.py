@@ -171,6 +171,18 @@ def test_lesions_too_small_to_measure_are_said_to_be(tmp_path: Path) -> None:
     assert "could not be measured (too small or too faint)" in log_of(tmp_path / "run")
 
 
+def test_boxes_beyond_the_edge_do_no_harm(tmp_path: Path) -> None:
+    outside = (
+        Lesion("papule", 28, 10, 60, 20),
+        Lesion("papule", -4, 10, 4, 20),
+        Lesion("nodule", 5, 5, 5, 5),
+    )
+    faces = write_faces(tmp_path / "faces", (32, 32), lesions=outside)
+    (face,) = run_restore(tmp_path / "run", faces, RestoreConfig(size=50))
+    assert [(lesion.x0, round(lesion.x1, 2)) for lesion in face.lesions] == [(0, 6.25)]
+    assert len(table(tmp_path / "run" / "lesions.csv")) == 1
+
+
 def test_weights_that_are_not_here_are_told(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
     faces = write_faces(tmp_path / "faces", (32, 32))

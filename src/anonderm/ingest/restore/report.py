@@ -55,18 +55,24 @@ def _fates(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Itera
         return
     images = (faces.image(source), restored.image(face))
     side, size, common = len(images[0]), len(images[1]), max(map(len, images))
-    boxes = _scaled(source.lesions, side, size)
-    compared = _scaled(source.lesions, side, common)
+    pairs = [
+        (box, compared)
+        for lesion in source.lesions
+        for box in _scaled(lesion, side, size)
+        for compared in _scaled(lesion, side, common)
+    ]
     skin_HW = None
     if source.mask and face.mask:
         skin_HW = faces.mask(source) if side == common else restored.mask(face)
-    found = [differences(resize(image_HWC, common), compared, skin_HW) for image_HWC in images]
-    for box, at, before, after in zip(boxes, compared, *found, strict=True):
-        yield Fate(face, box, at, compare(before, after))
+    lesions = [compared for _, compared in pairs]
+    found = [differences(resize(image_HWC, common), lesions, skin_HW) for image_HWC in images]
+    for (box, compared), before, after in zip(pairs, *found, strict=True):
+        yield Fate(face, box, compared, compare(before, after))
 
 
-def _scaled(lesions: Sequence[Lesion], side: int, size: int) -> tuple[Lesion, ...]:
-    return map_lesions(lesions, crop_and_scale(0, 0, side, side, (size, size)), (size, size))[0]
+def _scaled(lesion: Lesion, side: int, size: int) -> tuple[Lesion, ...]:
+    """The lesion in the picture of another size; none if most of its box lies outside."""
+    return map_lesions([lesion], crop_and_scale(0, 0, side, side, (size, size)), (size, size))[0]
 
 
 def _row(face: Face, side: int, fates: Sequence[Fate]) -> dict[str, Any]:

@@ -105,6 +105,8 @@ def _tell(
     if not small:
         return
     run.log(f"enlarged by {name}, from {min(small)} to {max(small)} px")
+    if restorer.side and restorer.side * restorer.scale < config.size:
+        run.log(f"warning: {name} works at {restorer.side} px; {config.size} px are interpolated from there")
     if isinstance(restorer, Lanczos):
         run.log("warning: without a restorer's weights faces are only interpolated, and stay blurred")
     unframed = sum(face.framing != "ffhq" and sides[face.id] < config.size for face in faces)
