@@ -198,6 +198,13 @@ STAGES = {
             {"faces": Input("faces", "The labelled faces to learn from.")},
         ),
         Stage(
+            "train-detector",
+            "Train a lesion detector on the train split of a FaceSet with lesion boxes.",
+            "classify.lesions.train:train_detector",
+            "classify.lesions.config:TrainDetectorConfig",
+            {"faces": Input("faces", "The faces to learn from, with lesion boxes.")},
+        ),
+        Stage(
             "train-encoder",
             "Train the face embedding behind fidelity and privacy numbers, on phantom faces.",
             "evaluate.encoder.train:train_encoder",

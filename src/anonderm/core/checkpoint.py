@@ -23,7 +23,7 @@ class CheckpointCard:
     class that a generator was trained on. `data_digest` is the digest of the training FaceSet.
     """
 
-    kind: Literal["gan", "classifier", "encoder", "skin"]
+    kind: Literal["gan", "classifier", "encoder", "skin", "detector"]
     architecture: dict[str, Any]
     resolution: int
     pixel_range: tuple[float, float] = (-1.0, 1.0)

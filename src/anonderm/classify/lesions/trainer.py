@@ -1,0 +1,161 @@
+"""The steps of a detector's training, and what a killed one needs to go on to the same weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from anonderm.classify.lesions.average_precision import Matches, matches_by_kind, mean_average_precision
+from anonderm.classify.lesions.config import TrainDetectorConfig
+from anonderm.classify.lesions.draw import Tiles
+from anonderm.classify.lesions.given import start_from
+from anonderm.classify.lesions.network import Architecture, build
+from anonderm.classify.lesions.predict import Detector
+from anonderm.classify.lesions.split import kinds_of
+from anonderm.core.errors import Diverged
+from anonderm.core.faceset import FaceSet
+from anonderm.core.launch import device, step_generator
+from anonderm.core.rundir import RunDir
+from anonderm.core.snapshot import (
+    SNAPSHOT,
+    open_snapshot,
+    optimiser_tensors,
+    restore_optimiser,
+    under_prefix,
+    with_prefix,
+    write_snapshot,
+)
+from anonderm.core.stop import deferred_stop
+
+_WARM_UP = 0.1  # share of the steps over which the rate rises
+_MOST_GRADIENT = 10.0
+
+
+@dataclass
+class Progress:
+    """How many steps were done, the loss since the last test, and the best weights so far."""
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    best_step: int = 0
+    best_map50: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def tested(self, weights: dict[str, Tensor], map50: float) -> float:
+        """Keep the weights unless others were better; the mean loss since the last test."""
+        if map50 > self.best_map50:
+            self.best_step, self.best_map50 = self.step, map50
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        loss = self.loss_sum / max(1, self.loss_steps)
+        self.loss_sum, self.loss_steps = 0.0, 0
+        return loss
+
+
+class Trainer:
+    """A network, its optimiser and its faces; everything random in a step comes from (seed, step)."""
+
+    def __init__(
+        self, config: TrainDetectorConfig, architecture: Architecture, learn: FaceSet, choose: FaceSet
+    ) -> None:
+        self.config, self._choose = config, choose
+        kinds = kinds_of(learn)
+        with torch.random.fork_rng(devices=[]):  # torchvision's initialisers draw from the global generator
+            torch.manual_seed(config.seed)
+            network = build(architecture, kinds)
+        if config.weights:
+            start_from(network, config.weights)
+        network = network.to(device()).to(memory_format=torch.channels_last)
+        self.detector = Detector(network, architecture, kinds, dict.fromkeys(kinds, 0.5))
+        self._tiles = Tiles(config, learn, architecture.tile, kinds)
+        self._optimiser = torch.optim.AdamW(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+
+    def step(self, step: int) -> float:
+        """One update; the loss. Raises Diverged."""
+        generator = step_generator(self.config.seed, step)
+        tiles, targets = self._tiles.draw(self.config.batch, generator)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * one_cycle((step + 0.5) / self.config.steps)
+        network = self.detector.network.train()
+        if self.config.weights:  # statistics of few tiles are worse than those that came with the weights
+            network.get_submodule("backbone.body").eval()
+        on = device()
+        with torch.random.fork_rng(devices=[on] if on.startswith("cuda") else []):
+            # Which anchors and finds count in the loss is drawn by torchvision, from the global generator.
+            torch.manual_seed(generator.initial_seed())
+            losses = network(
+                [tile.to(on) for tile in tiles],
+                [{name: values.to(on) for name, values in target.items()} for target in targets],
+            )
+        loss = torch.stack(list(losses.values())).sum()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(f"step {step}: the detector's loss is {value}.", "Lower --learning-rate.")
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), _MOST_GRADIENT)
+        self._optimiser.step()
+        return value
+
+    def judge(self, run: RunDir, what: str) -> dict[str, list[Matches]]:
+        """The finds on every validation face, matched to its true boxes."""
+        found = [
+            self.detector.find(self._choose.image(face)) for face in run.progress(self._choose.faces, what)
+        ]
+        return matches_by_kind(found, [face.lesions for face in self._choose], self.detector.kinds)
+
+    def save(self, run: RunDir, progress: Progress) -> None:
+        """Write the state after a whole step. Raises StorageError."""
+        tensors = with_prefix("network/", self.detector.network.state_dict())
+        tensors |= with_prefix("best/", progress.best_weights)
+        tensors |= optimiser_tensors("optimiser/", self._optimiser)
+        numbers = {name: value for name, value in vars(progress).items() if name != "best_weights"}
+        write_snapshot(run.folder / SNAPSHOT, tensors, numbers)
+
+    def resume(self, run: RunDir) -> Progress:
+        """Put everything back where `save` left it; without a file, a fresh start. Raises BrokenArtefact."""
+        path = run.folder / SNAPSHOT
+        if not path.exists():
+            return Progress()
+        with open_snapshot(path) as (tensors, numbers):
+            self.detector.network.load_state_dict(under_prefix("network/", tensors))
+            restore_optimiser("optimiser/", self._optimiser, tensors)
+            return Progress(**numbers, best_weights=under_prefix("best/", tensors))
+
+
+def all_steps(trainer: Trainer, run: RunDir) -> Progress:
+    """Train to the end; tested and saved now and then, and saved when asked to stop (KeyboardInterrupt)."""
+    config, progress = trainer.config, trainer.resume(run)
+    run.rewind_metrics(progress.step)
+    with run.bar("training the detector", config.steps, progress.step) as bar, deferred_stop() as stop:
+        while progress.step < config.steps:
+            progress.loss_sum += trainer.step(progress.step)
+            progress.step += 1
+            progress.loss_steps += 1
+            bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.2f}")
+            if progress.step % config.validate_every == 0 or progress.step == config.steps:
+                _test(trainer, progress, run)
+                trainer.save(run, progress)
+            elif stop.asked:
+                trainer.save(run, progress)
+            if stop.asked:
+                raise KeyboardInterrupt
+    return progress
+
+
+def _test(trainer: Trainer, progress: Progress, run: RunDir) -> None:
+    map50, map50_95 = mean_average_precision(trainer.judge(run, "testing on the validation faces"))
+    loss = progress.tested(trainer.detector.network.state_dict(), map50)
+    run.metrics(progress.step, loss=loss, val_map50=map50, val_map50_95=map50_95)
+
+
+def one_cycle(done: float) -> float:
+    """Factor of the peak rate: a cosine from 1/25 up to 1, then down to 0 (Smith and Topin 2018)."""
+    if done < _WARM_UP:
+        return 1 - 0.96 * (1 + math.cos(math.pi * done / _WARM_UP)) / 2
+    return (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP))) / 2
