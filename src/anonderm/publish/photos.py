@@ -92,6 +92,8 @@ def _sizes(material: Material) -> Chart | None:
         return None
     rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
     sides = [min(float(row["width"]), float(row["height"])) for row in rows]
+    if len(set(sides)) < 2:
+        return None
     return charts.histogram("Size of the photos", {"photos": sides}, "shorter side in pixels", bins=18)
 
 
