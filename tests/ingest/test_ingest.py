@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from anonderm.core.errors import (
+    AnondermError,
     BadLabel,
     ConfigChanged,
     ConfigError,
@@ -23,8 +25,9 @@ from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
 from anonderm.ingest import checks
-from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.config import IngestConfig, LayoutName
 from anonderm.ingest.ingest import ingest
+from anonderm.ingest.sources.layouts import find_photos
 
 
 def photo(path: Path, seed: int, size: tuple[int, int] = (80, 100), **options) -> Path:
@@ -269,6 +272,75 @@ def test_a_missing_source_is_an_error_before_anything_else(tmp_path):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):
         IngestConfig(source=Path("photos"), **settings)
+
+
+def test_photos_without_labels_are_taken_and_one_label_can_be_given(tmp_path, capsys):
+    for index in range(6):
+        photo(tmp_path / "set" / f"{index}.jpg", index)
+    (tmp_path / "set" / "t.csv").write_text("file\n" + "\n".join(f"{index}.jpg" for index in range(6)))
+    faces = run_ingest(tmp_path / "set" / "t.csv", tmp_path / "none")
+    assert {face.label for face in faces} == {None}
+    assert {face.split for face in faces} == {"train", "val", "test"}
+    assert "6 photos have no label" in capsys.readouterr().err
+    labelled = run_ingest(tmp_path / "set" / "t.csv", tmp_path / "run", label="healthy")
+    assert labelled.label_counts == {"healthy": 6}
+
+
+def given_splits(folder: Path) -> Path:
+    """Eight photos of four people; the last person is in train and in test."""
+    rows = ["file,label,subject,split"]
+    for index in range(8):
+        photo(folder / f"{index}.jpg", index)
+        rows.append(f"{index}.jpg,mild,P{index // 2},{'test' if index in (5, 7) else 'train'}")
+    (folder / "t.csv").write_text("\n".join(rows))
+    return folder / "t.csv"
+
+
+def test_given_splits_are_kept_and_people_in_two_of_them_told(tmp_path, capsys):
+    faces = run_ingest(given_splits(tmp_path / "set"), tmp_path / "run", splits="given", val_share=0.3)
+    assert [face.split == "test" for face in faces] == [index in (5, 7) for index in range(8)]
+    assert {face.split for face in faces} == {"train", "val", "test"}
+    told = capsys.readouterr().err
+    assert "2 people have photos in more than one split" in told
+    assert "person-00003: test" in told
+
+
+def test_by_person_nobody_is_in_two_splits_whatever_the_source_says(tmp_path, capsys):
+    faces = run_ingest(given_splits(tmp_path / "set"), tmp_path / "run")
+    assert len({(face.subject, face.split) for face in faces}) == faces.people == 4
+    assert "more than one split" not in capsys.readouterr().err
+
+
+def test_a_source_without_splits_cannot_give_them(photos, tmp_path):
+    with pytest.raises(InputError, match="12 photos have no split of their own"):
+        run_ingest(photos, tmp_path / "run", splits="given")
+
+
+def test_a_source_that_nothing_fits_is_told_with_all_layouts(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"(?s)laid out in no way.*acne04:.*folders: one sub-folder a class"):
+        run_ingest(tmp_path / "set", tmp_path / "run")
+
+
+def test_every_layout_survives_loops_of_links(photos, tmp_path):
+    (photos / "healthy" / "again").symlink_to(photos)
+    for name in typing.get_args(LayoutName):
+        if name in ("auto", "folders", "huggingface"):
+            assert len(find_photos(IngestConfig(photos, layout=name))[1].photos) == 12
+        else:
+            with pytest.raises(AnondermError):
+                find_photos(IngestConfig(photos, layout=name))
+    (photos / "_annotations.txt").write_text("healthy/anna_0.jpg 1,2,3,4,papule\n")
+    _, found = find_photos(IngestConfig(photos))
+    assert [photo.name for photo in found.photos] == ["healthy/anna_0.jpg"]
+    assert len(found.skipped) == 12
+
+
+def test_a_new_name_that_cannot_name_a_class_is_refused():
+    for setting in ("mild", "=mild", "mild=", "a=../b"):
+        with pytest.raises(ConfigError, match="must be OLD=NEW"):
+            IngestConfig(Path("photos"), relabel=(setting,))
 
 
 def test_real_photos_of_mixed_sizes_are_read(shared_data, tmp_path):

@@ -42,7 +42,8 @@ def _settled(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]:
     lesions: list[Lesion] = []
     problems = []
     for lesion in photo.lesions:
-        inside, _ = map_lesions((lesion,), whole, (width, height))
+        upright = lesion.x0 < lesion.x1 and lesion.y0 < lesion.y1
+        inside = map_lesions((lesion,), whole, (width, height))[0] if upright else ()
         lesions += inside
         if not inside:
             box = f"{lesion.x0:g},{lesion.y0:g} to {lesion.x1:g},{lesion.y1:g}"

@@ -55,6 +55,7 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     checks, skipped = _usable(found, config, run)
     sources = _sources(checks, persons)
     splits = _splits(sources, config)
+    _warn_of_people_in_two_splits(sources, splits, run)
     _pin_sources(sources, config, run)
     write_left_out(skipped, found.photos, run)
     _warn_of_unknown_people(found.photos, config, run)
@@ -208,6 +209,19 @@ def _given(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
         return splits
     train = [source for source in sources if splits[source.id] == "train"]
     return splits | _drawn(train, config.val_share, 0.0, config)
+
+
+def _warn_of_people_in_two_splits(sources: Sequence[Source], splits: dict[str, str], run: RunDir) -> None:
+    """Only a source's own splits can part a person."""
+    seen: dict[str, set[str]] = {}
+    for source in sources:
+        seen.setdefault(source.subject, set()).add(splits[source.id])
+    parted = [f"{subject}: {', '.join(sorted(found))}" for subject, found in seen.items() if len(found) > 1]
+    if parted:
+        run.log(
+            f"warning: {len(parted)} people have photos in more than one split of the source, so what is "
+            f"measured on it will be too good; take --splits person:{shortened(parted)}"
+        )
 
 
 def _warn_of_unknown_people(photos: Sequence[Photo], config: IngestConfig, run: RunDir) -> None:

@@ -57,9 +57,11 @@ def find(config: IngestConfig) -> Found:
 
 
 def _in_class_folder(tree: Tree, name: str) -> Photo:
-    """train/severe/a.jpg"""
-    _split, *below = posixpath.dirname(name).split("/")
-    return dataclasses.replace(tree.photo(name), label=below[0] if below else None, split=split_of(name))
+    """train/severe/a.jpg, or severe/a.jpg"""
+    folders = posixpath.dirname(name).split("/")
+    below = folders[1:] if read_split(folders[0]) else folders
+    label = below[0] if below and below[0] else None
+    return dataclasses.replace(tree.photo(name), label=label, split=split_of(name))
 
 
 def _in_metadata(tree: Tree, file: str, config: IngestConfig, skipped: list[Skipped]) -> Iterator[Photo]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.errors import InputError
+from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.archive import Member, members, read_member
@@ -47,6 +47,8 @@ def find(config: IngestConfig) -> Found:
 
 def _in_folder(source: Path) -> Found:
     tree = Tree(source)
+    if _LABELS not in tree.files:
+        raise MissingPath(f"{source}: no {_LABELS}.", "Give a folder or a ZIP of a StyleGAN data set.")
     text = tree.files[_LABELS].read_bytes()
     photos, faults = with_labels([tree.photo(name) for name in tree.images], text, str(source / _LABELS))
     return tree.found(photos, faults, {_LABELS})
