@@ -23,7 +23,7 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.boxed import from_corner, kinds, numbers
 from anonderm.ingest.sources.cells import Cell
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.table import Rows, choose_columns, photos_of, read_rows, with_facts
+from anonderm.ingest.sources.table import Rows, choose_columns, photos_of, read_rows, with_facts, word
 from anonderm.ingest.sources.tree import Tree, read_split, split_of
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -73,7 +73,7 @@ def _in_metadata(tree: Tree, file: str, config: IngestConfig, skipped: list[Skip
             f"{tree.files[file]}: no column file_name.", "Name it: --columns file=... (or --layout)."
         )
     below = posixpath.dirname(file)
-    rows = {tree.find(str(row.get(columns["file"])), below): row for _, row in table.rows}
+    rows = {tree.find(str(row.get(columns["file"])), below): row for _, row in reversed(table.rows)}
     for photo in photos_of(tree, table, columns, below, file, skipped):
         split = photo.split or split_of(photo.name)
         yield _with_objects(dataclasses.replace(photo, split=split), rows[photo.name], skipped)
@@ -101,7 +101,7 @@ def _in_shard(tree: Tree, file: str, config: IngestConfig, skipped: list[Skipped
             said = str((values.get(image) or {}).get("path") or "")
             name = posixpath.join(file, f"{group}-{row}", posixpath.basename(said.replace("\\", "/")))
             place = Cell(path, image, group, row, said)
-            told = {what: _word(values.get(column)) for what, column in columns.items() if what != "file"}
+            told = {what: word(values.get(column)) for what, column in columns.items() if what != "file"}
             if "label" in columns:
                 told["label"] = _class_of(values.get(columns["label"]), class_names)
                 if not told["label"]:
@@ -139,12 +139,8 @@ def _class_names(metadata: dict[bytes, bytes] | None, column: str) -> list[str] 
 def _class_of(value: Any, names: list[str] | None) -> str:
     """The label in words; empty for none, and for a number that is not of a class."""
     if names is None or isinstance(value, str):
-        return _word(value)
+        return word(value)
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else ""
-
-
-def _word(value: Any) -> str:
-    return "" if value is None else str(value).strip()
 
 
 def _split_of_shard(file: str) -> str | None:

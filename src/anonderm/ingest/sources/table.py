@@ -60,7 +60,7 @@ def photos_of(
 ) -> Iterator[Photo]:
     """The photos that the rows name; rows without a usable one are added to `skipped`."""
     for number, row in table.rows:
-        told = {what: _word(row.get(column)) for what, column in columns.items()}
+        told = {what: word(row.get(column)) for what, column in columns.items()}
         name = tree.find(told["file"], below) if told["file"] else None
         if name is None:
             named = f"names {told['file']!r}, which is not there" if told["file"] else "names no file"
@@ -157,7 +157,8 @@ def _parquet_rows(path: Path) -> Rows:
     return Rows(tuple(names), tuple(enumerate(rows, start=1)))
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """What a cell says, in words; empty where it says nothing."""
     if value is None or value != value:  # NaN, as pandas writes an empty cell
         return ""
     whole = isinstance(value, float) and value.is_integer()

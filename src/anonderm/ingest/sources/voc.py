@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.records import Lesion
-from anonderm.ingest.sources.photo import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def read_voc(path: Path) -> VocBoxes | str:
     try:
         root = Xml.fromstring(path.read_bytes())
     except (Xml.ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        return f"not a VOC annotation ({printable(type(error).__name__)}: {error})"
+        return f"not a VOC annotation ({type(error).__name__}: {error})"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     lesions, problems = [], []
