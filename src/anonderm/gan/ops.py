@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anonderm.gan import winograd
+from anonderm.gan import minimal, winograd
 
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 _WIDE = 128  # channels
@@ -34,8 +34,6 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.geometry = (stride, padding)
-        if winograd.pays(x, w, stride, padding):
-            return winograd.convolution(x, w)
         return F.conv2d(x, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -53,8 +51,6 @@ class _Adjoint(torch.autograd.Function):
     def forward(ctx: Any, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(y, w)
         ctx.geometry = (stride, padding)
-        if winograd.pays(y, w, stride, padding):
-            return winograd.adjoint(y, w)
         return F.conv_transpose2d(y, w, stride=stride, padding=padding)
 
     @staticmethod
@@ -72,8 +68,9 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = (stride, padding)
-        if winograd.pays(x, w, stride, padding, weights=True):
-            return winograd.weight_gradient(x, y)
+        if (stride, padding) == (1, 1) and (algorithm := winograd.plain(x, w, weights=True)):
+            factors = winograd.data(x, algorithm), winograd.pixels(y, algorithm)
+            return winograd.weight_gradient(*factors, algorithm)
         if _taps_pay(x, w, stride, padding):
             return _by_taps(x, y, w.shape[-1], stride)
         wanted = [False, True, False]
@@ -164,17 +161,23 @@ def run(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
 class _NoGradients:
     """Takes what a forward pass keeps for its gradient, and forgets it."""
 
+    needs_input_grad = (False, False, False)
+
     def save_for_backward(self, *tensors: Tensor) -> None:
         pass
 
 
 def convolve(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Convolution that keeps the size: odd k, zero padding."""
+    if algorithm := winograd.plain(x_NIHW, weight_OIkk):
+        return run(minimal.Convolution, x_NIHW, weight_OIkk, algorithm)
     return run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
 
 
 def convolve_down(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Low-pass, then 3 x 3 convolution with stride 2: half the size. Source: Karras et al. 2020, fig. 7."""
+    if algorithm := winograd.halving(x_NIHW, weight_OIkk):
+        return run(minimal.Convolution, x_NIHW, weight_OIkk, algorithm)
     return run(_Convolution, run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
 
 
@@ -183,6 +186,8 @@ def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
 
     The weight is that of the convolution which this transposes: its first axis is x's channels.
     """
+    if algorithm := winograd.doubling(x_NIHW, weight_IOkk):
+        return run(minimal.Adjoint, x_NIHW, weight_IOkk, algorithm)
     return run(_Resample, run(_Adjoint, x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
 
 

@@ -1,140 +1,190 @@
-"""3 x 3 convolution by minimal filtering, for float32 on the CPU: a quarter of the multiplications.
+"""Convolution by minimal filtering, for float32 on the CPU: a fifth of the multiplications.
 
-Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", F(4 x 4, 3 x 3).
+<convolution(x, w), y> is linear in x, w and y. Each is cut into tiles and transformed on its own, into P x P
+matrices of tiles (or channels) by channels; the convolution and its two transposes are then P x P products of
+two of the three. So what is transformed once serves the forward pass and both gradients.
 
-N images, I / O channels in and out, H x W pixels, T tiles of 4 x 4 output pixels (6 x 6 input pixels),
-P = 36 products a tile. Weights are [O, I, 3, 3]; feature maps are in channels_last.
-
-The polynomials are evaluated at 0, +-1/sqrt(2), +-sqrt(2) and infinity instead of the usual 0, +-1, +-2: on
-random maps of 256 channels the error against float64 is 1.2e-6; the usual points have 2.5e-6, the direct sum
-0.8e-6.
+N images, I / O channels of x / y, H x W pixels, T tiles, P products an axis; S x S pixels of x and M x M of y
+in a tile, L numbers in a row of a transform. Weights are [O, I, 3, 3]; maps are in channels_last.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
+import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_OUT, _TAPS = 4, 3
-_IN = _OUT + _TAPS - 1
-_POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # and infinity
-_FEWEST_CHANNELS, _FEWEST_CHANNELS_FOR_WEIGHTS, _FEWEST_TILES = 128, 48, 32
-_WORKSPACE = 1 << 24  # numbers in the transformed maps that are held at a time
+from anonderm.gan import toom_cook
+from anonderm.gan.toom_cook import Algorithm
+
+# Pixels of an output tile, and from how many channels and tiles on they pay.
+_SMALL, _LARGE = 4, 8
+_FEWEST_CHANNELS = {_SMALL: 128, _LARGE: 64}
+_FEWEST_CHANNELS_FOR_WEIGHTS = 48
+_FEWEST_TILES = {_SMALL: 32, _LARGE: 128}
+_FEWEST_HALVING_TILES = 64
+_AT_A_TIME = 1 << 14  # numbers a tile's pixel while transforming, so that tiles stay in the cache
 
 
-class _Transforms(NamedTuple):
-    """Of a tile, of the kernel, of the mirrored kernel, and back to pixels; both axes at once."""
+def plain(x_NIHW: Tensor, weight_OIkk: Tensor, *, weights: bool = False) -> Algorithm | None:
+    """For a 3 x 3 convolution with padding 1, where that is faster than the library's kernels.
 
-    data_PQ: Tensor
-    kernel_PK: Tensor
-    mirrored_PK: Tensor
-    pixels_SP: Tensor
-
-
-def pays(x_NIHW: Tensor, weight_OIkk: Tensor, stride: int, padding: int, *, weights: bool = False) -> bool:
-    """Whether these functions compute this convolution, and faster than the library's kernels.
-
-    `weights` asks for `weight_gradient`, which pays earlier. Never where the network is written to a file,
-    whose number of images is open.
+    `weights` asks for `weight_gradient` alone, which pays earlier.
     """
+    for side in (_LARGE, _SMALL):
+        fewest = _FEWEST_CHANNELS_FOR_WEIGHTS if weights else _FEWEST_CHANNELS[side]
+        if _serves(x_NIHW, weight_OIkk, fewest) and _tiles(x_NIHW, side) >= _FEWEST_TILES[side]:
+            return toom_cook.plain(side)
+    return None
+
+
+def halving(x_NIHW: Tensor, weight_OIkk: Tensor) -> Algorithm | None:
+    """For low-pass and 3 x 3 convolution with stride 2, where that is faster than the library's kernels."""
+    algorithm = toom_cook.halving(1.0)
+    if not _serves(x_NIHW, weight_OIkk, _FEWEST_CHANNELS[_SMALL]):
+        return None
+    return algorithm if _tiles(x_NIHW, algorithm.step) >= _FEWEST_HALVING_TILES else None
+
+
+def doubling(y_NOHW: Tensor, weight_OIkk: Tensor) -> Algorithm | None:
+    """For 3 x 3 transposed convolution with stride 2 and low-pass, as an `adjoint`."""
+    if not _serves(y_NOHW, weight_OIkk, _FEWEST_CHANNELS[_SMALL]):
+        return None
+    # Four times the pixels: a gain of two along each axis keeps their mean.
+    return toom_cook.halving(2.0) if _tiles(y_NOHW, _SMALL) >= _FEWEST_HALVING_TILES else None
+
+
+def _serves(x_NCHW: Tensor, weight_OIkk: Tensor, fewest_channels: int) -> bool:
+    """Never where the network is written to a file, whose number of images is open."""
     if torch.jit.is_tracing() or torch.compiler.is_compiling():
         return False
-    n, _, h, w = x_NIHW.shape
-    fewest = _FEWEST_CHANNELS_FOR_WEIGHTS if weights else _FEWEST_CHANNELS
     return (
-        x_NIHW.device.type == "cpu"
-        and x_NIHW.dtype == torch.float32
-        and (*weight_OIkk.shape[2:], stride, padding) == (_TAPS, _TAPS, 1, 1)
-        and h % _OUT == 0
-        and w % _OUT == 0
-        and min(weight_OIkk.shape[:2]) >= fewest
-        and n * h * w >= _FEWEST_TILES * _OUT**2
+        x_NCHW.device.type == "cpu"
+        and x_NCHW.dtype == torch.float32
+        and weight_OIkk.shape[2:] == (3, 3)
+        and min(weight_OIkk.shape[:2]) >= fewest_channels
     )
 
 
-def convolution(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
-    """w * x, zero padding 1."""
-    transforms = _transforms(x_NIHW.dtype)
-    kernel_PIO = _kernel(weight_OIkk, transforms.kernel_PK).transpose(1, 2)
-    return _correlate(x_NIHW, kernel_PIO, transforms)
+def _tiles(x_NCHW: Tensor, side: int) -> int:
+    """How many there are; none if they do not fit."""
+    n, _, h, w = x_NCHW.shape
+    return 0 if h % side or w % side else n * (h // side) * (w // side)
 
 
-def adjoint(y_NOHW: Tensor, weight_OIkk: Tensor) -> Tensor:
-    """The transpose of `convolution` in x."""
-    transforms = _transforms(y_NOHW.dtype)
-    return _correlate(y_NOHW, _kernel(weight_OIkk, transforms.mirrored_PK), transforms)
+def data(x_NIHW: Tensor, algorithm: Algorithm) -> Tensor:
+    """x transformed, [P, P, T, I]."""
+    step, before = algorithm.step, algorithm.before
+    matrix_PS = algorithm.data_PS.to(x_NIHW.dtype)
+    (products, side), after = matrix_PS.shape, matrix_PS.shape[1] - step - before
+    n, c, h, w = x_NIHW.shape
+    x_PPTI = x_NIHW.new_empty(products, products, _tiles(x_NIHW, step), c)
+    for some, place in _chunks(n, (h // step) * (w // step), c):
+        x_NHWI = F.pad(x_NIHW[some].permute(0, 2, 3, 1), (0, 0, before, after, before, after))
+        tiles = x_NHWI.contiguous().unfold(1, side, step).unfold(2, side, step)
+        _to_products(matrix_PS, tiles.permute(4, 5, 0, 1, 2, 3), x_PPTI[:, :, place])
+    return x_PPTI
 
 
-def weight_gradient(x_NIHW: Tensor, y_NOHW: Tensor) -> Tensor:
-    """d <convolution(x, w), y> / dw, [O, I, 3, 3]."""
-    transforms = _transforms(x_NIHW.dtype)
-    inputs, outputs = x_NIHW.shape[1], y_NOHW.shape[1]
-    kernel_POI = x_NIHW.new_zeros(_IN**2, outputs, inputs)
-    step = _images_at_a_time(x_NIHW, max(inputs, outputs))
-    for x, y in zip(x_NIHW.split(step), y_NOHW.split(step), strict=True):
-        spread_TPO = transforms.pixels_SP.T @ _pixels(y)
-        kernel_POI.baddbmm_(spread_TPO.permute(1, 2, 0), _data(x, transforms).transpose(0, 1))
-    weight_KOI = transforms.kernel_PK.T @ kernel_POI.view(_IN**2, -1)
-    weight_OkkI = weight_KOI.view(_TAPS, _TAPS, outputs, inputs).permute(2, 0, 1, 3)
-    return weight_OkkI.contiguous().permute(0, 3, 1, 2)
+def pixels(y_NOHW: Tensor, algorithm: Algorithm) -> Tensor:
+    """y transformed, [P, P, T, O]."""
+    matrix_PM = algorithm.pixels_PM.to(y_NOHW.dtype)
+    products, side = matrix_PM.shape
+    n, c, h, w = y_NOHW.shape
+    y_PPTO = y_NOHW.new_empty(products, products, _tiles(y_NOHW, side), c)
+    for some, place in _chunks(n, (h // side) * (w // side), c):
+        tiles = y_NOHW[some].permute(0, 2, 3, 1).unfold(1, side, side).unfold(2, side, side)
+        _to_products(matrix_PM, tiles.permute(4, 5, 0, 1, 2, 3), y_PPTO[:, :, place])
+    return y_PPTO
 
 
-def _correlate(x_NIHW: Tensor, kernel_PIO: Tensor, transforms: _Transforms) -> Tensor:
-    n, inputs, h, w = x_NIHW.shape
-    outputs = kernel_PIO.shape[2]
-    y_NHWO = x_NIHW.new_empty(n, h, w, outputs)
-    step = _images_at_a_time(x_NIHW, max(inputs, outputs))
-    for x, y in zip(x_NIHW.split(step), y_NHWO.split(step), strict=True):
-        product_PTO = torch.bmm(_data(x, transforms).transpose(0, 1), kernel_PIO)
-        tiles = (transforms.pixels_SP @ product_PTO.view(_IN**2, -1)).view(
-            _OUT, _OUT, y.shape[0], h // _OUT, w // _OUT, outputs
-        )
-        y.view(-1, h // _OUT, _OUT, w // _OUT, _OUT, outputs).copy_(tiles.permute(2, 3, 0, 4, 1, 5))
+def kernel(weight_OIkk: Tensor, algorithm: Algorithm) -> Tensor:
+    """The weight transformed, [P, P, O, I]."""
+    matrix_PK = algorithm.kernel_PK.to(weight_OIkk.dtype)
+    w_PPOI = weight_OIkk.new_empty(*[len(matrix_PK)] * 2, *weight_OIkk.shape[:2])
+    _to_products(matrix_PK, weight_OIkk.permute(2, 3, 0, 1), w_PPOI)
+    return w_PPOI
+
+
+def convolution(x_PPTI: Tensor, w_PPOI: Tensor, size: tuple[int, int, int], algorithm: Algorithm) -> Tensor:
+    """y [N, O, H, W] from what `data` and `kernel` gave; `size` is y's N, H, W."""
+    y_PPTO = _products(x_PPTI, w_PPOI.transpose(2, 3))
+    matrix_MP = algorithm.pixels_PM.to(x_PPTI.dtype).T.contiguous()
+    (n, h, w), c, side = size, y_PPTO.shape[3], len(matrix_MP)
+    rows, columns = h // side, w // side
+    y_NHWO = x_PPTI.new_empty(n, h, w, c)
+    for some, place in _chunks(n, rows * columns, c):
+        tiles = _from_products(matrix_MP, y_PPTO[:, :, place]).view(side, side, -1, rows, columns, c)
+        whole = y_NHWO[some].view(-1, rows, side, columns, side, c)
+        whole.copy_(tiles.permute(2, 3, 0, 4, 1, 5))
     return y_NHWO.permute(0, 3, 1, 2)
 
 
-def _images_at_a_time(x_NCHW: Tensor, channels: int) -> int:
-    tiles = x_NCHW.shape[2] * x_NCHW.shape[3] // _OUT**2
-    return max(1, _WORKSPACE // (tiles * _IN**2 * channels))
+def adjoint(y_PPTO: Tensor, w_PPOI: Tensor, size: tuple[int, int, int], algorithm: Algorithm) -> Tensor:
+    """The transpose of the convolution in x: x [N, I, H, W], whose N, H, W are `size`."""
+    x_PPTI = _products(y_PPTO, w_PPOI)
+    matrix_SP = algorithm.data_PS.to(y_PPTO.dtype).T.contiguous()
+    (n, h, w), c, side = size, x_PPTI.shape[3], len(matrix_SP)
+    step, before = algorithm.step, algorithm.before
+    rows, columns = h // step, w // step
+    x_NHWI = y_PPTO.new_empty(n, h, w, c)
+    for some, place in _chunks(n, rows * columns, c):
+        tiles = _from_products(matrix_SP, x_PPTI[:, :, place]).view(side, side, -1, rows, columns, c)
+        padded = _overlapped(tiles.permute(2, 3, 0, 4, 1, 5), step)
+        x_NHWI[some] = padded[:, before : before + h, before : before + w]
+    return x_NHWI.permute(0, 3, 1, 2)
 
 
-def _kernel(weight_OIkk: Tensor, transform_PK: Tensor) -> Tensor:
-    """[P, O, I], strided."""
-    outputs, inputs = weight_OIkk.shape[:2]
-    weight_OKI = weight_OIkk.permute(0, 2, 3, 1).reshape(outputs, _TAPS**2, inputs)
-    return (transform_PK @ weight_OKI).transpose(0, 1)
+def _overlapped(tiles: Tensor, step: int) -> Tensor:
+    """Tiles [N, rows, S, columns, S, I] added up at their places, `step` pixels apart: [N, h, w, I]."""
+    n, rows, side, columns, _, c = tiles.shape
+    whole = tiles.new_empty(n, rows + 1, step, columns + 1, step, c)
+    extra = side - step
+    whole[:, rows].zero_()
+    whole[:, :, :, columns].zero_()
+    whole[:, :rows, :, :columns] = tiles[:, :, :step, :, :step]
+    whole[:, 1:, :extra, :columns].add_(tiles[:, :, step:, :, :step])
+    whole[:, :rows, :, 1:, :extra].add_(tiles[:, :, :step, :, step:])
+    whole[:, 1:, :extra, 1:, :extra].add_(tiles[:, :, step:, :, step:])
+    return whole.view(n, (rows + 1) * step, (columns + 1) * step, c)
 
 
-def _data(x_NCHW: Tensor, transforms: _Transforms) -> Tensor:
-    """Overlapping tiles of the padded maps, transformed: [T, P, C]."""
-    n, c, h, w = x_NCHW.shape
-    x_NHWC = F.pad(x_NCHW.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-    row, image = (w + 2) * c, (h + 2) * (w + 2) * c
-    shape = (n, h // _OUT, w // _OUT, _IN, _IN, c)
-    tiles = x_NHWC.contiguous().as_strided(shape, (image, _OUT * row, _OUT * c, row, c, 1))
-    return transforms.data_PQ @ tiles.reshape(-1, _IN**2, c)
+def weight_gradient(x_PPTI: Tensor, y_PPTO: Tensor, algorithm: Algorithm) -> Tensor:
+    """d <convolution(x, w), y> / dw, [O, I, 3, 3]."""
+    w_PPOI = _products(y_PPTO.transpose(2, 3), x_PPTI)
+    matrix_KP = algorithm.kernel_PK.to(x_PPTI.dtype).T.contiguous()
+    taps = _from_products(matrix_KP, w_PPOI).view(*[len(matrix_KP)] * 2, *w_PPOI.shape[2:])
+    return taps.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
-def _pixels(y_NCHW: Tensor) -> Tensor:
-    """The maps cut into tiles: [T, S = 16, C]."""
-    n, c, h, w = y_NCHW.shape
-    y = y_NCHW.permute(0, 2, 3, 1).reshape(n, h // _OUT, _OUT, w // _OUT, _OUT, c)
-    return y.transpose(2, 3).reshape(-1, _OUT**2, c)
+def _products(one: Tensor, other: Tensor) -> Tensor:
+    return torch.bmm(one.flatten(0, 1), other.flatten(0, 1)).unflatten(0, one.shape[:2])
 
 
-@lru_cache(maxsize=4)
-def _transforms(dtype: torch.dtype) -> _Transforms:
-    """Toom-Cook's evaluation and interpolation matrices, transposed as a filter needs them."""
+def _to_products(matrix_PS: Tensor, tiles_SS: Tensor, out_PP: Tensor) -> None:
+    """Both axes of S pixels into products; the other axes are alike in the tiles and in the result.
 
-    def evaluation(terms: int) -> np.ndarray:
-        infinity = np.eye(terms)[-1:]
-        return np.vstack([np.vander(_POINTS, terms, increasing=True), infinity])
+    One matrix product for the first axis, then one a product: all have long rows, which matrix products need.
+    """
+    side = matrix_PS.shape[1]
+    halfway = (matrix_PS @ tiles_SS.reshape(side, -1)).view(len(matrix_PS), side, -1)
+    for half_SL, out_P in zip(halfway, out_PP, strict=True):
+        torch.mm(matrix_PS, half_SL, out=out_P.flatten(1))
 
-    kernel, data, pixels = evaluation(_TAPS), np.linalg.inv(evaluation(_IN)).T, evaluation(_OUT).T
-    both_axes = (torch.from_numpy(np.kron(m, m)).to(dtype) for m in (data, kernel, kernel[:, ::-1], pixels))
-    return _Transforms(*both_axes)
+
+def _from_products(matrix_SP: Tensor, products_PP: Tensor) -> Tensor:
+    """Both axes of products into S pixels, [S, S * L]."""
+    side, count = matrix_SP.shape
+    halfway = products_PP.new_empty(count, side, math.prod(products_PP.shape[2:]))
+    for product_P, half_SL in zip(products_PP, halfway, strict=True):
+        torch.mm(matrix_SP, product_P.flatten(1), out=half_SL)
+    return matrix_SP @ halfway.view(count, -1)
+
+
+def _chunks(images: int, tiles: int, channels: int) -> list[tuple[slice, slice]]:
+    """Images, and the places of their tiles, to transform at a time."""
+    count = max(1, _AT_A_TIME // (tiles * channels))
+    starts = range(0, images, count)
+    return [(slice(i, i + count), slice(i * tiles, (i + count) * tiles)) for i in starts]
