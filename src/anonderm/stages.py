@@ -97,6 +97,23 @@ STAGES = {
             {"faces": Input("faces", "The aligned faces.")},
         ),
         Stage(
+            "skin",
+            "Find the skin of every face, at the photo's own resolution, and measure its tone.",
+            "skin.apply:find_skin",
+            "skin.config:SkinConfig",
+            {
+                "faces": Input("faces", "The faces, aligned or whole photos.", positional=True),
+                "network": Input("checkpoint", "A checkpoint of train-skin.", optional=True),
+            },
+        ),
+        Stage(
+            "mask-and-crop",
+            "Keep only the skin: the rest is cleared, and the smallest box around it cut out.",
+            "skin.crop:mask_and_crop",
+            "skin.config:MaskAndCropConfig",
+            {"faces": Input("faces", "Faces with skin masks: what `skin` made.", positional=True)},
+        ),
+        Stage(
             "train-skin",
             "Train a network that finds facial skin, from faces with skin masks.",
             "skin.train:train_skin",

@@ -219,13 +219,17 @@ class FaceSetWriter:
         write_png(self.folder / mask, mask_HW)
         return mask
 
-    def add_from(self, faces: FaceSet, face: Face) -> Face:
+    def add_from(self, faces: FaceSet, face: Face, mask_HW: np.ndarray | None = None) -> Face:
         """Take over a face of another FaceSet, image and mask, as hard links where the disk allows.
 
-        `face` may differ from the row in `faces` (a new label, a reason); its `file` and `mask` stay.
+        `face` may differ from the row in `faces` (a new label, a reason); its `file` stays, and its `mask`
+        unless `mask_HW` is a new one.
         """
-        for relative in filter(None, (face.file, face.mask)):
-            link_or_copy(faces.folder / relative, self.folder / relative)
+        link_or_copy(faces.folder / face.file, self.folder / face.file)
+        if mask_HW is not None:
+            return self._note(dataclasses.replace(face, mask=self._write_mask(face, mask_HW)))
+        if face.mask is not None:
+            link_or_copy(faces.folder / face.mask, self.folder / face.mask)
         return self._note(face)
 
     def _note(self, face: Face) -> Face:

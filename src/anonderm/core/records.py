@@ -47,7 +47,7 @@ class Face:
     the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
     grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
     are the kinds of lesion seen on the face, where a source tells them without boxes. `framing` says how the
-    picture was cut from its photo (ffhq, center, keep), `restorer` what enlarged it.
+    picture was cut from its photo (ffhq, center, keep, skin), `restorer` what enlarged it.
     """
 
     id: str

@@ -71,3 +71,45 @@ class TrainSkinConfig:
         check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
         check(self.judge_every >= 1, f"judge_every = {self.judge_every}: must be at least 1.")
         check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
+
+
+Fallback = Literal["keep", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class SkinConfig:
+    """Find the skin of every face, at the photo's own resolution, and measure its tone."""
+
+    weights: str | None = None
+    """Weights of others in place of a checkpoint: face-parsing, the community's BiSeNet of 19 classes, or the
+    path of such a .pth file. Without both, phantom-skin."""
+    size: int | None = None
+    """Side at which the network sees a photo, in pixels; unset: the one that it was trained for. More helps
+    where faces are small in large photos."""
+    keep_masks: bool = False
+    """Keep the masks that faces already have, and look for skin only where there is none."""
+    min_skin: float = 0.02
+    """Smallest share of a photo that must be skin; with less the fallback is taken."""
+    fallback: Fallback = "keep"
+    """Faces with too little skin stay, with a reason in the manifest, or go to rejected/ (skip)."""
+
+    def __post_init__(self) -> None:
+        check(self.size is None or self.size >= 64, f"size = {self.size}: must be at least 64.")
+        check(0 <= self.min_skin < 1, f"min_skin = {self.min_skin}: must be in [0, 1).")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskAndCropConfig:
+    """Clear everything but the skin, and cut out the smallest box around it at the original resolution."""
+
+    size: int | None = None
+    """Side of square pictures: the box, filled up with black, is resampled; unset: the box as it is. Training
+    needs squares of one size."""
+    min_skin: float = 0.02
+    """Smallest share of a photo that must be skin; with less the fallback is taken."""
+    fallback: Fallback = "skip"
+    """Faces with too little skin go to rejected/ (skip), or stay whole, not cleared, with a reason (keep)."""
+
+    def __post_init__(self) -> None:
+        check(self.size is None or self.size >= 8, f"size = {self.size}: must be at least 8.")
+        check(0 <= self.min_skin < 1, f"min_skin = {self.min_skin}: must be in [0, 1).")

@@ -1,0 +1,112 @@
+"""How well skin networks find facial skin: on phantoms, whose skin is known, and on people of the London Set.
+
+    python benchmarks/skin_dice.py [--pairs FOLDER] [--network NAME=CHECKPOINT ...] [--overlays FOLDER]
+
+FOLDER holds the Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666, CC-BY
+4.0) as ID_neutral.jpg and ID_neutral.landmarks.csv: 189 hand-placed points in the order of WebMorph's FRL
+template. Skin there is what lies inside the outline of the face, which follows the hairline, without eyes,
+brows and lips. Beards, and hair that falls into the face, count as skin in these masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import results
+from numpy.typing import NDArray
+
+from anonderm.core import weights
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.images import grid, read_image, write_png
+from anonderm.ingest.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.skin.dice import Agreement
+from anonderm.skin.overlay import overlay
+from anonderm.skin.segment import CLASSES as PARTS
+from anonderm.skin.segment import Segmenter, load_face_parsing, load_segmenter
+
+_PEOPLE = 60
+_SIZES = (128, 256, 512)
+_SEED = 900_000  # other people than those that phantom-skin learned from
+_OUTLINE = [*range(134, 145), 112, 113, 114, *range(133, 124, -1), 111, 110, 109]
+_NO_SKIN = {
+    "left eye": [18, 19, 20, 21, 22, 30, 29, 28],
+    "right eye": [23, 24, 25, 26, 27, 33, 32, 31],
+    "left brow": [71, 72, 73, 74, 75, 76, 84, 83],
+    "right brow": [77, 78, 79, 80, 81, 82, 86, 85],
+    "lips": [*range(87, 94), *range(108, 103, -1)],
+}
+
+Case = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--network", action="append", default=[], metavar="NAME=CHECKPOINT")
+    parser.add_argument("--overlays", type=Path)
+    given = parser.parse_args()
+    networks = {"phantom-skin": load_segmenter(weights.load("phantom-skin"))}
+    networks |= {name: _open(Path(path)) for name, _, path in (each.partition("=") for each in given.network)}
+    sets = {f"phantom {size} px": phantoms(size) for size in _SIZES}
+    if given.pairs:
+        sets["London Set"] = people(given.pairs)
+    numbers = {
+        name: {what: measure(segmenter, cases) for what, cases in sets.items()}
+        for name, segmenter in networks.items()
+    }
+    if given.pairs and given.overlays:
+        for name, segmenter in networks.items():
+            shown = [overlay(image, mask) for image, truth in sets["London Set"]
+                     for mask in (truth, segmenter.mask(image))]  # fmt: skip
+            write_png(given.overlays / f"{name}.png", grid(np.stack(shown), 10))
+    results.write("skin_dice", {"networks": numbers})
+
+
+def _open(path: Path) -> Segmenter:
+    return load_face_parsing(path) if path.suffix == ".pth" else load_segmenter(Checkpoint.load(path))
+
+
+def phantoms(size: int) -> list[Case]:
+    cases = []
+    for index in range(_PEOPLE):
+        rng = np.random.default_rng(_SEED + index)
+        condition = sample_condition(rng, CLASSES[index % len(CLASSES)])
+        drawing = draw(sample_person(rng), sample_photo(rng), condition, size)
+        cases.append((drawing.image, drawing.skin))
+    return cases
+
+
+def people(folder: Path) -> list[Case]:
+    cases = []
+    for table in sorted(folder.glob("*.landmarks.csv")):
+        image = read_image(table.with_name(table.name.replace(".landmarks.csv", ".jpg")))
+        points = np.loadtxt(table, delimiter=",", skiprows=1)
+        mask = np.zeros(image.shape[:2], np.uint8)
+        for place, value in [(_OUTLINE, 1), *((place, 0) for place in _NO_SKIN.values())]:
+            cv2.fillPoly(mask, [np.round(points[place]).astype(np.int32)], value)
+        cases.append((image, mask.astype(bool)))
+    return cases
+
+
+def measure(segmenter: Segmenter, cases: list[Case]) -> dict[str, float | int]:
+    """Dice of each class pooled over all pixels, their mean, mean IoU, and Dice of skin photo by photo."""
+    pooled, by_photo = Agreement(PARTS), []
+    for image, truth in cases:
+        found = segmenter.mask(image)
+        pooled.add(truth.astype(np.uint8), found.astype(np.uint8))
+        by_photo.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    return {
+        "photos": len(cases),
+        **{f"dice_{name}": round(value, 4) for name, value in pooled.dice.items()},
+        "dice": round(pooled.mean_dice, 4),
+        "miou": round(pooled.mean_iou, 4),
+        "dice_skin_lowest_photo": round(float(min(by_photo)), 4),
+        "dice_skin_median_photo": round(float(np.median(by_photo)), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""mask-and-crop: FaceSet with skin masks -> FaceSet of nothing but skin (Quattrini et al. 2022).
+
+faces/     skin as it was photographed, black around it, cut to the smallest box; masks and lesions follow
+rejected/  with fallback = skip: faces with too little skin
+"""
+
+# H x W pixels of a photo or its crop
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.affine import Affine, crop_and_scale, map_lesions
+from anonderm.core.errors import InputError, TooFewImages
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import Pixels
+from anonderm.core.records import Face
+from anonderm.core.rundir import RunDir
+from anonderm.skin.apply import little_skin
+from anonderm.skin.config import MaskAndCropConfig
+from anonderm.skin.segment import Mask
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two exclusive
+
+
+def mask_and_crop(config: MaskAndCropConfig, faces: FaceSet, run: RunDir) -> FaceSet:
+    """Cut the skin out of every photo.
+
+    Raises InputError where faces have no mask, TooFewImages if none is left.
+    """
+    without = [face.id for face in faces if face.mask is None]
+    if without:
+        raise InputError(
+            f"{faces.folder}: {len(without)} of {len(faces)} faces have no skin mask, such as {without[0]}.",
+            "Run `anonderm skin` on them first.",
+        )
+    kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
+    done = kept.done | rejected.done
+    lost = 0
+    for face in run.progress([face for face in faces if face.id not in done], "cutting out skin"):
+        mask_HW = faces.mask(face)
+        reason = little_skin(mask_HW, config.min_skin)
+        if reason and config.fallback == "skip":
+            rejected.add_from(faces, dataclasses.replace(face, reason=reason))
+            continue
+        image_HWC, box = faces.image(face), _whole(mask_HW)
+        if reason is None:
+            image_HWC, box = cleared(image_HWC, mask_HW), box_around(mask_HW)
+        lost += _store(kept, face, image_HWC, mask_HW, box, reason, config.size)
+    aside, cut = rejected.finish(), kept.finish()
+    whole = sum(face.framing != "skin" for face in cut)
+    if len(aside) or whole:
+        run.log(f"too little skin in {len(aside) + whole} of {len(faces)} faces: {len(aside)} put aside in "
+                f"rejected/, {whole} kept whole")  # fmt: skip
+    if lost:
+        run.log(f"{lost} lesion boxes lie outside the skin's box and are gone")
+    if not len(cut):
+        raise TooFewImages(
+            f"{faces.folder}: none of {len(faces)} faces shows enough skin.",
+            "Look at their masks, or lower --min-skin (in another --out).",
+        )
+    return cut
+
+
+def cleared(image_HWC: Pixels, mask_HW: Mask) -> Pixels:
+    """The photo, black where there is no skin."""
+    return np.where(mask_HW[:, :, None], image_HWC, np.uint8(0))
+
+
+def box_around(mask_HW: Mask) -> Box:
+    """The smallest box that holds all skin; there must be some."""
+    rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _whole(mask_HW: Mask) -> Box:
+    return 0, 0, mask_HW.shape[1], mask_HW.shape[0]
+
+
+def _store(
+    writer: FaceSetWriter,
+    face: Face,
+    image_HWC: Pixels,
+    mask_HW: Mask,
+    box: Box,
+    reason: str | None,
+    size: int | None,
+) -> int:
+    """Write the box of a photo with all that belongs to it; how many lesions are lost."""
+    image_HWC, affine = cut_out(image_HWC, box, size)
+    grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
+    height, width = image_HWC.shape[:2]
+    lesions, lost = map_lesions(face.lesions, affine, (width, height))
+    framing = face.framing if reason else "skin"
+    cut = dataclasses.replace(face, lesions=lesions, framing=framing, reason=reason or face.reason)
+    writer.add(image_HWC, cut, grey_HW > 127)
+    return lost
+
+
+def cut_out(picture: NDArray[np.uint8], box: Box, size: int | None) -> tuple[NDArray[np.uint8], Affine]:
+    """That box of a picture [H, W] or [H, W, 3], and the map of its pixels.
+
+    With a size, the box is filled up with black to a square around it, and resampled.
+    """
+    left, top, right, bottom = box
+    cut = picture[top:bottom, left:right]
+    if size is None:
+        return cut, crop_and_scale(left, top, right - left, bottom - top, (right - left, bottom - top))
+    side = max(cut.shape[:2])
+    above, before = (side - cut.shape[0]) // 2, (side - cut.shape[1]) // 2
+    square = np.zeros((side, side, *cut.shape[2:]), np.uint8)
+    square[above : above + cut.shape[0], before : before + cut.shape[1]] = cut
+    smooth = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
+    scaled = cv2.resize(square, (size, size), interpolation=smooth)
+    return scaled.astype(np.uint8, copy=False), crop_and_scale(
+        left - before, top - above, side, side, (size, size)
+    )

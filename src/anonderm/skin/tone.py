@@ -1,0 +1,128 @@
+"""Skin tone from a photo: the individual typology angle (ITA), and the bins that are drawn from it.
+
+ITA is defined for a calibrated colorimeter. Photos are not calibrated: exposure and the colour of the light
+shift the angle by tens of degrees, so that bins describe how a set looks, and no person.
+"""
+
+# N pixels of skin, H x W pixels of a photo
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.images import Pixels
+from anonderm.core.records import Lesion
+
+# ITA above which skin counts as this type, degrees (Chardon et al. 1991; Del Bino and Bernerd 2013): very
+# light, light, intermediate, tan, brown, dark. Literature uses them for Fitzpatrick's types, which are
+# really defined by how skin burns and tans.
+_FITZPATRICK = (("I", 55.0), ("II", 41.0), ("III", 28.0), ("IV", 10.0), ("V", -30.0), ("VI", -math.inf))
+
+# The Monk Skin Tone Scale, Ellis Monk 2022, https://skintone.google, CC-BY 4.0.
+MONK_COLOURS = {
+    "1": "#f6ede4",
+    "2": "#f3e7db",
+    "3": "#f7ead0",
+    "4": "#eadaba",
+    "5": "#d7bd96",
+    "6": "#a07e56",
+    "7": "#825c43",
+    "8": "#604134",
+    "9": "#3a312a",
+    "10": "#292420",
+}
+
+FITZPATRICK_TYPES = tuple(name for name, _ in _FITZPATRICK)
+MONK_TONES = tuple(MONK_COLOURS)
+
+# Linear light of each level of sRGB, its way to XYZ, and the XYZ of white.
+_LEVELS = np.arange(256) / 255
+_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
+_TO_XYZ = np.array(
+    [[0.4123908, 0.3575843, 0.1804808], [0.2126390, 0.7151687, 0.0721923], [0.0193308, 0.1191948, 0.9505322]]
+)
+_WHITE = _TO_XYZ.sum(axis=1)
+
+_MOST_PIXELS = 50_000
+_FEWEST_PIXELS = 50
+_MIDDLE = (25.0, 75.0)  # percentiles of L* between which skin is neither in shadow nor shining
+_LEAST_RED = 75.0  # percentile of a* above which skin may be inflamed
+
+
+@dataclass(frozen=True, slots=True)
+class SkinColour:
+    """A colour in CIELab under D65."""
+
+    lightness: float
+    a: float
+    b: float
+
+    @property
+    def ita(self) -> float | None:
+        """Degrees; None where b* is not positive: so grey or blue a picture shows no skin tone.
+
+        Source: Chardon et al. 1991, atan((L* - 50) / b*).
+        """
+        if self.b <= 0:
+            return None
+        return math.degrees(math.atan2(self.lightness - 50, self.b))
+
+
+def skin_colour(
+    image_HWC: Pixels, mask_HW: NDArray[np.bool_], lesions: Iterable[Lesion] = ()
+) -> SkinColour | None:
+    """The colour of healthy, evenly lit skin in a photo; None with fewer than 50 pixels of skin.
+
+    Lesion boxes are left out unless nothing else is skin. Of the rest the middle half by lightness, and of
+    that the three quarters that are least red, give the medians of L*, a* and b*.
+    """
+    clear_HW = mask_HW & ~_boxes(mask_HW.shape, lesions)
+    used_HW = clear_HW if clear_HW.sum() >= _FEWEST_PIXELS else mask_HW
+    pixels_N3 = image_HWC[used_HW]
+    if len(pixels_N3) < _FEWEST_PIXELS:
+        return None
+    lab_N3 = to_lab(pixels_N3[:: -(-len(pixels_N3) // _MOST_PIXELS)])
+    low, high = np.percentile(lab_N3[:, 0], _MIDDLE)
+    even_N3 = lab_N3[(lab_N3[:, 0] >= low) & (lab_N3[:, 0] <= high)]
+    calm_N3 = even_N3[even_N3[:, 1] <= np.percentile(even_N3[:, 1], _LEAST_RED)]
+    return SkinColour(*np.median(calm_N3, axis=0).tolist())
+
+
+def to_lab(pixels_N3: Pixels) -> NDArray[np.float64]:
+    """uint8 sRGB to CIELab under D65, float64 [N, 3]; OpenCV's tables are off by up to 0.2."""
+    xyz_N3 = _LINEAR[pixels_N3] @ (_TO_XYZ / _WHITE[:, None]).T
+    root_N3 = np.where(xyz_N3 > (6 / 29) ** 3, np.cbrt(xyz_N3), xyz_N3 * (29 / 6) ** 2 / 3 + 4 / 29)
+    x_N, y_N, z_N = root_N3.T
+    return np.stack([116 * y_N - 16, 500 * (x_N - y_N), 200 * (y_N - z_N)], axis=1)
+
+
+def fitzpatrick(ita: float) -> str:
+    """I to VI."""
+    return next(name for name, above in _FITZPATRICK if ita > above)
+
+
+def monk(ita: float) -> str:
+    """1 to 10: the swatch whose own ITA is nearest. The lightest three lie within twelve degrees."""
+    return min(_MONK_ITA, key=lambda tone: abs(_MONK_ITA[tone] - ita))
+
+
+def _swatch_ita(colour: str) -> float:
+    rgb_13 = np.array([[int(colour[start : start + 2], 16) for start in (1, 3, 5)]], np.uint8)
+    lightness, _, b = to_lab(rgb_13)[0].tolist()
+    return math.degrees(math.atan2(lightness - 50, b))
+
+
+_MONK_ITA = {tone: _swatch_ita(colour) for tone, colour in MONK_COLOURS.items()}
+
+
+def _boxes(shape: tuple[int, ...], lesions: Iterable[Lesion]) -> NDArray[np.bool_]:
+    inside_HW = np.zeros(shape, bool)
+    for lesion in lesions:
+        rows = slice(max(0, math.floor(lesion.y0)), max(0, math.ceil(lesion.y1)))
+        inside_HW[rows, max(0, math.floor(lesion.x0)) : max(0, math.ceil(lesion.x1))] = True
+    return inside_HW
