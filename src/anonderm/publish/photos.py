@@ -41,7 +41,7 @@ _SHEETS = {
         "lesions.png": "The lesions that faded most, before and after",
         "examples.png": "Enlarged faces: interpolated above, restored below",
     },
-    "skin": {"skin.png": "Skin as it was found"},
+    "skin": {"overlay.png": "Skin as it was found", "tone.png": "Skin tones by class"},
 }
 
 
