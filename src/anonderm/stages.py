@@ -65,6 +65,7 @@ class Stage:
 
 _REAL = Input("faces", "The real faces: a FaceSet with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
+_DETECTOR = Input("checkpoint", "A lesion detector.")
 _GAN = Input("checkpoint", "A GAN checkpoint.", positional=True)
 
 STAGES = {
@@ -222,6 +223,13 @@ STAGES = {
             {"faces": Input("faces", "The faces to learn from, with lesion boxes.")},
         ),
         Stage(
+            "find-lesions",
+            "Put the boxes that a lesion detector finds onto faces.",
+            "classify.lesions.find:find_lesions",
+            "classify.lesions.config:FindLesionsConfig",
+            {"faces": Input("faces", "The faces to search."), "detector": _DETECTOR},
+        ),
+        Stage(
             "train-encoder",
             "Train the face embedding behind fidelity and privacy numbers, on phantom faces.",
             "evaluate.encoder.train:train_encoder",
@@ -265,6 +273,27 @@ STAGES = {
             "evaluate.fidelity:evaluate_fidelity",
             "evaluate.config:FidelityConfig",
             {"real": _REAL, "synthetic": _SYNTHETIC},
+        ),
+        Stage(
+            "evaluate detector",
+            "Score a lesion detector on the test faces, whose boxes are known.",
+            "evaluate.lesions.detector:evaluate_detector",
+            "evaluate.lesions.config:DetectorScoresConfig",
+            {"real": _REAL, "detector": _DETECTOR},
+        ),
+        Stage(
+            "evaluate lesions",
+            "Compare number, size and place of the lesions on synthetic faces with those on real ones.",
+            "evaluate.lesions.fidelity:evaluate_lesions",
+            "evaluate.lesions.config:LesionFidelityConfig",
+            {"real": _REAL, "synthetic": _SYNTHETIC, "detector": _DETECTOR},
+        ),
+        Stage(
+            "export-boxes",
+            "Write faces with lesion boxes as YOLO and COCO data sets.",
+            "publish.boxes:export_boxes",
+            "publish.boxes_config:ExportBoxesConfig",
+            {"faces": Input("faces", "The faces, with lesion boxes.")},
         ),
         Stage(
             "audit",

@@ -9,7 +9,7 @@ from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish import judgement, line, photos
+from anonderm.publish import judgement, lesions, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
 from anonderm.publish.record import how_made, release
@@ -24,6 +24,7 @@ SECTIONS = (
     photos.prepared,
     judgement.usefulness,
     judgement.fidelity,
+    lesions.lesions,
     judgement.privacy,
     line.funnel,
     line.generators,

@@ -67,3 +67,15 @@ class TrainDetectorConfig:
         check(0.25 <= low <= high <= 4, f"scale = {self.scale}: must be a range within 0.25 to 4.")
         check(self.validate_every >= 1, f"validate_every = {self.validate_every}: must be at least 1.")
         check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
+
+
+@dataclass(frozen=True)
+class FindLesionsConfig:
+    """Put the boxes that a detector finds onto faces."""
+
+    threshold: float | None = None
+    """Least score of a find that is kept; unset: for each kind what served best on the validation faces."""
+
+    def __post_init__(self) -> None:
+        threshold = self.threshold
+        check(threshold is None or 0 <= threshold <= 1, f"threshold = {threshold}: must lie in 0 to 1.")

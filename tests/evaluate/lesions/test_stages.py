@@ -1,0 +1,229 @@
+"""The stages that score a detector and compare lesions, with a finder whose errors are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.classify.lesions.conftest import spotted
+
+from anonderm.classify.lesions.average_precision import Found
+from anonderm.classify.lesions.config import FindLesionsConfig
+from anonderm.classify.lesions.network import Architecture, build
+from anonderm.classify.lesions.predict import Detector, load_detector
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import ConfigError, InputError, TooFewImages
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import Pixels, read_image
+from anonderm.core.records import Face, Scores
+from anonderm.core.rundir import RunRecord
+from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
+from anonderm.publish.config import ReportConfig
+from anonderm.stages import STAGES, run_stage
+
+KINDS = ("papule", "pustule")
+PER_LABEL = {"healthy": 0, "mild": 3, "severe": 8}
+SPLITS = ("train", "train", "test", "test")
+
+
+def write_faces(folder: Path, seed: int, times: int = 1, synthetic: bool = False, side: int = 96) -> FaceSet:
+    """Faces of one size, three labels, their lesions `times` as many; real ones have people and splits."""
+    rng, writer = np.random.default_rng(seed), FaceSetWriter(folder)
+    for label, count in PER_LABEL.items():
+        for number in range(12):
+            image, lesions = spotted(rng, side, times * count)
+            face = Face(f"{label}-{number:02d}", label=label, lesions=lesions)
+            if synthetic:
+                face = dataclasses.replace(face, checkpoint="c" * 64, seed=number)
+            else:
+                face = dataclasses.replace(face, subject=face.id, split=SPLITS[number % 4])
+            writer.add(image, face)
+    return writer.finish()
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    """A checkpoint with random weights; the tests put another way of finding in its place."""
+    anchors = ((6.0, 10.0, 14.0), (18.0, 24.0, 30.0), (36.0, 40.0, 48.0))
+    architecture = Architecture("small", 96, 128, anchors, 0.2, (0.5,) * 3, (0.2,) * 3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build(architecture, KINDS)
+    card = CheckpointCard(
+        kind="detector",
+        architecture=dataclasses.asdict(architecture),
+        resolution=128,
+        classes=KINDS,
+        notes={"thresholds": dict.fromkeys(KINDS, 0.5)},
+    )
+    return Checkpoint.save(tmp_path / "detector.safetensors", network.state_dict(), card).path
+
+
+@pytest.fixture
+def knows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`knows(faces, ..., misses="pustule")`: every detector finds what is true of these faces."""
+
+    def know(*sets: FaceSet, misses: str = "") -> None:
+        truth = {faces.image(face).tobytes(): face.lesions for faces in sets for face in faces}
+
+        def find(self: Detector, image_HWC: Pixels) -> list[Found]:
+            lesions = truth[image_HWC.tobytes()]
+            return [Found(each, 0.3 if each.kind == misses else 0.9) for each in lesions]
+
+        monkeypatch.setattr(Detector, "find", find)
+
+    return know
+
+
+def scores_of(record: RunRecord) -> Scores:
+    return Scores.load(record.folder / "scores.json")
+
+
+def score_detector(real: FaceSet, detector: Path, out: Path) -> RunRecord:
+    references = {"real": real.folder, "detector": detector}
+    return run_stage(STAGES["evaluate detector"], DetectorScoresConfig(repeats=100), references, out)
+
+
+def compare(real: FaceSet, synthetic: FaceSet, detector: Path, out: Path) -> RunRecord:
+    references = {"real": real.folder, "synthetic": synthetic.folder, "detector": detector}
+    return run_stage(STAGES["evaluate lesions"], LesionFidelityConfig(shown=1), references, out)
+
+
+def test_a_perfect_finder_has_perfect_scores(tmp_path: Path, detector: Path, knows) -> None:
+    real = write_faces(tmp_path / "real", 0)
+    knows(real)
+    record = score_detector(real, detector, tmp_path / "run")
+    scores = scores_of(record)
+    for name in ("map50", "map50_95", "ap50/papule", "ap50/pustule"):
+        score = scores.scores[name]
+        assert (score.value, score.low, score.high, score.n) == (1.0, 1.0, 1.0, 18)
+    assert scores.scores["count_error"].value == 0
+    assert scores.scores["lesions"].value == pytest.approx(11 / 3)
+    assert all((record.folder / entry["found"]).exists() for entry in scores.details["pictures"])
+
+
+def test_lesions_below_the_threshold_are_found_but_not_counted(tmp_path: Path, detector: Path, knows) -> None:
+    real = write_faces(tmp_path / "real", 0)
+    knows(real, misses="pustule")
+    scores = scores_of(score_detector(real, detector, tmp_path / "run")).scores
+    assert scores["ap50/pustule"].value == 1
+    assert scores["count_error/papule"].value == 0
+    assert scores["count_bias/pustule"].value == -scores["lesions/pustule"].value
+    assert scores["count_error"].value == scores["lesions/pustule"].value > 0
+
+
+def test_a_kind_that_the_detector_does_not_know_is_told(tmp_path: Path, detector: Path, knows) -> None:
+    writer, plain = FaceSetWriter(tmp_path / "real"), write_faces(tmp_path / "plain", 0)
+    for face in plain:
+        scars = tuple(dataclasses.replace(each, kind="scar") for each in face.lesions[:1])
+        writer.add(plain.image(face), dataclasses.replace(face, lesions=face.lesions + scars))
+    real = writer.finish()
+    knows(plain)
+    scores = scores_of(score_detector(real, detector, tmp_path / "run"))
+    assert "scar" in scores.details["warnings"][0]
+    assert scores.scores["map50"].value == 1
+
+
+def test_without_true_boxes_there_is_nothing_to_score(tmp_path: Path, detector: Path) -> None:
+    writer = FaceSetWriter(tmp_path / "bare")
+    writer.add(np.zeros((32, 32, 3), np.uint8), Face("a", label="mild", split="test"))
+    with pytest.raises(InputError, match="no face of split test has lesion boxes"):
+        score_detector(writer.finish(), detector, tmp_path / "run")
+
+
+def test_twice_as_many_lesions_are_seen_and_as_many_are_not(tmp_path: Path, detector: Path, knows) -> None:
+    real = write_faces(tmp_path / "real", 0)
+    alike = write_faces(tmp_path / "alike", 1, synthetic=True)
+    doubled = write_faces(tmp_path / "doubled", 2, times=2, synthetic=True)
+    knows(real, alike, doubled)
+    same = scores_of(compare(real, alike, detector, tmp_path / "same")).scores
+    more = scores_of(compare(real, doubled, detector, tmp_path / "more")).scores
+    assert same["count[all]/severe"].value == same["count[all]/severe/floor"].value == 0
+    assert more["count[all]/severe"].value == 8
+    assert more["count[all]/mild"].value == 3
+    assert more["count[papule]/severe"].value > same["count[papule]/severe"].value
+    assert more["count[all]/all"].note.endswith("18 faces against 18 real test faces")
+    assert same["size[all]/severe"].value < 1.0
+    assert "size[all]/healthy" not in same
+
+
+def test_the_detectors_own_error_stands_beside(tmp_path: Path, detector: Path, knows) -> None:
+    real, alike = write_faces(tmp_path / "real", 0), write_faces(tmp_path / "alike", 1, synthetic=True)
+    knows(real, alike, misses="pustule")
+    scores = scores_of(compare(real, alike, detector, tmp_path / "run"))
+    assert scores.scores["count[papule]/all/detector"].value == 0
+    assert scores.scores["count[pustule]/all/detector"].value > 0
+    assert scores.scores["count[pustule]/all"].value == 0, "found on neither side"
+    rows = {(row["set"], row["kind"], row["label"]): row for row in scores.details["table"]}
+    assert rows["real", "all", "severe"]["count"] < rows["real, true", "all", "severe"]["count"] == 8
+
+
+def test_faces_of_another_size_are_told(tmp_path: Path, detector: Path, knows) -> None:
+    real, small = write_faces(tmp_path / "r", 0), write_faces(tmp_path / "s", 1, synthetic=True, side=48)
+    knows(real, small)
+    scores = scores_of(compare(real, small, detector, tmp_path / "run"))
+    assert "48 px wide, the real ones 96" in scores.details["warnings"][0]
+
+
+def test_sets_that_cannot_be_compared_are_refused(tmp_path: Path, detector: Path) -> None:
+    real = write_faces(tmp_path / "real", 0)
+    empty = FaceSetWriter(tmp_path / "empty").finish()
+    with pytest.raises(TooFewImages, match="empty"):
+        compare(real, empty, detector, tmp_path / "a")
+    with pytest.raises(InputError, match="split test"):
+        compare(write_faces(tmp_path / "s", 1, synthetic=True), real, detector, tmp_path / "b")
+
+
+def test_found_boxes_become_part_of_the_faces(tmp_path: Path, detector: Path, knows) -> None:
+    faces = write_faces(tmp_path / "faces", 1, synthetic=True)
+    knows(faces, misses="pustule")
+    bare = FaceSetWriter(tmp_path / "bare")
+    for face in faces:
+        bare.add_from(faces, dataclasses.replace(face, lesions=()))
+    references = {"faces": bare.finish().folder, "detector": detector}
+    record = run_stage(STAGES["find-lesions"], FindLesionsConfig(), references, tmp_path / "run")
+    found = FaceSet.load(record.folder / "faces")
+    for face, before in zip(found, faces, strict=True):
+        assert face.lesions == tuple(each for each in before.lesions if each.kind == "papule")
+        assert face.lesion_types == (("papule",) if face.lesions else ())
+        assert np.array_equal(read_image(found.folder / face.file), faces.image(before))
+    with pytest.raises(ConfigError, match="threshold"):
+        FindLesionsConfig(threshold=2)
+
+
+def test_a_random_network_finds_boxes_inside_the_face_of_any_shape(detector: Path) -> None:
+    finder = load_detector(Checkpoint.load(detector))
+    image = np.random.default_rng(0).integers(0, 256, (70, 150, 3)).astype(np.uint8)
+    found = finder.find(image)
+    assert found == finder.find(image)
+    assert all(0 <= f.lesion.x0 < f.lesion.x1 <= 150 and 0 <= f.lesion.y0 < f.lesion.y1 <= 70 for f in found)
+    assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
+
+
+def test_the_report_shows_lesions_and_hides_real_faces_when_told(
+    tmp_path: Path, detector: Path, knows
+) -> None:
+    real, alike = write_faces(tmp_path / "real", 0), write_faces(tmp_path / "alike", 1, synthetic=True)
+    knows(real, alike)
+    runs = (
+        score_detector(real, detector, tmp_path / "scores").folder,
+        compare(real, alike, detector, tmp_path / "lesions").folder,
+    )
+    pages = []
+    for show_real in (True, False):
+        out = tmp_path / f"report-{show_real}"
+        record = run_stage(STAGES["report"], ReportConfig(show_real=show_real), {"runs": runs}, out)
+        pages.append((record.folder / "report.html").read_text(encoding="utf-8"))
+    for page in pages:
+        assert 'id="lesions"' in page
+        assert "Lesions a face" in page
+        assert "Lesions found, synthetic" in page
+        assert "Other scores" not in page
+    assert "Lesions found, real" in pages[0]
+    assert "True boxes" in pages[0]
+    assert "Lesions found, real" not in pages[1]
+    assert "True boxes" not in pages[1]
