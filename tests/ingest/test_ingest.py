@@ -180,6 +180,34 @@ def test_the_same_picture_in_two_classes_is_an_error_naming_both(photos, tmp_pat
         run_ingest(photos, tmp_path / "run", skip_unreadable=True)
 
 
+def smooth(path: Path, seed: int, size: int, **options) -> Path:
+    """A picture of soft blobs, which survives resizing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((size, size), Image.Resampling.BICUBIC).save(path, **options)
+    return path
+
+
+def test_of_resized_copies_the_largest_is_kept_and_the_others_are_listed(photos, tmp_path):
+    smooth(photos / "severe" / "small.jpg", 7, 90, quality=60)
+    smooth(photos / "severe" / "large.png", 7, 160)
+    faces = run_ingest(photos, tmp_path / "run")
+    assert len(faces) == 13
+    assert skipped(tmp_path / "run") == {
+        "severe/small.jpg": "a copy (resized, cropped or mirrored) of severe/large.png"
+    }
+    assert len(run_ingest(photos, tmp_path / "other", near_duplicates="keep")) == 14
+
+
+def test_copies_in_two_classes_are_an_error_or_are_all_left_out(photos, tmp_path):
+    smooth(photos / "healthy" / "small.jpg", 7, 90, quality=60)
+    smooth(photos / "severe" / "large.png", 7, 160)
+    with pytest.raises(BadLabel, match=r"healthy/small.jpg is a copy .* of severe/large.png"):
+        run_ingest(photos, tmp_path / "run")
+    assert len(run_ingest(photos, tmp_path / "run", on_conflict="drop")) == 12
+    assert set(skipped(tmp_path / "run")) == {"healthy/small.jpg", "severe/large.png"}
+
+
 def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_path, monkeypatch):
     broken = photos / "healthy" / "broken.jpg"
     broken.write_text("not an image")
@@ -302,7 +330,8 @@ def test_given_splits_are_kept_and_people_in_two_of_them_told(tmp_path, capsys):
     assert {face.split for face in faces} == {"train", "val", "test"}
     told = capsys.readouterr().err
     assert "2 people have photos in more than one split" in told
-    assert "person-00003: test" in told
+    bridges = (tmp_path / "run" / "bridges.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["person"] for line in bridges] == ["P2", "P3"]
 
 
 def test_by_person_nobody_is_in_two_splits_whatever_the_source_says(tmp_path, capsys):

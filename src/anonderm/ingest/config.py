@@ -81,12 +81,24 @@ class IngestConfig:
     '/(P\d+)_' finds P012 in 'mild/P012_left.jpg'. Without it every photo counts as another person, unless the
     source says who it shows."""
 
+    people: Literal["source", "faces"] = "source"
+    """source: who is shown is what the source or `subjects` says. faces: photos of people whom neither names
+    are put together by their faces (extra `faces`, 0.12 s a photo and core); look at people.png."""
+
+    people_threshold: float | None = None
+    """Largest distance of dlib's descriptors between two photos of one person; without it calibrated on the
+    source's known people, or the published 0.6, lowered where it would put strangers together."""
+
     skip_unreadable: bool = False
     """List photos that cannot be read or are too small in skipped.jsonl and go on without them."""
 
     on_conflict: Literal["error", "drop"] = "error"
     """What to do where the same picture has two labels: stop and name them, or leave out every copy of it, as
     nobody knows which label is right, and list them in skipped.jsonl."""
+
+    near_duplicates: Literal["drop", "keep"] = "drop"
+    """Copies of one picture (resized, recompressed, slightly cropped or mirrored): keep only the largest and
+    list the others in skipped.jsonl, or do not look for them."""
 
     licence: str = ""
     """Terms under which the photos may be used; kept with every face. Without it, those that the source
@@ -103,6 +115,8 @@ class IngestConfig:
             check(0 <= share < 1, f"{name} = {share}: must lie in [0, 1).")
         check(sum(shares.values()) < 1, "val_share + test_share leave nothing to train on.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+        threshold = self.people_threshold
+        check(threshold is None or 0 < threshold < 2, f"people_threshold = {threshold}: must lie in (0, 2).")
         if self.subjects is not None:
             check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
         check(self.label is None or is_plain(self.label), f"label = {self.label!r}: cannot name a class.")

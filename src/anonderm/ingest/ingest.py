@@ -5,18 +5,19 @@ sources.csv     id, person, size and file of every face; the FaceSet holds no fi
 credits.csv     whom the licence asks to name for which face, where the source says so
 skipped.jsonl   what was left out, photos and boxes, each with the reason
 skipped/        small pictures of some of these photos
+bridges.jsonl   people whose photos lie in several splits of the source
+people.png      how far faces lie apart, with the threshold, and the doubtful pairs (`people = faces`)
 
-.checked.jsonl notes what was read already. Being hidden, it does not count as a result: after an error the
-same run folder may be used with other settings.
+.checked.jsonl and .people.jsonl note what was read already. Being hidden, they do not count as a result:
+after an error the same run folder may be used with other settings.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,11 +28,13 @@ from anonderm.core.names import slugs
 from anonderm.core.records import SPLITS, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.boxes import settled
-from anonderm.ingest.checks import Check, check_photos, drop_duplicates, shortened, unusable
+from anonderm.ingest.checks import Check, check_photos, drop_duplicates, keep_first, shortened, unusable
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.left_out import write_left_out
+from anonderm.ingest.near import copies
+from anonderm.ingest.people.persons import find_people, known_people
 from anonderm.ingest.sources.layouts import find_photos
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.photo import Found, Skipped
 from anonderm.ingest.splits import assign_splits
 from anonderm.ingest.store import Source, store_faces
 
@@ -51,14 +54,14 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
         raise ConfigError(f"{run.folder}: lies inside the photo folder.", hint)
     layout, found = find_photos(config)
     _say_what_was_found(layout, found, run)
-    persons = _persons(found.photos, config.subjects)
+    known = known_people(found.photos, config)
     checks, skipped = _usable(found, config, run)
-    sources = _sources(checks, persons)
+    people = find_people([check.photo for check in checks], known, config, run)
+    sources = _sources(checks, people.on)
     splits = _splits(sources, config)
-    _warn_of_people_in_two_splits(sources, splits, run)
     _pin_sources(sources, config, run)
     write_left_out(skipped, found.photos, run)
-    _warn_of_unknown_people(found.photos, config, run)
+    people.report(config.splits, run)
     faces = store_faces(sources, splits, layout, config, run)
     _say_what_was_stored(faces, run)
     return faces
@@ -80,20 +83,6 @@ def _say_what_was_found(layout: str, found: Found, run: RunDir) -> None:
         run.log("warning: one class only; a generator can be trained on it, a classifier cannot")
 
 
-def _persons(photos: Sequence[Photo], pattern: str | None) -> dict[str, str]:
-    """Who each photo shows, by its name: as the paths say, or the source; otherwise each is somebody else."""
-    if pattern is None:
-        return {photo.name: photo.subject or photo.original or photo.name for photo in photos}
-    matches = {photo.name: re.search(pattern, photo.name) for photo in photos}
-    missing = [name for name, match in matches.items() if not (match and match[1])]
-    if missing:
-        raise InputError(
-            f"subjects = {pattern!r} finds no person in {len(missing)} paths:{shortened(missing)}",
-            "Change the pattern, or rename these files.",
-        )
-    return {name: match[1] for name, match in matches.items() if match}
-
-
 def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check], list[Skipped]]:
     """The photos that can be read, each picture once, with boxes in pixels; and everything left out."""
     with run.bar("checking photos", len(found.photos)) as bar:
@@ -109,22 +98,41 @@ def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check
     if problems and not config.skip_unreadable:
         raise unusable(problems, len(checks))
     kept, duplicates = drop_duplicates([check for check in checks if not check.problem], config.on_conflict)
+    near: list[Skipped] = []
+    if config.near_duplicates == "drop":
+        kept, near = _without_copies(kept, config, run)
     labels = {check.photo.label for check in kept}
     for label in order_labels({photo.label for photo in found.photos if photo.label} - labels):
         raise EmptyFolder(f"{config.source}: no usable photo of class {label}.", "Fill or remove its folder.")
-    if problems or duplicates:
-        run.log(
-            f"left out {len(problems)} unusable and {len(duplicates)} duplicate photos, see skipped.jsonl"
-        )
+    if problems or duplicates or near:
+        counts = f"{len(problems)} unusable, {len(duplicates)} duplicate and {len(near)} near-duplicate"
+        run.log(f"left out {counts} photos, see skipped.jsonl")
     if not config.whole and (small := sum(min(each.width, each.height) < config.size for each in kept)):
         run.log(f"warning: {small} photos are smaller than {config.size} pixels and are enlarged")
     kept, lost = settled(kept)
     if lost:
         run.log(f"warning: {len(lost)} boxes lie outside their photo, see skipped.jsonl")
-    return kept, [*found.skipped, *problems, *duplicates, *lost]
+    return kept, [*found.skipped, *problems, *duplicates, *near, *lost]
 
 
-def _sources(checks: Sequence[Check], persons: dict[str, str]) -> list[Source]:
+def _without_copies(
+    checks: Sequence[Check], config: IngestConfig, run: RunDir
+) -> tuple[list[Check], list[Skipped]]:
+    """The largest of resized, recompressed, cropped and mirrored copies, in the order of `checks`."""
+    with run.bar("looking for copies", len(checks)) as bar:
+        groups = copies(checks, bar)
+    across = [group for group in groups if len({check.photo.split for check in group}) > 1]
+    if across:
+        run.log(f"warning: {len(across)} pictures lie in several splits of the source; one of each is kept")
+    copied = {check.photo.name for group in groups for check in group}
+    kept, skipped = keep_first(
+        groups, "a copy (resized, cropped or mirrored) of", "near duplicate", config.on_conflict
+    )
+    names = {check.photo.name for check in kept}
+    return [each for each in checks if each.photo.name not in copied or each.photo.name in names], skipped
+
+
+def _sources(checks: Sequence[Check], persons: Mapping[str, str]) -> list[Source]:
     stems = slugs(check.photo.label or "photo" for check in checks)
     shown = sorted({persons[check.photo.name] for check in checks})
     pseudonyms = {person: f"person-{index:05d}" for index, person in enumerate(shown)}
@@ -209,27 +217,6 @@ def _given(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
         return splits
     train = [source for source in sources if splits[source.id] == "train"]
     return splits | _drawn(train, config.val_share, 0.0, config)
-
-
-def _warn_of_people_in_two_splits(sources: Sequence[Source], splits: dict[str, str], run: RunDir) -> None:
-    """Only a source's own splits can part a person."""
-    seen: dict[str, set[str]] = {}
-    for source in sources:
-        seen.setdefault(source.subject, set()).add(splits[source.id])
-    parted = [f"{subject}: {', '.join(sorted(found))}" for subject, found in seen.items() if len(found) > 1]
-    if parted:
-        run.log(
-            f"warning: {len(parted)} people have photos in more than one split of the source, so what is "
-            f"measured on it will be too good; take --splits person:{shortened(parted)}"
-        )
-
-
-def _warn_of_unknown_people(photos: Sequence[Photo], config: IngestConfig, run: RunDir) -> None:
-    if config.subjects is None and any(photo.subject is None for photo in photos):
-        run.log(
-            "warning: photos of one person may lie on both sides of the split, since each photo counts as "
-            "another person; give --subjects"
-        )
 
 
 def _say_what_was_stored(faces: FaceSet, run: RunDir) -> None:

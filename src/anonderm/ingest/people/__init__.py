@@ -1,0 +1,1 @@
+"""Who is shown: photos put together by the faces on them."""

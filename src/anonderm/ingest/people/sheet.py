@@ -1,0 +1,82 @@
+"""The picture on which a person checks the threshold: all distances, and the pairs nearest to it."""
+
+# N photos, D features of a descriptor
+
+from __future__ import annotations
+
+import heapq
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from anonderm.core.images import Pixels, resize, square
+from anonderm.ingest.people.threshold import BINS, Distances, Threshold, blocks
+from anonderm.ingest.sources.photo import Photo
+
+_WIDTH, _TOP = 1040, 380
+_TILE, _PAIRS = 120, 8  # pairs of a row: the last below the threshold, the first above it
+
+Pair = tuple[float, int, int]  # distance, two photos
+
+
+def sheet(
+    photos: Sequence[Photo],
+    descriptors_ND: NDArray[np.float32],
+    distances: Distances,
+    threshold: Threshold,
+    person_N: NDArray[np.int64],
+) -> Pixels:
+    """uint8 [H, W, 3]. Raises MissingPath or UnreadableImage."""
+    below, above = _nearest(descriptors_ND, threshold.value)
+    picture = Image.new("RGB", (_WIDTH, _TOP + 2 * (2 * _TILE + 50)), "white")
+    picture.paste(_histogram(distances, threshold))
+    for row, (title, pairs) in enumerate((("nearest below", below), ("nearest above", above))):
+        y = _TOP + row * (2 * _TILE + 50)
+        ImageDraw.Draw(picture).text((10, y), f"{title} the threshold (= together, != apart)", "black")
+        for column, (distance, one, two) in enumerate(pairs):
+            x, together = 10 + column * (_TILE + 8), person_N[one] == person_N[two]
+            for index, photo in enumerate((photos[one], photos[two])):
+                tile = resize(np.ascontiguousarray(square(photo.pixels())), _TILE)
+                picture.paste(Image.fromarray(tile), (x, y + 15 + index * _TILE))
+            ImageDraw.Draw(picture).text(
+                (x, y + 17 + 2 * _TILE), f"{distance:.3f} {'=' if together else '!='}", "black"
+            )
+    return np.asarray(picture)
+
+
+def _nearest(descriptors_ND: NDArray[np.float32], threshold: float) -> tuple[list[Pair], list[Pair]]:
+    """The pairs of photos that lie nearest to the threshold, below and above it."""
+    below: list[Pair] = []
+    above: list[Pair] = []
+    for top, left, distances_BB in blocks(descriptors_ND):
+        flat = distances_BB.ravel()
+        for pairs, chosen in ((below, flat <= threshold), (above, (flat > threshold) & np.isfinite(flat))):
+            places = np.flatnonzero(chosen)
+            places = places[np.argsort(np.abs(flat[places] - threshold), kind="stable")[:_PAIRS]]
+            rows, columns = np.unravel_index(places, distances_BB.shape)
+            found = zip(flat[places].tolist(), rows.tolist(), columns.tolist(), strict=True)
+            pairs += [(distance, row + top, column + left) for distance, row, column in found]
+    return heapq.nlargest(_PAIRS, below), heapq.nsmallest(_PAIRS, above)
+
+
+def _histogram(distances: Distances, threshold: Threshold) -> Image.Image:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH / 100, _TOP / 100), dpi=100, layout="constrained")
+    axes = figure.add_subplot()
+    series = {"all pairs of photos": distances.all, "one known person": distances.genuine}
+    series["two known people"] = distances.impostor
+    for name, counts in series.items():
+        if counts.any():
+            axes.stairs(counts, BINS, label=f"{name} ({counts.sum():,})", fill=counts is distances.genuine)
+    axes.axvline(threshold.value, color="black", linestyle="--", label=f"threshold {threshold.value:.3f}")
+    axes.set(xlabel="distance of descriptors", ylabel="pairs", yscale="log", xlim=(0, 1.4))
+    axes.set_title(threshold.how, fontsize=9)
+    axes.legend(fontsize=8)
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    data.seek(0)
+    return Image.open(data).convert("RGB")

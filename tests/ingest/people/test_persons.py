@@ -1,0 +1,157 @@
+"""Who is on each photo of a folder, with descriptors read off the photos' colour in place of dlib's."""
+
+import csv
+from base64 import b64encode
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
+from anonderm.core.files import read_json_lines
+from anonderm.core.images import read_image
+from anonderm.core.rundir import RunDir
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.ingest import ingest
+from anonderm.ingest.people import describe, persons
+from anonderm.ingest.people.persons import find_people
+from anonderm.ingest.sources.photo import File, Photo
+
+
+def by_colour(photo):
+    """A descriptor that depends on the corner's colour; black shows no face."""
+    colour = photo.pixels()[0, 0]
+    if not colour.any():
+        return None
+    return b64encode(np.random.default_rng(colour).normal(0, 0.08, 128).astype(np.float32).tobytes()).decode()
+
+
+@pytest.fixture(autouse=True)
+def described(monkeypatch):
+    """The photos that were looked at."""
+    looked = []
+    monkeypatch.setattr(persons, "need_models", lambda: None)
+    monkeypatch.setattr(describe, "_FEW", 100)  # one process, which has what is set here
+
+    def look(photo):
+        looked.append(photo.name)
+        return by_colour(photo)
+
+    monkeypatch.setattr(describe, "_start", lambda: look)
+    return looked
+
+
+def picture(path, person, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    pixels[:4, :4] = (0, 0, 0) if person is None else (person + 1, 7, 9)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Two classes of five people, two photos each, and one photo without a face."""
+    for index in range(10):
+        for view in range(2):
+            picture(tmp_path / "in" / "ab"[index % 2] / f"{view}{index}.png", index, 10 * index + view)
+    picture(tmp_path / "in" / "a" / "noface.png", None, 1000)
+    return tmp_path / "in"
+
+
+def run_ingest(source, out, **settings):
+    config = IngestConfig(source=source, size=16, min_side=8, people="faces", **settings)
+    with RunDir.open(out, "ingest", config, {}) as run:
+        faces = ingest(config, run)
+        run.finish([])
+    return faces
+
+
+def subjects(out):
+    with (out / "sources.csv").open(newline="", encoding="utf-8") as file:
+        return {row["file"]: row["subject"] for row in csv.DictReader(file)}
+
+
+def test_photos_of_one_person_get_one_subject_and_one_split(source, tmp_path, capsys):
+    faces = run_ingest(source, tmp_path / "run")
+    subject = subjects(tmp_path / "run")
+    assert all(subject[f"{'ab'[n % 2]}/0{n}.png"] == subject[f"{'ab'[n % 2]}/1{n}.png"] for n in range(10))
+    assert len(set(subject.values())) == faces.people == 11
+    sides = {face.subject: set() for face in faces}
+    for face in faces:
+        sides[face.subject].add(face.split)
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert "no face is found on 1 photos" in capsys.readouterr().err
+    assert read_image(tmp_path / "run" / "people.png").std() > 5
+
+
+def test_a_resumed_run_looks_at_no_face_again(source, tmp_path, described, monkeypatch):
+    def killed(photos, on):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(persons, "_bridges", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_ingest(source, tmp_path / "run")
+    assert len(described) == 21
+    run_ingest(source, tmp_path / "run")
+    assert len(described) == 21
+
+
+def test_after_an_error_the_folder_may_be_used_with_other_settings(source, tmp_path):
+    for file in (source / "b").iterdir():
+        picture(file, 50, int(file.stem))
+    with pytest.raises(TooFewImages):  # all of class b is one person
+        run_ingest(source, tmp_path / "run")
+    assert len(run_ingest(source, tmp_path / "run", test_share=0, val_share=0)) == 21
+
+
+def test_known_people_are_kept_and_unknown_photos_may_join_them(tmp_path):
+    photos = []
+    for index, (person, name) in enumerate([(1, "anna"), (1, "anna"), (1, None), (3, "bert"), (3, "cleo")]):
+        picture(tmp_path / f"{index}.png", person, index)
+        photos.append(Photo(f"{index}.png", File(tmp_path / f"{index}.png"), subject=name))
+    config = IngestConfig(source=tmp_path, people="faces")
+    with RunDir.open(tmp_path / "run", "ingest", config, {}) as run:
+        on = find_people(photos, {photo.name: photo.subject for photo in photos}, config, run).on
+    assert list(on.values()) == ["anna", "anna", "anna", "bert", "cleo"]
+
+
+def test_people_on_both_sides_of_a_given_split_are_listed(tmp_path, capsys):
+    photos = []
+    for index, (person, split) in enumerate([(1, "train"), (1, "test"), (2, "train"), (2, "train")]):
+        picture(tmp_path / f"{index}.png", person, index)
+        photos.append(Photo(f"{index}.png", File(tmp_path / f"{index}.png"), split=split))
+    config = IngestConfig(source=tmp_path, people="faces")
+    with RunDir.open(tmp_path / "run", "ingest", config, {}) as run:
+        find_people(photos, dict.fromkeys(photo.name for photo in photos), config, run).report("given", run)
+    assert read_json_lines(tmp_path / "run" / "bridges.jsonl") == [
+        {"person": "0.png", "photos": {"0.png": "train", "1.png": "test"}}
+    ]
+    assert "1 people have photos in more than one split" in capsys.readouterr().err
+
+
+def test_missing_models_are_told_before_any_photo_is_read(source, tmp_path, monkeypatch):
+    def missing():
+        raise MissingExtra("dlib")
+
+    monkeypatch.setattr(persons, "need_models", missing)
+    with pytest.raises(MissingExtra):
+        run_ingest(source, tmp_path / "run")
+    assert not (tmp_path / "run" / ".checked.jsonl").exists()
+
+
+def test_a_threshold_out_of_range_is_refused(source):
+    with pytest.raises(ConfigError):
+        IngestConfig(source=source, people_threshold=0)
+
+
+def test_real_photos_of_four_people_are_put_together_two_by_two(shared_data, tmp_path, monkeypatch):
+    pytest.importorskip("dlib")
+    monkeypatch.setattr(describe, "_start", describe._Describer)
+    for name in [file.name for file in sorted((shared_data / "pairs").glob("*.jpg"))][:8]:
+        (tmp_path / "in" / "x").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / "x" / name).symlink_to(shared_data / "pairs" / name)
+    run_ingest(tmp_path / "in", tmp_path / "run", people_threshold=0.55)
+    found = subjects(tmp_path / "run")
+    assert len(set(found.values())) == 4
+    assert all(found[name] == found[name.replace("neutral", "smiling")] for name in found)
