@@ -6,7 +6,7 @@ import pytest
 from anonderm.core.affine import map_points
 from anonderm.core.dlib_faces import FIVE_POINTS, DlibFaces, DlibIdentity, _turned_back, load_dlib, model_path
 from anonderm.core.errors import InputError, MissingExtra
-from anonderm.core.images import read_image
+from anonderm.core.images import read_image, resize
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -50,6 +50,17 @@ def test_a_photo_stored_on_its_side_gives_the_same_points(finder, shared_data, t
     upright, turned = finder.find(photo_HWC)[0], finder.find(np.rot90(photo_HWC, turns))[0]
     back_N2 = map_points(turned.points_N2, _turned_back(np.rot90(photo_HWC, turns).shape, turns))
     assert np.abs(back_N2 - upright.points_N2).max() < 5  # the photo has 1024 pixels
+
+
+def test_a_small_face_beside_a_large_one_is_found_where_every_face_is_wanted(finder, shared_data):
+    large_HWC, small_HWC = (
+        resize(read_image(shared_data / "pairs" / f"{name}_neutral.jpg"), side)
+        for name, side in (("001", 800), ("002", 300))
+    )
+    photo_HWC = np.full((800, 1300, 3), 128, np.uint8)
+    photo_HWC[:, :800], photo_HWC[200:500, 830:1130] = large_HWC, small_HWC
+    assert len(finder.find(photo_HWC)) == 1
+    assert len(DlibFaces(every=True).find(photo_HWC)) == 2
 
 
 def test_a_picture_without_a_face_has_none(finder):

@@ -97,7 +97,7 @@ class Cutter:
 
     def _find(self, photo_HWC: Pixels) -> list[FacePoints]:
         if self._landmarker is None:
-            self._landmarker = landmarker(self._config.model)
+            self._landmarker = landmarker(self._config.model, self._config.several == "all")
         return self._landmarker(photo_HWC)
 
     def _fallback(

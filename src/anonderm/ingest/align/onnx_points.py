@@ -26,7 +26,7 @@ _WIDENED = 1.3  # side of the square that the network sees, in sides of dlib's b
 class OnnxLandmarker:
     """Raises MissingExtra, MissingPath or InputError (not a network of this form)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, every: bool = False) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError as error:
@@ -47,7 +47,7 @@ class OnnxLandmarker:
             raise InputError(
                 f"{path}: its input has the shape {shape}.", "It must be [1, 3, S, S], S a number."
             )
-        self._faces = DlibFaces()
+        self._faces = DlibFaces(every=every)
 
     def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
         return [self._refined(photo_HWC, face) for face in self._faces.find(photo_HWC)]
