@@ -296,6 +296,13 @@ STAGES = {
             {"faces": Input("faces", "The faces, with lesion boxes.")},
         ),
         Stage(
+            "evaluate realism",
+            "Test whether classifiers can tell the synthetic faces from the real ones.",
+            "evaluate.realism:evaluate_realism",
+            "evaluate.config:RealismConfig",
+            {"real": _REAL, "synthetic": _SYNTHETIC},
+        ),
+        Stage(
             "audit",
             "Look for training faces in the synthetic set, against people who were kept out of training.",
             "audit.neighbours:audit",

@@ -248,6 +248,7 @@ def make_line(
             root, "fidelity", "evaluate fidelity", lambda run: scores.get("fidelity") or fidelity(), **judged
         )
     )
+    runs.append(step(root, "realism", "evaluate realism", lambda run: realism(run.folder, draw), **judged))
     runs.append(
         step(root, "audit", "audit", lambda run: scores.get("audit") or audit(run.folder, draw), **judged)
     )
@@ -255,6 +256,27 @@ def make_line(
     with RunDir.open(root / "release", "export", ExportConfig(), {"faces": released.digest}) as run:
         run.finish([export(ExportConfig(), released, (), run)])
     return (*runs, RunRecord.load(root / "release"))
+
+
+def realism(folder: Path, draw: Draw) -> Scores:
+    rng = np.random.default_rng(5)
+    shown = []
+    for kind, probability in (("caught", 0.98), ("passed", 0.07)):
+        write_png(folder / "shown" / f"{kind}.png", draw("mild", rng))
+        entry = {"test": "onlooker", "kind": kind, "file": f"shown/{kind}.png", "label": "mild"}
+        shown.append(entry | {"probability": probability})
+    scores = {
+        "auc[onlooker]/all": Score(0.83, 0.78, 0.88, 300, False, "150 faces against 150"),
+        "auc[onlooker]/unseen": Score(0.85, 0.77, 0.92, 190, False),
+        "auc[onlooker]/floor": Score(0.52, 0.41, 0.62, 150, False),
+        "manipulated[EfficientNetB4]/synthetic": Score(0.61, 0.5, 0.7, 150),
+        "manipulated[EfficientNetB4]/real": Score(0.08, 0.04, 0.14, 150),
+    }
+    sides = {"real": rng.beta(2, 4, 150).tolist(), "synthetic": rng.beta(4, 2, 150).tolist()}
+    bins = {side: np.histogram(values, 10, (0, 1))[0].tolist() for side, values in sides.items()}
+    edges = [index / 10 for index in range(11)]
+    detector = {"variant": "EfficientNetB4", "edges": edges, **bins}
+    return Scores(scores, {"tests": {"onlooker": sides}, "shown": shown, "detector": detector})
 
 
 def audit(folder: Path, draw: Draw) -> Scores:

@@ -59,11 +59,19 @@ class Balance(HTMLParser):
 
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
-    judged = ["usefulness", "fidelity", "privacy"]
+    judged = ["usefulness", "fidelity", "realism", "privacy"]
     photos = ["went-in", "left-out", "prepared"]
     wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
     assert [f'href="#{id}"' in page for id in wanted] == [True] * len(wanted)
+
+
+def test_the_detectors_ten_bins_are_a_table_and_a_chart(page: str) -> None:
+    section = page[page.index('<section id="realism"') : page.index('<section id="privacy"')]
+    assert "Faces by the score of the detector EfficientNetB4" in section
+    assert section.count("0.9 to 1") == 1
+    assert "Detector of manipulated faces (EfficientNetB4)" in section
+    assert "Synthetic faces found out most surely" in section
 
 
 def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
@@ -188,11 +196,11 @@ def test_a_sound_run_warns_of_nothing(page: str) -> None:
 
 
 def test_scores_of_unknown_stages_and_names_are_shown(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
-    with RunDir.open(tmp_path / "observers", "evaluate realism", ReportConfig(), {}) as run:
+    with RunDir.open(tmp_path / "observers", "evaluate observers", ReportConfig(), {}) as run:
         Scores({"fooled/<all>": Score(0.4713, n=12)}).save(run.folder / "scores.json")
         run.finish([])
     page = write(tmp_path / "report", (*line, RunRecord.load(tmp_path / "observers")))
-    assert "observers (evaluate realism)" in page
+    assert "observers (evaluate observers)" in page
     assert "fooled/&lt;all&gt;" in page
     assert "0.471" in page
 

@@ -124,3 +124,37 @@ class SaliencyConfig:
         check(self.sheet_faces >= 0, f"sheet_faces = {self.sheet_faces}: must be 0 or more.")
         check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+
+
+@dataclass(frozen=True)
+class RealismConfig:
+    """Test whether synthetic faces can be told from real ones."""
+
+    detector: str | None = None
+    """Weights of the detector of manipulated faces by Bonettini et al. (EfficientNet-B4): a file, or a name
+    that `anonderm weights` lists. Without it, only the two-sample tests are made, which need none."""
+
+    extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
+    """Embeddings in which a linear classifier is taught to tell both sets apart, beside a small CNN."""
+
+    folds: int = 5
+    """Parts in which the people are dealt; each is scored by a classifier taught on the others."""
+
+    epochs: int = 12
+    """How often the CNN sees every face."""
+
+    max_faces: int = 1000
+    """Most faces of a set that are compared; drawn at random."""
+
+    repeats: int = 1000
+    """Bootstrap resamples of the people behind each interval."""
+
+    seed: int = 0
+    """Fixes which faces are drawn, the folds, the CNN and the resamples."""
+
+    def __post_init__(self) -> None:
+        check(self.folds >= 2, f"folds = {self.folds}: must be at least 2.")
+        check(self.epochs >= 1, f"epochs = {self.epochs}: must be at least 1.")
+        check(self.max_faces >= 10, f"max_faces = {self.max_faces}: must be at least 10.")
+        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")

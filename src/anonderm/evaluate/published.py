@@ -85,8 +85,15 @@ def dinov2(weights: Path) -> Embed:
     except (RuntimeError, KeyError) as error:
         raise _unfit(weights, "DINOv2", error) from error
     network = network.eval().to(device())
-    mean_C11, deviation_C11 = (torch.tensor(each).view(3, 1, 1).to(device()) for each in (_MEAN, _DEVIATION))
-    return _embedder(lambda x_NCHW: network((x_NCHW / 255 - mean_C11) / deviation_C11), width)
+    return _embedder(lambda x_NCHW: network(imagenet_normalised(x_NCHW)), width)
+
+
+def imagenet_normalised(x_NCHW: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels as networks take them that learned on ImageNet."""
+    mean_C11, deviation_C11 = (
+        torch.tensor(each, device=x_NCHW.device).view(3, 1, 1) for each in (_MEAN, _DEVIATION)
+    )
+    return (x_NCHW / 255 - mean_C11) / deviation_C11
 
 
 def read_state(weights: Path) -> dict[str, torch.Tensor]:

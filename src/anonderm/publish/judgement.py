@@ -36,7 +36,14 @@ _DISTANCES = {
     "fd": "Fréchet distance (FD-DINOv2)",
     "frechet": "Fréchet distance",
 }
-_SHOWN_APART = ("evaluate utility", "evaluate fidelity", "evaluate lesions", "evaluate detector", "audit")
+_SHOWN_APART = (
+    "evaluate utility",
+    "evaluate fidelity",
+    "evaluate realism",
+    "evaluate lesions",
+    "evaluate detector",
+    "audit",
+)
 
 
 def usefulness(material: Material) -> Section | None:

@@ -15,6 +15,8 @@ HEADLINES = (
     (r"trtr/macro_f1", "macro F1 on real test photos of a classifier trained on real photos"),
     (r"(?:kid|kernel)\[[^]]*\]/all", "kernel distance of the synthetic faces to real test photos"),
     (r"(?:kid|kernel)\[[^]]*\]/all/floor", "kernel distance of other real photos to them (the floor)"),
+    (r"auc\[onlooker\]/all", "AUC of a classifier that tells synthetic from real faces (0.5: it cannot)"),
+    (r"auc\[onlooker\]/floor", "AUC of one that tells two halves of the real people apart (the floor)"),
     (r"closer\[[^]]*\]/5%", "synthetic faces closer to a training photo than all but 5% of strangers"),
     (r"closer\[[^]]*\]/1%", "synthetic faces closer to a training photo than all but 1% of strangers"),
 )

@@ -10,7 +10,7 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
 from anonderm.publish.material import Material
 
-_PATHS = ("source",)  # settings that hold a path
+_PATHS = ("source", "detector")  # settings that hold a path
 
 
 def release(material: Material) -> Section | None:

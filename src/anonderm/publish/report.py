@@ -12,6 +12,7 @@ from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish import judgement, lesions, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
+from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
 from anonderm.publish.summary import summarise
 from anonderm.publish.templates import environment, style
@@ -24,6 +25,7 @@ SECTIONS = (
     photos.prepared,
     judgement.usefulness,
     judgement.fidelity,
+    realism,
     lesions.lesions,
     judgement.privacy,
     line.funnel,

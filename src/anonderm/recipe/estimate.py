@@ -39,6 +39,7 @@ _COST = {
 }
 _CLASSIFIER_FACE_S = 0.0026  # one face, once through training
 _ENCODER_STEP_S = 0.4
+_ONLOOKER_FACE_S = 0.001  # one face, once through the CNN of the two-sample test, with its floor
 _PROJECTION_STEP_S = 0.008  # of one image
 _REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px
 _KEPT = {"screen": 0.98, "grade": 0.9}  # share of the faces that pass
@@ -105,6 +106,9 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
             return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_FACE_S
+        case "evaluate realism":
+            faces = 2 * min(config.max_faces, *(each.count for each in arriving))
+            return 5 + _slowness() * config.folds * config.epochs * faces * _ONLOOKER_FACE_S
         case "latents project":
             return (
                 _slowness()

@@ -1,0 +1,104 @@
+"""Whether the two-sample tests of `evaluate realism` see a generator get better as its training goes on.
+
+The shipped generator of healthy phantom faces is trained on phantoms with severe acne, 64 px. At some ticks
+the faces on its sheet of samples are to be told from real ones.
+
+  python benchmarks/realism_curve.py [--kimg 2] [--out runs/realism-curve]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import results
+import torch
+
+from anonderm.core.faceset import FaceSetWriter
+from anonderm.core.images import Pixels, read_image
+from anonderm.core.records import Face, Scores
+from anonderm.stages import STAGES, run_stage
+
+_SAMPLES = 256
+_COLUMNS = 16
+_SIZE, _GAP = 64, 2
+_TICKS = (0.25, 0.5, 1, 2, 4, 8, 16)
+_CLASS, _PEOPLE = "severe", 400
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kimg", type=float, default=2.0)
+    parser.add_argument("--out", type=Path, default=Path("runs/realism-curve"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+
+    real = _stage(options.out / "real", "phantom", people=_PEOPLE, classes=(_CLASS,), size=_SIZE)
+    training = {"kimg": options.kimg, "tick_kimg": _TICKS[0], "samples": _SAMPLES}
+    gan = _stage(options.out / "gan", "train-gan", {"faces": real, "base": "phantom-64"}, **training)
+    start = {"checkpoints": ("phantom-64",)}
+    sets = {0.0: _stage(options.out / "start", "generate", start, seeds=f"0-{_SAMPLES - 1}")}
+    for kimg in (tick for tick in _TICKS if tick <= options.kimg):
+        sets[kimg] = _cut(gan / f"samples/kimg-{kimg:010.3f}.png", options.out / f"faces-{kimg:g}")
+    points = [
+        {"kimg": kimg, **_judge(options.out / f"realism-{kimg:g}", real, faces)}
+        for kimg, faces in sets.items()
+    ]
+    results.write("realism_curve", {"faces_of_each": _SAMPLES, "points": points})
+    _draw(points, results.RESULTS / "realism_curve.png")
+
+
+def _stage(out: Path, name: str, inputs: dict[str, Any] | None = None, **settings: Any) -> Path:
+    stage = STAGES[name]
+    run_stage(stage, stage.load_config()(**settings), inputs or {}, out)
+    return out
+
+
+def _cut(sheet: Path, folder: Path) -> Path:
+    """The faces of a sheet of samples, as a FaceSet."""
+    image_HWC = read_image(sheet)
+    writer = FaceSetWriter(folder)
+    for index in range(_SAMPLES):
+        top, left = ((_SIZE + _GAP) * place for place in divmod(index, _COLUMNS))
+        face: Pixels = image_HWC[top : top + _SIZE, left : left + _SIZE]
+        writer.add(face, Face(id=f"s{index:04d}", label=_CLASS))
+    writer.finish()
+    return folder
+
+
+def _judge(out: Path, real: Path, synthetic: Path) -> dict[str, Any]:
+    _stage(out, "evaluate realism", {"real": real, "synthetic": synthetic}, max_faces=_SAMPLES)
+    scores = Scores.load(out / "scores.json").scores
+    return {name: {k: round(v, 3) for k, v in _numbers(score).items()} for name, score in scores.items()}
+
+
+def _numbers(score: Any) -> dict[str, float]:
+    return {key: value for key, value in dataclasses.asdict(score).items() if key in ("value", "low", "high")}
+
+
+def _draw(points: list[dict[str, Any]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    kimg = [point["kimg"] for point in points]
+    for name in (key for key in points[0] if key.endswith("/all")):
+        values = np.array([point[name]["value"] for point in points])
+        low, high = (np.array([point[name][end] for point in points]) for end in ("low", "high"))
+        test = name.removesuffix("/all")
+        (line, _, _) = axes.errorbar(
+            kimg, values, [values - low, high - values], marker="o", capsize=3, label=test
+        )
+        floor = [point[f"{test}/floor"]["value"] for point in points]
+        axes.plot(kimg, floor, ":", color=line.get_color(), label=f"{test}, real against real")
+    axes.axhline(0.5, color="grey", lw=0.8)
+    axes.set(xlabel="kimg", ylabel="AUC, real against synthetic", ylim=(0.3, 1.02))
+    axes.legend(loc="lower left", fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
