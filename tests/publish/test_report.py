@@ -16,6 +16,7 @@ import pytest
 from made_up_line import CLASSES, audit, draw_face, make_line, share, utility
 
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
+from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.config import ReportConfig
@@ -179,6 +180,11 @@ def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_p
     folder = tmp_path / "photos"
     shutil.copytree(line[0].folder, folder)
     (folder / "config.toml").write_text("seed = 0\n", encoding="utf-8")
+    shutil.rmtree(folder / "faces")
+    writer, known = FaceSetWriter(folder / "faces"), FaceSet.load(line[0].folder / "faces")
+    for face in known:
+        writer.add_from(known, replace(face, subject=face.id))
+    writer.finish()
     assert "each counts as another" in write(tmp_path / "report", (RunRecord.load(folder),))
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Score, Scores
+from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
 from anonderm.publish.judgement import ARMS
 from anonderm.publish.keys import first
-from anonderm.publish.material import Material
+from anonderm.publish.material import Material, faces_of
 
 _FEW_TEST_FACES = 50
 _FOUND_ENOUGH = 0.9
@@ -138,12 +139,19 @@ def _left_out(kind: str, scores: Scores | None) -> list[str]:
 
 
 def _input_warnings(material: Material) -> list[str]:
-    if all("subjects" in record.config for record in material.of("ingest")):
+    if all(_knows_people(record) for record in material.of("ingest")):
         return []
     return [
         "Nothing told which photos show the same person, so each counts as another: photos of one person may "
         "be both in training and in the test."
     ]
+
+
+def _knows_people(record: RunRecord) -> bool:
+    """By a pattern, by the faces, or from the source, which then has several photos of somebody."""
+    faces = faces_of(record)
+    told = "subjects" in record.config or record.config.get("people") == "faces"
+    return told or (faces is not None and faces.people < len(faces))
 
 
 def _audit_warnings(audit: Scores | None) -> list[str]:
