@@ -45,7 +45,7 @@ class Bright(torch.nn.Module):
 
 @pytest.fixture
 def bright(monkeypatch):
-    monkeypatch.setattr(apply, "_segmenter", lambda *_: Segmenter(Bright(), 128, (1,), "bright"))
+    monkeypatch.setattr(apply, "_segmenter", lambda *_: Segmenter(Bright(), 128, (1,)))
 
 
 def run_skin(faces: FaceSet, folder, config: SkinConfig = DEFAULT, network=None) -> FaceSet:

@@ -74,8 +74,9 @@ def _segmenter(config: SkinConfig, network: Checkpoint | None, run: RunDir) -> S
         segmenter = load_face_parsing(path, device())
         run.log(f"skin and nose as {path.name} finds them (sha256 {sha256_file(path)[:16]})")
     else:
-        segmenter = load_segmenter(network or weights.load(_SHIPPED), device())
-        run.log(f"skin as {segmenter.name} finds it")
+        checkpoint = network or weights.load(_SHIPPED)
+        segmenter = load_segmenter(checkpoint, device())
+        run.log(f"skin as {checkpoint.path} finds it")
         if network is None:
             run.log(f"warning: {_SHIPPED} has learned from drawn faces only; look at overlay.png")
     return dataclasses.replace(segmenter, size=config.size or segmenter.size)

@@ -46,7 +46,7 @@ class BiSeNet(nn.Module):
 
     @property
     def fast_parts(self) -> tuple[nn.Module, ...]:
-        """What is new beside the backbone, and learns ten times as fast in the published recipe."""
+        """What is new beside the backbone, and learns faster in the published recipe."""
         return (self.ffm, self.conv_out, self.conv_out16, self.conv_out32)
 
 

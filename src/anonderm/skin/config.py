@@ -27,7 +27,10 @@ class TrainSkinConfig:
     batch: int = 16
     """Photos a step."""
     learning_rate: float = 1e-2
-    """Highest rate of the backbone; what is new beside it learns ten times as fast."""
+    """Highest rate of the backbone."""
+    heads_rate: float = 10.0
+    """How many times as fast the parts beside the backbone learn; less suits a backbone without ImageNet's
+    weights, which has as much to learn as they have."""
     momentum: float = 0.9
     """Momentum of stochastic gradient descent."""
     weight_decay: float = 1e-5
@@ -67,6 +70,7 @@ class TrainSkinConfig:
             "A short training may warm up for a twentieth of its steps.",
         )
         check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
+        check(self.heads_rate > 0, f"heads_rate = {self.heads_rate}: must be positive.")
         check(0 <= self.momentum < 1, f"momentum = {self.momentum}: must be in [0, 1).")
         check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
         check(self.judge_every >= 1, f"judge_every = {self.judge_every}: must be at least 1.")

@@ -45,7 +45,6 @@ class Segmenter:
     network: BiSeNet
     size: int
     skin_classes: tuple[int, ...]
-    name: str
 
     def mask(self, image_HWC: Pixels) -> Mask:
         """The skin of a photo of any size, bool [H, W]."""
@@ -101,7 +100,7 @@ def load_segmenter(checkpoint: Checkpoint, device: str = "cpu") -> Segmenter:
         raise BrokenArtefact(
             f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the network again."
         ) from error
-    return Segmenter(network.to(device).eval(), card.resolution, skin_classes, checkpoint.path.stem)
+    return Segmenter(network.to(device).eval(), card.resolution, skin_classes)
 
 
 def load_face_parsing(path: Path, device: str = "cpu") -> Segmenter:
@@ -112,7 +111,7 @@ def load_face_parsing(path: Path, device: str = "cpu") -> Segmenter:
     network = BiSeNet(len(PARTS))
     load_published(network, path)
     skin_classes = tuple(PARTS.index(part) for part in _SKIN_PARTS)
-    return Segmenter(network.to(device).eval(), _PARTS_SIZE, skin_classes, path.stem)
+    return Segmenter(network.to(device).eval(), _PARTS_SIZE, skin_classes)
 
 
 def load_published(network: torch.nn.Module, path: Path, leave_out: Sequence[str] = ()) -> None:

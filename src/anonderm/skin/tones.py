@@ -17,6 +17,7 @@ from anonderm.skin.tone import FITZPATRICK_TYPES, MONK_COLOURS, MONK_TONES, fitz
 
 WARNING = "photos are not calibrated: their light shifts skin tones by whole bins"
 _NO_CLASS = "no class"
+_SHOWN_SHARE = 0.03  # smaller parts of a bar have no room for their number
 _FITZPATRICK_COLOURS = ("#f4d9c6", "#e8bf9f", "#d3a17c", "#b07b52", "#7d4f33", "#4a2e22")
 
 Counts = dict[str, dict[str, int]]
@@ -98,6 +99,7 @@ def draw_tones(scores: Scores, path: Path) -> None:
     for axes, (name, title, colours) in zip(figure.subplots(1, 2, sharey=True), scales, strict=True):
         _draw_bars(axes, scores.details[name], classes, colours)
         axes.set_title(title, fontsize=10)
+    figure.axes[0].invert_yaxis()  # shared by both: the mildest class comes first
     figure.suptitle(f"Skin tones by class ({WARNING})", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
@@ -112,7 +114,7 @@ def _draw_bars(axes: Any, counts: Counts, classes: list[str], colours: tuple[str
         axes.barh(
             classes, found / totals, left=left, color=colour, edgecolor="#888888", linewidth=0.5, label=name
         )
-        for row in np.flatnonzero(found):
+        for row in np.flatnonzero(found / totals > _SHOWN_SHARE):
             dark = sum(int(colour[start : start + 2], 16) for start in (1, 3, 5)) < 330
             axes.text(
                 left[row] + found[row] / totals[row] / 2, row, str(found[row]),
@@ -121,5 +123,4 @@ def _draw_bars(axes: Any, counts: Counts, classes: list[str], colours: tuple[str
         left += found / totals
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of faces")
-    axes.invert_yaxis()
-    axes.legend(ncols=10, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.3), frameon=False)
+    axes.legend(ncols=10, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)

@@ -38,7 +38,6 @@ from anonderm.skin.photos import load_pair, normalised
 from anonderm.skin.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin.split import split_masks
 
-_FAST = 10.0  # how much faster than the backbone the new parts learn, as published
 _FIRST_RATE = 1e-5
 _POWER = 0.9
 _READERS = 4
@@ -133,7 +132,7 @@ class _Trainer:
         self.config, self.faces = config, faces
         self.network = network.to(device()).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.SGD(
-            _parameter_groups(network, config.weight_decay), config.learning_rate, config.momentum
+            _parameter_groups(network, config), config.learning_rate, config.momentum
         )
         self._augment = augment.strong if config.augment == "strong" else augment.published
 
@@ -193,13 +192,13 @@ def learning_rate(config: TrainSkinConfig, step: int) -> float:
     return config.learning_rate * (1 - done) ** _POWER
 
 
-def _parameter_groups(network: BiSeNet, weight_decay: float) -> list[dict[str, object]]:
-    """Convolutions with decay, norms without; the parts beside the backbone ten times as fast."""
+def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[str, object]]:
+    """Convolutions with decay, norms without; the parts beside the backbone learn faster."""
     fast = {id(parameter) for part in network.fast_parts for parameter in part.parameters()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in network.parameters():
-        times = _FAST if id(parameter) in fast else 1.0
-        decay = weight_decay if parameter.ndim > 1 else 0.0
+        times = config.heads_rate if id(parameter) in fast else 1.0
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((times, decay), []).append(parameter)
     return [
         {"params": parameters, "times": times, "weight_decay": decay}
