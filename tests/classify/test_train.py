@@ -246,7 +246,9 @@ def test_the_card_says_what_the_backbone_started_from(make_faces, open_run, smal
     for name, weights_file in (("random", None), ("file", file)):
         config = dataclasses.replace(small_config, weights_file=weights_file)
         with open_run(name, config) as run:
-            origins.append(train_classifier(config, faces, run).card.notes["weights"])
+            card = train_classifier(config, faces, run).card
+        origins.append(card.notes["weights"])
+        assert str(tmp_path) not in card.command
     assert origins[0] == "random"
     assert origins[1].startswith("file sha256:")
 

@@ -87,8 +87,7 @@ def need_lesions(faces: FaceSet, *, boxes: bool) -> int:
     if not sick or 2 * len(bare) > len(sick):
         what = "lesion box" if boxes else "lesion"
         raise BadLabel(
-            f"{faces.folder}: {len(bare)} of the {len(sick)} faces to learn from that are not healthy "
-            f"have no {what}.",
+            f"{faces.folder}: {len(bare)} of the {len(sick)} faces that are not healthy have no {what}.",
             "Ingest a source that tells the lesions, or choose head = softmax or corn.",
         )
     return len(bare)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,7 +71,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         classes=classes,
         data_digest=faces.digest,
         licence=learn.licence,
-        command=command_line("train-classifier", config),
+        command=_command(config),
         notes=_notes(progress, learn, choose, classifier, origin),
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
@@ -150,6 +152,14 @@ def _notes(
         "mean": classifier.mean.flatten().tolist(),
         "std": classifier.std.flatten().tolist(),
     }
+
+
+def _command(config: TrainClassifierConfig) -> str:
+    """The command without the folders of a file of weights, which can name people."""
+    file = config.weights_file
+    return command_line(
+        "train-classifier", dataclasses.replace(config, weights_file=Path(file.name) if file else None)
+    )
 
 
 def _origin(faces: FaceSet) -> str:
