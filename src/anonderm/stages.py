@@ -268,6 +268,22 @@ STAGES = {
             },
         ),
         Stage(
+            "evaluate matrix",
+            "Train a classifier in every mix of real and synthetic faces, and test each on real ones.",
+            "evaluate.matrix.stage:evaluate_matrix",
+            "evaluate.matrix.config:MatrixConfig",
+            {
+                "real": _REAL,
+                "synthetic": _SYNTHETIC,
+                "makers": Input(
+                    "checkpoint",
+                    "The GANs and the grader behind the synthetic faces: their cards tell what they saw.",
+                    many=True,
+                    optional=True,
+                ),
+            },
+        ),
+        Stage(
             "evaluate fidelity",
             "Measure how close the synthetic faces are to the real ones, beside the floor.",
             "evaluate.fidelity:evaluate_fidelity",

@@ -43,7 +43,9 @@ class TrainClassifierConfig:
     the usual severities: 0, 5, 20 and 50 (Hayashi's criterion, which counts half a face)."""
 
     epochs: int = 30
-    """Times every training face is shown, at most."""
+    """Times every training face is shown (or `epoch_faces` of them), at most."""
+    epoch_faces: int | None = None
+    """Training faces shown in an epoch, all of them equally often over time; unset: each of them once."""
     batch: int = 32
     """Faces a step."""
     optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
@@ -96,6 +98,10 @@ class TrainClassifierConfig:
             f"count_bounds = {self.count_bounds}: only head = label-distribution has them.",
         )
         check(self.epochs >= 1, f"epochs = {self.epochs}: must be at least 1.")
+        check(
+            self.epoch_faces is None or self.epoch_faces >= 1,
+            f"epoch_faces = {self.epoch_faces}: must be at least 1.",
+        )
         check(self.batch >= 2, f"batch = {self.batch}: must be at least 2.")
         check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
         check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from anonderm.classify.targets import lesion_types, types_on
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Face
 
 
 def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
@@ -38,7 +40,7 @@ def learning_split_by_types(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet
 
 def _parts(known: FaceSet, strata: list[str], seed: int) -> tuple[FaceSet, FaceSet]:
     learn, choose = known.where(split=("train", None)), known.where(split="val")
-    return (learn, choose) if len(choose) else _held_out(known, strata, seed)
+    return (learn, choose) if len(choose) else held_out(known, strata, seed)
 
 
 def _need(known: FaceSet, choose: FaceSet, missing: list[str], kind: str) -> None:
@@ -65,10 +67,14 @@ def _check_labels(faces: FaceSet) -> None:
         )
 
 
-def _held_out(faces: FaceSet, strata: list[str], seed: int) -> tuple[FaceSet, FaceSet]:
+def held_out(faces: FaceSet, strata: Sequence[str], seed: int) -> tuple[FaceSet, FaceSet]:
+    """Most of the faces, and about a fifth that shares no person, parent or latent with them.
+
+    strata: one a face, each dealt as evenly as that allows. The second part is empty where all are related.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups_N = _families(faces)
+    groups_N = families(faces)
     folds = min(5, len(set(groups_N)), max(Counter(strata).values(), default=0))
     if folds < 2:
         return faces, FaceSet(faces.folder, ())
@@ -81,12 +87,12 @@ def _held_out(faces: FaceSet, strata: list[str], seed: int) -> tuple[FaceSet, Fa
     return faces.where(ids=learn_ids), faces.where(ids=held_ids)
 
 
-def _families(faces: FaceSet) -> NDArray[np.intp]:
-    """One number a face, the same for faces that share a person or a parent, also through others."""
+def families(faces: FaceSet) -> NDArray[np.intp]:
+    """One number a face, the same for all that share a person, parent or latent, also through others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ties = [(row, tie) for row, face in enumerate(faces) for tie in _ties(face.subject, face.parents)]
+    ties = [(row, tie) for row, face in enumerate(faces) for tie in _ties(face)]
     names = {tie: len(faces) + number for number, tie in enumerate(dict.fromkeys(tie for _, tie in ties))}
     size = len(faces) + len(names)
     rows, columns = [row for row, _ in ties], [names[tie] for _, tie in ties]
@@ -94,6 +100,11 @@ def _families(faces: FaceSet) -> NDArray[np.intp]:
     return connected_components(graph, directed=False)[1][: len(faces)]
 
 
-def _ties(subject: str | None, parents: tuple[str, ...]) -> list[tuple[str, str]]:
-    people = [("subject", subject)] if subject else []
-    return people + [("parent", parent) for parent in parents]
+def _ties(face: Face) -> list[tuple[str, ...]]:
+    """What a face may have in common with others. A seed means the same latent only to one generator, which
+    may have drawn a face of every class from it."""
+    people = [("subject", face.subject)] if face.subject else []
+    latents = (
+        [("latent", face.checkpoint, str(face.seed))] if face.checkpoint and face.seed is not None else []
+    )
+    return [*people, *latents, *(("parent", parent) for parent in face.parents)]

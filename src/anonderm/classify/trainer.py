@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,15 +45,15 @@ class Trainer:
     ) -> None:
         self.config, self.classifier, self.learning, self.choosing = config, classifier, learning, choosing
         self.ordered = is_ordered(classifier.reading, classifier.classes)
-        self.steps = math.ceil(len(learning.truth) / config.batch)
+        self.steps = math.ceil((config.epoch_faces or len(learning.truth)) / config.batch)
         classifier.backbone.requires_grad_(not config.freeze_backbone)
         self.optimiser = _optimiser(config, [p for p in classifier.parameters() if p.requires_grad])
         self.weights_K = _class_weights(classifier, learning.truth) if config.class_weights else None
 
     def learn_epoch(self, epoch: int, after_step: Callable[[], None]) -> tuple[float, float]:
-        """Show every training face once; returns mean loss and share of right answers on the way."""
+        """Show the epoch's training faces; returns mean loss and share of right answers on the way."""
         generator = step_generator(self.config.seed, epoch)
-        order_N = torch.randperm(len(self.learning.truth), generator=generator)
+        order_N = rows_of_epoch(self.config, len(self.learning.truth), epoch, generator)
         dropout_seed = int(torch.randint(2**62, (), generator=generator))
         draw_dropout_from(
             torch.Generator(self.learning.pixels.device).manual_seed(dropout_seed), self.classifier
@@ -118,6 +119,22 @@ class Trainer:
         if done < _WARM_UP:
             return 1 - 0.96 * (1 + math.cos(math.pi * done / _WARM_UP)) / 2
         return (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP))) / 2
+
+
+def rows_of_epoch(
+    config: TrainClassifierConfig, count: int, epoch: int, generator: torch.Generator
+) -> Tensor:
+    """Rows of `count` faces to show: each once, or the next `epoch_faces` of one shuffle after another."""
+    shown = config.epoch_faces
+    if shown is None:
+        return torch.randperm(count, generator=generator)
+    first = epoch * shown
+    shuffles = range(first // count, (first + shown - 1) // count + 1)
+    row_N = np.concatenate(
+        [np.random.default_rng((config.seed, each)).permutation(count) for each in shuffles]
+    )
+    skipped = first - shuffles[0] * count
+    return torch.from_numpy(row_N[skipped : skipped + shown])
 
 
 def _optimiser(config: TrainClassifierConfig, parameters: list[Tensor]) -> torch.optim.Optimizer:

@@ -22,16 +22,19 @@ from anonderm.evaluate.bootstrap import Rows, Statistic, interval
 def grading_statistics(
     truth_N: NDArray[np.intp], decided_N: NDArray[np.intp], classes: Sequence[str], *, ordered: bool
 ) -> dict[str, Statistic]:
-    """accuracy, macro_precision, macro_recall, macro_f1, f1/<class>; of grades macro_mae, quadratic_kappa."""
-    metrics: dict[str, Metric] = dict(judge.PLAIN)
-    for index, label in enumerate(classes):
-        metrics[f"f1/{label}"] = partial(confusion.class_f1, index=index)
-    if ordered:
-        metrics |= judge.GRADED
+    """The measures of `grading_metrics`, of any of these answers."""
     return {
         name: partial(_of_grades, metric, truth_N, decided_N, len(classes))
-        for name, metric in metrics.items()
+        for name, metric in grading_metrics(classes, ordered=ordered).items()
     }
+
+
+def grading_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str, Metric]:
+    """accuracy, macro_precision, macro_recall, macro_f1, f1/<class>; of grades macro_mae, quadratic_kappa."""
+    by_class = {
+        f"f1/{label}": partial(confusion.class_f1, index=index) for index, label in enumerate(classes)
+    }
+    return judge.PLAIN | by_class | (judge.GRADED if ordered else {})
 
 
 def typing_statistics(

@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonderm.classify import confusion
 from anonderm.classify.label_distribution import LabelDistribution
 from anonderm.classify.network import Classifier
-from anonderm.classify.predict import lesion_counts, load_classifier, probabilities
+from anonderm.classify.predict import lesion_counts, load_classifier
 from anonderm.classify.targets import is_ordered, need_lesions, truth_of
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Scores
@@ -24,8 +22,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate.answers import grading_statistics, typing_statistics, with_intervals
 from anonderm.evaluate.bootstrap import Rows, Statistic
 from anonderm.evaluate.config import ClassifierScoresConfig
-
-_BATCH = 256
+from anonderm.evaluate.tested import BATCH, all_probabilities, check_labels, unseen_faces
 
 
 def evaluate_classifier(
@@ -45,7 +42,7 @@ def evaluate_classifier(
         need_lesions(tested, boxes=False)
     else:
         check_labels(tested, network)
-    chances_NK = _probabilities(network, tested, run)
+    chances_NK = all_probabilities(network, tested, run)
     decided = network.reading.decide(chances_NK)
     truth = truth_of(tested, network.classes, network.reading).answers.numpy().astype(np.intp)
     ordered = is_ordered(network.reading, network.classes)
@@ -68,44 +65,12 @@ def evaluate_classifier(
     return Scores(with_intervals(statistics, people, config.seed, config.repeats, run), details)
 
 
-def unseen_faces(faces: FaceSet) -> FaceSet:
-    """The test split, or all faces of a set without splits. Raises InputError where that is none."""
-    tested = faces.where(split="test") if any(face.split for face in faces) else faces
-    if len(tested) == 0:
-        raise InputError(
-            f"{faces.folder}: no face belongs to the test split.",
-            "Ingest the photos with a test_share above 0, or give a set without splits.",
-        )
-    return tested
-
-
-def check_labels(faces: FaceSet, network: Classifier) -> None:
-    """Raise BadLabel for a face whose label the classifier does not know."""
-    foreign = [face for face in faces if face.label not in network.classes]
-    if foreign:
-        label = foreign[0].label or "none"
-        raise BadLabel(
-            f"{faces.folder}: the label of face {foreign[0].id} is {label}; "
-            f"the classifier knows {', '.join(network.classes)}.",
-            "Give faces of the classes that it was trained on.",
-        )
-
-
-def _probabilities(network: Classifier, faces: FaceSet, run: RunDir) -> NDArray[np.float32]:
-    parts = []
-    with run.bar("classifying", len(faces)) as bar:
-        for batch in faces.batches(_BATCH):
-            parts.append(probabilities(network, batch.pixels(network.size)))
-            bar.advance(len(batch))
-    return np.concatenate(parts)
-
-
 def _counting(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
     """Mean distance of the number of lesions, where the head counts them and boxes are known."""
     if not isinstance(network.reading, LabelDistribution) or not any(face.lesions for face in faces):
         return {}
     found_N = np.concatenate(
-        [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(_BATCH)]
+        [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(BATCH)]
     )
     off_N = np.abs(found_N - np.array([len(face.lesions) for face in faces]))
 

@@ -30,9 +30,9 @@ from anonderm.core.records import Face, Lesion, Score, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import pointing
 from anonderm.evaluate.bootstrap import Rows, interval
-from anonderm.evaluate.classifier import check_labels, unseen_faces
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.saliency_sheet import write_sheet
+from anonderm.evaluate.tested import check_labels, unseen_faces
 
 _JOURNAL = "looks.jsonl"
 _MEASURES = ("in_lesions", "pointing", "in_skin")

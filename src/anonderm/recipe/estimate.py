@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.evaluate.matrix.config import MatrixConfig
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.ranges import parse_seeds
 from anonderm.gan.sweep_config import SweepGanConfig, configurations
@@ -105,10 +106,14 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
         case "train-gan" | "sweep-gan":
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
-            return _slowness() * pixels * config.epochs * arriving[0].count * _CLASSIFIER_FACE_S
+            shown = config.epoch_faces or arriving[0].count
+            return _slowness() * pixels * config.epochs * shown * _CLASSIFIER_FACE_S
         case "evaluate realism":
             faces = 2 * min(config.max_faces, *(each.count for each in arriving))
             return 5 + _slowness() * config.folds * config.epochs * faces * _ONLOOKER_FACE_S
+        case "evaluate matrix":
+            shown = config.seeds * config.epochs * _shown_in_all_arms(config, arriving[0].count)
+            return _slowness() * pixels * shown * _CLASSIFIER_FACE_S
         case "latents project":
             return (
                 _slowness()
@@ -122,6 +127,13 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
     fixed, per_face = _COST[step.stage.name]
     faces = max([leaving.count, *(flow.count for flow in arriving)])
     return _slowness() * (fixed + per_face * faces * pixels)
+
+
+def _shown_in_all_arms(config: MatrixConfig, real: int) -> float:
+    """Faces shown in an epoch, summed over the arms."""
+    if config.lengths == "steps":
+        return (4 + len(config.ratios)) * (config.epoch_faces or real)
+    return real * (4 + sum(1 + ratio for ratio in config.ratios))
 
 
 def kimg_seconds(config: TrainGanConfig, size: int) -> float:

@@ -29,6 +29,8 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.stages import STAGES, Stage
 
+_TELLS_CLASSES = ("train-classifier", "evaluate matrix")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -128,7 +130,7 @@ def _labels_in(path: Path, content: _File, data: Path) -> tuple[str, ...]:
 
 def _refuse_one_class(place: Path, classes: tuple[str, ...], steps: list[Step]) -> None:
     """A classifier would refuse it as well, but perhaps hours later."""
-    needs_two = [step.name for step in steps if step.stage.name == "train-classifier"]
+    needs_two = [step.name for step in steps if step.stage.name in _TELLS_CLASSES]
     if len(classes) == 1 and needs_two:
         raise BadLabel(
             f"{place}: one class only, {classes[0]}; the step {needs_two[0]} has to tell two apart.",

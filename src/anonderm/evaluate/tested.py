@@ -1,0 +1,51 @@
+"""The faces a classifier is tested on, and what it says of them.
+
+N faces, K classes or lesion types.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.classify.network import Classifier
+from anonderm.classify.predict import probabilities
+from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+
+BATCH = 256
+"""Most faces that are in memory at once."""
+
+
+def unseen_faces(faces: FaceSet) -> FaceSet:
+    """The test split, or all faces of a set without splits. Raises InputError where that is none."""
+    tested = faces.where(split="test") if any(face.split for face in faces) else faces
+    if len(tested) == 0:
+        raise InputError(
+            f"{faces.folder}: no face belongs to the test split.",
+            "Ingest the photos with a test_share above 0, or give a set without splits.",
+        )
+    return tested
+
+
+def check_labels(faces: FaceSet, network: Classifier) -> None:
+    """Raise BadLabel for a face whose label the classifier does not know."""
+    foreign = [face for face in faces if face.label not in network.classes]
+    if foreign:
+        label = foreign[0].label or "none"
+        raise BadLabel(
+            f"{faces.folder}: the label of face {foreign[0].id} is {label}; "
+            f"the classifier knows {', '.join(network.classes)}.",
+            "Give faces of the classes that it was trained on.",
+        )
+
+
+def all_probabilities(network: Classifier, faces: FaceSet, run: RunDir) -> NDArray[np.float32]:
+    """Probability of each class, [N, K], with a progress bar, never more than a few images in memory."""
+    parts = []
+    with run.bar("classifying", len(faces)) as bar:
+        for batch in faces.batches(BATCH):
+            parts.append(probabilities(network, batch.pixels(network.size)))
+            bar.advance(len(batch))
+    return np.concatenate(parts)
