@@ -6,7 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("help_time.py", "phantom_speed.py", "ingest_speed.py", "classifiers.py", "whole_line.py")
+SCRIPTS = (
+    "help_time.py",
+    "phantom_speed.py",
+    "ingest_speed.py",
+    "classifiers.py",
+    "detector.py",
+    "whole_line.py",
+)
 BESIDE_A_REFERENCE = ("nvidia_parity.py", "gan_speed.py", "gan_quality.py")
 
 if __name__ == "__main__":
