@@ -93,7 +93,7 @@ def _table(scores: Scores) -> Table:
     caption = (
         "Mean number of lesions a face; in brackets their median size in percent of the picture's width."
     )
-    return Table("Number and size", columns, rows, frozenset(columns[1:]), caption)
+    return Table("Number and size", columns, rows, frozenset(columns[1:]), caption, folded=True)
 
 
 def _mean_and_size(row: dict[str, Any]) -> str:
