@@ -119,7 +119,9 @@ def test_weights_of_torchvision_are_taken_over(make_spotted, tmp_path: Path) -> 
     config = dataclasses.replace(
         SMALL, network="resnet18", weights=tmp_path / "resnet18.pth", learning_rate=1e-12, steps=1
     )
-    tensors = train(tmp_path / "run", config, faces).tensors()
+    checkpoint = train(tmp_path / "run", config, faces)
+    assert "--weights resnet18.pth" in checkpoint.card.command, "no folder, which can name people"
+    tensors = checkpoint.tensors()
     name = "layer2.0.conv1.weight"
     assert torch.allclose(tensors[f"backbone.body.{name}"], published[name], atol=1e-6)
     assert torch.equal(tensors["backbone.body.bn1.running_mean"], published["bn1.running_mean"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -55,12 +56,18 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
         classes=trainer.detector.kinds,
         data_digest=faces.digest,
         licence=learn.licence,
-        command=command_line("train-detector", config),
+        command=_command(config),
         notes=notes,
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
+
+
+def _command(config: TrainDetectorConfig) -> str:
+    """The command without the folders of a file of weights, which can name people."""
+    weights = Path(config.weights.name) if config.weights else None
+    return command_line("train-detector", replace(config, weights=weights))
 
 
 def _architecture(config: TrainDetectorConfig, learn: FaceSet, run: RunDir) -> Architecture:
