@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonderm.classify import snapshot, train
+from anonderm.classify import train
 from anonderm.classify.heads import Softmax
 from anonderm.classify.predict import features, lesion_counts, load_classifier, load_grader, probabilities
+from anonderm.classify.progress import Progress
 from anonderm.classify.train import train_classifier
 from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.records import Lesion
+from anonderm.core.snapshot import save_training
 
 EASY = {"healthy": 0, "mild": 90}
 SPLITS = {"train": 12, "val": 4, "test": 4}
@@ -57,13 +59,12 @@ def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_co
         whole = train_classifier(config, faces, run)
         rows = read_json_lines(run.folder / "metrics.jsonl")
 
-    def save_and_die(run, progress, *rest):
-        snapshot_save(run, progress, *rest)
+    def save_and_die(folder, progress, *rest):
+        save_training(folder, progress, *rest)
         if progress.epoch == 1:
             raise Killed
 
-    snapshot_save = snapshot.save
-    monkeypatch.setattr(train.snapshot, "save", save_and_die)
+    monkeypatch.setattr(train, "save_training", save_and_die)
     with pytest.raises(Killed), open_run("killed", config) as run:
         train_classifier(config, faces, run)
     with open_run("killed", config) as run:
@@ -79,7 +80,7 @@ def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_co
 def test_the_best_epoch_is_kept_not_the_last(by: str, best: int):
     import torch
 
-    progress = snapshot.Progress()
+    progress = Progress()
     for accuracy, loss, kappa, weight in (
         (0.5, 1.0, 0.9, 1),
         (0.7, 0.9, 0.8, 2),

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from anonderm.classify import snapshot
 from anonderm.classify.backbones import RANDOM, published_normalisation, start_weights
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.heads import Reading
 from anonderm.classify.label_distribution import LabelDistribution
 from anonderm.classify.network import Classifier
 from anonderm.classify.predict import to_bytes
+from anonderm.classify.progress import Progress
 from anonderm.classify.split import learning_split, learning_split_by_types
 from anonderm.classify.targets import (
     count_agreement,
@@ -30,7 +30,7 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT
+from anonderm.core.snapshot import SNAPSHOT, resume_training, save_training
 
 
 def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir) -> Checkpoint:
@@ -140,7 +140,7 @@ def _need_measure(config: TrainClassifierConfig, choose: FaceSet, classifier: Cl
 
 
 def _notes(
-    progress: snapshot.Progress, learn: FaceSet, choose: FaceSet, classifier: Classifier, origin: str
+    progress: Progress, learn: FaceSet, choose: FaceSet, classifier: Classifier, origin: str
 ) -> dict[str, Any]:
     return {
         "trained_on": _origin(learn),
@@ -167,9 +167,9 @@ def _origin(faces: FaceSet) -> str:
     return "real" if synthetic == 0 else "synthetic" if synthetic == len(faces) else "mixed"
 
 
-def _all_epochs(trainer: Trainer, run: RunDir) -> snapshot.Progress:
+def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
     config = trainer.config
-    progress = snapshot.resume(run, trainer.classifier, trainer.optimiser)
+    progress = resume_training(run.folder, Progress(), trainer.classifier, trainer.optimiser)
     run.rewind_metrics(progress.epoch)
     total, done = (trainer.steps * epochs for epochs in (config.epochs, progress.epoch))
     with run.bar("training the classifier", total, done) as bar:
@@ -182,5 +182,5 @@ def _all_epochs(trainer: Trainer, run: RunDir) -> snapshot.Progress:
             held_out = {f"val_{name}": value for name, value in measures.items()}
             run.metrics(epoch + 1, loss=loss, accuracy=accuracy, **held_out)
             progress.after_epoch(trainer.classifier.state_dict(), measures, config.best)
-            snapshot.save(run, progress, trainer.classifier, trainer.optimiser)
+            save_training(run.folder, progress, trainer.classifier, trainer.optimiser)
     return progress

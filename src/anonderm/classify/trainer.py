@@ -19,7 +19,7 @@ from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.judge import measures
 from anonderm.classify.lesion_cnn import draw_dropout_from
 from anonderm.classify.network import Classifier
-from anonderm.classify.snapshot import Measures
+from anonderm.classify.progress import Measures
 from anonderm.classify.targets import is_ordered
 from anonderm.classify.truth import Truth
 from anonderm.core.errors import Diverged

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "state.safetensors"
 _NUMBERS = "numbers"
+_BEST = "best_weights"
+
+
+class Progress(Protocol):
+    """How far a training came: a dataclass of what JSON can hold, and the weights of its best moment."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    best_weights: dict[str, Tensor]
+
+
+AnyProgress = TypeVar("AnyProgress", bound=Progress)
 
 
 def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
@@ -71,3 +83,29 @@ def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Ma
         index, _, name = key.partition("/")
         states.setdefault(int(index), {})[name] = tensor
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def save_training(
+    folder: Path, progress: Progress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
+    """Write the state of a training after a whole step or epoch to folder/SNAPSHOT. Raises StorageError."""
+    tensors = with_prefix("network/", network.state_dict()) | with_prefix("best/", progress.best_weights)
+    tensors |= optimiser_tensors("optimiser/", optimiser)
+    numbers = {each.name: getattr(progress, each.name) for each in fields(progress) if each.name != _BEST}
+    write_snapshot(folder / SNAPSHOT, tensors, numbers)
+
+
+def resume_training(
+    folder: Path, fresh: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> AnyProgress:
+    """Put network and optimiser back where `save_training` left them; `fresh` where there is no file.
+
+    Raises BrokenArtefact for a damaged file.
+    """
+    path = folder / SNAPSHOT
+    if not path.exists():
+        return fresh
+    with open_snapshot(path) as (tensors, numbers):
+        network.load_state_dict(under_prefix("network/", tensors))
+        restore_optimiser("optimiser/", optimiser, tensors)
+        return replace(fresh, **numbers, best_weights=under_prefix("best/", tensors))

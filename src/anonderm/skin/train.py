@@ -27,14 +27,15 @@ from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT
+from anonderm.core.snapshot import SNAPSHOT, resume_training, save_training
 from anonderm.core.stop import deferred_stop
-from anonderm.skin import augment, snapshot
+from anonderm.skin import augment
 from anonderm.skin.bisenet import BiSeNet, initialise
 from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.dice import Agreement
 from anonderm.skin.loss import joint_loss
 from anonderm.skin.photos import load_pair, normalised
+from anonderm.skin.progress import Progress
 from anonderm.skin.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin.split import split_masks
 
@@ -206,10 +207,10 @@ def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[st
     ]
 
 
-def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> snapshot.Progress:
+def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> Progress:
     """To the last step; on SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt."""
     config = trainer.config
-    progress = snapshot.resume(run, trainer.network, trainer.optimiser)
+    progress = resume_training(run.folder, Progress(), trainer.network, trainer.optimiser)
     run.rewind_metrics(progress.step)
     with deferred_stop() as stop, run.bar("training the network", config.steps, progress.step) as bar:
         for step, pairs in trainer.batches(progress.step):
@@ -217,14 +218,14 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> snapshot.Prog
             bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.3f}")
             if progress.step % config.judge_every == 0 or progress.step == config.steps:
                 _judge(trainer, choose, run, progress)
-                snapshot.save(run, progress, trainer.network, trainer.optimiser)
+                save_training(run.folder, progress, trainer.network, trainer.optimiser)
             if stop.asked:
-                snapshot.save(run, progress, trainer.network, trainer.optimiser)
+                save_training(run.folder, progress, trainer.network, trainer.optimiser)
                 raise KeyboardInterrupt
     return progress
 
 
-def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: snapshot.Progress) -> None:
+def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: Progress) -> None:
     agreement = judge(trainer.network, choose, trainer.config.size, run, "judging")
     dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
     loss = progress.judged(trainer.network.state_dict(), agreement.mean_dice)

@@ -98,17 +98,17 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
     evaluated: Scores, folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
     """The second training is killed after its first epoch."""
-    from anonderm.classify import snapshot
+    from anonderm.classify import train
 
-    save, saved = snapshot.save, []
+    save, saved = train.save_training, []
 
-    def killed(run, *rest):
-        save(run, *rest)
-        saved.append(run.folder.name)
+    def killed(run_folder, *rest):
+        save(run_folder, *rest)
+        saved.append(run_folder.name)
         if len(saved) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(snapshot, "save", killed)
+    monkeypatch.setattr(train, "save_training", killed)
     with pytest.raises(KeyboardInterrupt):
         evaluate(folder / "killed", real, alike)
     assert RunRecord.load(folder / "killed/trainings/synthetic-seed-0").content["status"] == "interrupted"

@@ -1,4 +1,4 @@
-"""The steps of a detector's training, and what a killed one needs to go on to the same weights."""
+"""The steps of a detector's training."""
 
 from __future__ import annotations
 
@@ -19,15 +19,7 @@ from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device, step_generator
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import (
-    SNAPSHOT,
-    open_snapshot,
-    optimiser_tensors,
-    restore_optimiser,
-    under_prefix,
-    with_prefix,
-    write_snapshot,
-)
+from anonderm.core.snapshot import resume_training, save_training
 from anonderm.core.stop import deferred_stop
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
@@ -71,7 +63,7 @@ class Trainer:
         network = network.to(device()).to(memory_format=torch.channels_last)
         self.detector = Detector(network, architecture, kinds, dict.fromkeys(kinds, 0.5))
         self._tiles = Tiles(config, learn, architecture.tile, kinds)
-        self._optimiser = torch.optim.AdamW(
+        self.optimiser = torch.optim.AdamW(
             network.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
 
@@ -79,7 +71,7 @@ class Trainer:
         """One update; the loss. Raises Diverged."""
         generator = step_generator(self.config.seed, step)
         tiles, targets = self._tiles.draw(self.config.batch, generator)
-        for group in self._optimiser.param_groups:
+        for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * one_cycle((step + 0.5) / self.config.steps)
         network = self.detector.network.train()
         if self.config.weights:  # statistics of few tiles are worse than those that came with the weights
@@ -96,10 +88,10 @@ class Trainer:
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(f"step {step}: the detector's loss is {value}.", "Lower --learning-rate.")
-        self._optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), _MOST_GRADIENT)
-        self._optimiser.step()
+        self.optimiser.step()
         return value
 
     def judge(self, run: RunDir, what: str) -> dict[str, list[Matches]]:
@@ -109,28 +101,13 @@ class Trainer:
         ]
         return matches_by_kind(found, [face.lesions for face in self._choose], self.detector.kinds)
 
-    def save(self, run: RunDir, progress: Progress) -> None:
-        """Write the state after a whole step. Raises StorageError."""
-        tensors = with_prefix("network/", self.detector.network.state_dict())
-        tensors |= with_prefix("best/", progress.best_weights)
-        tensors |= optimiser_tensors("optimiser/", self._optimiser)
-        numbers = {name: value for name, value in vars(progress).items() if name != "best_weights"}
-        write_snapshot(run.folder / SNAPSHOT, tensors, numbers)
-
-    def resume(self, run: RunDir) -> Progress:
-        """Put everything back where `save` left it; without a file, a fresh start. Raises BrokenArtefact."""
-        path = run.folder / SNAPSHOT
-        if not path.exists():
-            return Progress()
-        with open_snapshot(path) as (tensors, numbers):
-            self.detector.network.load_state_dict(under_prefix("network/", tensors))
-            restore_optimiser("optimiser/", self._optimiser, tensors)
-            return Progress(**numbers, best_weights=under_prefix("best/", tensors))
-
 
 def all_steps(trainer: Trainer, run: RunDir) -> Progress:
     """Train to the end; tested and saved now and then, and saved when asked to stop (KeyboardInterrupt)."""
-    config, progress = trainer.config, trainer.resume(run)
+    config, progress = (
+        trainer.config,
+        resume_training(run.folder, Progress(), trainer.detector.network, trainer.optimiser),
+    )
     run.rewind_metrics(progress.step)
     with run.bar("training the detector", config.steps, progress.step) as bar, deferred_stop() as stop:
         while progress.step < config.steps:
@@ -140,9 +117,9 @@ def all_steps(trainer: Trainer, run: RunDir) -> Progress:
             bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.2f}")
             if progress.step % config.validate_every == 0 or progress.step == config.steps:
                 _test(trainer, progress, run)
-                trainer.save(run, progress)
+                save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
             elif stop.asked:
-                trainer.save(run, progress)
+                save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
             if stop.asked:
                 raise KeyboardInterrupt
     return progress
