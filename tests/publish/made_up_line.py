@@ -150,6 +150,42 @@ def utility(folder: Path, draw: Draw, tstr: float = 0.81) -> Scores:
     )
 
 
+def matrix(folder: Path) -> Scores:
+    """Real faces, synthetic ones, and two mixes, each trained twice; the larger mix helps."""
+    arms, scores, confusion = [], {}, {}
+    for name, keys, real, synthetic, ratio, accuracy in (
+        ("real", {"real": "trtr", "synthetic": "trts"}, 60, 0, 0.0, 0.8),
+        ("synthetic", {"real": "tstr", "synthetic": "tsts"}, 0, 200, None, 0.7),
+        ("real+1x", {"real": "real+1x"}, 60, 60, 1.0, 0.82),
+        ("real+5x", {"real": "real+5x"}, 60, 200, 5.0, 0.9),
+    ):
+        trainings = [f"{name}-seed-{seed}" for seed in (0, 1)]
+        for training in trainings:
+            step(folder / "trainings", training, "train-classifier", train_classifier)
+        arms.append(
+            {
+                "name": name,
+                "told": f"what {name} means",
+                "scores": keys,
+                "ratio": ratio,
+                "real": real,
+                "synthetic": synthetic,
+                "short": {"severe": [20, 100]} if name == "real+5x" else {},
+                "trainings": trainings,
+            }
+        )
+        for tested, key in keys.items():
+            scores[f"{key}/accuracy"] = share(accuracy)
+            scores[f"{key}/macro_f1"] = share(accuracy - 0.02)
+            confusion[key] = [[50, 5, 5], [4, 52, 4], [6, 2, 52]]
+            if tested == "real":
+                scores[f"{key}/accuracy[light]"] = share(accuracy, 30)
+                apart = Score(accuracy - 0.8, accuracy - 0.85, accuracy - 0.75, 90, True)
+                scores |= {f"{key}_minus_trtr/accuracy": apart} if key != "trtr" else {}
+    details = {"classes": list(CLASSES), "seeds": 2, "lengths": "steps", "chance": 1 / 3}
+    return Scores(scores, details | {"arms": arms, "confusion": confusion, "warnings": []})
+
+
 def fidelity() -> Scores:
     rng = np.random.default_rng(3)
     scores = {}
@@ -243,6 +279,7 @@ def make_line(
             lambda run: scores.get("utility") or utility(run.folder, draw),
         )
     )
+    runs.append(step(root, "matrix", "evaluate matrix", lambda run: matrix(run.folder), **judged))
     runs.append(
         step(
             root, "fidelity", "evaluate fidelity", lambda run: scores.get("fidelity") or fidelity(), **judged

@@ -60,7 +60,7 @@ class Balance(HTMLParser):
 
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
-    judged = ["usefulness", "fidelity", "realism", "privacy"]
+    judged = ["usefulness", "utility-matrix", "fidelity", "realism", "privacy"]
     photos = ["went-in", "left-out", "prepared"]
     wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
@@ -223,6 +223,20 @@ def test_confusion_matrices_hold_the_counts(page: str) -> None:
     cells = re.findall(r'<td style="--share:([\d.]+)"><b>(\d+)</b>', page)
     assert [int(count) for _, count in cells[:9]] == [28, 2, 0, 2, 26, 2, 0, 3, 27]
     assert float(cells[0][0]) == pytest.approx(28 / 30, abs=0.01)
+
+
+def test_the_utility_matrix_shows_every_arm_its_difference_and_the_curve_over_the_ratio(page: str) -> None:
+    section = page[page.index('<section id="utility-matrix"') : page.index('<section id="fidelity"')]
+    text = re.sub(r"<[^>]+>", " ", section)
+    assert re.search(r"real\+5x\s+what real\+5x means\s+60\s+200\s+real\s+0\.9 \(0\.82 to 0\.98\)", text)
+    assert "Too few synthetic faces for real+5x" in text
+    assert "Better or worse than real faces alone: TSTR -0.1, real+1x 0.02, real+5x 0.1" in section
+    assert "Adding synthetic faces to real ones: Accuracy ends at 0.9, Macro F1 ends at 0.88" in section
+    assert section.count('class="whisker') == 3 + 4 + 2 * 3  # differences, accuracies, ratios of two measures
+    assert {"TRTR, on real faces", "TRTS, on synthetic faces"} < set(re.findall(r"\S+, on \S+ faces", text))
+    assert "light skin (30 faces)" in text
+    assert "Loss on the validation faces" in text
+    assert "each 2 times and over as many optimiser steps" in text
 
 
 def test_the_release_is_described_by_its_checksum(line: tuple[RunRecord, ...], page: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from anonderm.core.errors import AnondermError, Diverged
 from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.core.stop import deferred_stop
 
 _DIVERGED, _FAILED, _STOPPED = 3, 2, 130
 
@@ -62,8 +63,11 @@ def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
                     each = waiting.pop()
                     arguments = (each, _console(consoles, each), slot, jobs)
                     process = get_context("spawn").Process(target=_work_apart, args=arguments)
-                    process.start()
-                    running[slot] = (each, process)
+                    with deferred_stop() as stop:  # a stop in here would leave a process that nobody ends
+                        process.start()
+                        running[slot] = (each, process)
+                    if stop.asked:
+                        raise KeyboardInterrupt
             connection.wait([process.sentinel for _, process in running.values()])
             for slot, (each, process) in list(running.items()):
                 if not process.is_alive():

@@ -56,21 +56,35 @@ def tone_of(name: str, index: int) -> str:
 
 
 def lines(
-    title: str, series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, caption: str = ""
+    title: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    x_label: str,
+    caption: str = "",
+    spans: Mapping[str, Sequence[tuple[float, float, float]]] | None = None,
 ) -> Chart | None:
-    """A line a series of (x, y) points; None when no series has a finite point."""
+    """A line a series of (x, y) points; None when no series has a finite point.
+
+    spans: for a series by name, intervals as (x, low, high).
+    """
     finite = {name: [p for p in points if all(map(math.isfinite, p))] for name, points in series.items()}
     drawn = {name: points for name, points in finite.items() if points}
     if not drawn:
         return None
     every = np.array([point for points in drawn.values() for point in points])
-    x, y = _axes(every[:, 0], _padded(every[:, 1]))
+    spans = {name: each for name, each in (spans or {}).items() if name in drawn}
+    ends = [end for each in spans.values() for _, *both in each for end in both]
+    x, y = _axes(every[:, 0], _padded(np.array([*every[:, 1], *ends])))
     body, legend = [], []
     for index, (name, points) in enumerate(drawn.items()):
         tone = tone_of(name, index)
         legend.append((name, tone))
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
         body.append(f'<polyline class="line {tone} dash{index % 3}" points="{path}"/>')
+        for at, low, high in spans.get(name, ()):
+            body.append(
+                f'<line class="whisker {tone}" x1="{x(at):.1f}" x2="{x(at):.1f}" '
+                f'y1="{y(low):.1f}" y2="{y(high):.1f}"/>'
+            )
         if len(points) == 1:
             (at, height), *_ = points
             body.append(f'<circle class="dot {tone}" cx="{x(at):.1f}" cy="{y(height):.1f}" r="3"/>')

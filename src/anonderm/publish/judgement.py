@@ -38,6 +38,7 @@ _DISTANCES = {
 }
 _SHOWN_APART = (
     "evaluate utility",
+    "evaluate matrix",
     "evaluate fidelity",
     "evaluate realism",
     "evaluate lesions",

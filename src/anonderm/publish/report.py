@@ -12,6 +12,7 @@ from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish import judgement, lesions, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
+from anonderm.publish.mixes import mixes
 from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
 from anonderm.publish.summary import summarise
@@ -24,6 +25,7 @@ SECTIONS = (
     photos.left_out,
     photos.prepared,
     judgement.usefulness,
+    mixes,
     judgement.fidelity,
     realism,
     lesions.lesions,

@@ -35,7 +35,8 @@ class Summary:
 
 def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     """Only what the runs have numbers for is said."""
-    utility, audit = material.scores("evaluate utility"), material.scores("audit")
+    matrix, audit = material.scores("evaluate matrix"), material.scores("audit")
+    utility = material.scores("evaluate utility") or matrix
     fidelity = material.scores("evaluate fidelity")
     sentences, numbers = _faces(material)
     for found in (_usefulness(utility), _fidelity(fidelity), _privacy(audit)):
@@ -43,6 +44,7 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
         numbers += found[1]
     warnings = [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
     warnings += _input_warnings(material) + _utility_warnings(utility) + _audit_warnings(audit)
+    warnings += [] if matrix is None or matrix is utility else matrix.details["warnings"]
     warnings += _left_out("fidelity", fidelity) + _left_out("privacy", audit)
     return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
 

@@ -71,7 +71,7 @@ def test_what_cannot_be_known_is_said():
     others = FaceSet(Path("others"), (Face("x", split="train"),))
     unnamed, unknown = refuse_test_people(REAL, drawn(), [maker(others, "grader")])
     assert unnamed.startswith("1 of the GANs")
-    assert unknown.startswith("grader.safetensors learned from other faces")
+    assert unknown.startswith("a maker (gan grader) learned from other faces")
     nameless = FaceSet(REAL.folder, tuple(dataclasses.replace(face, subject=None) for face in REAL))
     assert "each counts as another" in refuse_test_people(nameless, drawn(), [maker(nameless)])[0]
     photos = drawn(checkpoint=None)

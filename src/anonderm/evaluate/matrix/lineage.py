@@ -67,8 +67,8 @@ def _unknown_makers(real: FaceSet, synthetic: FaceSet, makers: Sequence[Checkpoi
     for maker in makers:
         if maker.card.data_digest not in known:
             yield (
-                f"{maker.path} learned from other faces than the training split of {real.folder}: whether "
-                "test people are among them cannot be known"
+                f"a maker ({maker.card.kind} {maker.digest[:8]}) learned from other faces than the real "
+                "training split: whether test people are among them cannot be known"
             )
 
 
