@@ -24,12 +24,12 @@ from anonderm.core.launch import device
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.skin.config import SkinConfig
+from anonderm.skin.little import LITTLE_SKIN, little_skin
 from anonderm.skin.overlay import overlay
-from anonderm.skin.segment import Mask, Segmenter, load_face_parsing, load_segmenter
+from anonderm.skin.segment import Segmenter, load_face_parsing, load_segmenter
 from anonderm.skin.tone import skin_colour
 from anonderm.skin.tones import WARNING, draw_tones, tone_scores
 
-LITTLE_SKIN = "little skin"
 _SHIPPED = "phantom-skin"
 _SHOWN, _COLUMNS = 24, 8
 
@@ -57,12 +57,6 @@ def find_skin(config: SkinConfig, faces: FaceSet, run: RunDir, network: Checkpoi
     aside, found_faces = rejected.finish(), kept.finish()
     _tell(faces, found_faces, aside, run)
     return found_faces
-
-
-def little_skin(mask_HW: Mask, least: float) -> str | None:
-    """The reason to put a face aside, or None."""
-    share = float(mask_HW.mean())
-    return f"{LITTLE_SKIN}: {share:.2%} of the photo" if share < least or not mask_HW.any() else None
 
 
 def _segmenter(config: SkinConfig, network: Checkpoint | None, run: RunDir) -> Segmenter:
