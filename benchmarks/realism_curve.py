@@ -41,8 +41,10 @@ def main() -> None:
     gan = _stage(options.out / "gan", "train-gan", {"faces": real, "base": "phantom-64"}, **training)
     start = {"checkpoints": ("phantom-64",)}
     sets = {0.0: _stage(options.out / "start", "generate", start, seeds=f"0-{_SAMPLES - 1}")}
-    for kimg in (tick for tick in _TICKS if tick <= options.kimg):
-        sets[kimg] = _cut(gan / f"samples/kimg-{kimg:010.3f}.png", options.out / f"faces-{kimg:g}")
+    sheets = {float(path.stem.removeprefix("kimg-")): path for path in (gan / "samples").glob("kimg-*.png")}
+    for tick in (tick for tick in _TICKS if tick <= options.kimg):
+        kimg = min(sheets, key=lambda each: abs(each - tick))
+        sets[kimg] = _cut(sheets[kimg], options.out / f"faces-{kimg:g}")
     points = [
         {"kimg": kimg, **_judge(options.out / f"realism-{kimg:g}", real, faces)}
         for kimg, faces in sets.items()
@@ -70,7 +72,7 @@ def _cut(sheet: Path, folder: Path) -> Path:
 
 
 def _judge(out: Path, real: Path, synthetic: Path) -> dict[str, Any]:
-    _stage(out, "evaluate realism", {"real": real, "synthetic": synthetic}, max_faces=_SAMPLES)
+    _stage(out, "evaluate realism", {"real": real, "synthetic": synthetic}, max_faces=_SAMPLES, folds=3, epochs=8)
     scores = Scores.load(out / "scores.json").scores
     return {name: {k: round(v, 3) for k, v in _numbers(score).items()} for name, score in scores.items()}
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from anonderm.evaluate.neighbours import exact_squared, rounding
 from anonderm.evaluate.pairs import Floats, Sample, Tile
@@ -54,17 +53,17 @@ class Balls:
 
     def add(self, tile: Tile) -> None:
         """Rows are the owners."""
-        self._add(tile.squared_TM, tile.rows.start, tile.others.start)
+        near_TM = tile.squared_TM <= self._limit_N[tile.rows, None]
+        owner_H, guest_H = torch.nonzero(near_TM, as_tuple=True)
+        squared_H = tile.squared_TM[owner_H, guest_H].double().numpy()
+        self._note((owner_H + tile.rows.start).numpy(), (guest_H + tile.others.start).numpy(), squared_H)
 
     def add_turned(self, tile: Tile) -> None:
         """Columns are the owners."""
-        self._add(tile.squared_TM.T, tile.others.start, tile.rows.start)
-
-    def _add(self, squared_NM: Tensor, first_owner: int, first_guest: int) -> None:
-        limit_N = self._limit_N[first_owner : first_owner + len(squared_NM)]
-        owner_H, guest_H = torch.nonzero(squared_NM <= limit_N[:, None], as_tuple=True)
-        squared_H = squared_NM[owner_H, guest_H].double().numpy()
-        self._note((owner_H + first_owner).numpy(), (guest_H + first_guest).numpy(), squared_H)
+        near_TM = tile.squared_TM <= self._limit_N[tile.others]
+        guest_H, owner_H = torch.nonzero(near_TM, as_tuple=True)
+        squared_H = tile.squared_TM[guest_H, owner_H].double().numpy()
+        self._note((owner_H + tile.others.start).numpy(), (guest_H + tile.rows.start).numpy(), squared_H)
 
     def _note(self, owner_H: Indices, guest_H: Indices, squared_H: Floats) -> None:
         reach_H1B = self._reach_N1B[owner_H]
