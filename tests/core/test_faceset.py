@@ -197,3 +197,9 @@ def test_batches_counts_people_and_terms(tmp_path: Path) -> None:
     assert faces.people == 3
     assert faces.licence == "A AND B"
     assert [face.id for face in faces.where(split=("train", None))] == ["a", "b", "d"]
+
+
+def test_a_set_is_synthetic_where_every_face_names_what_drew_it(tmp_path: Path):
+    photo, drawn = Face("photo"), Face("drawn", checkpoint="gan")
+    origins = [FaceSet(tmp_path, faces).origin for faces in ((photo,), (drawn,), (photo, drawn))]
+    assert origins == ["real", "synthetic", "mixed"]

@@ -143,7 +143,7 @@ def _notes(
     progress: Progress, learn: FaceSet, choose: FaceSet, classifier: Classifier, origin: str
 ) -> dict[str, Any]:
     return {
-        "trained_on": _origin(learn),
+        "trained_on": learn.origin,
         "weights": origin,
         "n": len(learn),
         "n_held_out": len(choose),
@@ -160,11 +160,6 @@ def _command(config: TrainClassifierConfig) -> str:
     return command_line(
         "train-classifier", dataclasses.replace(config, weights_file=Path(file.name) if file else None)
     )
-
-
-def _origin(faces: FaceSet) -> str:
-    synthetic = sum(face.checkpoint is not None for face in faces)
-    return "real" if synthetic == 0 else "synthetic" if synthetic == len(faces) else "mixed"
 
 
 def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:

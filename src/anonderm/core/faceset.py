@@ -91,6 +91,12 @@ class FaceSet:
         return len({face.person for face in self.faces})
 
     @property
+    def origin(self) -> str:
+        """real, synthetic (every face names the checkpoint that drew it), or mixed."""
+        synthetic = sum(face.checkpoint is not None for face in self.faces)
+        return "real" if synthetic == 0 else "synthetic" if synthetic == len(self) else "mixed"
+
+    @property
     def licence(self) -> str:
         """The terms of all the faces, each once; as those of several sources hold together, joined by AND."""
         return " AND ".join(sorted({face.licence for face in self.faces if face.licence}))

@@ -178,5 +178,10 @@ def _card(
         data_digest=training.digest,
         licence=training.licence,
         command=command_line("train-gan", config),
-        notes={**kept, "faces": len(training), "base": base.digest if base else None},
+        notes={
+            **kept,
+            "trained_on": training.origin,
+            "faces": len(training),
+            "base": base.digest if base else None,
+        },
     )

@@ -36,7 +36,9 @@ class Maker(Checkpoint):
 
 
 def maker(learned_from: FaceSet, name: str = "gan") -> Checkpoint:
-    return Maker(Path(f"{name}.safetensors"), CheckpointCard("gan", {}, 32, data_digest=learned_from.digest))
+    notes = {"trained_on": learned_from.origin}
+    card = CheckpointCard("gan", {}, 32, data_digest=learned_from.digest, notes=notes)
+    return Maker(Path(f"{name}.safetensors"), card)
 
 
 def drawn(**changes: object) -> FaceSet:
@@ -46,7 +48,7 @@ def drawn(**changes: object) -> FaceSet:
 
 def test_makers_that_honour_the_split_leave_nothing_to_say():
     train = REAL.where(split="train")
-    for learned_from in (train, train.where(label="mild"), REAL):
+    for learned_from in (train, train.where(label="mild"), REAL, drawn(seed=2)):
         assert refuse_test_people(REAL, drawn(), [maker(learned_from)]) == []
 
 

@@ -63,9 +63,10 @@ def _unknown_makers(real: FaceSet, synthetic: FaceSet, makers: Sequence[Checkpoi
     unnamed = {face.checkpoint for face in synthetic if face.checkpoint} - {each.digest for each in makers}
     if unnamed:
         yield f"{len(unnamed)} of the GANs that drew the synthetic faces are not among the makers given"
-    known = _honours(real) | {synthetic.digest}
+    known = _honours(real)
     for maker in makers:
-        if maker.card.data_digest not in known:
+        saw_photos = maker.card.notes.get("trained_on") != "synthetic"
+        if saw_photos and maker.card.data_digest not in known:
             yield (
                 f"a maker ({maker.card.kind} {maker.digest[:8]}) learned from other faces than the real "
                 "training split: whether test people are among them cannot be known"

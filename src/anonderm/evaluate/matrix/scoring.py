@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.classify import confusion
 from anonderm.classify.split import families
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import SEVERITIES, Score
@@ -37,6 +38,9 @@ class Tested:
     people: Sequence[Any]
     decided: Mapping[str, NDArray[np.intp]]
 
+    def truth(self, classes: tuple[str, ...]) -> NDArray[np.intp]:
+        return np.array([classes.index(str(face.label)) for face in self.faces], np.intp)
+
     def tones(self) -> dict[str, NDArray[np.bool_]]:
         """Which faces are of each skin tone that at least two people have."""
         ita_N = np.array([np.nan if face.ita is None else face.ita for face in self.faces], float)
@@ -55,30 +59,37 @@ def people_of(faces: FaceSet) -> list[Any]:
 
 def scores_of(
     config: MatrixConfig, tests: Mapping[str, Tested], classes: tuple[str, ...], run: RunDir
-) -> tuple[dict[str, Score], dict[str, list[list[int]]]]:
-    """All scores, and each arm's confusion matrix, summed over its trainings."""
+) -> dict[str, Score]:
+    """Every arm's scores, and how far it is from the reference of its test set; also by skin tone."""
     ordered = config.head == "corn" or set(classes) <= set(SEVERITIES)
     metrics = grading_metrics(classes, ordered=ordered)
     scores: dict[str, Score] = {}
-    confusion: dict[str, list[list[int]]] = {}
     with run.bar("intervals", sum(len(tested.decided) for tested in tests.values())) as bar:
         for name, tested in tests.items():
             draws = Draws.of(tested.people, np.random.default_rng(config.seed), config.repeats)
-            truth_N = np.array([classes.index(str(face.label)) for face in tested.faces])
+            truth_N = tested.truth(classes)
             strata = {"": np.ones(len(truth_N), bool)} | (tested.tones() if name == REAL else {})
-            reference = REFERENCE[name]
             against: dict[str, dict[str, Values]] = {}
-            for arm in (reference, *(other for other in tested.decided if other != reference)):
+            for arm in sorted(tested.decided, key=lambda arm: arm != REFERENCE[name]):  # the reference first
                 for stratum, among_N in strata.items():
                     matrices_RSKK = draws.matrices(truth_N, tested.decided[arm], len(classes), among_N)
                     wanted = {key: metrics[key] for key in _BY_TONE} if stratum else metrics
                     found = values(wanted, matrices_RSKK)
-                    against.setdefault(stratum, found)
-                    scores |= _scores(arm, reference, found, against[stratum], stratum, int(among_N.sum()))
-                    if not stratum:
-                        confusion[arm] = matrices_RSKK[0].sum(0).tolist()
+                    base = against.setdefault(stratum, found)
+                    scores |= _scores(arm, REFERENCE[name], found, base, stratum, int(among_N.sum()))
                 bar.advance()
-    return scores, confusion
+    return scores
+
+
+def confusion_of(tests: Mapping[str, Tested], classes: tuple[str, ...]) -> dict[str, list[list[int]]]:
+    """Each arm's confusion matrix, summed over its trainings."""
+    found = {}
+    for tested in tests.values():
+        truth_N = tested.truth(classes)
+        for arm, decided_SN in tested.decided.items():
+            each = [confusion.confusion_matrix(truth_N, decided_N, len(classes)) for decided_N in decided_SN]
+            found[arm] = np.sum(each, axis=0).tolist()
+    return found
 
 
 def _scores(

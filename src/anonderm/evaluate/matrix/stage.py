@@ -18,7 +18,7 @@ from anonderm.evaluate.matrix.arms import REAL, SYNTHETIC, Arm, arms
 from anonderm.evaluate.matrix.config import MatrixConfig
 from anonderm.evaluate.matrix.lineage import refuse_test_people
 from anonderm.evaluate.matrix.pools import Pool, real_pool, synthetic_pool
-from anonderm.evaluate.matrix.scoring import Tested, people_of, scores_of
+from anonderm.evaluate.matrix.scoring import Tested, confusion_of, people_of, scores_of
 from anonderm.evaluate.matrix.table import print_table, write_picture, write_table
 from anonderm.evaluate.matrix.training import FOLDER, Training
 
@@ -48,18 +48,9 @@ def evaluate_matrix(
     do_all([each.subrun for of_arm in trainings.values() for each in of_arm], config.jobs, run)
     _refuse_diverged([each for of_arm in trainings.values() for each in of_arm])
 
-    decided = {arm.name: [training.decided for training in trainings[arm.name]] for arm in every}
-    tested = {}
-    for name, faces in tests.items():
-        said = {
-            arm.scores[name]: np.stack([each[name] for each in decided[arm.name]])
-            for arm in every
-            if name in arm.scores
-        }
-        tested[name] = Tested(faces, people_of(faces), said)
-    scores, confusion = scores_of(config, tested, classes, run)
-    truth_K = np.array(list(real_faces.test.label_counts.values()))
-    chance = float(truth_K.max() / truth_K.sum())
+    tested = _answers(every, trainings, tests)
+    scores = scores_of(config, tested, classes, run)
+    chance = max(real_faces.test.label_counts.values()) / len(real_faces.test)
     weak = _weak(scores, chance)
     details: dict[str, Any] = {
         "classes": list(classes),
@@ -70,7 +61,7 @@ def evaluate_matrix(
         "n_people": real_faces.test.people,
         "chance": chance,
         "arms": [_row(arm, trainings[arm.name]) for arm in every],
-        "confusion": confusion,
+        "confusion": confusion_of(tested, classes),
         "warnings": warnings + weak,
         "notes": notes,
     }
@@ -81,6 +72,25 @@ def evaluate_matrix(
     for warning in weak:
         run.log(f"Caution: {warning}")
     return made
+
+
+def _answers(
+    every: Sequence[Arm], trainings: Mapping[str, Sequence[Training]], tests: Mapping[str, FaceSet]
+) -> dict[str, Tested]:
+    """What all trainings said of each test set, by the name of the arm's score."""
+    decided = {arm.name: [training.decided for training in trainings[arm.name]] for arm in every}
+    return {
+        name: Tested(
+            faces,
+            people_of(faces),
+            {
+                arm.scores[name]: np.stack([each[name] for each in decided[arm.name]])
+                for arm in every
+                if name in arm.scores
+            },
+        )
+        for name, faces in tests.items()
+    }
 
 
 def _tell(real: Pool, synthetic: Pool, notes: Sequence[str], warnings: Sequence[str], run: RunDir) -> None:
@@ -102,7 +112,7 @@ def _trainings(
     for number, learn in enumerate(arm.learns):
         seed = config.seed + number
         own = config.epoch_faces
-        if config.lengths == "steps" and own is None and _count(learn) != real_count:
+        if config.lengths == "steps" and own is None and len(learn.where(split="train")) != real_count:
             own = real_count
         made.append(
             Training(
@@ -114,10 +124,6 @@ def _trainings(
             )
         )
     return made
-
-
-def _count(learn: FaceSet) -> int:
-    return len(learn.where(split="train"))
 
 
 def _refuse_diverged(trainings: Sequence[Training]) -> None:
