@@ -27,7 +27,7 @@ class SubRun:
 
     folder: Path
     told: str
-    work: Callable[[], None]
+    work: Callable[[], object]
 
 
 def do_all(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
@@ -53,10 +53,11 @@ def _one_after_the_other(subruns: Sequence[SubRun], run: RunDir) -> None:
 
 def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
     """As many processes at a time as there are jobs; each works in a slot, which decides its GPU."""
-    waiting, running = list(reversed(subruns)), dict[int, tuple[SubRun, SpawnProcess]]()
+    waiting = [each for each in reversed(subruns) if not _is_done(each)]
+    running = dict[int, tuple[SubRun, SpawnProcess]]()
     consoles = run.folder / "consoles"
     consoles.mkdir(exist_ok=True)
-    with _ending(running), run.bar("trainings", len(subruns)) as bar:
+    with _ending(running), run.bar("trainings", len(subruns), len(subruns) - len(waiting)) as bar:
         while waiting or running:
             for slot in set(range(jobs)) - running.keys():
                 if waiting:
@@ -74,6 +75,14 @@ def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
                     del running[slot]
                     _look_at(each, _console(consoles, each), process.exitcode, run)
                     bar.advance(1, note=each.told)
+
+
+def _is_done(each: SubRun) -> bool:
+    """Whether it is done; then `work` only looks whether it still fits, which needs no other process."""
+    if not (each.folder / "run.json").exists() or not RunRecord.load(each.folder).done:
+        return False
+    each.work()
+    return True
 
 
 def _console(consoles: Path, each: SubRun) -> Path:
