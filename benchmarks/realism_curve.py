@@ -72,7 +72,8 @@ def _cut(sheet: Path, folder: Path) -> Path:
 
 
 def _judge(out: Path, real: Path, synthetic: Path) -> dict[str, Any]:
-    _stage(out, "evaluate realism", {"real": real, "synthetic": synthetic}, max_faces=_SAMPLES, folds=3, epochs=8)
+    sets = {"real": real, "synthetic": synthetic}
+    _stage(out, "evaluate realism", sets, max_faces=_SAMPLES, folds=3, epochs=8)
     scores = Scores.load(out / "scores.json").scores
     return {name: {k: round(v, 3) for k, v in _numbers(score).items()} for name, score in scores.items()}
 
