@@ -28,7 +28,7 @@ _CURVES = {
 }
 _CELLS = ("trtr", "trts", "tstr", "tsts")
 _TONES = ("light", "medium", "dark")
-_MATRICES_IN_A_ROW = 3
+_MATRICES_IN_A_ROW = 2
 
 
 def mixes(material: Material) -> Section | None:
@@ -39,6 +39,7 @@ def mixes(material: Material) -> Section | None:
     blocks: list[Block] = [_arms(scores)]
     drawn = [chart for chart in (_differences(scores), _accuracies(scores), _ratios(scores)) if chart]
     blocks += [Charts("", tuple(drawn))] if drawn else []
+    blocks.append(_other_measures(scores))
     blocks += _by_tone(scores)
     blocks += _matrices(scores)
     curves = [chart for key, title in _CURVES.items() if (chart := _curve(record, scores, key, title))]
@@ -70,28 +71,27 @@ def _tone(arm: dict[str, Any]) -> str:
 def _arms(scores: Scores) -> Table:
     rows = []
     for key, arm, tested in _rows(scores):
-        numbers = [_told(scores.scores.get(f"{key}/{measure}")) for measure in _MEASURES]
+        counts = (f"{arm[kind]:,}" if arm[kind] else "" for kind in ("real", "synthetic"))
         apart = scores.scores.get(f"{key}_minus_trtr/accuracy")
-        faces = (
-            f"{arm['real']:,}" if arm["real"] else "",
-            f"{arm['synthetic']:,}" if arm["synthetic"] else "",
-        )
-        rows.append((_shown(key), arm["told"], *faces, tested, *numbers, _told(apart)))
-    columns = (
-        "Arm",
-        "Learned from",
-        "Real",
-        "Synthetic",
-        "Tested on",
-        *_MEASURES.values(),
-        "Accuracy less TRTR",
-    )
-    numeric = frozenset({"Real", "Synthetic", *_MEASURES.values(), "Accuracy less TRTR"})
+        told = (_told(scores.scores.get(f"{key}/accuracy")), _told(apart))
+        rows.append((_shown(key), arm["told"], *counts, tested, *told))
+    numeric = ("Real", "Synthetic", "Accuracy", "Accuracy less TRTR")
+    columns = ("Arm", "Learned from", "Real", "Synthetic", "Tested on", *numeric[2:])
     caption = "Means over the trainings, with 95% intervals over people."
     short = [arm["name"] for arm in scores.details["arms"] if arm["short"]]
     if short:
         caption += f" Too few synthetic faces for {', '.join(short)}: all there are were taken."
-    return compact(Table("Every arm", columns, tuple(rows), numeric, caption))
+    return compact(Table("Every arm", columns, tuple(rows), frozenset(numeric), caption))
+
+
+def _other_measures(scores: Scores) -> Table:
+    measures = {name: title for name, title in _MEASURES.items() if name != "accuracy"}
+    rows = tuple(
+        (_shown(key), *(_told(scores.scores.get(f"{key}/{measure}")) for measure in measures))
+        for key, _, _ in _rows(scores)
+    )
+    columns = tuple(measures.values())
+    return compact(Table("Other measures", ("Arm", *columns), rows, frozenset(columns)))
 
 
 def _shown(key: str) -> str:
