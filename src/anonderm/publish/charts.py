@@ -79,7 +79,9 @@ def lines(
         tone = tone_of(name, index)
         legend.append((name, tone))
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
-        body.append(f'<polyline class="line {tone} dash{index % 3}" points="{path}"/>')
+        # Where the tones begin again, the dashes go on.
+        dash = (index + index // len(_TONES)) % 3
+        body.append(f'<polyline class="line {tone} dash{dash}" points="{path}"/>')
         for at, low, high in spans.get(name, ()):
             body.append(
                 f'<line class="whisker {tone}" x1="{x(at):.1f}" x2="{x(at):.1f}" '

@@ -179,7 +179,7 @@ def _curve(record: RunRecord, scores: Scores, key: str, title: str) -> Chart | N
     for arm in scores.details["arms"]:
         rows = [RunRecord.load(record.folder / "trainings" / name).metrics for name in arm["trainings"]]
         shared = zip(*rows, strict=False)
-        lines[arm["name"]] = [
+        lines[_shown(arm["scores"]["real"])] = [
             (epoch[0]["step"], float(np.mean([row[key] for row in epoch])))
             for epoch in shared
             if all(isinstance(row.get(key), int | float) for row in epoch)
