@@ -73,4 +73,4 @@ def test_second_order_gradients_in_float32_follow_float64_at_real_sizes() -> Non
     pairs = zip(penalty_gradients(torch.float32), penalty_gradients(torch.float64), strict=True)
     for found, exact in pairs:
         assert exact.norm() > 0
-        assert (found - exact).norm() < 2e-4 * exact.norm()
+        assert (found - exact).norm() < 5e-4 * exact.norm()

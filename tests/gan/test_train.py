@@ -48,13 +48,13 @@ def test_a_killed_run_resumes_to_the_same_weights(faces: FaceSet, tmp_path: Path
     program = (
         "import sys; from pathlib import Path\n"
         "from anonderm.core.faceset import FaceSet\n"
-        "from tests.gan.conftest import QUICK, train\n"
+        "from conftest import QUICK, train\n"
         "train(QUICK, FaceSet.load(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
     root = Path(__file__).parents[2]
     environment = os.environ | {
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
-        "PYTHONPATH": os.pathsep.join([str(root), str(root / "src")]),
+        "PYTHONPATH": os.pathsep.join([str(root / "tests/gan"), str(root / "src")]),
     }
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(faces.folder), str(killed)], env=environment

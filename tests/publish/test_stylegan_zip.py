@@ -49,7 +49,7 @@ def test_images_and_labels_are_where_the_loader_looks(archive: Path, faces: Face
 
 def test_what_was_exported_comes_back_with_its_labels(archive: Path, faces: FaceSet, tmp_path: Path) -> None:
     size = faces.image(faces.faces[0]).shape[0]
-    config = IngestConfig(archive, size=size, min_side=8, test_share=0.0)
+    config = IngestConfig(archive, size=size, min_side=8, test_share=0.0, near_duplicates="keep")
     with RunDir.open(tmp_path / "run", "ingest", config, {}) as run:
         back = ingest(config, run)
     assert back.label_counts == faces.label_counts
