@@ -10,6 +10,7 @@ SCRIPTS = (
     "help_time.py",
     "phantom_speed.py",
     "ingest_speed.py",
+    "skin_dice.py",
     "classifiers.py",
     "detector.py",
     "whole_line.py",

@@ -89,6 +89,11 @@ REGISTER = {
             "face embedding of 128 numbers, trained on phantom faces, for fidelity and privacy",
             "Apache-2.0",
         ),
+        Weights(
+            "phantom-skin",
+            "finds facial skin, trained on phantom faces: what `skin` takes unless told otherwise",
+            "Apache-2.0",
+        ),
     )
 }
 

@@ -18,6 +18,7 @@ from anonderm.skin.dice import IGNORED
 
 _SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 _JITTER = 0.5
+_PLAIN = 1 / 3
 _ROUGHEST = 6  # octaves of made-up surroundings
 
 
@@ -41,7 +42,10 @@ def published(
 def strong(
     x_NCSS: Tensor, labels_NSS: Tensor, crop: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Photos [N, C, T, T] and labels [N, T, T]; what lies beyond a photo is made-up background."""
+    """Photos [N, C, T, T] and labels [N, T, T]; what lies beyond a photo is background.
+
+    A third of the photos are only moved and recoloured, so that drawings are still known when all is learned.
+    """
     count, share = len(x_NCSS), crop / x_NCSS.shape[-1]
     zoom_N = torch.exp(_uniform(count, math.log(0.5), math.log(1.7), generator))
     stretch_N = torch.exp(_normal(count, 0.08, generator))
@@ -61,9 +65,12 @@ def strong(
     beyond = labels == IGNORED
     labels = torch.where(beyond, torch.zeros_like(labels), labels)
     texture = _texture(moved, labels, generator)
-    moved = _other_surroundings(moved, labels, beyond, texture, generator)
-    moved, labels = _cover(moved, labels, texture.roll(1, 0), generator)
-    return _camera(_jitter(_light(moved, generator), generator), generator), labels
+    other = _other_surroundings(moved, labels, beyond, texture, generator)
+    other, covered = _cover(other, labels, texture.roll(1, 0), generator)
+    other = _camera(_light(other, generator), generator)
+    plain_N = (torch.rand(count, generator=generator) < _PLAIN).to(moved.device)
+    moved = torch.where(plain_N.view(-1, 1, 1, 1), moved, other)
+    return _jitter(moved, generator), torch.where(plain_N.view(-1, 1, 1), labels, covered)
 
 
 def _move(x_NCSS: Tensor, labels_NSS: Tensor, affine_N23: Tensor, crop: int) -> tuple[Tensor, Tensor]:

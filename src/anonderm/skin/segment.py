@@ -35,7 +35,7 @@ _SKIN_PARTS = ("skin", "nose")
 _PARTS_SIZE = 512
 
 _MULTIPLE = 32  # the deepest features have a pixel in so many
-_SPECK = 0.05  # patches of skin smaller than this share of the largest one are left out
+_SPECK = 0.2  # patches of skin smaller than this share of the largest one are left out
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""The shipped network finds the skin of drawn people whom it has not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anonderm.core import weights
+from anonderm.ingest.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.skin.dice import Agreement
+from anonderm.skin.segment import load_segmenter
+
+
+@pytest.mark.parametrize("size", [192, 300])
+def test_it_finds_the_skin_of_unseen_phantoms(size):
+    segmenter = load_segmenter(weights.load("phantom-skin"))
+    agreement = Agreement(("background", "skin"))
+    for index in range(8):
+        rng = np.random.default_rng(700_000 + index)
+        condition = sample_condition(rng, CLASSES[index % len(CLASSES)])
+        drawing = draw(sample_person(rng), sample_photo(rng), condition, size)
+        agreement.add(drawing.skin.astype(np.uint8), segmenter.mask(drawing.image).astype(np.uint8))
+    assert agreement.dice["skin"] > 0.95
+
+
+def test_it_is_small_and_says_how_it_was_made():
+    checkpoint = weights.load("phantom-skin")
+    assert checkpoint.path.stat().st_size < 5e6
+    assert checkpoint.card.licence == "Apache-2.0"
+    assert "train-skin" in checkpoint.card.command
+    assert "anonderm phantom" in checkpoint.card.notes["data"]
