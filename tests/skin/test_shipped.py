@@ -20,7 +20,7 @@ def test_it_finds_the_skin_of_unseen_phantoms(size):
         condition = sample_condition(rng, CLASSES[index % len(CLASSES)])
         drawing = draw(sample_person(rng), sample_photo(rng), condition, size)
         agreement.add(drawing.skin.astype(np.uint8), segmenter.mask(drawing.image).astype(np.uint8))
-    assert agreement.dice["skin"] > 0.95
+    assert agreement.dice["skin"] > 0.96
 
 
 def test_it_is_small_and_says_how_it_was_made():
