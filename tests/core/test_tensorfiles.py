@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from anonderm.core.errors import BrokenArtefact, InputError, MissingPath, UnsafePickle
-from anonderm.core.tensorfiles import read_tensors
+from anonderm.core.tensorfiles import read_tensors, read_weights
 
 TENSORS = {"first.weight": torch.arange(6.0).reshape(2, 3), "first.bias": torch.ones(2)}
 
@@ -67,3 +67,18 @@ def test_files_without_weights_are_named(tmp_path: Path) -> None:
         torch.save(content, tmp_path / "net.pth")
         with pytest.raises(InputError, match=r"net\.pth"):
             read_tensors(tmp_path / "net.pth")
+
+
+def test_whatever_is_no_file_of_weights_is_refused_with_the_hint_of_who_asked(tmp_path: Path) -> None:
+    torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "unsafe.pth")
+    torch.save([torch.ones(1)], tmp_path / "list.pth")
+    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    # A zip archive in name only: its table of contents is gone.
+    (tmp_path / "torn.pth").write_bytes(b"PK\x05\x06" + b"\xff" * 18)
+    for name in ("unsafe.pth", "list.pth", "torn.safetensors", "torn.pth"):
+        with pytest.raises(BrokenArtefact, match=rf"{name}: not a file of weights") as caught:
+            read_weights(tmp_path / name, "Get the published file.")
+        assert caught.value.hint == "Get the published file."
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(MissingPath, match=r"gone\.pth"):
+        read_weights(tmp_path / "gone.pth", "Get the published file.")

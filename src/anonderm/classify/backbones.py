@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.lesion_cnn import LESION_CNN, LesionCnn
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath, MissingWeights
 from anonderm.core.files import sha256_file
+from anonderm.core.tensorfiles import read_weights
 
 RANDOM = "random"
 
@@ -27,19 +26,9 @@ class StartWeights:
 
     def tensors(self) -> dict[str, Tensor]:
         """Raises BrokenArtefact; nothing in a pickle is ever run."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            if self.file.suffix == ".safetensors":
-                return load_file(self.file)
-            content = torch.load(self.file, map_location="cpu", weights_only=True)
-            return dict(content.get("state_dict", content))
-        except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, AttributeError) as error:
-            raise BrokenArtefact(
-                f"{self.file}: not a file of weights ({str(error).splitlines()[0]}).",
-                "Give the backbone's state dict as .safetensors, or as .pth that holds tensors alone.",
-            ) from error
+        return read_weights(
+            self.file, "Give the backbone's state dict as .safetensors, or as .pth that holds tensors alone."
+        )
 
 
 def start_weights(config: TrainClassifierConfig) -> StartWeights | None:

@@ -33,13 +33,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return _named_tensors(path, content)
 
 
+def read_weights(path: Path, hint: str) -> dict[str, Tensor]:
+    """`read_tensors` of a file that should hold one known network's weights.
+
+    Raises MissingPath, or BrokenArtefact with this hint for whatever else the file is.
+    """
+    try:
+        return read_tensors(path)
+    except MissingPath:
+        raise
+    except (InputError, BrokenArtefact) as error:
+        reason = error.message.removeprefix(f"{path}: ")
+        raise BrokenArtefact(f"{path}: not a file of weights: {reason}", hint) from error
+
+
 def _safetensors(path: Path) -> Mapping[str, object]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise BrokenArtefact(
             f"{path}: not a readable .safetensors file ({error}).", "Get it again."
         ) from error
@@ -48,20 +62,22 @@ def _safetensors(path: Path) -> Mapping[str, object]:
 def _torch(path: Path) -> Mapping[str, object]:
     import torch
 
-    if _is_program(path):
-        raise UnsafePickle(
-            f"{path}: a TorchScript program.", "It is not run. Give a file with the weights only."
-        )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        program = _is_program(path)
+        content = None if program else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafePickle(
             f"{path}: holds something else than tensors, or is damaged ({str(error).splitlines()[0][:200]}).",
             "It is refused, and nothing in it was run. Give a file with the weights only.",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    # torch.load raises whatever a damaged file makes its parser raise.
+    except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise BrokenArtefact(f"{path}: not a file of weights ({reason}).", "Get it again.") from error
+    if program:
+        raise UnsafePickle(
+            f"{path}: a TorchScript program.", "It is not run. Give a file with the weights only."
+        )
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: holds a {type(content).__name__} in place of named tensors.")
     return content

@@ -21,12 +21,15 @@ from torch import Tensor, nn
 from anonderm.core import progress
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.faceset import FaceSet
+from anonderm.core.imagenet import normalised
 from anonderm.core.launch import device
-from anonderm.evaluate.published import clean_resize, imagenet_normalised, read_state
+from anonderm.core.tensorfiles import read_weights
+from anonderm.evaluate.published import clean_resize
 
 SIZE = 224
 
 _BATCH = 16
+_WHERE = "Get one of EfficientNet(AutoAtt)B4(ST) from https://github.com/polimi-ispl/icpr2020dfdc."
 _FEATURES = 1792
 _STAGES = (2, 4, 4, 6, 6, 8, 2)  # blocks of each stage of EfficientNet-B4
 _ATTENTION_STAGE, _ATTENTION_FEATURES = 2, 56
@@ -79,7 +82,7 @@ class Detector(nn.Module):
 
 def load_detector(weights: Path) -> tuple[Detector, str]:
     """The detector, and the authors' name of its variant. Raises BrokenArtefact for other weights."""
-    state = read_state(weights)
+    state = read_weights(weights, _WHERE)
     siamese = any(name.startswith("feat_ext.") for name in state)
     attention = any(".attconv." in name for name in state)
     detector = Detector(attention, siamese)
@@ -90,7 +93,7 @@ def load_detector(weights: Path) -> tuple[Detector, str]:
         reason = str(error).strip().splitlines()[0]
         raise BrokenArtefact(
             f"{weights}: not EfficientNet-B4 weights of Bonettini et al. ({reason}).",
-            "Get one of EfficientNet(AutoAtt)B4(ST) from https://github.com/polimi-ispl/icpr2020dfdc.",
+            _WHERE,
         ) from error
     variant = f"EfficientNet{'AutoAtt' if attention else ''}B4{'ST' if siamese else ''}"
     return detector.eval().to(device()), variant
@@ -103,7 +106,7 @@ def manipulation_scores(detector: Detector, faces: FaceSet) -> NDArray[np.float6
         for batch in faces.batches(_BATCH):
             pixels_NHWC = np.stack([clean_resize(faces.image(face), SIZE) for face in batch])
             x_NCHW = torch.from_numpy(pixels_NHWC).permute(0, 3, 1, 2).to(device())
-            scores.append(torch.sigmoid(detector(imagenet_normalised(x_NCHW)).double()).cpu().numpy())
+            scores.append(torch.sigmoid(detector(normalised(x_NCHW / 255)).double()).cpu().numpy())
             bar.advance(len(batch))
     return np.concatenate(scores) if scores else np.zeros(0)
 

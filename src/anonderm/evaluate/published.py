@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anonderm.core.errors import BrokenArtefact, MissingExtra
+from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device
+from anonderm.core.tensorfiles import read_weights
 
 INCEPTION_SIZE = 299
 DINOV2_SIZE = 224
@@ -35,7 +36,7 @@ _DINOV2 = {
     1024: "vit_large_patch14_dinov2",
     1536: "vit_giant_patch14_dinov2",
 }
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_WHERE = "Get the published file: `anonderm weights` says where."
 
 
 def clean_resize(image_HWC: Pixels, size: int) -> Pixels:
@@ -55,7 +56,7 @@ def inception(weights: Path) -> Embed:
         raise MissingExtra(
             "The Inception features take the package torch-fidelity.", "pip install 'anonderm[fidelity]'"
         ) from error
-    state = read_state(weights)
+    state = read_weights(weights, _WHERE)
     # torch-fidelity unpickles whatever file it is given: it gets one that holds these tensors only.
     with tempfile.TemporaryDirectory() as folder:
         torch.save(state, Path(folder) / "weights.pth")
@@ -75,7 +76,7 @@ def dinov2(weights: Path) -> Embed:
     import timm
     from timm.models.vision_transformer import checkpoint_filter_fn
 
-    state = read_state(weights)
+    state = read_weights(weights, _WHERE)
     width = state["cls_token"].shape[-1] if "cls_token" in state else 0
     if width not in _DINOV2:
         raise _unfit(weights, "DINOv2", f"its width is {width}")
@@ -85,38 +86,12 @@ def dinov2(weights: Path) -> Embed:
     except (RuntimeError, KeyError) as error:
         raise _unfit(weights, "DINOv2", error) from error
     network = network.eval().to(device())
-    return _embedder(lambda x_NCHW: network(imagenet_normalised(x_NCHW)), width)
-
-
-def imagenet_normalised(x_NCHW: torch.Tensor) -> torch.Tensor:
-    """uint8 pixels as networks take them that learned on ImageNet."""
-    mean_C11, deviation_C11 = (
-        torch.tensor(each, device=x_NCHW.device).view(3, 1, 1) for each in (_MEAN, _DEVIATION)
-    )
-    return (x_NCHW / 255 - mean_C11) / deviation_C11
-
-
-def read_state(weights: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors or PyTorch file; no code in it is run. Raises BrokenArtefact."""
-    try:
-        if weights.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: Any = load_file(weights)
-        else:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise _unfit(weights, "weights", error) from error
-    if not isinstance(state, dict):
-        raise _unfit(weights, "weights", f"it holds a {type(state).__name__}")
-    return state
+    return _embedder(lambda x_NCHW: network(normalised(x_NCHW / 255)), width)
 
 
 def _unfit(weights: Path, wanted: str, reason: object) -> BrokenArtefact:
     first = str(reason).strip().splitlines()[0]
-    return BrokenArtefact(
-        f"{weights}: not {wanted} ({first}).", "Get the published file: `anonderm weights` says where."
-    )
+    return BrokenArtefact(f"{weights}: not {wanted} ({first}).", _WHERE)
 
 
 def _embedder(forward: Callable[[torch.Tensor], torch.Tensor], width: int) -> Embed:

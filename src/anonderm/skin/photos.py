@@ -5,24 +5,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.skin.dice import IGNORED
-
-# Of ImageNet, in 0..1: what the published backbones and face parsing networks expect.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def normalised(pixels_NCHW: Tensor) -> Tensor:
-    """RGB in 0..1 as the network takes it."""
-    mean_C11, std_C11 = (torch.tensor(each).to(pixels_NCHW).view(3, 1, 1) for each in (MEAN, STD))
-    return (pixels_NCHW - mean_C11) / std_C11
 
 
 def scaled(image_HWC: Pixels, width: int, height: int) -> Pixels:

@@ -7,19 +7,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BrokenArtefact, MissingPath
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
+from anonderm.core.tensorfiles import read_weights
 from anonderm.skin.bisenet import BiSeNet
-from anonderm.skin.photos import normalised, scaled
+from anonderm.skin.photos import scaled
 
 Mask = NDArray[np.bool_]
 
@@ -119,29 +119,14 @@ def load_published(network: torch.nn.Module, path: Path, leave_out: Sequence[str
 
     Raises MissingPath or BrokenArtefact.
     """
+    hint = "Give the file as its authors publish it."
+    tensors = {
+        name.removeprefix("module."): tensor
+        for name, tensor in read_weights(path, hint).items()
+        if not name.startswith(tuple(leave_out))
+    }
     try:
-        state = _read_state(path)
-        tensors = {
-            name.removeprefix("module."): tensor
-            for name, tensor in state.items()
-            if not name.startswith(tuple(leave_out))
-        }
         network.load_state_dict(tensors)
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
-    # torch.load raises whatever a damaged file makes its parser raise.
-    except Exception as error:
+    except RuntimeError as error:
         first_line = str(error).partition("\n")[0]
-        raise BrokenArtefact(
-            f"{path}: not the weights of this network ({first_line}).",
-            "Give the file as its authors publish it.",
-        ) from error
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    return content
+        raise BrokenArtefact(f"{path}: not the weights of this network ({first_line}).", hint) from error

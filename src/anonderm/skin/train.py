@@ -23,6 +23,7 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
 from anonderm.core.errors import BrokenArtefact, Diverged
 from anonderm.core.faceset import FaceSet
+from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
 from anonderm.core.records import Score, Scores
@@ -34,7 +35,7 @@ from anonderm.skin.bisenet import BiSeNet, initialise
 from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.dice import Agreement
 from anonderm.skin.loss import joint_loss
-from anonderm.skin.photos import load_pair, normalised
+from anonderm.skin.photos import load_pair
 from anonderm.skin.progress import Progress
 from anonderm.skin.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin.split import split_masks

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from anonderm.core.errors import BrokenArtefact, MissingPath
-
-# Of pixels in 0..1, as torchvision's weights expect them.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.tensorfiles import read_weights
 
 _BODY = "backbone.body."
 
@@ -24,7 +21,8 @@ def start_from(network: nn.Module, path: Path) -> int:
     MissingPath, or BrokenArtefact where the backbone is not all there.
     """
     own = network.state_dict()
-    theirs = {_our_name(name): tensor for name, tensor in _read(path).items()}
+    stored = read_weights(path, "Give a .pth or .safetensors file of torchvision.")
+    theirs = {_our_name(name): tensor for name, tensor in stored.items()}
     taken = {name: x for name, x in theirs.items() if name in own and own[name].shape == x.shape}
     missing = [
         name for name in own if name.startswith(_BODY) and name not in taken and "num_batches" not in name
@@ -44,20 +42,3 @@ def _our_name(name: str) -> str:
         return _BODY + name
     name = re.sub(r"(fpn\.\w+_blocks\.\d+)\.(weight|bias)$", r"\1.0.\2", name)
     return re.sub(r"(rpn\.head\.conv)\.(weight|bias)$", r"\1.0.0.\2", name)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise MissingPath(f"{path}: no such file.", "Give a .pth or .safetensors file of torchvision.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
-    except (SafetensorError, UnpicklingError, AttributeError, EOFError, OSError, RuntimeError) as error:
-        raise BrokenArtefact(f"{path}: not a state dict of tensors ({error}).") from error

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from anonderm.classify.lesions import given, sizes
+from anonderm.classify.lesions import sizes
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.classify.lesions.network import Architecture
 from anonderm.classify.lesions.split import learning_split, lesion_counts, with_known_boxes
 from anonderm.classify.lesions.thresholds import best_threshold
 from anonderm.classify.lesions.trainer import Trainer, all_steps
+from anonderm.core import imagenet
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
 from anonderm.core.faceset import FaceSet
@@ -82,7 +83,7 @@ def _architecture(config: TrainDetectorConfig, learn: FaceSet, run: RunDir) -> A
         f"tiles of {geometry.tile} px, enlarged {geometry.enlarge:.2f} times; anchors of {levels} px at "
         "strides 4 / 8 / 16 of the enlarged tile"
     )
-    mean, std = (given.MEAN, given.STD) if config.weights else _statistics(pictures)
+    mean, std = (imagenet.MEAN, imagenet.STD) if config.weights else _statistics(pictures)
     return Architecture(
         config.network, geometry.tile, geometry.side, geometry.anchors, config.overlap, mean, std
     )

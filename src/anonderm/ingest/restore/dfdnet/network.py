@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anonderm.core.imagenet import normalised
 from anonderm.ingest.restore.dfdnet.components import COMPONENTS, Box
 from anonderm.ingest.restore.dfdnet.dictionary import STRIDES, Dictionary
 
@@ -43,9 +44,6 @@ class TwoConvolutions(nn.Module):
 class Features(nn.Module):
     """VGG-19 without its head: relu2_2, relu3_4, relu4_4 and conv5_4."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, width: int) -> None:
         super().__init__()
         widths = [width * factor for factor in (1, 2, 4, 8, 8)]
@@ -56,12 +54,10 @@ class Features(nn.Module):
             self.blocks.append(nn.ModuleList(_convolution(a, b) for a, b in itertools.pairwise(sizes)))
             inward = outward
         self.channels = tuple(widths[1:])
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images_NCHW: Tensor) -> list[Tensor]:
         """Of pictures in -1..1."""
-        x = ((images_NCHW + 1) / 2 - self.mean) / self.std
+        x = normalised((images_NCHW + 1) / 2)
         maps = []
         for number, block in enumerate(self.blocks):
             x = F.max_pool2d(x, 2) if number else x
