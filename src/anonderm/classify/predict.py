@@ -13,19 +13,14 @@ from anonderm.classify.heads import read_as
 from anonderm.classify.label_distribution import LabelDistribution
 from anonderm.classify.network import Classifier
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BrokenArtefact, ConfigError
+from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels, resize
 
 
 def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
     """The network of a checkpoint that train-classifier wrote, ready to predict. Raises BrokenArtefact."""
-    card = checkpoint.card
-    if card.kind != "classifier":
-        raise BrokenArtefact(
-            f"{checkpoint.path}: a checkpoint of kind {card.kind}, not of a classifier.",
-            "Give one that train-classifier wrote.",
-        )
-    try:
+    hint = "Give one that train-classifier wrote."
+    with checkpoint.opened_as("classifier", "a classifier", hint) as card:
         classifier = Classifier(
             card.architecture["backbone"],
             card.classes,
@@ -34,10 +29,6 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
             reading=read_as(card.architecture["head"], len(card.classes)),
         )
         classifier.load_state_dict(checkpoint.tensors())
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise BrokenArtefact(
-            f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the classifier again."
-        ) from error
     return classifier.to(device).eval()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,8 @@ from anonderm.core.files import read_json, sha256_file, write_bytes, write_json
 if TYPE_CHECKING:
     from torch import Tensor
 
+Kind = Literal["gan", "classifier", "encoder", "skin", "detector"]
+
 
 @dataclass(frozen=True)
 class CheckpointCard:
@@ -23,7 +27,7 @@ class CheckpointCard:
     class that a generator was trained on. `data_digest` is the digest of the training FaceSet.
     """
 
-    kind: Literal["gan", "classifier", "encoder", "skin", "detector"]
+    kind: Kind
     architecture: dict[str, Any]
     resolution: int
     pixel_range: tuple[float, float] = (-1.0, 1.0)
@@ -71,6 +75,22 @@ class Checkpoint:
     @cached_property
     def digest(self) -> str:
         return sha256_file(self.path)
+
+    @contextmanager
+    def opened_as(self, kind: Kind, told: str, hint: str) -> Iterator[CheckpointCard]:
+        """The card, to build and fill the network that it describes.
+
+        Raises BrokenArtefact for a checkpoint of another kind than that, which is `told` in the message
+        (hint: what to give in its place), and where weights and card turn out not to fit.
+        """
+        if self.card.kind != kind:
+            raise BrokenArtefact(f"{self.path}: a checkpoint of kind {self.card.kind}, not of {told}.", hint)
+        try:
+            yield self.card
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise BrokenArtefact(
+                f"{self.path}: weights and card do not fit ({error}).", "Train the network again."
+            ) from error
 
     def tensors(self, device: str = "cpu") -> dict[str, Tensor]:
         """Raises BrokenArtefact when the file is damaged."""

@@ -86,20 +86,11 @@ def tidied(mask_HW: Mask) -> Mask:
 
 def load_segmenter(checkpoint: Checkpoint, device: str = "cpu") -> Segmenter:
     """The network of a checkpoint that train-skin wrote. Raises BrokenArtefact."""
-    card = checkpoint.card
-    if card.kind != "skin":
-        raise BrokenArtefact(
-            f"{checkpoint.path}: a checkpoint of kind {card.kind}, not of a skin network.",
-            "Give one that train-skin wrote, or phantom-skin.",
-        )
-    try:
+    hint = "Give one that train-skin wrote, or phantom-skin."
+    with checkpoint.opened_as("skin", "a skin network", hint) as card:
         network = BiSeNet(len(card.classes), int(card.architecture["width"]))
         network.load_state_dict(checkpoint.tensors())
         skin_classes = (card.classes.index("skin"),)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BrokenArtefact(
-            f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the network again."
-        ) from error
     return Segmenter(network.to(device).eval(), card.resolution, skin_classes)
 
 

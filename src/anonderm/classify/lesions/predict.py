@@ -14,7 +14,6 @@ from anonderm.classify.lesions.average_precision import Found
 from anonderm.classify.lesions.network import Architecture, build
 from anonderm.classify.lesions.tiles import corners, is_cut
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BrokenArtefact
 from anonderm.core.images import Pixels
 from anonderm.core.records import Lesion
 
@@ -81,21 +80,12 @@ _NAMES = ("boxes", "scores", "labels")
 
 def load_detector(checkpoint: Checkpoint, device: str = "cpu") -> Detector:
     """The detector of a checkpoint that train-detector wrote. Raises BrokenArtefact."""
-    card = checkpoint.card
-    if card.kind != "detector":
-        raise BrokenArtefact(
-            f"{checkpoint.path}: a checkpoint of kind {card.kind}, not of a lesion detector.",
-            "Give one that train-detector wrote.",
-        )
-    try:
+    hint = "Give one that train-detector wrote."
+    with checkpoint.opened_as("detector", "a lesion detector", hint) as card:
         architecture = Architecture.from_card(card.architecture)
         thresholds = {kind: float(card.notes["thresholds"][kind]) for kind in card.classes}
         network = build(architecture, card.classes)
         network.load_state_dict(checkpoint.tensors())
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BrokenArtefact(
-            f"{checkpoint.path}: weights and card do not fit ({error}).", "Train the detector again."
-        ) from error
     return Detector(network.to(device).eval(), architecture, card.classes, thresholds)
 
 
