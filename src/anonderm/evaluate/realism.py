@@ -54,7 +54,7 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
     detector = load_detector(_detector_file(config.detector)) if config.detector else None
     rng = np.random.default_rng(config.seed)
     chosen = matched(real, synthetic, config.max_faces, rng)
-    halves = _halves(chosen[0], rng)
+    halves = chosen[0].parted(chosen[0].people // 2, rng)
     scores: dict[str, Score] = {}
     details: dict[str, Any] = {
         "compared": chosen[0].label_counts or {"all": len(chosen[0])},
@@ -109,14 +109,6 @@ def matched(
 def _drawn(faces: FaceSet, count: int, rng: np.random.Generator) -> FaceSet:
     rows = np.sort(rng.permutation(len(faces))[:count])
     return FaceSet(faces.folder, tuple(faces.faces[row] for row in rows))
-
-
-def _halves(real: FaceSet, rng: np.random.Generator) -> tuple[FaceSet, FaceSet]:
-    """The real faces of one half of the people, and of the other."""
-    people = sorted({face.person for face in real})
-    first = {people[index] for index in rng.permutation(len(people))[: len(people) // 2]}
-    parts = [tuple(face for face in real if (face.person in first) == side) for side in (True, False)]
-    return FaceSet(real.folder, parts[0]), FaceSet(real.folder, parts[1])
 
 
 def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet) -> TwoSample:

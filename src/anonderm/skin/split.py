@@ -32,7 +32,7 @@ def split_masks(faces: FaceSet, seed: int) -> Masks:
     masked = FaceSet(faces.folder, tuple(face for face in faces if face.mask is not None))
     learn, choose = masked.where(split=("train", None)), masked.where(split="val")
     if len(choose) == 0:
-        learn, choose = _held_out(learn, seed)
+        choose, learn = learn.parted(round(_HELD_OUT * learn.people), np.random.default_rng(seed))
     if len(learn) < 2 or len(choose) == 0:
         raise TooFewImages(
             f"{faces.folder}: {len(masked)} of {len(faces)} faces have a skin mask, {len(learn)} of them to "
@@ -43,13 +43,6 @@ def split_masks(faces: FaceSet, seed: int) -> Masks:
         masked.where(split=("train", "val", None))
     )
     return Masks(learn, _thinned(choose), _thinned(masked.where(split="test")), unmasked)
-
-
-def _held_out(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
-    people = sorted({face.person for face in faces})
-    held = np.random.default_rng(seed).permutation(people)[: round(_HELD_OUT * len(people))].tolist()
-    chosen = {face.id for face in faces if face.person in set(held)}
-    return faces.where(ids={face.id for face in faces} - chosen), faces.where(ids=chosen)
 
 
 def _thinned(faces: FaceSet) -> FaceSet:

@@ -36,11 +36,7 @@ def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
     """
     learn, choose = faces.where(split=("train", None)), faces.where(split="val")
     if len(choose) == 0:
-        people = sorted({face.person for face in learn})
-        order = np.random.default_rng(seed).permutation(len(people))
-        held = {people[index] for index in order[: max(1, len(people) // 5)]}
-        held_ids = {face.id for face in learn if face.person in held}
-        choose, learn = learn.where(ids=held_ids), learn.where(ids={face.id for face in learn} - held_ids)
+        choose, learn = learn.parted(max(1, learn.people // 5), np.random.default_rng(seed))
     for part, purpose in ((learn, "learn from"), (choose, "choose the best step by")):
         if not any(face.lesions for face in part):
             raise TooFewImages(
