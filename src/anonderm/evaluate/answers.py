@@ -6,7 +6,7 @@ N faces, K classes or lesion types.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -73,6 +73,19 @@ def with_intervals(
         low, high = interval(statistic, people, np.random.default_rng(seed), repeats)
         scores[name] = Score(value, low, high, len(people), higher_is_better=not name.endswith("mae"))
     return scores
+
+
+def unproven(scores: Mapping[str, Score], arms: Iterable[str], chance: float) -> list[str]:
+    """A caution for each arm whose <arm>/accuracy may be no better than the most frequent class's share."""
+    cautions = []
+    for arm in arms:
+        accuracy = scores[f"{arm}/accuracy"]
+        if accuracy.low is not None and accuracy.low <= chance:
+            cautions.append(
+                f"{arm}: accuracy {accuracy.value:.1%} (from {accuracy.low:.1%}) is not shown to be better "
+                f"than always naming the most frequent class ({chance:.1%})."
+            )
+    return cautions
 
 
 def _of_grades(

@@ -29,6 +29,20 @@ def unseen_faces(faces: FaceSet) -> FaceSet:
     return tested
 
 
+def labelled_test_faces(faces: FaceSet) -> FaceSet:
+    """The test split. Raises InputError where it is empty, BadLabel where a face has no label."""
+    test = faces.where(split="test")
+    if len(test) == 0:
+        raise InputError(
+            f"{faces.folder}: no face belongs to the test split.",
+            "Ingest the photos with a test_share above 0, and train on the FaceSet that comes of it.",
+        )
+    unlabelled = [face.id for face in test if face.label is None]
+    if unlabelled:
+        raise BadLabel(f"{faces.folder}: test face {unlabelled[0]} has no label.")
+    return test
+
+
 def check_labels(faces: FaceSet, network: Classifier) -> None:
     """Raise BadLabel for a face whose label the classifier does not know."""
     foreign = [face for face in faces if face.label not in network.classes]

@@ -16,15 +16,16 @@ from anonderm.classify.network import Classifier
 from anonderm.classify.predict import load_grader, probabilities
 from anonderm.classify.saliency import grad_cam
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.errors import BadLabel
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.answers import grading_statistics, with_intervals
+from anonderm.evaluate.answers import grading_statistics, unproven, with_intervals
 from anonderm.evaluate.bootstrap import Rows, Statistic
 from anonderm.evaluate.config import UtilityConfig
+from anonderm.evaluate.tested import labelled_test_faces
 
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
 
@@ -42,10 +43,10 @@ def evaluate_utility(
     severities macro_mae and quadratic_kappa; tstr_over_trtr/accuracy is the ratio of the two, over the same
     people. Raises InputError without test faces, BadLabel when the classes differ.
     """
-    test = real.where(split="test")
+    test = labelled_test_faces(real)
     checkpoints = {"trtr": trained_on_real, "tstr": trained_on_synthetic}
     classifiers = {arm: load_grader(checkpoint, device()) for arm, checkpoint in checkpoints.items()}
-    _check(real, test, checkpoints)
+    _check_classes(test, checkpoints)
     chances = {
         arm: probabilities(classifier, test.pixels(classifier.size))
         for arm, classifier in run.progress(list(classifiers.items()), "classifying the test faces")
@@ -72,20 +73,12 @@ def evaluate_utility(
     return Scores(scores, details)
 
 
-def _check(real: FaceSet, test: FaceSet, checkpoints: dict[str, Checkpoint]) -> None:
-    if len(test) == 0:
-        raise InputError(
-            f"{real.folder}: no face belongs to the test split.",
-            "Ingest the photos with a test_share above 0 and train both classifiers on that FaceSet.",
-        )
-    unlabelled = [face.id for face in test if face.label is None]
-    if unlabelled:
-        raise BadLabel(f"{real.folder}: test face {unlabelled[0]} has no label.")
+def _check_classes(test: FaceSet, checkpoints: dict[str, Checkpoint]) -> None:
     for checkpoint in checkpoints.values():
         if checkpoint.card.classes != test.labels:
             raise BadLabel(
                 f"{checkpoint.path} knows the classes {', '.join(checkpoint.card.classes)}; "
-                f"the test faces of {real.folder} are {', '.join(test.labels)}.",
+                f"the test faces of {test.folder} are {', '.join(test.labels)}.",
                 "Both classifiers must be trained on exactly the classes of the test split.",
             )
 
@@ -121,12 +114,7 @@ def _warnings(scores: dict[str, Score], majority: float, checkpoints: dict[str, 
         origin = checkpoint.card.notes.get("trained_on")
         if origin != _TRAINED_ON[arm]:
             warnings.append(f"{arm}: {checkpoint.path.name} was trained on {origin} faces.")
-        accuracy = scores[f"{arm}/accuracy"]
-        if accuracy.low is not None and accuracy.low <= majority:
-            warnings.append(
-                f"{arm}: accuracy {accuracy.value:.1%} (from {accuracy.low:.1%}) is not shown to be better "
-                f"than always naming the most frequent class ({majority:.1%})."
-            )
+        warnings += unproven(scores, [arm], majority)
     return warnings
 
 

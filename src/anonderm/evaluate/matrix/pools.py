@@ -15,6 +15,7 @@ from anonderm.classify.split import held_out, learning_split
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
+from anonderm.evaluate.tested import labelled_test_faces
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,7 @@ def real_pool(real: FaceSet, seed: int) -> Pool:
 
     Raises InputError without a test split or with people in two splits, BadLabel, TooFewImages.
     """
-    test = real.where(split="test")
-    if len(test) == 0:
-        raise InputError(
-            f"{real.folder}: no face belongs to the test split.",
-            "Ingest the photos with a test_share above 0.",
-        )
-    unlabelled = [face.id for face in test if face.label is None]
-    if unlabelled:
-        raise BadLabel(f"{real.folder}: test face {unlabelled[0]} has no label.")
+    test = labelled_test_faces(real)
     learn, choose = learning_split(real, seed)
     tested = {face.person for face in test}
     both = [face.person for face in (*learn, *choose) if face.person in tested]

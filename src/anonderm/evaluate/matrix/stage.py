@@ -11,9 +11,10 @@ import numpy as np
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.core.subruns import do_all
+from anonderm.evaluate.answers import unproven
 from anonderm.evaluate.matrix.arms import REAL, SYNTHETIC, Arm, arms
 from anonderm.evaluate.matrix.config import MatrixConfig
 from anonderm.evaluate.matrix.lineage import refuse_test_people
@@ -51,7 +52,7 @@ def evaluate_matrix(
     tested = _answers(every, trainings, tests)
     scores = scores_of(config, tested, classes, run)
     chance = max(real_faces.test.label_counts.values()) / len(real_faces.test)
-    weak = _weak(scores, chance)
+    weak = unproven(scores, ("trtr", "tstr"), chance)
     details: dict[str, Any] = {
         "classes": list(classes),
         "backbone": config.backbone,
@@ -159,15 +160,3 @@ def _row(arm: Arm, trainings: Sequence[Training]) -> dict[str, Any]:
         "seconds": round(sum(RunRecord.load(each.folder).content["seconds"] for each in trainings), 1),
         "trainings": [each.folder.name for each in trainings],
     }
-
-
-def _weak(scores: Mapping[str, Score], chance: float) -> list[str]:
-    found = []
-    for arm in ("trtr", "tstr"):
-        accuracy = scores[f"{arm}/accuracy"]
-        if accuracy.low is not None and accuracy.low <= chance:
-            found.append(
-                f"{arm}: accuracy {accuracy.value:.1%} (from {accuracy.low:.1%}) is not shown to be better "
-                f"than always naming the most frequent class ({chance:.1%})."
-            )
-    return found
