@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -31,6 +31,34 @@ class Progress(Protocol):
 
 
 AnyProgress = TypeVar("AnyProgress", bound=Progress)
+
+
+@dataclass
+class StepProgress:
+    """How many steps were done, the loss since the last look, and the best weights so far."""
+
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    best_step: int = 0
+    best_measure: float = -1.0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def after_step(self, loss: float) -> float:
+        """Count a step; the mean loss since the last look."""
+        self.step += 1
+        self.loss_sum += loss
+        self.loss_steps += 1
+        return self.loss_sum / self.loss_steps
+
+    def judged(self, weights: Mapping[str, Tensor], measure: float) -> float:
+        """Keep the weights if none were better by this measure (0..1); the mean loss since the last look."""
+        if measure > self.best_measure:
+            self.best_step, self.best_measure = self.step, measure
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        loss = self.loss_sum / max(1, self.loss_steps)
+        self.loss_sum, self.loss_steps = 0.0, 0
+        return loss
 
 
 def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT, resume_training, save_training
+from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
 from anonderm.skin import augment
 from anonderm.skin.bisenet import BiSeNet, initialise
@@ -36,7 +36,6 @@ from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.dice import Agreement
 from anonderm.skin.loss import joint_loss
 from anonderm.skin.photos import load_pair
-from anonderm.skin.progress import Progress
 from anonderm.skin.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin.split import split_masks
 
@@ -61,7 +60,9 @@ def train_skin(
     run.log(f"learning from {len(masks.learn)} masks, choosing the step on {len(masks.choose)}")
     trainer = _Trainer(config, _new_network(config, base), masks.learn)
     progress = _all_steps(trainer, masks.choose, run)
-    run.log(f"step {progress.best_step} is the best: Dice {progress.best_dice:.4f} on the validation faces")
+    run.log(
+        f"step {progress.best_step} is the best: Dice {progress.best_measure:.4f} on the validation faces"
+    )
     card = CheckpointCard(
         kind="skin",
         architecture={"network": "bisenet-resnet18", "width": config.width},
@@ -75,10 +76,10 @@ def train_skin(
             "n": len(masks.learn),
             "base": base.digest if base else None,
             "best_step": progress.best_step,
-            "val_dice": progress.best_dice,
+            "val_dice": progress.best_measure,
         },
     )
-    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", _compact(progress.best_weights), card)
     on, where = (masks.test, "test") if len(masks.test) else (masks.choose, "val")
     network = load_segmenter(checkpoint, device()).network
     scores = _scores(judge(network, on, config.size, run, "measuring"), len(on), where)
@@ -108,6 +109,11 @@ def _scores(agreement: Agreement, count: int, split: str) -> Scores:
     scores = {f"dice_{name}": score(value) for name, value in agreement.dice.items()}
     scores |= {"dice": score(agreement.mean_dice), "miou": score(agreement.mean_iou)}
     return Scores(scores, {"pixels": agreement.counts_KK.tolist(), "classes": list(CLASSES), "split": split})
+
+
+def _compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions as float16; what the norms hold stays as it is, for small variances would underflow."""
+    return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
 
 
 def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
@@ -208,15 +214,15 @@ def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[st
     ]
 
 
-def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> Progress:
+def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
     """To the last step; on SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt."""
     config = trainer.config
-    progress = resume_training(run.folder, Progress(), trainer.network, trainer.optimiser)
+    progress = resume_training(run.folder, StepProgress(), trainer.network, trainer.optimiser)
     run.rewind_metrics(progress.step)
     with deferred_stop() as stop, run.bar("training the network", config.steps, progress.step) as bar:
         for step, pairs in trainer.batches(progress.step):
-            progress.after_step(trainer.step(step, pairs))
-            bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.3f}")
+            loss = progress.after_step(trainer.step(step, pairs))
+            bar.advance(note=f"loss {loss:.3f}")
             if progress.step % config.judge_every == 0 or progress.step == config.steps:
                 _judge(trainer, choose, run, progress)
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
@@ -226,7 +232,7 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> Progress:
     return progress
 
 
-def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: Progress) -> None:
+def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: StepProgress) -> None:
     agreement = judge(trainer.network, choose, trainer.config.size, run, "judging")
     dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
     loss = progress.judged(trainer.network.state_dict(), agreement.mean_dice)

@@ -37,7 +37,9 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
     run.log(f"learning from {len(learn)} faces ({counts}), choosing the step on {len(choose)}")
     trainer = Trainer(config, _architecture(config, learn, run), learn, choose)
     progress = all_steps(trainer, run)
-    run.log(f"step {progress.best_step} is the best: mAP50 {progress.best_map50:.3f} on the validation faces")
+    run.log(
+        f"step {progress.best_step} is the best: mAP50 {progress.best_measure:.3f} on the validation faces"
+    )
     trainer.detector.network.load_state_dict(progress.best_weights)
     matches = trainer.judge(run, "choosing the score from which a find counts")
     notes = {
@@ -46,7 +48,7 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
         "n_lesions": lesion_counts(learn),
         "n_held_out": len(choose),
         "best_step": progress.best_step,
-        "val_map50": progress.best_map50,
+        "val_map50": progress.best_measure,
         "weights": config.weights.name if config.weights else None,
     }
     card = CheckpointCard(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from anonderm.classify.lesions.average_precision import Matches, matches_by_kind, mean_average_precision
 from anonderm.classify.lesions.config import TrainDetectorConfig
@@ -19,32 +18,11 @@ from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device, step_generator
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import resume_training, save_training
+from anonderm.core.snapshot import StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
 _MOST_GRADIENT = 10.0
-
-
-@dataclass
-class Progress:
-    """How many steps were done, the loss since the last test, and the best weights so far."""
-
-    step: int = 0
-    loss_sum: float = 0.0
-    loss_steps: int = 0
-    best_step: int = 0
-    best_map50: float = -1.0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def tested(self, weights: dict[str, Tensor], map50: float) -> float:
-        """Keep the weights unless others were better; the mean loss since the last test."""
-        if map50 > self.best_map50:
-            self.best_step, self.best_map50 = self.step, map50
-            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
-        loss = self.loss_sum / max(1, self.loss_steps)
-        self.loss_sum, self.loss_steps = 0.0, 0
-        return loss
 
 
 class Trainer:
@@ -102,19 +80,17 @@ class Trainer:
         return matches_by_kind(found, [face.lesions for face in self._choose], self.detector.kinds)
 
 
-def all_steps(trainer: Trainer, run: RunDir) -> Progress:
+def all_steps(trainer: Trainer, run: RunDir) -> StepProgress:
     """Train to the end; tested and saved now and then, and saved when asked to stop (KeyboardInterrupt)."""
     config, progress = (
         trainer.config,
-        resume_training(run.folder, Progress(), trainer.detector.network, trainer.optimiser),
+        resume_training(run.folder, StepProgress(), trainer.detector.network, trainer.optimiser),
     )
     run.rewind_metrics(progress.step)
     with run.bar("training the detector", config.steps, progress.step) as bar, deferred_stop() as stop:
         while progress.step < config.steps:
-            progress.loss_sum += trainer.step(progress.step)
-            progress.step += 1
-            progress.loss_steps += 1
-            bar.advance(note=f"loss {progress.loss_sum / progress.loss_steps:.2f}")
+            loss = progress.after_step(trainer.step(progress.step))
+            bar.advance(note=f"loss {loss:.2f}")
             if progress.step % config.validate_every == 0 or progress.step == config.steps:
                 _test(trainer, progress, run)
                 save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
@@ -125,9 +101,9 @@ def all_steps(trainer: Trainer, run: RunDir) -> Progress:
     return progress
 
 
-def _test(trainer: Trainer, progress: Progress, run: RunDir) -> None:
+def _test(trainer: Trainer, progress: StepProgress, run: RunDir) -> None:
     map50, map50_95 = mean_average_precision(trainer.judge(run, "testing on the validation faces"))
-    loss = progress.tested(trainer.detector.network.state_dict(), map50)
+    loss = progress.judged(trainer.detector.network.state_dict(), map50)
     run.metrics(progress.step, loss=loss, val_map50=map50, val_map50_95=map50_95)
 
 
