@@ -73,6 +73,15 @@ def test_differences_name_each_setting_that_changed():
     assert differences(old, tomllib.loads(to_toml(Settings()))) == []
 
 
+def test_a_command_line_names_a_file_without_its_folder() -> None:
+    from anonderm.core.config import command_line
+    from anonderm.skin.config import TrainSkinConfig
+
+    command = command_line("train-skin", TrainSkinConfig(resnet=Path("/home/jane/photos/resnet18.pth")))
+    assert "--resnet resnet18.pth" in command
+    assert "jane" not in command
+
+
 def test_a_command_line_sets_every_setting_and_names_no_input() -> None:
     from anonderm.classify.config import TrainClassifierConfig
     from anonderm.core.config import command_line

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -71,7 +69,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         classes=classes,
         data_digest=faces.digest,
         licence=learn.licence,
-        command=_command(config),
+        command=command_line("train-classifier", config),
         notes=_notes(progress, learn, choose, classifier, origin),
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
@@ -152,14 +150,6 @@ def _notes(
         "mean": classifier.mean.flatten().tolist(),
         "std": classifier.std.flatten().tolist(),
     }
-
-
-def _command(config: TrainClassifierConfig) -> str:
-    """The command without the folders of a file of weights, which can name people."""
-    file = config.weights_file
-    return command_line(
-        "train-classifier", dataclasses.replace(config, weights_file=Path(file.name) if file else None)
-    )
 
 
 def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:

@@ -72,8 +72,17 @@ def to_toml(config: Any) -> str:
 
 
 def command_line(stage: str, config: Any) -> str:
-    """The command with every setting of `config`; without inputs and output, whose paths can name people."""
-    return " ".join(["anonderm", stage, *(_flag(name, value) for name, value in to_dict(config).items())])
+    """The command with every setting of `config`.
+
+    Without inputs and output, and of a setting's file only the name: folders can name people.
+    """
+    files = {
+        field.name: Path(value.name)
+        for field in dataclasses.fields(config)
+        if isinstance(value := getattr(config, field.name), Path)
+    }
+    settings = to_dict(dataclasses.replace(config, **files))
+    return " ".join(["anonderm", stage, *(_flag(name, value) for name, value in settings.items())])
 
 
 def _flag(name: str, value: Any) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -59,18 +58,12 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
         classes=trainer.detector.kinds,
         data_digest=faces.digest,
         licence=learn.licence,
-        command=_command(config),
+        command=command_line("train-detector", config),
         notes=notes,
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
-
-
-def _command(config: TrainDetectorConfig) -> str:
-    """The command without the folders of a file of weights, which can name people."""
-    weights = Path(config.weights.name) if config.weights else None
-    return command_line("train-detector", replace(config, weights=weights))
 
 
 def _architecture(config: TrainDetectorConfig, learn: FaceSet, run: RunDir) -> Architecture:
