@@ -6,14 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from anonderm.core.errors import ProcessLost
-from anonderm.core.threads import cores
+from anonderm.core.threads import cores, results
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,14 +37,8 @@ def in_order(
         return
     context = multiprocessing.get_context("spawn")  # forking is unsafe next to the threads of torch
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(start,))
-    ahead: deque[Future[R]] = deque()
     try:
-        for item in items:
-            ahead.append(pool.submit(_work, item))
-            if len(ahead) > 2 * count:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        yield from results(lambda item: pool.submit(_work, item), items, 2 * count)
     except BrokenProcessPool as error:
         raise ProcessLost(
             "A worker process is gone, perhaps killed because memory ran out.",

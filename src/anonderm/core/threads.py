@@ -21,18 +21,22 @@ def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     raises is raised here, after the results before it.
     """
     threads = min(_MOST, cores())
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield from results(lambda item: pool.submit(function, item), items, 2 * threads)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def results(submit: Callable[[T], Future[R]], items: Iterable[T], most: int) -> Iterator[R]:
+    """Of each item in order, with at most so many of the items after it submitted."""
     ahead: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                ahead.append(pool.submit(function, item))
-                if len(ahead) > 2 * threads:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+    for item in items:
+        ahead.append(submit(item))
+        if len(ahead) > most:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def cores() -> int:
