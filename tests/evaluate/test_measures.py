@@ -10,6 +10,7 @@ from anonderm.evaluate import measures, pairs
 from anonderm.evaluate.bootstrap import jackknife_variances
 from anonderm.evaluate.distances import kernel_distance
 from anonderm.evaluate.measures import BALLS, measure
+from anonderm.evaluate.neighbours import least
 
 seeds = st.integers(0, 2**31)
 
@@ -96,6 +97,29 @@ def test_the_kernel_distance_equals_the_plain_one_whatever_the_precision(monkeyp
     real, fake, people = sample(0, 400, 64), sample(1, 300, 64, 0.2), (np.arange(400) // 3).tolist()
     expected = kernel_distance(real, fake, people)
     assert values(real, fake, real_people=people)["kernel"] == pytest.approx(expected, rel=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(1, 7), st.integers(7, 400))
+def test_the_least_of_each_row_are_found_by_groups_of_columns(seed: int, k: int, columns: int):
+    """Few different values, so that many are equal; columns are told once each."""
+    table = torch.from_numpy(np.random.default_rng(seed).integers(0, 60, (5, columns))).double()
+    found, where = least(table, k)
+    assert (found == table.sort(1).values[:, :k]).all()
+    assert (table.gather(1, where) == found).all()
+    assert all(len(set(row)) == k for row in where.tolist())
+
+
+def test_people_with_many_and_few_images_count_once(monkeypatch):
+    """Groups of several sizes, in batches of one or two people."""
+    monkeypatch.setattr(pairs, "_BATCH_ELEMENTS", 100)
+    real, people = (
+        sample(13, 60, 8),
+        np.repeat(np.arange(14), [1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 5, 4, 3, 2]).tolist(),
+    )
+    fake = sample(14, 40, 8, 0.3)
+    expected = kernel_distance(real, fake, people)
+    assert values(real, fake, real_people=people)["kernel"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_kernel_distance_equals_torch_fidelitys():

@@ -101,7 +101,8 @@ def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
     """Embeddings float32 [N, D] of a FaceSet, with `flip` of its mirrored images.
 
     Computed once for each (FaceSet, extractor) and kept in faces.folder/embeddings; a folder that cannot be
-    written is only not used for keeping. Raises ConfigError, MissingWeights, MissingPath, UnreadableImage.
+    written is only not used for keeping. Kept ones are mapped from their file, read-only: rows come into
+    memory as they are used. Raises ConfigError, MissingWeights, MissingPath, UnreadableImage.
     """
     chosen = extractor(name)
     side = "-flipped" if flip else ""
@@ -127,7 +128,7 @@ def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
 def _read(path: Path, count: int) -> Embeddings | None:
     """The kept embeddings, or None when there are none or the file is damaged."""
     try:
-        kept = np.load(path, allow_pickle=False)
+        kept = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError) as error:

@@ -62,6 +62,7 @@ NAMES = {
 _SHARES = ("precision", "recall", "coverage")
 _ENOUGH_ROWS = 10  # images for each feature from which the bias of the Frechet distance is small
 _MOST_POINTS = 500
+_MOST_FOR_AXES = 2000
 
 
 def evaluate_fidelity(config: FidelityConfig, real: FaceSet, synthetic: FaceSet, run: RunDir) -> Scores:
@@ -123,7 +124,9 @@ class Side:
         return Side(self.embeddings[np.asarray(rows, np.intp)], labels, groups)
 
     def part(self, part: str) -> Side:
-        return self.take([i for i, label in enumerate(self.labels) if part in ("all", label)])
+        if part == "all":
+            return self
+        return self.take([i for i, label in enumerate(self.labels) if label == part])
 
     def sample(self, count: int, rng: np.random.Generator) -> Side:
         return self if count >= len(self) else self.take(np.sort(rng.permutation(len(self))[:count]))
@@ -180,9 +183,10 @@ def compare(
 
 
 def _projection(real: Side, synthetic: Side, rng: np.random.Generator) -> dict[str, Any]:
-    """Both sets on the first two principal axes of the real faces."""
-    mean_D = real.embeddings.mean(axis=0)
-    _, strengths, axes_KD = np.linalg.svd(real.embeddings - mean_D, full_matrices=False)
+    """Both sets on the first two principal axes of (at most 2,000 of) the real faces."""
+    rows_ND = real.sample(_MOST_FOR_AXES, rng).embeddings
+    mean_D = rows_ND.mean(axis=0)
+    _, strengths, axes_KD = np.linalg.svd(rows_ND - mean_D, full_matrices=False)
     shares = strengths**2 / max(float((strengths**2).sum()), 1e-12)
     points: list[dict[str, Any]] = []
     for name, side in (("real", real), ("synthetic", synthetic)):

@@ -11,55 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anonderm.core.errors import TooFewImages
-from anonderm.evaluate.bootstrap import rows_by_group
-
-Floats = NDArray[np.float64]
+from anonderm.evaluate.bootstrap import Rows, rows_by_group
+from anonderm.evaluate.gaussian import Floats, Gaussian, Scatter
 
 _CHUNK = 4096
-_PARTS = 4
-
-
-@dataclass(frozen=True)
-class Gaussian:
-    """Fitted to `count` images: mean [D], and the root R [R, D] of the unbiased covariance R'R."""
-
-    count: int
-    mean_D: Floats
-    root_RD: Floats
-
-    @staticmethod
-    def of(rows_ND: ArrayLike) -> Gaussian:
-        """Raises TooFewImages below 2 rows."""
-        rows = np.asarray(rows_ND)
-        if len(rows) < 2:
-            raise TooFewImages(f"the Frechet distance needs at least 2 images a set, one has {len(rows)}.")
-        mean_D = rows.mean(axis=0, dtype=np.float64)
-        root_RD = np.zeros((0, rows.shape[1]))
-        for start in range(0, len(rows), _CHUNK):
-            chunk_CD = rows[start : start + _CHUNK].astype(np.float64) - mean_D
-            root_RD = _triangle(root_RD, chunk_CD)
-        return Gaussian(len(rows), mean_D, root_RD / np.sqrt(len(rows) - 1))
-
-    def joined(self, other: Gaussian) -> Gaussian:
-        """What would have been fitted to the images of both."""
-        count = self.count + other.count
-        between_D = np.sqrt(self.count * other.count / count) * (self.mean_D - other.mean_D)
-        scatters = [np.sqrt(each.count - 1) * each.root_RD for each in (self, other)]
-        root_RD = _triangle(*scatters, between_D[None])
-        mean_D = (self.count * self.mean_D + other.count * other.mean_D) / count
-        return Gaussian(count, mean_D, root_RD / np.sqrt(count - 1))
-
-
-def _triangle(*rows_ND: Floats) -> Floats:
-    """R [R, D] with R'R the sum of the rows' outer products."""
-    root_RD: Floats = np.linalg.qr(np.concatenate(rows_ND), mode="r")  # type: ignore[assignment]
-    return root_RD
+_QUARTERS = 4
 
 
 def frechet_distance(real_ND: ArrayLike, fake_ND: ArrayLike) -> float:
@@ -74,6 +34,14 @@ def frechet_distance(real_ND: ArrayLike, fake_ND: ArrayLike) -> float:
 def gaussian_distance(real: Gaussian, fake: Gaussian) -> float:
     values_S = np.linalg.svd(real.root_RD @ fake.root_RD.T, compute_uv=False)
     return _distance(real, fake, values_S)
+
+
+def _quick_distance(real: Gaussian, fake: Gaussian) -> float:
+    """The same in a third of the time, by squared singular values: right to about 1e-8 of the largest one for
+    each feature, far below what one quarter of the images differs from the next."""
+    product_RS = real.root_RD @ fake.root_RD.T
+    squares_S = np.linalg.eigvalsh(product_RS @ product_RS.T)
+    return _distance(real, fake, np.sqrt(squares_S.clip(min=0)))
 
 
 def _distance(real: Gaussian, fake: Gaussian, values_S: NDArray[np.floating]) -> float:
@@ -104,45 +72,54 @@ def frechet(
     rng: np.random.Generator,
 ) -> Frechet:
     """The distance with the variance over people, and extrapolated to endless sets. Raises TooFewImages."""
-    parts = [_fit(real_ND, real_people, rng), _fit(fake_ND, fake_people, rng)]
-    real, fake = (reduce(Gaussian.joined, each) for each in parts)
+    quarters = [_quarters(real_ND, real_people, rng), _quarters(fake_ND, fake_people, rng)]
+    if all(quarters):
+        halves = [(a.joined(b), c.joined(d)) for a, b, c, d in quarters]
+        real, fake = (first.joined(second).gaussian() for first, second in halves)
+    else:
+        real, fake = Gaussian.of(real_ND), Gaussian.of(fake_ND)
     left_RS, values_S, right_SR = np.linalg.svd(real.root_RD @ fake.root_RD.T, full_matrices=False)
     used_S = values_S > 1e-9 * values_S.max(initial=0.0)
     weights_S = 1 / np.sqrt(values_S[used_S])
     toward_real_DS = real.root_RD.T @ (left_RS[:, used_S] * weights_S)
     toward_fake_DS = fake.root_RD.T @ (right_SR[used_S].T * weights_S)
+    value = _distance(real, fake, values_S)
     return Frechet(
-        _distance(real, fake, values_S),
+        value,
         _variance(_influence(real_ND, real, fake, toward_fake_DS), real_people),
         _variance(_influence(fake_ND, fake, real, toward_real_DS), fake_people),
-        _endless(parts[0], parts[1], _distance(real, fake, values_S)),
+        _endless(value, halves, quarters) if all(quarters) else None,
     )
 
 
-def _fit(
+def _quarters(
     rows_ND: NDArray[np.floating], people: Sequence[Hashable], rng: np.random.Generator
-) -> list[Gaussian]:
-    """One Gaussian; or where images are plenty, one for each of four parts that share no person."""
+) -> list[Scatter]:
+    """Four parts that share no person; none where a part has no more images than features."""
     members = rows_by_group(people)
     order = rng.permutation(len(members))
-    parts = [[members[person] for person in order[part::_PARTS]] for part in range(_PARTS)]
+    parts: list[list[Rows]] = [
+        [members[person] for person in order[part::_QUARTERS]] for part in range(_QUARTERS)
+    ]
     if min(sum(map(len, part)) for part in parts) <= rows_ND.shape[1]:
-        return [Gaussian.of(rows_ND)]
-    return [Gaussian.of(rows_ND[np.concatenate(part)]) for part in parts]
+        return []
+    return [Scatter.of(rows_ND[np.sort(np.concatenate(part))]) for part in parts]
 
 
-def _endless(real: list[Gaussian], fake: list[Gaussian], whole: float) -> float | None:
+def _endless(
+    whole: float, halves: Sequence[Sequence[Scatter]], quarters: Sequence[Sequence[Scatter]]
+) -> float:
     """Intercept of the distance against 1 / images, from the whole sets, their halves and their quarters.
 
     Both sets are halved together, so the bias of both goes. Source: Chong and Forsyth 2020, sec. 4, who
     extrapolate over the synthetic set alone.
     """
-    if len(real) < _PARTS or len(fake) < _PARTS:
-        return None
-    halves = [[each[0].joined(each[1]), each[2].joined(each[3])] for each in (real, fake)]
     points = [(1, whole)]
-    points += [(2, gaussian_distance(r, f)) for r, f in zip(*halves, strict=True)]
-    points += [(4, gaussian_distance(r, f)) for r, f in zip(real, fake, strict=True)]
+    for parts, sides in ((2, halves), (4, quarters)):
+        points += [
+            (parts, _quick_distance(real.gaussian(), fake.gaussian()))
+            for real, fake in zip(*sides, strict=True)
+        ]
     means = {parts: np.mean([value for at, value in points if at == parts]) for parts in (1, 2, 4)}
     return float(np.polyfit(list(means), list(means.values()), 1)[1])
 
@@ -152,13 +129,21 @@ def _influence(rows_ND: NDArray[np.floating], own: Gaussian, other: Gaussian, to
 
     The nuclear norm of R_other (own covariance)^(1/2) changes with y y' by half of |S^(-1/2) U' R_other y|^2.
     """
-    narrow_DS = toward_DS.astype(rows_ND.dtype)
+    mean_D, apart_D, narrow_DS = (
+        each.astype(rows_ND.dtype) for each in (own.mean_D, own.mean_D - other.mean_D, toward_DS)
+    )
     influence_N = np.empty(len(rows_ND))
     for start in range(0, len(rows_ND), _CHUNK):
-        centred_CD = rows_ND[start : start + _CHUNK] - own.mean_D.astype(rows_ND.dtype)
-        squares_C = np.sum(centred_CD**2, axis=1) - np.sum((centred_CD @ narrow_DS) ** 2, axis=1)
-        influence_N[start : start + _CHUNK] = squares_C + 2 * centred_CD @ (own.mean_D - other.mean_D)
+        centred_CD = rows_ND[start : start + _CHUNK] - mean_D
+        along_CS = centred_CD @ narrow_DS
+        squares_C = _squares(centred_CD) - _squares(along_CS)
+        influence_N[start : start + _CHUNK] = squares_C + 2 * (centred_CD @ apart_D)
     return influence_N - influence_N.mean()
+
+
+def _squares(rows_CD: NDArray[np.floating]) -> NDArray[np.floating]:
+    squares_C: NDArray[np.floating] = np.einsum("cd,cd->c", rows_CD, rows_CD)
+    return squares_C
 
 
 def _variance(influence_N: Floats, people: Sequence[Hashable]) -> float | None:

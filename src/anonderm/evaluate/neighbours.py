@@ -14,6 +14,7 @@ from torch import Tensor
 
 from anonderm.evaluate.pairs import Floats, Sample, Tile
 
+_GROUP = 16  # columns of which only the least is looked at first
 _SPARE = 2  # neighbours kept beyond K, so that rounding cannot push one of the K out
 
 
@@ -39,7 +40,7 @@ class Nearest:
 
     def _merge(self, rows: slice, block: int, first: int, squared_TM: Tensor) -> None:
         kept = self._squared_NBK.shape[2]
-        near_TK, at_TK = squared_TM.topk(min(kept, squared_TM.shape[1]), dim=1, largest=False)
+        near_TK, at_TK = least(squared_TM, min(kept, squared_TM.shape[1]))
         near_TK = torch.cat([self._squared_NBK[rows, block], near_TK], 1)
         at_TK = torch.cat([self._index_NBK[rows, block], (at_TK + first).int()], 1)
         best_TK, order_TK = near_TK.topk(kept, dim=1, largest=False)
@@ -73,6 +74,23 @@ class Nearest:
         return np.stack(columns, axis=1)
 
 
+def least(values_TM: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k least values of each row [T, K], and their columns.
+
+    The k groups of columns with the least minima hold them: finding those first is many times as fast.
+    """
+    width = values_TM.shape[1] // _GROUP
+    if width <= k:
+        return values_TM.topk(k, dim=1, largest=False)
+    grouped_TGW = values_TM[:, : _GROUP * width].unflatten(1, (_GROUP, width))
+    chosen_TK = grouped_TGW.amin(1).topk(k, dim=1, largest=False, sorted=False).indices
+    column_TGK = chosen_TK[:, None] + width * torch.arange(_GROUP)[:, None]
+    rest_R = torch.arange(_GROUP * width, values_TM.shape[1])
+    column_TL = torch.cat([column_TGK.flatten(1), rest_R.expand(len(values_TM), -1)], 1)
+    found_TK, place_TK = values_TM.gather(1, column_TL).topk(k, dim=1, largest=False)
+    return found_TK, column_TL.gather(1, place_TK)
+
+
 def rounding(one: Sample, other: Sample) -> float:
     """By how much a squared distance made of products may be off."""
     largest = float(one.squares_N.max()) + float(other.squares_N.max())
@@ -80,7 +98,7 @@ def rounding(one: Sample, other: Sample) -> float:
 
 
 def exact_squared(
-    one: Sample, rows_H: NDArray[np.integer], other: Sample, others_H: NDArray[np.integer], batch: int = 4096
+    one: Sample, rows_H: NDArray[np.integer], other: Sample, others_H: NDArray[np.integer], batch: int = 64
 ) -> Floats:
     """Squared distances [H] of chosen pairs, from differences in float64."""
     found_H = np.empty(len(rows_H))

@@ -22,8 +22,10 @@ from anonderm.evaluate.bootstrap import rows_by_group
 
 Floats = NDArray[np.float64]
 
-_SQUARE = 4096
-_TILE = 1024
+# Tables of a tile small enough for the processor's cache.
+_SQUARE = 2048
+_TILE = 512
+_BATCH_ELEMENTS = 2**22
 _EXACT_PAIRS = 2**24  # up to so many pairs, products are made in float64
 
 
@@ -53,8 +55,8 @@ class Sample:
         order = rng.permutation(len(members))
         count = min(blocks, len(members))
         dealt = [[members[person] for person in order[block::count]] for block in range(count)]
-        rows_ND = torch.from_numpy(np.ascontiguousarray(embeddings_ND)).to(dtype)
-        rows_ND = rows_ND[torch.from_numpy(np.concatenate([rows for block in dealt for rows in block]))]
+        order_N = np.concatenate([rows for block in dealt for rows in block])
+        rows_ND = torch.from_numpy(embeddings_ND[order_N]).to(dtype)
         bounds = np.cumsum([0, *(sum(map(len, block)) for block in dealt)])
         ends = np.cumsum([len(rows) for block in dealt for rows in block]).tolist()
         people = tuple(slice(a, b) for a, b in pairwise([0, *ends]) if b - a > 1)
@@ -131,8 +133,8 @@ class Kernels:
 
     def tables(self, products_TM: Tensor, squared_TM: Tensor) -> tuple[Tensor, Tensor]:
         """Both kernels of each pair."""
-        base_TM = products_TM / self.features + 1
-        return (base_TM * base_TM).mul_(base_TM), (squared_TM * (-0.5 / self.width**2)).exp_()
+        base_TM = torch.add(torch.ones((), dtype=products_TM.dtype), products_TM, alpha=1 / self.features)
+        return base_TM.pow_(3), (squared_TM * (-0.5 / self.width**2)).exp_()
 
     def sums(self, products_TM: Tensor, squared_TM: Tensor) -> Floats:
         """float64 [2]; rows are summed in their own precision, as torch sums in a tree."""
@@ -179,16 +181,31 @@ class KernelSums:
     def without_same_person(self, sample: Sample, kernels: Kernels) -> KernelSums:
         """Of a set with itself: leave out the pairs that show one person."""
         sums_2BB, pairs_BB = self.sums_2BB.copy(), self.pairs_BB.copy()
-        block_of_N = sample.block_of_N
         alone_N = np.ones(len(sample), bool)
-        for person in sample.people:
-            alone_N[person] = False
-            rows_ND, at = sample.rows_ND[person], block_of_N[person.start]
-            squared_NN = torch.cdist(rows_ND, rows_ND, compute_mode="donot_use_mm_for_euclid_dist").square()
-            sums_2BB[:, at, at] -= kernels.sums(rows_ND @ rows_ND.T, squared_NN)
-            pairs_BB[at, at] -= len(rows_ND) ** 2
+        for block, rows_PN in _people_alike(sample):
+            alone_N[rows_PN] = False
+            rows_PND = sample.rows_ND[torch.from_numpy(rows_PN)]
+            squared_PNN = torch.cdist(rows_PND, rows_PND, compute_mode="donot_use_mm_for_euclid_dist")
+            products_PNN = rows_PND @ rows_PND.mT
+            sums_2BB[:, block, block] -= kernels.sums(
+                products_PNN.flatten(0, 1), squared_PNN.square_().flatten(0, 1)
+            )
+            pairs_BB[block, block] -= products_PNN.numel()
         for block, rows in sample.pieces(slice(0, len(sample))):
             squares_N1 = sample.squares_N[rows][alone_N[rows], None]
             sums_2BB[:, block, block] -= kernels.sums(squares_N1, torch.zeros_like(squares_N1))
             pairs_BB[block, block] -= len(squares_N1)
         return KernelSums(sums_2BB, pairs_BB)
+
+
+def _people_alike(sample: Sample) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """The rows [P, N] of people of one block who have N images each, N at least 2: not too many at a time."""
+    block_of_N = sample.block_of_N
+    alike: dict[tuple[int, int], list[int]] = {}
+    for person in sample.people:
+        kind = int(block_of_N[person.start]), person.stop - person.start
+        alike.setdefault(kind, []).append(person.start)
+    for (block, count), starts in alike.items():
+        batch = max(1, _BATCH_ELEMENTS // (count * max(count, sample.rows_ND.shape[1])))
+        for first in range(0, len(starts), batch):
+            yield block, np.array(starts[first : first + batch])[:, None] + np.arange(count)
