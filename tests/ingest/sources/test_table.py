@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,8 @@ def test_every_fault_of_a_row_is_listed(clinic):
         ("table.csv:14", "names '/etc/x.jpg', which is not there"),
         ("photos/Müller 1.jpg", "table.csv:16 gives it the unknown split 'elsewhere'"),
     ]
+    kinds = Counter(item.kind for item in found.skipped)
+    assert kinds == {"photo missing": 4, "label unknown": 1, "split unknown": 1}
 
 
 def test_names_that_systems_spell_apart_are_the_same_file(tmp_path, draw):

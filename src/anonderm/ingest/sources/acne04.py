@@ -67,7 +67,9 @@ def _lines(tree: Tree, label_file: str, skipped: list[Skipped]) -> Iterator[_Lin
     for number, text in read_lines(tree.files[label_file]):
         line = parse_line(text)
         if line is None:
-            skipped.append(Skipped(f"{label_file}:{number}", f"not `name level count`: {text[:80]!r}"))
+            skipped.append(
+                Skipped(f"{label_file}:{number}", f"not `name level count`: {text[:80]!r}", "label unknown")
+            )
         else:
             yield line
 
@@ -83,11 +85,13 @@ def parse_line(text: str) -> _Line | None:
 def _photo(tree: Tree, line: _Line, label_file: str, skipped: list[Skipped]) -> Photo | None:
     name = tree.find(f"JPEGImages/{line.name}", posixpath.dirname(label_file))
     if name is None:
-        skipped.append(Skipped(line.name, f"named by {label_file}, but not there"))
+        skipped.append(Skipped(line.name, f"named by {label_file}, but not there", "photo missing"))
         return None
     told = _NAME.fullmatch(line.name)
     if told and int(told[1]) != line.level:
-        skipped.append(Skipped(name, f"of level {line.level} in {label_file}, but not by its name"))
+        skipped.append(
+            Skipped(name, f"of level {line.level} in {label_file}, but not by its name", "label unknown")
+        )
         return None
     return dataclasses.replace(tree.photo(name), label=LEVELS[line.level], licence=LICENCE)
 
@@ -104,7 +108,7 @@ def _with_boxes(tree: Tree, photo: Photo, boxes: dict[str, str], skipped: list[S
         return photo
     read = read_voc(tree.files[file])
     if not isinstance(read, VocBoxes):
-        skipped.append(Skipped(file, read))
+        skipped.append(Skipped(file, read, "box unusable"))
         return photo
-    skipped += [Skipped(file, problem) for problem in read.problems]
+    skipped += [Skipped(file, problem, "box unusable") for problem in read.problems]
     return dataclasses.replace(photo, lesions=read.lesions, boxes_in=read.size)

@@ -41,13 +41,17 @@ def find(config: IngestConfig) -> Found:
         for row in rows(content, "annotations", tree.files[file]):
             lesion = _lesion(row)
             if lesion is None or row.get("image_id") not in images:
-                skipped.append(Skipped(file, f"annotation {row.get('id')} has no circle or no photo"))
+                skipped.append(
+                    Skipped(file, f"annotation {row.get('id')} has no circle or no photo", "box unusable")
+                )
             else:
                 lesions.setdefault(row["image_id"], []).append(lesion)
         for key, row in images.items():
             photo = _photo(tree, row, tuple(lesions.get(key, ())))
             if photo is None:
-                skipped.append(Skipped(file, f"names {row.get('file_name')!r}, which is not there"))
+                skipped.append(
+                    Skipped(file, f"names {row.get('file_name')!r}, which is not there", "photo missing")
+                )
             else:
                 photos.append(photo)
     return tree.found(photos, skipped, read, complete=False)  # the set is a part of ACNE04

@@ -43,7 +43,7 @@ def members(archive: Path) -> tuple[list[str], list[Skipped]]:
     for name in dict.fromkeys(_open(archive, stamp(archive)).namelist()):
         parts = name.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            skipped.append(Skipped(name, "its name leads out of the ZIP"))
+            skipped.append(Skipped(name, "its name leads out of the ZIP", "name outside the ZIP"))
         elif parts[-1] and not any(part.startswith(".") or part == "__MACOSX" for part in parts):
             names.append(name)
     return names, skipped

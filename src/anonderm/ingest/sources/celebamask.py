@@ -63,7 +63,7 @@ def find(config: IngestConfig) -> Found:
         stem = name.removeprefix(f"{_IMAGES}/").rpartition(".")[0]
         parts = tuple(path for part in PARTS if (path := _part(tree, stem, part)))
         if not parts:
-            skipped.append(Skipped(name, "no mask of its skin"))
+            skipped.append(Skipped(name, "no mask of its skin", "skin mask missing"))
             continue
         split, subject = facts.get(stem, (None, None))
         photo = dataclasses.replace(tree.photo(name), mask=PartsMask(parts), split=split, subject=subject)
@@ -84,7 +84,7 @@ def _masks_without_photo(tree: Tree, photos: set[str]) -> list[Skipped]:
     stems = {name.removeprefix(f"{_IMAGES}/").rpartition(".")[0].zfill(5) for name in photos}
     skins = (name for name in tree.files if name.startswith(f"{_MASKS}/") and name.endswith("_skin.png"))
     lost = (name for name in skins if name.rpartition("/")[2].removesuffix("_skin.png") not in stems)
-    return [Skipped(name, "a mask without its photo") for name in lost]
+    return [Skipped(name, "a mask without its photo", "photo missing") for name in lost]
 
 
 def _facts(tree: Tree) -> dict[str, tuple[str | None, str | None]]:

@@ -47,15 +47,21 @@ def photos_in(tree: Tree, file: str, skipped: list[Skipped]) -> Iterator[Photo]:
     for row in rows(content, "annotations", tree.files[file]):
         lesion = _lesion(row, names)
         if row.get("image_id") not in images:
-            skipped.append(Skipped(file, f"box {row.get('id')} is of a photo that is not in the list"))
+            skipped.append(
+                Skipped(file, f"box {row.get('id')} is of a photo that is not in the list", "photo missing")
+            )
         elif isinstance(lesion, str):
-            skipped.append(Skipped(str(images[row["image_id"]].get("file_name")), f"{file}: {lesion}"))
+            skipped.append(
+                Skipped(str(images[row["image_id"]].get("file_name")), f"{file}: {lesion}", "box unusable")
+            )
         else:
             lesions.setdefault(row["image_id"], []).append(lesion)
     for key, row in images.items():
         name = find_image(tree, str(row.get("file_name", "")), posixpath.dirname(file))
         if name is None:
-            skipped.append(Skipped(file, f"names {row.get('file_name')!r}, which is not there"))
+            skipped.append(
+                Skipped(file, f"names {row.get('file_name')!r}, which is not there", "photo missing")
+            )
         else:
             boxes = tuple(lesions.get(key, ()))
             photo = dataclasses.replace(tree.photo(name), lesions=boxes, boxes_in=told_size(row))

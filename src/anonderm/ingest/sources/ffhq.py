@@ -51,12 +51,14 @@ def find(config: IngestConfig) -> Found:
     by_file = {_path_of(entry, _FOLDERS.get(folder, "")): entry for entry in entries.values()}
     known = [_with_facts(photo, by_file[photo.name]) for photo in photos if photo.name in by_file]
     skipped = [
-        Skipped(photo.name, f"not in {files[-1].name}, so nobody knows its licence")
+        Skipped(photo.name, f"not in {files[-1].name}, so nobody knows its licence", "licence unknown")
         for photo in photos
         if photo.name not in by_file
     ]
     if absent := len(by_file) - len(known):
-        skipped.append(Skipped(files[-1].name, f"{absent} of the photos that it names are not there"))
+        skipped.append(
+            Skipped(files[-1].name, f"{absent} of the photos that it names are not there", "photo missing")
+        )
     return tree.found(known, skipped, {file.name for file in files}, folder)
 
 

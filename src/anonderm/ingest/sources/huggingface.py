@@ -106,7 +106,9 @@ def _in_shard(tree: Tree, file: str, config: IngestConfig, skipped: list[Skipped
                 told["label"] = _class_of(values.get(columns["label"]), class_names)
                 if not told["label"]:
                     label = values.get(columns["label"])
-                    skipped.append(Skipped(name, f"its label {label!r} is none of the classes"))
+                    skipped.append(
+                        Skipped(name, f"its label {label!r} is none of the classes", "label unknown")
+                    )
                     continue
             photo = with_facts(Photo(name.rstrip("/"), place, split=split), told)
             yield _with_objects(photo, values, skipped)
@@ -163,7 +165,7 @@ def _with_objects(photo: Photo, row: Mapping[str, Any], skipped: list[Skipped]) 
     for index, box in enumerate(boxes):
         values = numbers(box) if isinstance(box, list) and len(box) == 4 else None
         if values is None or not isinstance(names, list) or index >= len(names):
-            skipped.append(Skipped(photo.name, f"object {index} has no box, or no category"))
+            skipped.append(Skipped(photo.name, f"object {index} has no box, or no category", "box unusable"))
         else:
             lesions.append(from_corner(str(names[index]), *values))
     return dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=kinds(lesions))

@@ -50,9 +50,16 @@ def find(config: IngestConfig) -> Found:
             line = parse_line(text, names)
             name = tree.find(line.name, folder)
             if name is None:
-                skipped.append(Skipped(f"{label_file}:{number}", f"names {line.name!r}, which is not there"))
+                skipped.append(
+                    Skipped(
+                        f"{label_file}:{number}", f"names {line.name!r}, which is not there", "photo missing"
+                    )
+                )
                 continue
-            skipped += [Skipped(name, f"{label_file}:{number}: {problem}") for problem in line.problems]
+            skipped += [
+                Skipped(name, f"{label_file}:{number}: {problem}", "box unusable")
+                for problem in line.problems
+            ]
             photo = dataclasses.replace(tree.photo(name), lesions=line.lesions, split=split_of(name))
             photos.append(dataclasses.replace(photo, lesion_types=kinds(line.lesions)))
     classes_read = tree.named("_classes.txt")

@@ -40,9 +40,13 @@ def find(config: IngestConfig) -> Found:
             said = str(row["filename"])
             name = tree.find(said, posixpath.dirname(file))
             if name is None:
-                skipped.append(Skipped(f"{file}:{number}", f"names {said!r}, which is not there"))
+                skipped.append(
+                    Skipped(f"{file}:{number}", f"names {said!r}, which is not there", "photo missing")
+                )
             elif (kinds := seen(row, table.columns[1:])) is None:
-                skipped.append(Skipped(name, f"{file}:{number} holds something else than 0 and 1"))
+                skipped.append(
+                    Skipped(name, f"{file}:{number} holds something else than 0 and 1", "label unknown")
+                )
             else:
                 photos.append(dataclasses.replace(tree.photo(name), lesion_types=kinds, split=split_of(name)))
     return with_licence(tree, tree.found(photos, skipped, tables))

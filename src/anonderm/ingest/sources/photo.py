@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +76,33 @@ class Photo:
         return decode_image(self.read(), self.name)
 
 
+Kind = Literal[
+    # faults of the source
+    "photo missing",
+    "label unknown",
+    "split unknown",
+    "licence unknown",
+    "skin mask missing",
+    "box unusable",
+    "named twice",
+    "name outside the ZIP",
+    # of the photos themselves
+    "unreadable",
+    "too small",
+    "duplicate",
+    "near duplicate",
+    "two labels",
+    "box outside its photo",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo, or something that was said about one, that is left out, and why; `kind` is for counting."""
+    """A photo, or something that was said about one, that is left out, and why; `kind` is what to mend."""
 
     file: str
     reason: str
-    kind: str = "fault of the source"
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)

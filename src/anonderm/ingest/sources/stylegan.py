@@ -77,10 +77,14 @@ def with_labels(
         label = labels.get(name)
         if label is None:
             fault = "has a label that is no class" if name in labels else "has no label"
-            skipped.append(Skipped(name, f"{fault} in {_LABELS}"))
+            skipped.append(Skipped(name, f"{fault} in {_LABELS}", "label unknown"))
         else:
             labelled.append(dataclasses.replace(photo, label=label))
-    lost = [Skipped(name, f"named in {_LABELS}, but not there") for name in labels if name not in there]
+    lost = [
+        Skipped(name, f"named in {_LABELS}, but not there", "photo missing")
+        for name in labels
+        if name not in there
+    ]
     return tuple(labelled), (*skipped, *lost)
 
 

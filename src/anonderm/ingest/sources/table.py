@@ -64,11 +64,15 @@ def photos_of(
         name = tree.find(told["file"], below) if told["file"] else None
         if name is None:
             named = f"names {told['file']!r}, which is not there" if told["file"] else "names no file"
-            skipped.append(Skipped(f"{where}:{number}", named))
+            skipped.append(Skipped(f"{where}:{number}", named, "photo missing"))
         elif "label" in columns and not told["label"]:
-            skipped.append(Skipped(name, f"{where}:{number} gives it no label"))
+            skipped.append(Skipped(name, f"{where}:{number} gives it no label", "label unknown"))
         elif told.get("split") and read_split(told["split"]) is None:
-            skipped.append(Skipped(name, f"{where}:{number} gives it the unknown split {told['split']!r}"))
+            skipped.append(
+                Skipped(
+                    name, f"{where}:{number} gives it the unknown split {told['split']!r}", "split unknown"
+                )
+            )
         else:
             yield with_facts(tree.photo(name), told)
 

@@ -80,11 +80,15 @@ class Tree:
         """
         by_name = {photo.name: photo for photo in reversed(tuple(photos))}
         again = (photo.name for photo in photos if by_name[photo.name] is not photo)
-        twice = [Skipped(name, "named a second time; the first entry counts") for name in again]
+        twice = [
+            Skipped(name, "named a second time; the first entry counts", "named twice") for name in again
+        ]
         known = by_name.keys() | {item.file for item in skipped}
         prefix = f"{below}/" if below else ""
         wanted = {name for name in self.images if complete and name.startswith(prefix)}
-        unnamed = [Skipped(name, "no label file names it") for name in sorted(wanted - known)]
+        unnamed = [
+            Skipped(name, "no label file names it", "label unknown") for name in sorted(wanted - known)
+        ]
         others = set(self.files) - wanted - known - set(read)
         ignored = Counter(posixpath.splitext(name)[1].lower() for name in others)
         return Found(tuple(by_name[name] for name in sorted(by_name)), (*skipped, *twice, *unnamed), ignored)

@@ -44,11 +44,11 @@ def find(config: IngestConfig) -> Found:
         if label_file is not None:
             read.add(label_file)
             lesions, problems = parse_labels(read_lines(tree.files[label_file]), names)
-            skipped += [Skipped(label_file, problem) for problem in problems]
+            skipped += [Skipped(label_file, problem, "box unusable") for problem in problems]
             photo = dataclasses.replace(tree.photo(name), lesions=lesions, boxes_in=(1, 1))
             photos.append(dataclasses.replace(photo, lesion_types=kinds(lesions), split=split_of(name)))
     lost = (name for name in sorted(labels - read) if "labels" in name.split("/"))
-    skipped += [Skipped(name, "no photo belongs to it") for name in lost]
+    skipped += [Skipped(name, "no photo belongs to it", "photo missing") for name in lost]
     return with_licence(tree, tree.found(photos, skipped, read))
 
 
