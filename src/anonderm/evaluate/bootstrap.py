@@ -9,6 +9,7 @@ resample with replacement holds the same row twice, at distance 0, which no real
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +74,14 @@ def jackknife_interval(value: float, *variances: float) -> tuple[float, float]:
     return value - half_width, value + half_width
 
 
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """95% score interval of a share of independent trials. Source: Wilson 1927."""
+def wilson_interval(successes: float, n: int, tail: float = 0.025) -> tuple[float, float]:
+    """Score interval of a share of independent trials, `tail` beyond either end. Source: Wilson 1927."""
     if n == 0:
         return 0.0, 1.0
-    share, z2 = successes / n, _NORMAL_95**2
+    z = NormalDist().inv_cdf(1 - tail)
+    share, z2 = successes / n, z**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half_width = _NORMAL_95 / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
+    half_width = z / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
 
 

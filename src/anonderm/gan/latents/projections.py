@@ -58,7 +58,7 @@ def project_images(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet
     with run.bar("projecting", len(parts) * config.steps, done * config.steps) as bar:
         for index in range(done, len(parts)):
             curve = _Curve(run, bar, index * config.steps, config.steps)
-            target_N3HW = _targets(batches[index], checkpoint.card.resolution).to(device)
+            target_N3HW = targets(batches[index], checkpoint.card.resolution).to(device)
             found = project(model.generator, target_N3HW, distance, spread, config, curve)
             _keep(found, batches[index], checkpoint, writer)
             write_snapshot(parts[index], {"w": found.w_ND, "distance": found.distance_N}, {"batch": index})
@@ -82,7 +82,7 @@ class _Curve:
             self.run.metrics(self.before + step + 1, distance=mean, **ends)
 
 
-def _targets(faces: FaceSet, size: int) -> Tensor:
+def targets(faces: FaceSet, size: int) -> Tensor:
     """The largest centred squares [N, 3, size, size] in -1..1."""
     images = np.stack([resize(square(faces.image(face)), size) for face in faces])
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1

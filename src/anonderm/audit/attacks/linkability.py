@@ -1,0 +1,68 @@
+"""Linkability: do two photos of one person lead to the same synthetic face?
+
+Source: Giomi et al. 2023 (Anonymeter), linkability attack: two records are linked when their k nearest
+synthetic records share one.
+"""
+
+# N photos, P people, K nearest synthetic faces of a photo, M synthetic faces
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from anonderm.audit.arms import Attack, Case, Floats, excess_of_rates, rate
+from anonderm.audit.attacks.reach import Reach
+from anonderm.evaluate.bootstrap import rows_by_group
+
+_WORST = 8
+
+
+def linkability(
+    matcher: str, main: Reach, control: Reach, synthetic_faces: int, rng: np.random.Generator
+) -> Attack | None:
+    """For each person with two photos or more, the share of her pairs of photos that are linked.
+
+    None where nobody of an arm has two photos. Baseline: two draws of K out of M faces share one.
+    """
+    linked, cases = _linked(main)
+    control_linked, _ = _linked(control)
+    if not len(linked) or not len(control_linked):
+        return None
+    k = main.faces_NK.shape[1]
+    baseline = 1.0 - comb(synthetic_faces - k, k) / comb(synthetic_faces, k)
+    return Attack(
+        "linkability",
+        matcher,
+        f"{k} nearest",
+        rate(linked),
+        rate(control_linked),
+        baseline,
+        excess_of_rates(linked, control_linked, rng),
+        f"pairs of photos of one person whose {k} nearest synthetic faces share one",
+        tuple(sorted(cases, key=lambda case: case.distance)[:_WORST]),
+    )
+
+
+def _linked(arm: Reach) -> tuple[Floats, list[Case]]:
+    shares, cases = [], []
+    for photos in rows_by_group(arm.owners):
+        if len(photos) < 2:
+            continue
+        pairs = list(combinations(photos, 2))
+        links = [link for one, two in pairs if (link := _link(arm, one, two)) is not None]
+        shares.append(len(links) / len(pairs))
+        cases += links
+    return np.array(shares), cases
+
+
+def _link(arm: Reach, one: int, two: int) -> Case | None:
+    """The shared synthetic face that is nearest to both photos together, beside the first of them."""
+    shared, at_one, at_two = np.intersect1d(arm.faces_NK[one], arm.faces_NK[two], return_indices=True)
+    if not len(shared):
+        return None
+    apart = np.maximum(arm.distances_NK[one, at_one], arm.distances_NK[two, at_two])
+    best = int(np.argmin(apart))
+    return Case(int(arm.rows_N[one]), int(shared[best]), float(apart[best]))

@@ -1,0 +1,200 @@
+"""Memorisation: is the synthetic set nearer to the people in training than to as many people kept out?
+
+Each measure is taken twice: with the people in training as the reference that may have been copied and the
+people kept out as the honest sample (main), and with the two exchanged (control). The same number of people
+stands on either side, so a generator that learned nobody by heart gives the same value twice, whatever the
+measure's bias.
+"""
+
+# N real photos, M synthetic faces, P people, T photos of the reference, Q of the honest sample
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.audit.arms import SURE, Arm, Attack, Excess
+from anonderm.audit.attacks.data_copying import data_copying
+from anonderm.audit.attacks.likelihood import likelihood_gap
+
+_BLOCKS = 10  # of people on either side, each left out once
+_CENTRES = 1000  # synthetic faces in the likelihood's mixture
+
+Bools = NDArray[np.bool_]
+Numbers = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The synthetic faces and two sets of people: the reference, and the honest sample.
+
+    rows_ND of the real photos and synthetic_MD, with the distances between them and among the real ones;
+    reference_N: which photos are the reference's; person_N: whose each is, a number for each person.
+    """
+
+    rows_ND: Numbers
+    synthetic_MD: Numbers
+    across_MN: NDArray[np.float32]
+    among_NN: NDArray[np.float32]
+    reference_N: Bools
+    person_N: NDArray[np.intp]
+
+    def exchanged(self) -> Sets:
+        """The honest sample as the reference."""
+        return replace(self, reference_N=~self.reference_N)
+
+    def without(self, left_out_N: Bools) -> Sets:
+        keep_N = ~left_out_N
+        return Sets(
+            self.rows_ND[keep_N],
+            self.synthetic_MD,
+            self.across_MN[:, keep_N],
+            self.among_NN[np.ix_(keep_N, keep_N)],
+            self.reference_N[keep_N],
+            self.person_N[keep_N],
+        )
+
+
+def nearer(sets: Sets) -> float:
+    """Share of synthetic faces nearer to the reference than to the honest sample; ties count half."""
+    reference_M = sets.across_MN[:, sets.reference_N].min(axis=1)
+    sample_M = sets.across_MN[:, ~sets.reference_N].min(axis=1)
+    return float(np.mean((reference_M < sample_M) + 0.5 * (reference_M == sample_M)))
+
+
+def authentic(sets: Sets) -> float:
+    """AuthPct: share of synthetic faces whose nearest reference photo has another person nearer.
+
+    Source: Alaa et al. 2022 ("How Faithful is your Synthetic Data?"), authenticity; another photo of the
+    same person does not make a face authentic.
+    """
+    across_MT = sets.across_MN[:, sets.reference_N]
+    among_TT = sets.among_NN[np.ix_(sets.reference_N, sets.reference_N)].copy()
+    person_T = sets.person_N[sets.reference_N]
+    among_TT[person_T[:, None] == person_T[None]] = np.inf
+    nearest_M = across_MT.argmin(axis=1)
+    own_M = among_TT.min(axis=1)[nearest_M]
+    return float(np.mean(across_MT[np.arange(len(across_MT)), nearest_M] >= own_M))
+
+
+def distance_ratio(sets: Sets) -> float:
+    """Distance to the nearest person of the reference over that to the second nearest, the median.
+
+    Near 0 for copies, near 1 for strangers; "nearest neighbour distance ratio" of Platzer & Reutterer 2021
+    ("Holdout-Based Empirical Assessment of Mixed-Type Synthetic Data"), by person.
+    """
+    person_T = sets.person_N[sets.reference_N]
+    order_T = np.argsort(person_T, kind="stable")
+    starts = np.flatnonzero(np.diff(person_T[order_T], prepend=-1))
+    by_person_MP = np.minimum.reduceat(sets.across_MN[:, sets.reference_N][:, order_T], starts, axis=1)
+    two_M2 = np.partition(by_person_MP, 1, axis=1)[:, :2]
+    return float(np.median(two_M2[:, 0] / np.maximum(two_M2[:, 1], 1e-12)))
+
+
+def _data_copying(sets: Sets) -> float:
+    is_reference_N = sets.reference_N
+    among_QT = sets.among_NN[np.ix_(~is_reference_N, is_reference_N)]
+    across_MT = sets.across_MN[:, is_reference_N]
+    reference_TD, sample_QD = sets.rows_ND[is_reference_N], sets.rows_ND[~is_reference_N]
+    return data_copying(reference_TD, sample_QD, sets.synthetic_MD, among_QT, across_MT)
+
+
+def _likelihood_gap(sets: Sets) -> float:
+    squared_NM = sets.across_MN[:_CENTRES].T.astype(float) ** 2
+    is_reference_N = sets.reference_N
+    return likelihood_gap(squared_NM[is_reference_N], squared_NM[~is_reference_N], sets.rows_ND.shape[1])
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """`sign`: +1 where copying raises the value, -1 where it lowers it."""
+
+    function: Callable[[Sets], float]
+    sign: int
+    baseline: float | None
+    note: str
+
+
+MEASURES = {
+    "nearer": _Measure(
+        nearer, 1, 0.5, "share of synthetic faces nearer to this side's people than to the other's"
+    ),
+    "AuthPct": _Measure(authentic, -1, None, "share of authentic faces (Alaa et al. 2022); copies lower it"),
+    "distance ratio": _Measure(
+        distance_ratio, -1, None, "nearest person over second nearest; copies lower it"
+    ),
+    "C_T": _Measure(_data_copying, -1, 0.0, "data-copying test (Meehan et al. 2020); far below 0 for copies"),
+    "FLD gap": _Measure(
+        _likelihood_gap, 1, None, "how much likelier this side is than the other (Jiralerspong et al. 2023)"
+    ),
+}
+
+
+def memorisation(matcher: str, sets: Sets, rng: np.random.Generator) -> list[Attack]:
+    """Every measure with the people in training as the reference, and with the two sides exchanged.
+
+    The excess is the first over the second, turned so that copying makes it positive. Interval:
+    delete-a-group jackknife over people (Kott 2001) with Student's t. Both sides need 2 people.
+    """
+    values = _both_ways(sets)
+    blocks_N = _blocks(sets, rng)
+    count = int(blocks_N.max()) + 1
+    leaving = [_both_ways(sets.without(blocks_N == block)) for block in range(count)]
+    return [
+        _attack(name, measure, matcher, values[name], [each[name] for each in leaving], sets)
+        for name, measure in MEASURES.items()
+    ]
+
+
+def _both_ways(sets: Sets) -> dict[str, tuple[float, float]]:
+    exchanged = sets.exchanged()
+    return {name: (each.function(sets), each.function(exchanged)) for name, each in MEASURES.items()}
+
+
+def _blocks(sets: Sets, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The block [N] of each photo; a block holds as many people of either side, dealt at random."""
+    block_P = np.empty(int(sets.person_N.max()) + 1, np.intp)
+    sides = [np.unique(sets.person_N[side_N]) for side_N in (sets.reference_N, ~sets.reference_N)]
+    count = min(_BLOCKS, *(len(side) for side in sides))
+    for side in sides:
+        block_P[rng.permutation(side)] = np.arange(len(side)) % count
+    return block_P[sets.person_N]
+
+
+def _attack(
+    name: str,
+    measure: _Measure,
+    matcher: str,
+    values: tuple[float, float],
+    leaving: list[tuple[float, float]],
+    sets: Sets,
+) -> Attack:
+    from scipy.stats import t
+
+    replicates_B2 = np.array(leaving)
+    degrees = len(leaving) - 1
+    differences_B = measure.sign * (replicates_B2[:, 0] - replicates_B2[:, 1])
+    value = measure.sign * (values[0] - values[1])
+    deviation, *each = (np.sqrt(degrees * part.var()) for part in (differences_B, *replicates_B2.T))
+    wide, wider = (float(t.ppf(1 - tail, degrees)) for tail in (0.025, SURE))
+    people = [len(np.unique(sets.person_N[side])) for side in (sets.reference_N, ~sets.reference_N)]
+    main, control = (
+        Arm(value, value - wide * spread, value + wide * spread, count)
+        for value, spread, count in zip(values, each, people, strict=True)
+    )
+    excess = Excess(value, value - wide * deviation, value + wide * deviation, value - wider * deviation)
+    return Attack("memorisation", matcher, name, main, control, measure.baseline, excess, measure.note)
+
+
+def equal_sides(
+    owners: Sequence[str], reference_N: Bools, most: int, rng: np.random.Generator
+) -> tuple[Bools, Bools]:
+    """Which rows are one side's and the other's, of as many people each, `most` at most, drawn at random."""
+    names_N = np.array(owners, str)
+    sides = [np.unique(names_N[side]) for side in (reference_N, ~reference_N)]
+    count = min(most, *(len(side) for side in sides))
+    one, two = (np.isin(names_N, rng.permutation(side)[:count]) for side in sides)
+    return one & reference_N, two & ~reference_N

@@ -1,0 +1,62 @@
+"""How near the synthetic faces come to each real photo, and to each person: what most attacks start from."""
+
+# N photos, P people, K nearest synthetic faces of a photo
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.audit.arms import Case, Floats
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The nearest synthetic faces of the photos of one arm, nearest first.
+
+    distances_NK, faces_NK: distance and row of each, a face or its mirror image, whichever is nearer.
+    owners: whose photo each is; rows_N: which row of the real set.
+    """
+
+    distances_NK: Floats
+    faces_NK: Rows
+    owners: tuple[str, ...]
+    rows_N: Rows
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """In the order of `nearest_photo`."""
+        return tuple(np.unique(np.array(self.owners, str)).tolist())
+
+    def nearest_photo(self) -> Rows:
+        """For each person, in the order of their names, the photo [P] that a synthetic face comes nearest
+        to."""
+        return first_by(self.owners, self.distances_NK[:, 0])
+
+    def where(self, keep_N: NDArray[np.bool_]) -> Reach:
+        """Some of the photos."""
+        owners = tuple(owner for owner, keep in zip(self.owners, keep_N, strict=True) if keep)
+        return Reach(self.distances_NK[keep_N], self.faces_NK[keep_N], owners, self.rows_N[keep_N])
+
+    def worst(self, count: int, among_P: NDArray[np.bool_] | None = None) -> tuple[Case, ...]:
+        """The people whom a synthetic face comes nearest to, nearest first; of those `among_P`."""
+        photo_P = self.nearest_photo()
+        photo_P = photo_P if among_P is None else photo_P[among_P]
+        order = np.argsort(self.distances_NK[photo_P, 0], kind="stable")[:count]
+        return tuple(
+            Case(int(self.rows_N[photo]), int(self.faces_NK[photo, 0]), float(self.distances_NK[photo, 0]))
+            for photo in photo_P[order]
+        )
+
+
+def first_by(owners: Sequence[str], values_N: Floats) -> Rows:
+    """For each owner, in the order of their names, the row [P] with the smallest value."""
+    owner_N = np.unique(np.array(owners, str), return_inverse=True)[1]
+    order_N = np.lexsort((np.arange(len(values_N)), values_N, owner_N))
+    _, first_P = np.unique(owner_N[order_N], return_index=True)
+    return np.asarray(order_N[first_P], np.intp)

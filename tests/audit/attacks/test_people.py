@@ -1,0 +1,135 @@
+"""Attacks that count people: singling out, linkability, inference."""
+
+from __future__ import annotations
+
+from math import comb
+
+import numpy as np
+import pytest
+
+from anonderm.audit.attacks.inference import inference
+from anonderm.audit.attacks.linkability import linkability
+from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.singling_out import singling_out
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def reach(distances: list[list[float]], faces: list[list[int]], owners: str, first: int = 0) -> Reach:
+    rows = np.arange(first, first + len(owners))
+    return Reach(np.array(distances), np.array(faces), tuple(owners), rows)
+
+
+def strangers(
+    people: int, random: np.random.Generator, synthetic: int = 500, k: int = 3, photos: int = 2
+) -> Reach:
+    """Photos whose nearest synthetic faces are any."""
+    count = people * photos
+    distances = np.sort(random.exponential(size=(count, k)), axis=1)
+    faces = np.stack([random.permutation(synthetic)[:k] for _ in range(count)])
+    owners = tuple(f"p{photo // photos:04d}" for photo in range(count))
+    return Reach(distances, faces, owners, np.arange(count))
+
+
+def test_a_person_is_singled_out_by_any_of_her_photos():
+    main = reach([[0.3], [0.1], [0.5], [0.05]], [[4], [5], [6], [7]], "baac")
+    control = reach([[0.4], [0.1]], [[1], [2]], "xy", first=4)
+    attack = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 3, rng())
+    assert (attack.main.successes, attack.main.people) == (2, 3)  # a by her first photo, c
+    assert (attack.control.successes, attack.control.people) == (1, 2)  # at the threshold counts
+    assert attack.baseline == pytest.approx(1 - 0.99**3)
+    assert attack.excess.value == pytest.approx(2 / 3 - 1 / 2)
+    assert [(case.real, case.synthetic, case.distance) for case in attack.worst] == [
+        (3, 7, 0.05),
+        (1, 5, 0.1),
+    ]
+
+
+def test_strangers_are_singled_out_alike_in_both_arms():
+    random = np.random.default_rng(1)
+    inside = 0
+    for _ in range(40):
+        main, control = strangers(120, random), strangers(40, random)
+        excess = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 500, random).excess
+        inside += excess.low <= 0 <= excess.high
+    assert inside >= 35
+
+
+def test_planted_copies_of_training_people_show_as_excess():
+    random = np.random.default_rng(2)
+    main, control = strangers(120, random), strangers(60, random)
+    main.distances_NK[:60:2, 0] = 0.0
+    attack = singling_out("copy", "FMR 1%", 0.01, 0.01, main, control, 500, rng())
+    assert attack.excess.sure > 0
+    assert {case.distance for case in attack.worst} == {0.0}
+
+
+def test_two_photos_are_linked_by_a_synthetic_face_near_both():
+    """a's photos share face 7, b's none, c has one photo only; d has three, of whose three pairs one is
+    linked."""
+    main = reach(
+        [[0.1, 0.2], [0.3, 0.4], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2]],
+        [[7, 1], [2, 7], [1, 2], [3, 4], [7, 8], [10, 11], [11, 12], [13, 14]],
+        "aabbcddd",
+    )
+    control = reach([[1, 2], [1, 2]], [[1, 2], [3, 4]], "xx", first=8)
+    attack = linkability("copy", main, control, 20, rng())
+    assert attack is not None
+    assert attack.main.value == pytest.approx((1 + 0 + 1 / 3) / 3)
+    assert attack.main.people == 3
+    assert attack.control.value == 0
+    assert attack.baseline == pytest.approx(1 - comb(18, 2) / comb(20, 2))
+    assert (attack.worst[0].real, attack.worst[0].synthetic, attack.worst[0].distance) == (0, 7, 0.4)
+
+
+def test_linkability_of_strangers_is_that_of_guessing():
+    random = np.random.default_rng(3)
+    attack = linkability("copy", strangers(2000, random, 60, 5), strangers(2000, random, 60, 5), 60, rng())
+    assert attack is not None
+    assert attack.main.value == pytest.approx(attack.baseline, abs=0.04)
+    assert attack.excess.low <= 0 <= attack.excess.high
+
+
+def test_linkability_needs_somebody_with_two_photos_in_either_arm():
+    random = np.random.default_rng(4)
+    assert linkability("copy", strangers(9, random), strangers(9, random, photos=1), 500, rng()) is None
+
+
+def test_the_class_is_guessed_from_the_synthetic_face_nearest_to_any_photo():
+    main = reach([[0.2], [0.1], [0.3]], [[0], [1], [2]], "aab")
+    control = reach([[0.2], [0.5]], [[0], [1]], "xy", first=3)
+    real = ["mild", "mild", "severe", "mild", None]
+    attack = inference("copy", main, control, real, ["severe", "mild", "mild"], rng())
+    assert attack is not None
+    assert (attack.main.successes, attack.main.people) == (1, 2)  # a by her nearer photo, b not
+    assert (attack.control.successes, attack.control.people) == (0, 1)  # y has no class
+    assert attack.baseline == 0.5
+
+
+def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
+    random = np.random.default_rng(5)
+    main, control = strangers(300, random, photos=1), strangers(100, random, photos=1)
+    real, synthetic = (
+        random.choice(["a", "b", "c"], 300).tolist(),
+        random.choice(["a", "b", "c"], 500).tolist(),
+    )
+    attack = inference("copy", main, control, real, synthetic, rng())
+    assert attack is not None
+    assert attack.excess.low <= 0 <= attack.excess.high
+    told = [*synthetic, *real]
+    main.faces_NK[:150, 0] = 500 + np.arange(150)
+    planted = inference("copy", main, control, real, told, rng())
+    assert planted is not None
+    assert planted.excess.sure > 0.1
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic"),
+    [(["a", "a", None], ["a"] * 3), (["a", "b", "a"], [None] * 3), ([None, None, "a"], ["a"] * 3)],
+)
+def test_inference_needs_classes_on_every_side(real: list[str | None], synthetic: list[str | None]):
+    main = reach([[0.2], [0.1]], [[0], [1]], "ab")
+    control = reach([[0.2]], [[2]], "x", first=2)
+    assert inference("copy", main, control, real, synthetic, rng()) is None
