@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +43,6 @@ def face_set(folder: Path, faces: list[tuple[Face, np.ndarray]]) -> Path:
         writer.add(image_HWC, face)
     writer.finish()
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _same_handlers() -> Iterator[None]:
-    """The command line takes over SIGTERM; pytest wants it back."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

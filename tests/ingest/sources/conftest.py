@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,6 @@ from PIL import Image
 
 from anonderm.cli import main
 from anonderm.core.faceset import FaceSet
-
-
-@pytest.fixture(autouse=True)
-def _same_handlers() -> Iterator[None]:
-    """The command line takes over SIGTERM; pytest wants it back."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
