@@ -51,6 +51,16 @@ def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
     assert not weights.others().keys() & weights.REGISTER.keys()
 
 
+def test_a_setting_names_a_file_or_registered_weights(folder: Path, tmp_path: Path) -> None:
+    own = given(tmp_path / "own.pth")
+    assert weights.find(str(own)) == own
+    with pytest.raises(MissingWeights, match="weights fetch gfpgan"):
+        weights.find("gfpgan")
+    with pytest.raises(MissingPath, match="gfpgam: no such weights") as error:
+        weights.find("gfpgam")
+    assert "anonderm weights" in error.value.hint
+
+
 def test_weights_that_are_not_here_are_told_with_the_way_to_get_them(folder: Path) -> None:
     with pytest.raises(MissingWeights, match="weights add dfdnet FOLDER") as error:
         weights.locate("dfdnet")

@@ -157,6 +157,21 @@ def locate(name: str) -> Path:
     return wanted.path
 
 
+def find(given: str) -> Path:
+    """A file (or folder) of weights that the user has, or others' weights by their name in the register.
+
+    Raises MissingPath, and what `locate` does.
+    """
+    if given in others():
+        return locate(given)
+    if not Path(given).exists():
+        raise MissingPath(
+            f"{given}: no such weights, neither a file nor a registered name.",
+            "Give a file, or a name that `anonderm weights` lists.",
+        )
+    return Path(given)
+
+
 def how_to_get(wanted: OthersWeights) -> str:
     """What a user does to have these weights."""
     source = "FILE" if len(wanted.files) == 1 else "FOLDER"

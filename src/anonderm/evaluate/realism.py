@@ -21,14 +21,13 @@ details:
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core import weights
-from anonderm.core.errors import MissingPath, TooFewImages
+from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.records import Face, Score, Scores
@@ -51,7 +50,7 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
     Raises TooFewImages with fewer people a set than folds, MissingPath, MissingWeights or BrokenArtefact for
     the detector.
     """
-    detector = load_detector(_detector_file(config.detector)) if config.detector else None
+    detector = load_detector(weights.find(config.detector)) if config.detector else None
     rng = np.random.default_rng(config.seed)
     chosen = matched(real, synthetic, config.max_faces, rng)
     halves = chosen[0].parted(chosen[0].people // 2, rng)
@@ -76,18 +75,6 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
         found, details["detector"] = _detected(config, detector, chosen)
         scores |= found
     return Scores(scores, details)
-
-
-def _detector_file(detector: str) -> Path:
-    """A path, or registered weights."""
-    if detector in weights.others():
-        return weights.locate(detector)
-    if not Path(detector).is_file():
-        raise MissingPath(
-            f"{detector}: no such file, and no weights of that name.",
-            "Give a .pth file of Bonettini et al., or a name that `anonderm weights` lists.",
-        )
-    return Path(detector)
 
 
 def matched(

@@ -10,7 +10,6 @@ tone.png     skin tones by class
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
@@ -63,8 +62,7 @@ def _segmenter(config: SkinConfig, network: Checkpoint | None, run: RunDir) -> S
     if network is not None and config.weights is not None:
         raise ConfigError("Both a checkpoint and weights of others are given.", "Leave one of them out.")
     if config.weights is not None:
-        known = config.weights in weights.others()
-        path = weights.locate(config.weights) if known else Path(config.weights)
+        path = weights.find(config.weights)
         segmenter = load_face_parsing(path, device())
         run.log(f"skin and nose as {path.name} finds them (sha256 {sha256_file(path)[:16]})")
     else:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anonderm.core.images import LUMINANCE
 from anonderm.skin.dice import IGNORED
 
 _SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
@@ -188,7 +189,7 @@ def _field(count: int, channels: int, cells: int, side: int, generator: torch.Ge
 
 def _grey(x_NCTT: Tensor) -> Tensor:
     """Luma of Rec. 601, [N, 1, T, T]."""
-    weights = torch.tensor((0.299, 0.587, 0.114)).to(x_NCTT).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMINANCE).to(x_NCTT).view(1, 3, 1, 1)
     return (x_NCTT * weights).sum(dim=1, keepdim=True)
 
 

@@ -23,7 +23,7 @@ def open_restorer(config: RestoreConfig) -> tuple[Restorer, str]:
     """
     if config.restorer == "lanczos":
         return Lanczos(), Lanczos().name
-    path = _weights_path(config)
+    path = weights.find(config.weights or config.restorer)
     restorer: Restorer
     if config.restorer == "dfdnet":
         from anonderm.ingest.restore.dfdnet.published import WEIGHTS
@@ -35,18 +35,6 @@ def open_restorer(config: RestoreConfig) -> tuple[Restorer, str]:
 
         restorer, file = PublishedRestorer(path), path
     return restorer, f"{restorer.name} {sha256_file(file)[:8]}"
-
-
-def _weights_path(config: RestoreConfig) -> Path:
-    given = config.weights or config.restorer
-    if given in weights.others():
-        return weights.locate(given)
-    path = Path(given)
-    if not path.exists():
-        raise MissingPath(
-            f"{path}: no such weights.", f"Give a file, or one of: {', '.join(weights.others())}."
-        )
-    return path
 
 
 def read_points(path: Path) -> dict[str, Points]:
