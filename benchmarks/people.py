@@ -19,7 +19,7 @@ import results
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.ingest.people.cluster import cluster
+from anonderm.core.cluster import cluster
 from anonderm.ingest.people.describe import describe
 from anonderm.ingest.people.threshold import Threshold, choose, count_distances
 from anonderm.ingest.sources.photo import File, Photo

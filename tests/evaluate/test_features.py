@@ -5,12 +5,11 @@ import logging
 import numpy as np
 import pytest
 
-from anonderm.core import weights
+from anonderm.core import kept, weights
 from anonderm.core.errors import ConfigError, StorageError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
-from anonderm.evaluate import features
 from anonderm.evaluate.distances import nearest
 from anonderm.evaluate.features import EXTRACTORS, embed, embed_pixels, extractor
 
@@ -95,15 +94,15 @@ def test_a_view_and_the_whole_set_are_kept_apart(faces: FaceSet):
 
 def test_a_damaged_file_is_computed_again(faces: FaceSet):
     whole = embed(faces, "thumbnail")
-    (kept,) = (faces.folder / "embeddings").iterdir()
-    kept.write_bytes(kept.read_bytes()[:40])
+    (file,) = (faces.folder / "embeddings").iterdir()
+    file.write_bytes(file.read_bytes()[:40])
     assert (embed(faces, "thumbnail") == whole).all()
 
 
 def test_a_pickle_in_place_of_embeddings_is_not_opened(faces: FaceSet):
     whole = embed(faces, "thumbnail")
-    (kept,) = (faces.folder / "embeddings").iterdir()
-    np.save(kept, np.array([{"a": 1}] * len(faces)), allow_pickle=True)
+    (file,) = (faces.folder / "embeddings").iterdir()
+    np.save(file, np.array([{"a": 1}] * len(faces)), allow_pickle=True)
     assert (embed(faces, "thumbnail") == whole).all()
 
 
@@ -111,7 +110,7 @@ def test_a_folder_that_cannot_be_written_is_only_not_used_for_keeping(faces: Fac
     def refuse(path):
         raise StorageError(f"{path}: no permission to write here.")
 
-    monkeypatch.setattr(features, "atomic_path", refuse)
+    monkeypatch.setattr(kept, "atomic_path", refuse)
     with caplog.at_level(logging.WARNING):
         assert len(embed(faces, "thumbnail")) == 5
     assert "not kept" in caplog.text

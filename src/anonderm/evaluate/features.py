@@ -11,21 +11,20 @@ inception, dinov2  the networks of the published FID and FD (evaluate/published.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.core.errors import ConfigError, StorageError
+from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import atomic_path, sha256_file
+from anonderm.core.files import sha256_file
 from anonderm.core.images import LUMINANCE, Pixels, resize
+from anonderm.core.kept import kept
 
 Embeddings = NDArray[np.float32]
 
@@ -37,8 +36,6 @@ _PUBLISHED = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}
 
 _BATCH = 256
 _THUMBNAIL_SIDE = 16
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,12 +104,7 @@ def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
     chosen = extractor(name)
     side = "-flipped" if flip else ""
     path = faces.folder / "embeddings" / f"{name}{side}-{faces.digest[:16]}-{chosen.digest[:16]}.npy"
-    kept = _read(path, len(faces))
-    if kept is not None:
-        return kept
-    embeddings = _embed_files(faces, chosen, flip)
-    _keep(path, embeddings)
-    return embeddings
+    return kept(path, len(faces), lambda: _embed_files(faces, chosen, flip))
 
 
 def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
@@ -123,26 +115,6 @@ def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
             rows.append(chosen.function(pixels_NHWC[:, :, ::-1] if flip else pixels_NHWC))
             bar.advance(len(batch))
     return np.concatenate(rows)
-
-
-def _read(path: Path, count: int) -> Embeddings | None:
-    """The kept embeddings, or None when there are none or the file is damaged."""
-    try:
-        kept = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError) as error:
-        _log.warning("%s: damaged, computed again (%s)", path, error)
-        return None
-    return kept if kept.ndim == 2 and len(kept) == count and kept.dtype == np.float32 else None
-
-
-def _keep(path: Path, embeddings: Embeddings) -> None:
-    try:
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.save(file, embeddings, allow_pickle=False)
-    except StorageError as error:
-        _log.warning("embeddings are not kept: %s", error.message)
 
 
 def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:

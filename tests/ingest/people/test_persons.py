@@ -1,12 +1,12 @@
 """Who is on each photo of a folder, with descriptors read off the photos' colour in place of dlib's."""
 
 import csv
-from base64 import b64encode
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from anonderm.core import journal
 from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
@@ -17,13 +17,15 @@ from anonderm.ingest.people import describe, persons
 from anonderm.ingest.people.persons import find_people
 from anonderm.ingest.sources.photo import File, Photo
 
+DESCRIBER = describe._Describer
+
 
 def by_colour(photo):
     """A descriptor that depends on the corner's colour; black shows no face."""
     colour = photo.pixels()[0, 0]
     if not colour.any():
         return None
-    return b64encode(np.random.default_rng(colour).normal(0, 0.08, 128).astype(np.float32).tobytes()).decode()
+    return np.random.default_rng(colour).normal(0, 0.08, 128).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +33,13 @@ def described(monkeypatch):
     """The photos that were looked at."""
     looked = []
     monkeypatch.setattr(persons, "need_models", lambda: None)
-    monkeypatch.setattr(describe, "_FEW", 100)  # one process, which has what is set here
+    monkeypatch.setattr(journal, "_FEW", 100)  # one process, which has what is set here
 
     def look(photo):
         looked.append(photo.name)
         return by_colour(photo)
 
-    monkeypatch.setattr(describe, "_start", lambda: look)
+    monkeypatch.setattr(describe, "_Describer", lambda: look)
     return looked
 
 
@@ -147,7 +149,7 @@ def test_a_threshold_out_of_range_is_refused(source):
 
 def test_real_photos_of_four_people_are_put_together_two_by_two(shared_data, tmp_path, monkeypatch):
     pytest.importorskip("dlib")
-    monkeypatch.setattr(describe, "_start", describe._Describer)
+    monkeypatch.setattr(describe, "_Describer", DESCRIBER)
     for name in [file.name for file in sorted((shared_data / "pairs").glob("*.jpg"))][:8]:
         (tmp_path / "in" / "x").mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / "x" / name).symlink_to(shared_data / "pairs" / name)

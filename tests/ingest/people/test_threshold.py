@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from anonderm.ingest.people.threshold import BINS, PUBLISHED, blocks, choose, count_distances, expected_wrong
+from anonderm.core.cluster import blocks
+from anonderm.ingest.people.threshold import BINS, PUBLISHED, choose, count_distances, expected_wrong
 
 
 def people(count, photos, within=0.02, seed=0, spread=0.075):
@@ -13,7 +14,7 @@ def people(count, photos, within=0.02, seed=0, spread=0.075):
 
 
 def test_blocks_hold_every_distance_of_two_photos_once(monkeypatch):
-    monkeypatch.setattr("anonderm.ingest.people.threshold._BLOCK", 7)
+    monkeypatch.setattr("anonderm.core.cluster._BLOCK", 7)
     descriptors, _ = people(20, 1)
     found = {}
     for top, left, distances in blocks(descriptors):

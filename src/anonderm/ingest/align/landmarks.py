@@ -8,18 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.dlib_faces import DlibFaces
+from anonderm.core.dlib_faces import DlibFaces, eyes_and_mouth
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.images import Pixels
 from anonderm.ingest.align.framing import FacePoints
-
-# Five points have the corners of the eyes and the nose base, but neither lids nor mouth. Measured on the 30
-# people of the Face Research Lab London Set, as shares of the distance between the eyes (docs/decisions.md):
-_EYE_RISE = 0.016  # an eye outline's mean lies this much above the middle of its corners
-_MOUTH_FROM_EYES = 0.68  # the mouth lies below the eyes by this share of their distance ...
-_MOUTH_FROM_NOSE = 0.49  # ... and by this share of how far the nose base lies below them
-_MOUTH_ASIDE = 0.28  # on a turned head the mouth follows the nose aside by this share
-_NOSE_DEPTH = 0.4  # a head turned by the angle a shows the nose base aside by sin(a) of this
 
 
 class Landmarker(Protocol):
@@ -66,25 +58,11 @@ def points_of(points_N2: NDArray[np.float64]) -> FacePoints:
 
 
 def from_five(points_52: NDArray[np.float64]) -> FacePoints:
-    """Eyes and mouth from the corners of the eyes and the nose base.
+    """Eyes and mouth from dlib's five points.
 
-    The mouth is a guess, right to 0.08 of the distance between the eyes (root mean square). It only sets the
-    size of long or turned faces, and a tenth of it moves the crop. What a turned head takes from the distance
-    between the eyes is given back from how far its nose lies aside.
+    The mouth, a guess, only sets the size of long or turned faces, and a tenth of it moves the crop.
     """
-    left_2, right_2 = points_52[2:4].mean(axis=0), points_52[:2].mean(axis=0)
-    middle_2, across_2 = (left_2 + right_2) / 2, right_2 - left_2
-    distance = float(np.hypot(*across_2))
-    if distance == 0:
-        return face_points(left_2, right_2, points_52[4])
-    across_2 = across_2 / distance
-    down_2 = np.array([-across_2[1], across_2[0]])
-    aside, below = float((points_52[4] - middle_2) @ across_2), float((points_52[4] - middle_2) @ down_2)
-    unturned = float(np.hypot(distance, aside / _NOSE_DEPTH))
-    mouth_down = _MOUTH_FROM_EYES * unturned + _MOUTH_FROM_NOSE * below
-    rise_2 = -_EYE_RISE * distance * down_2
-    mouth_2 = middle_2 + mouth_down * down_2 + _MOUTH_ASIDE * aside * across_2
-    return face_points(left_2 + rise_2, right_2 + rise_2, mouth_2)
+    return face_points(*eyes_and_mouth(points_52))
 
 
 def face_points(*points_2: NDArray[np.float64]) -> FacePoints:

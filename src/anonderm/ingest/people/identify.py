@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from anonderm.core.cluster import cluster
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.people.cluster import cluster
 from anonderm.ingest.people.describe import describe
 from anonderm.ingest.people.sheet import sheet
 from anonderm.ingest.people.threshold import choose, count_distances

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from anonderm.core.cluster import blocks
 from anonderm.core.images import Pixels, resize, square
-from anonderm.ingest.people.threshold import BINS, Distances, Threshold, blocks
+from anonderm.ingest.people.threshold import BINS, Distances, Threshold
 from anonderm.ingest.sources.photo import Photo
 
 _WIDTH, _TOP = 1040, 380

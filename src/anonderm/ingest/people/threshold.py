@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from anonderm.core.cluster import blocks
 
 PUBLISHED = 0.6
 """The verification threshold that dlib's author gives for its descriptor."""
@@ -17,7 +19,6 @@ PUBLISHED = 0.6
 BINS = np.linspace(0, 2, 401)
 """Edges of the bins in which distances are counted."""
 
-_BLOCK = 512
 _ENOUGH_GENUINE = 10  # pairs of photos of known people that are enough to calibrate with
 _ENOUGH_PHOTOS = 20  # to know how strangers' distances are distributed
 _WRONG_LINKS = 0.01  # pairs of strangers below the threshold that are expected for every photo
@@ -45,20 +46,6 @@ class Threshold:
     value: float
     how: str
     wrong: float | None = None
-
-
-def blocks(descriptors_ND: NDArray[np.float32]) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Distances block by block: rows from, columns from, [B, B]; pairs count where row < column."""
-    squares_N = (descriptors_ND.astype(np.float64) ** 2).sum(axis=1)
-    for top in range(0, len(descriptors_ND), _BLOCK):
-        for left in range(top, len(descriptors_ND), _BLOCK):
-            one_BD, two_BD = descriptors_ND[top : top + _BLOCK], descriptors_ND[left : left + _BLOCK]
-            products_BB = one_BD.astype(np.float64) @ two_BD.T.astype(np.float64)
-            sums_BB = squares_N[top : top + _BLOCK, None] + squares_N[None, left : left + _BLOCK]
-            distances_BB = np.sqrt(np.maximum(sums_BB - 2 * products_BB, 0))
-            if top == left:
-                distances_BB[np.tril_indices(len(one_BD))] = np.inf
-            yield top, left, distances_BB.astype(np.float32)
 
 
 def count_distances(descriptors_ND: NDArray[np.float32], known: Sequence[str | None]) -> Distances:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from anonderm.ingest.people import cluster as module
-from anonderm.ingest.people.cluster import cluster
+from anonderm.core import cluster as module
+from anonderm.core.cluster import cluster
 
 
 def partition(numbers):
@@ -56,5 +56,5 @@ def test_one_photo_is_one_person():
 def test_blocks_do_not_change_the_people(monkeypatch):
     descriptors = np.random.default_rng(2).normal(0, 0.05, (50, 128)).astype(np.float32)
     whole = cluster(descriptors, nobody(50), nobody(50), 0.75)
-    monkeypatch.setattr("anonderm.ingest.people.threshold._BLOCK", 8)
+    monkeypatch.setattr("anonderm.core.cluster._BLOCK", 8)
     assert partition(module.cluster(descriptors, nobody(50), nobody(50), 0.75)) == partition(whole)

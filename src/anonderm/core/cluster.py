@@ -1,17 +1,30 @@
 """Photos of one person put together."""
 
-# N photos, D features of a descriptor
+# N photos, D features of a descriptor, B photos of a block
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.ingest.people.threshold import blocks
-
+_BLOCK = 512
 _NEVER = 1e3  # distance between photos of two known people
+
+
+def blocks(descriptors_ND: NDArray[np.float32]) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Distances block by block: rows from, columns from, [B, B]; pairs count where row < column."""
+    squares_N = (descriptors_ND.astype(np.float64) ** 2).sum(axis=1)
+    for top in range(0, len(descriptors_ND), _BLOCK):
+        for left in range(top, len(descriptors_ND), _BLOCK):
+            one_BD, two_BD = descriptors_ND[top : top + _BLOCK], descriptors_ND[left : left + _BLOCK]
+            products_BB = one_BD.astype(np.float64) @ two_BD.T.astype(np.float64)
+            sums_BB = squares_N[top : top + _BLOCK, None] + squares_N[None, left : left + _BLOCK]
+            distances_BB = np.sqrt(np.maximum(sums_BB - 2 * products_BB, 0))
+            if top == left:
+                distances_BB[np.tril_indices(len(one_BD))] = np.inf
+            yield top, left, distances_BB.astype(np.float32)
 
 
 def cluster(

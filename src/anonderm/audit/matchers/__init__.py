@@ -1,0 +1,1 @@
+"""Ways to tell whether two faces are the same person, or the same picture."""
