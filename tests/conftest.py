@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from anonderm.classify.heads import Reading
+    from anonderm.classify.network import Classifier
 
 # Machines that run tests are shared: a slow example is no failure.
 settings.register_profile("shared machine", deadline=None)
@@ -33,3 +38,33 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real face images in {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture
+def red_classifier() -> Callable[..., Classifier]:
+    """`red_classifier(classes, reading)`: the last output grows with the red in each place."""
+    import torch
+
+    from anonderm.classify.network import Classifier
+
+    class Red(torch.nn.Module):
+        feature_info = ({"module": "look"},)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
+            with torch.no_grad():
+                self.look.weight.zero_()[:, 0] = 1 / 16
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.look(x).mean((2, 3))
+
+    def make(classes: tuple[str, ...], reading: Reading | None = None) -> Classifier:
+        classifier = Classifier("test_resnet", classes, 64, reading=reading)
+        classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, len(classes))
+        classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        with torch.no_grad():
+            classifier.head.weight.copy_(torch.arange(len(classes)).float()[:, None])
+        return classifier.eval()
+
+    return make

@@ -13,33 +13,10 @@ from anonderm.core.errors import ConfigError
 CLASSES = ("healthy", "mild")
 
 
-def red_detector() -> Classifier:
-    """A network whose logit of `mild` grows with the red in each place and with nothing else."""
-    classifier = Classifier("test_resnet", CLASSES, 64)
-
-    class Red(torch.nn.Module):
-        feature_info = ({"module": "look"},)
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
-            with torch.no_grad():
-                self.look.weight.zero_()[:, 0] = 1 / 16
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.look(x).mean((2, 3))
-
-    classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, 2)
-    classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    with torch.no_grad():
-        classifier.head.weight.copy_(torch.tensor([[0.0], [1.0]]))
-    return classifier.eval()
-
-
-def test_the_heat_lies_where_the_evidence_is():
+def test_the_heat_lies_where_the_evidence_is(red_classifier):
     image = np.zeros((64, 64, 3), np.uint8)
     image[40:48, 8:16, 0] = 255
-    heat, overlay = grad_cam(red_detector(), image, CLASSES.index("mild"))
+    heat, overlay = grad_cam(red_classifier(CLASSES), image, CLASSES.index("mild"))
     assert heat.shape == (64, 64)
     assert overlay.shape == (192, 192, 3)
     assert overlay.dtype == np.uint8
@@ -79,8 +56,8 @@ def test_the_map_is_fine_enough_to_point_at_a_lesion(backbone: str, halvings: in
     assert sides == [8]
 
 
-def test_a_network_without_feature_maps_is_refused():
-    classifier = red_detector()
+def test_a_network_without_feature_maps_is_refused(red_classifier):
+    classifier = red_classifier(CLASSES)
     classifier.backbone.feature_info = ()
     with pytest.raises(ConfigError, match="convolutional"):
         grad_cam(classifier, np.zeros((64, 64, 3), np.uint8))

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from anonderm.classify.heads import MultiLabel, Reading, Softmax
-from anonderm.classify.network import Classifier
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -28,30 +26,13 @@ CARD = CheckpointCard("classifier", {"backbone": "red"}, 64, classes=CLASSES, no
 RED_DETECTOR = Checkpoint(Path("red.safetensors"), CARD)
 
 
-class Red(torch.nn.Module):
-    feature_info = ({"module": "look"},)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
-        with torch.no_grad():
-            self.look.weight.zero_()[:, 0] = 1 / 16
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.look(x).mean((2, 3))
-
-
 @pytest.fixture
-def red_detector(monkeypatch):
+def red_detector(monkeypatch, red_classifier):
     """`red_detector(reading)`: the last class's output grows with the red in each place, and nothing else."""
 
     def install(reading: Reading, classes: tuple[str, ...] = CLASSES) -> None:
-        classifier = Classifier("test_resnet", classes, 64, reading=reading)
-        classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, len(classes))
-        classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        with torch.no_grad():
-            classifier.head.weight.copy_(torch.arange(len(classes)).float()[:, None])
-        monkeypatch.setattr(module, "load_classifier", lambda _checkpoint, _device: classifier.eval())
+        classifier = red_classifier(classes, reading)
+        monkeypatch.setattr(module, "load_classifier", lambda _checkpoint, _device: classifier)
 
     install(Softmax(2))
     return install
