@@ -75,9 +75,8 @@ def _marked(path: Path | None, faces: FaceSet, run: RunDir) -> dict[str, tuple[F
     if path is None:
         return {}
     points = read_points(path)
-    ids = {face.id: face.id for face in faces} | {
-        file: id for file, id in _files(faces) if id in {face.id for face in faces}
-    }
+    own = {face.id: face.id for face in faces}
+    ids = own | {file: id for file, id in _files(faces) if id in own}
     unknown = sorted(points.keys() - ids.keys())
     if unknown:
         shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
