@@ -94,7 +94,10 @@ from = { real = "photos", synthetic = "synthetic" }
 
 [steps.release]
 stage = "export"
-from = { faces = "synthetic", scores = ["utility", "fidelity", "audit"] }
+from = { faces = "synthetic", audit = "audit", makers = ["all-gan", "class-gan"], scores = [
+    "utility", "fidelity",
+] }
+formats = ["imagefolder", "parquet", "webdataset", "stylegan"]
 
 [steps.report]
 stage = "report"

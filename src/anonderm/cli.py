@@ -18,7 +18,7 @@ import tyro
 from anonderm import __version__
 from anonderm.core import weights
 from anonderm.core.config import to_dict
-from anonderm.core.errors import AnondermError
+from anonderm.core.errors import AnondermError, ReleaseRefused
 from anonderm.core.rundir import RunRecord
 from anonderm.stages import STAGES, Stage, open_artefact, run_stage
 
@@ -33,6 +33,7 @@ usage: anonderm COMMAND [OPTIONS]           anonderm COMMAND --help explains one
 
 The whole line
   run                      Run a recipe: every stage in order, resumable, ends with a report.
+  verify                   Check a release: checksums, marks, card, evidence; names every fault by its file.
   weights                  List weights: those that ship, and those of others; `add` and `fetch` get these.
   import-gan               Turn a StyleGAN2 pickle of NVIDIA's programs into a checkpoint; no code of it runs.
   export-gan               Write a checkpoint's generator as TorchScript or ONNX for other programs.
@@ -79,14 +80,17 @@ class _RunRecipe:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit status (2 for a user's error, 130 for a stop)."""
+    """Run one command; returns the exit status.
+
+    1: `verify` found faults; 2: a user's error; 3: a release was refused; 130: a stop.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _dispatch(arguments)
     except AnondermError as error:
         print(f"\nanonderm: {error}", file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, ReleaseRefused) else 2
     except OSError as error:
         if error.errno not in _NO_BUGS:
             raise
@@ -126,6 +130,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _run_recipe_command(rest)
     if command == "weights":
         return _weights(rest)
+    if command == "verify":
+        return _verify(rest)
     if command == "import-gan":
         return _import_gan(rest)
     if command == "export-gan":
@@ -216,6 +222,15 @@ def _print_outputs(record: RunRecord) -> None:
     """The path of what was made goes to stdout, everything else to stderr."""
     for file in record.content["outputs"]:
         print(record.folder / file)
+
+
+def _verify(arguments: list[str]) -> int:
+    from anonderm.publish.release.verify.command import VerifyConfig, show, verify
+
+    config = tyro.cli(VerifyConfig, prog="anonderm verify", args=arguments)
+    checks = verify(config.release)
+    show(checks)
+    return 1 if any(check.faults for check in checks) else 0
 
 
 def _import_gan(arguments: list[str]) -> int:

@@ -327,11 +327,18 @@ STAGES = {
         ),
         Stage(
             "export",
-            "Write the synthetic set as a data set that others can load.",
-            "publish.export:export",
-            "publish.config:ExportConfig",
+            "Write the synthetic set as a data set that others can load, if its audit allows a release.",
+            "publish.release.export:export",
+            "publish.release.config:ExportConfig",
             {
                 "faces": _SYNTHETIC,
+                "audit": Input("scores", "The audit of these very faces.", optional=True),
+                "makers": Input(
+                    "checkpoint",
+                    "The GANs and the grader behind the faces: the card states their terms.",
+                    many=True,
+                    optional=True,
+                ),
                 "scores": Input("scores", "Scores to state on the data set card.", many=True, optional=True),
             },
         ),

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_up_audit import audited
 
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import append_line, write_text
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.records import Face, Score, Scores
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish.config import ExportConfig
-from anonderm.publish.export import export
+from anonderm.publish.release.config import ExportConfig
+from anonderm.publish.release.export import export
 
 CLASSES = ("healthy", "mild", "severe")
 GENERATOR = "ab" * 32
@@ -291,7 +292,7 @@ def make_line(
     )
     released = FaceSet.load(root / "released" / "faces")
     with RunDir.open(root / "release", "export", ExportConfig(), {"faces": released.digest}) as run:
-        run.finish([export(ExportConfig(), released, (), run)])
+        run.finish([export(ExportConfig(), released, audited(released), (), (), run)])
     return (*runs, RunRecord.load(root / "release"))
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from anonderm.core.errors import BadLabel, ConfigChanged
+from anonderm.core.errors import BadLabel, ConfigChanged, ReleaseRefused
 from anonderm.core.files import read_json
 from anonderm.core.rundir import RunRecord
 from anonderm.recipe import budget, estimate
-from anonderm.recipe.execute import run_recipe
+from anonderm.recipe.execute import _lacking, run_recipe
+from anonderm.recipe.plan import Step
+from anonderm.stages import STAGES
 
 RECIPE = """
 title = "Two steps"
@@ -86,3 +88,45 @@ def test_a_budget_is_planned_once_and_kept(recipe: Path, tmp_path: Path, steady_
     assert RunRecord.load(out / "gan").config["kimg"] == planned["kimg"]["gan"]
     with pytest.raises(ConfigChanged, match="30 minutes"):
         run_recipe(recipe, out, budget_minutes=40)
+
+
+REFUSED = """
+title = "Refused"
+classes = ["healthy"]
+
+[steps.faces]
+stage = "generate"
+from = { checkpoints = "phantom-64" }
+seeds = "0-3"
+
+[steps.release]
+stage = "export"
+from = { faces = "faces", makers = "phantom-64" }
+
+[steps.report]
+stage = "report"
+from = { runs = ["faces", "release"] }
+"""
+
+
+@pytest.mark.skip(reason="until audits give verdicts")
+def test_a_refused_release_costs_no_report_and_ends_the_recipe_with_the_refusal(tmp_path: Path) -> None:
+    path, out = tmp_path / "refused.toml", tmp_path / "out"
+    path.write_text(REFUSED)
+    with pytest.raises(ReleaseRefused, match="no audit"):
+        run_recipe(path, out)
+    assert not (out / "release" / "release").exists()
+    page = (out / "report-refused" / "report.html").read_text(encoding="utf-8")
+    assert "The release was refused: there is no audit of this set" in page
+    assert str(tmp_path) not in page
+
+    named = 'override_name = "A. Steward"\noverride_reason = "a drill"\noverride_date = "2026-11-21"\n'
+    path.write_text(path.read_text().replace("[steps.report]", f"{named}\n[steps.report]"))
+    assert [record.name for record in run_recipe(path, out)] == ["faces", "release", "report"]
+    assert "The release was refused" not in (out / "report" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_step_that_needs_the_refused_release_is_left_out() -> None:
+    needs = Step("next", STAGES["export"], None, {"faces": ("release",)})
+    told = Step("report", STAGES["report"], None, {"runs": ("faces", "release")})
+    assert (_lacking(needs, {"release": ""}), _lacking(told, {"release": ""})) == ("release", "")

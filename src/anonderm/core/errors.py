@@ -13,6 +13,7 @@ AnondermError
 ├── MissingExtra               an optional package is not installed
 ├── MissingWeights             weights that a stage needs are not on this machine
 ├── BrokenArtefact             a FaceSet, Checkpoint or Scores on disk is damaged or incomplete
+├── ReleaseRefused             the audit does not allow a release, or there is none
 ├── RunBusy                    another process is writing the same run folder
 ├── StorageError               the disk is full or cannot be written
 ├── ProcessLost                another process of a run of several is gone
@@ -68,6 +69,9 @@ class MissingWeights(AnondermError): ...
 
 
 class BrokenArtefact(AnondermError): ...
+
+
+class ReleaseRefused(AnondermError): ...
 
 
 class RunBusy(AnondermError): ...

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from anonderm.core import config as configuration
 from anonderm.core import launch, progress
-from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, RunBusy
+from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, ReleaseRefused, RunBusy
 from anonderm.core.files import (
     append_line,
     read_json,
@@ -124,7 +124,7 @@ class RunDir:
                 yield run
             except BaseException as error:
                 if run.finished is None:
-                    run._stop("interrupted" if isinstance(error, KeyboardInterrupt) else "failed", str(error))
+                    run._stop(_status_after(error), str(error))
                 raise
 
     def _resume_or_start(self) -> None:
@@ -154,7 +154,8 @@ class RunDir:
         if not (self.folder / "run.json").exists():
             return None
         record = RunRecord.load(self.folder)
-        return record if record.content["status"] != "failed" or self._made_files() else None
+        undone = record.content["status"] in ("failed", "refused")
+        return record if not undone or self._made_files() else None
 
     def _made_files(self) -> list[str]:
         own = {"run.json", "config.toml", "log.txt"}
@@ -248,6 +249,12 @@ def _locked(folder: Path) -> Iterator[None]:
                 "Wait for it, or choose another --out.",
             ) from error
         yield
+
+
+def _status_after(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "refused" if isinstance(error, ReleaseRefused) else "failed"
 
 
 def _now() -> str:

@@ -183,5 +183,14 @@ def _card(
             "trained_on": training.origin,
             "faces": len(training),
             "base": base.digest if base else None,
+            "bases": _bases(base) if base else [],
         },
     )
+
+
+def _bases(base: Checkpoint) -> list[dict[str, Any]]:
+    """What is handed down: the terms of the base and of what it started from, and what they learned from."""
+    card = base.card
+    own = {"digest": base.digest, "licence": card.licence, "data_digest": card.data_digest}
+    own |= {name: card.notes[name] for name in ("trained_on", "faces") if name in card.notes}
+    return [own, *card.notes.get("bases", [])]

@@ -31,6 +31,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Text:
+    """Paragraphs to read."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Pictures side by side, in cards of one picture or of some that belong together."""
 
@@ -114,7 +123,7 @@ class Row:
     kind: str = "row"
 
 
-Block = Gallery | Sheet | Chart | Charts | Table | Matrix | Bars | Row
+Block = Text | Gallery | Sheet | Chart | Charts | Table | Matrix | Bars | Row
 
 
 @dataclass(frozen=True)

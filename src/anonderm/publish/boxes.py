@@ -11,6 +11,7 @@ at home.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,12 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
 
     Raises InputError where no face has a box.
     """
-    found = {lesion.kind for face in faces for lesion in face.lesions}
-    if not found:
+    kinds = kinds_of(faces)
+    if not kinds:
         raise InputError(
             f"{faces.folder}: no face has lesion boxes.",
             "Ingest photos with boxes, or let `anonderm find-lesions` find some.",
         )
-    kinds = (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
     sizes = {face.id: _size(faces, face) for face in run.progress(faces.faces, "measuring the faces")}
     written: list[Path] = []
     if "yolo" in config.formats:
@@ -44,6 +44,12 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
         run.log("Caution: these are photos, not synthetic faces; this folder is as private as they are.")
     run.log(f"{len(faces)} faces, {sum(len(face.lesions) for face in faces)} boxes of {', '.join(kinds)}")
     return written
+
+
+def kinds_of(faces: FaceSet) -> tuple[str, ...]:
+    """The kinds of lesion that have a box, in the usual order, others behind."""
+    found = {lesion.kind for face in faces for lesion in face.lesions}
+    return (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
 
 
 def _size(faces: FaceSet, face: Face) -> tuple[int, int]:
@@ -85,26 +91,33 @@ def write_yolo(
 def write_coco(
     faces: FaceSet, sizes: dict[str, tuple[int, int]], kinds: tuple[str, ...], folder: Path
 ) -> list[Path]:
-    """Boxes as [left, top, width, height] in pixels; returns the JSON files."""
-    categories = [{"id": number, "name": kind} for number, kind in enumerate(kinds, start=1)]
+    """Returns the JSON files, one a split."""
     written = []
     for split in SPLITS:
-        images: list[dict[str, Any]] = []
-        annotations: list[dict[str, Any]] = []
-        for face in (face for face in faces if _split(face) == split):
-            width, height = sizes[face.id]
-            images.append(
-                {"id": len(images) + 1, "file_name": _file_name(face), "width": width, "height": height}
-            )
+        some = [face for face in faces if _split(face) == split]
+        for face in some:
             link_or_copy(faces.folder / face.file, folder / split / _file_name(face))
-            for each in face.lesions:
-                box = [each.x0, each.y0, each.x1 - each.x0, each.y1 - each.y0]
-                about = {"category_id": kinds.index(each.kind) + 1, "area": box[2] * box[3], "iscrowd": 0}
-                annotations.append(
-                    {"id": len(annotations) + 1, "image_id": len(images), "bbox": box, **about}
-                )
-        if images:
-            content = {"images": images, "annotations": annotations, "categories": categories}
+        if some:
             written.append(folder / "annotations" / f"instances_{split}.json")
-            write_text(written[-1], json.dumps(content))
+            write_text(written[-1], json.dumps(coco(some, sizes, kinds, _file_name)))
     return written
+
+
+def coco(
+    faces: Iterable[Face],
+    sizes: dict[str, tuple[int, int]],
+    kinds: tuple[str, ...],
+    name: Callable[[Face], str],
+) -> dict[str, Any]:
+    """The content of a COCO file: boxes as [left, top, width, height] in pixels; `name` gives file names."""
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for face in faces:
+        width, height = sizes[face.id]
+        images.append({"id": len(images) + 1, "file_name": name(face), "width": width, "height": height})
+        for each in face.lesions:
+            box = [each.x0, each.y0, each.x1 - each.x0, each.y1 - each.y0]
+            about = {"category_id": kinds.index(each.kind) + 1, "area": box[2] * box[3], "iscrowd": 0}
+            annotations.append({"id": len(annotations) + 1, "image_id": len(images), "bbox": box, **about})
+    categories = [{"id": number, "name": kind} for number, kind in enumerate(kinds, start=1)]
+    return {"images": images, "annotations": annotations, "categories": categories}

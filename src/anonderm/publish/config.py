@@ -1,4 +1,4 @@
-"""Settings of the report and of the export."""
+"""Settings of the report."""
 
 from __future__ import annotations
 
@@ -24,20 +24,3 @@ class ReportConfig:
         check(bool(self.title.strip()), "title: must not be empty.")
         check(1 <= self.faces_per_class <= 60, "faces_per_class: must be from 1 to 60.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """A folder of synthetic faces that the usual tools load as a data set."""
-
-    title: str = "Synthetic face data set"
-    """Heading of the data set card."""
-    description: str = "Synthetic photos of faces, labelled by skin condition."
-    """First sentence of the data set card."""
-    licence: str = ""
-    """Licence of the release, such as CC-BY-4.0; left empty, that of the faces is taken over."""
-    stylegan_zip: bool = False
-    """Also write stylegan/dataset.zip, the form that NVIDIA's StyleGAN2-ADA and StyleGAN3 programs read."""
-
-    def __post_init__(self) -> None:
-        check(bool(self.title.strip()), "title: must not be empty.")

@@ -23,6 +23,8 @@ class Material:
 
     config: ReportConfig
     runs: tuple[RunRecord, ...]
+    refused: tuple[RunRecord, ...] = ()
+    """Exports that the audit did not allow."""
 
     def of(self, *stages: str) -> tuple[RunRecord, ...]:
         return tuple(record for record in self.runs if record.stage in stages)

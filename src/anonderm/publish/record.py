@@ -5,28 +5,49 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from anonderm.core.files import read_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
 from anonderm.publish.material import Material
+from anonderm.publish.release.gate import reasons_in
 
-_PATHS = ("source", "detector")  # settings that hold a path
+_PATHS = ("source", "detector", "c2pa_certificate", "c2pa_key")  # settings that hold a path
 
 
 def release(material: Material) -> Section | None:
     records = material.of("export")
+    if material.refused:
+        return _refused(material.refused[-1])
     if not records:
         return None
     folder = records[-1].folder / "release"
     files = (folder / "checksums.sha256").read_text(encoding="utf-8").splitlines()
+    told = read_json(folder / "evidence.json")
     rows = (
         ("Folder", f"{records[-1].name}/release"),
-        ("Files", f"{len(files):,}, of which {sum(file.endswith('.png') for file in files):,} faces"),
+        ("Faces", f"{told['faces']:,}"),
+        ("Files", f"{len(files):,}"),
+        ("Decision", _decided(told["decision"])),
         ("Licence", (folder / "LICENSE").read_text(encoding="utf-8").splitlines()[-1]),
         ("sha256 of checksums.sha256", records[-1].content["outputs"]["release/checksums.sha256"]),
     )
     lead = "The synthetic faces as a data set that the usual tools load; each says that a model made it."
     return Section("release", "Release", lead, (Table("The released files", ("Part", "Value"), rows),))
+
+
+def _decided(decision: dict[str, Any]) -> str:
+    if decision["passed"]:
+        return "every rule of the audit holds"
+    override = decision["override"] or dict.fromkeys(("name", "date", "reason"), "nobody")
+    return f"against the audit, by {override['name']} on {override['date']}: {override['reason']}"
+
+
+def _refused(record: RunRecord) -> Section:
+    """Why nothing was released."""
+    reasons = tuple((reason,) for reason in reasons_in(record.content["error"]))
+    lead = "Nothing was released: the audit does not allow it."
+    return Section("release", "Release", lead, (Table("Why", ("Reason",), reasons),))
 
 
 def how_made(material: Material) -> Section | None:

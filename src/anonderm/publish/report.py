@@ -15,6 +15,7 @@ from anonderm.publish.material import Material
 from anonderm.publish.mixes import mixes
 from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
+from anonderm.publish.release.evidence import evidence
 from anonderm.publish.summary import summarise
 from anonderm.publish.templates import environment, style
 
@@ -30,6 +31,7 @@ SECTIONS = (
     realism,
     lesions.lesions,
     judgement.privacy,
+    evidence,
     line.funnel,
     line.generators,
     line.classifiers,
@@ -47,8 +49,9 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
     finished = tuple(record for record in runs if record.done)
     if not finished:
         raise InputError("report: none of these runs is finished.", "Run them to the end first.")
-    material = Material(config, finished)
-    unfinished = [record.name for record in runs if not record.done]
+    refused = tuple(record for record in runs if record.content["status"] == "refused")
+    material = Material(config, finished, refused)
+    unfinished = [record.name for record in runs if not record.done and record not in refused]
     written = (write(material) for write in run.progress(SECTIONS, "writing the report"))
     template = environment().get_template("report.html.jinja")
     page = template.render(

@@ -14,6 +14,7 @@ from anonderm.publish.charts import number
 from anonderm.publish.judgement import ARMS
 from anonderm.publish.keys import first
 from anonderm.publish.material import Material, faces_of
+from anonderm.publish.release.gate import reasons_in
 
 _FEW_TEST_FACES = 50
 _FOUND_ENOUGH = 0.9
@@ -42,7 +43,12 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     for found in (_usefulness(utility), _fidelity(fidelity), _privacy(audit)):
         sentences += found[0]
         numbers += found[1]
-    warnings = [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
+    warnings = [
+        f"The release was refused: {reason}"
+        for record in material.refused
+        for reason in reasons_in(record.content["error"])
+    ]
+    warnings += [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
     warnings += _input_warnings(material) + _utility_warnings(utility) + _audit_warnings(audit)
     warnings += [] if matrix is None or matrix is utility else matrix.details["warnings"]
     warnings += _left_out("fidelity", fidelity) + _left_out("privacy", audit)

@@ -1,13 +1,19 @@
-"""Walking through the steps of a recipe: what is done is skipped, what was cut short resumes."""
+"""Walking through the steps of a recipe: what is done is skipped, what was cut short resumes.
+
+A release that is refused ends the recipe with that refusal, but not before the report: steps that are told of
+runs hear of the refused one too, and run in a folder of their own, so that the report of a later release has
+its usual place.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from anonderm.core.errors import ConfigChanged
+from anonderm.core.errors import ConfigChanged, ReleaseRefused
 from anonderm.core.files import read_json, write_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
@@ -27,7 +33,8 @@ def run_recipe(
 ) -> list[RunRecord]:
     """Run a recipe into the folder `out`, one run folder a step; returns the records of the steps.
 
-    Raises ConfigError, MissingPath or whatever a stage raises. To resume, call it again.
+    Raises ConfigError, MissingPath or whatever a stage raises; ReleaseRefused after the steps that could
+    still run. To resume, call it again.
     """
     recipe = read_recipe(path, data)
     recipe = _budgeted(recipe, out, budget_minutes, keep=not dry_run)
@@ -36,13 +43,39 @@ def run_recipe(
         _print_plan(recipe, steps, out)
         return []
     _say(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
-    return [_run_step(step, recipe, out, f"[{number}/{len(steps)}]") for number, step in enumerate(steps, 1)]
+    records: list[RunRecord] = []
+    refused: dict[str, ReleaseRefused] = {}
+    for number, step in enumerate(steps, 1):
+        if lacking := _lacking(step, refused):
+            _say(f"[{number}/{len(steps)}] {step.name}: left out, as {lacking} was refused")
+            continue
+        try:
+            records.append(_run_step(step, recipe, out, f"[{number}/{len(steps)}]", refused))
+        except ReleaseRefused as refusal:
+            refused[step.name] = refusal
+            _say("  refused")
+    for first in refused.values():
+        _say(f"The release was refused. What was made before and about it lies in {out}.")
+        raise first
+    return records
 
 
-def _run_step(step: Step, recipe: Recipe, out: Path, position: str) -> RunRecord:
+def _lacking(step: Step, refused: Mapping[str, object]) -> str:
+    """A refused step whose release this step needs; to be told of a run, none is needed."""
+    for name, sources in step.inputs.items():
+        if step.stage.inputs[name].kind != "run":
+            return next((source for source in sources if source in refused), "")
+    return ""
+
+
+def _run_step(
+    step: Step, recipe: Recipe, out: Path, position: str, refused: Mapping[str, object]
+) -> RunRecord:
     _say(f"{position} {step.name}: {step.stage.help}")
     start = time.monotonic()
-    record = run_stage(step.stage, step.config, _references(step, recipe, out), out / step.name)
+    tells = any(source in refused for sources in step.inputs.values() for source in sources)
+    folder = out / (f"{step.name}-refused" if tells else step.name)
+    record = run_stage(step.stage, step.config, _references(step, recipe, out), folder)
     took = time.monotonic() - start
     earlier = record.content["seconds"] - took
     total = duration(record.content["seconds"])

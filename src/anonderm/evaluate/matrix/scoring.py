@@ -17,6 +17,7 @@ from anonderm.classify.split import families
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import SEVERITIES, Score
 from anonderm.core.rundir import RunDir
+from anonderm.core.tones import TONES
 from anonderm.evaluate.answers import grading_metrics
 from anonderm.evaluate.matrix.arms import REAL, SYNTHETIC
 from anonderm.evaluate.matrix.config import MatrixConfig
@@ -24,8 +25,6 @@ from anonderm.evaluate.matrix.resampling import Draws, Values, score, values
 
 REFERENCE = {REAL: "trtr", SYNTHETIC: "tsts"}
 """With which arm the others on the same test set are compared."""
-TONES = {"light": (41.0, np.inf), "medium": (10.0, 41.0), "dark": (-np.inf, 10.0)}
-"""Individual typology angles, above and up to, in degrees: six classes of Chardon et al. 1991, two by two."""
 _BY_TONE = ("accuracy", "macro_f1")
 _FEWEST_PEOPLE = 2
 

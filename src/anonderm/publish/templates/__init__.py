@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from markupsafe import Markup
 _FOLDER = Path(__file__).parent
 
 
+@cache
 def environment() -> Environment:
     """What an HTML template prints is escaped; a missing value is an error."""
     return Environment(

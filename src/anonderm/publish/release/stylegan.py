@@ -10,32 +10,39 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from anonderm.core.errors import InputError
-from anonderm.core.faceset import FaceSet
 from anonderm.core.files import atomic_path
-from anonderm.core.images import Pixels
+from anonderm.core.images import image_size
+from anonderm.publish.release.pictures import Pictures
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same faces make the same file
 
 
-def write_stylegan_zip(faces: FaceSet, path: Path, encode: Callable[[Pixels], bytes]) -> None:
-    """`encode` makes the PNGs. Raises InputError unless all faces are squares of one size."""
-    names = faces.labels
-    labels, first = [], None
+def write_stylegan_zip(pictures: Pictures, path: Path) -> Iterator[int]:
+    """Write the ZIP unless it is there; yields how many faces each step has done.
+
+    Raises InputError unless all faces are squares of one size.
+    """
+    faces = pictures.faces
+    if path.exists():
+        yield len(faces)
+        return
+    names, first = faces.labels, pictures.size()
+    labels = []
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for index, face in enumerate(faces):
-            image_HWC = faces.image(face)
-            first = first or image_HWC.shape
-            if image_HWC.shape != first or first[0] != first[1]:
+            width, height = image_size(faces.folder / face.file)
+            if (width, height) != first or width != height:
                 raise InputError(
-                    f"{faces.folder}: face {face.id} is {image_HWC.shape[1]} x {image_HWC.shape[0]} pixels.",
-                    "A StyleGAN data set takes squares of one size; leave --stylegan-zip out.",
+                    f"{faces.folder}: face {face.id} is {width} x {height} pixels.",
+                    "A StyleGAN data set takes squares of one size; leave stylegan out of formats.",
                 )
             name = f"{index // 1000:05d}/img{index:08d}.png"
-            archive.writestr(zipfile.ZipInfo(name, _DATE), encode(image_HWC))
+            archive.writestr(zipfile.ZipInfo(name, _DATE), pictures.png(face))
             labels.append((name, names.index(str(face.label))))
+            yield 1
         content = json.dumps({"labels": labels, "class_names": names}, ensure_ascii=False)
         archive.writestr(zipfile.ZipInfo("dataset.json", _DATE), content)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_line import draw_face, synthetic
 from PIL import Image
 
 from anonderm.core.errors import InputError
@@ -18,23 +17,14 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
-from anonderm.publish.config import ExportConfig
-from anonderm.publish.export import export, marked_png
-from anonderm.publish.stylegan_zip import write_stylegan_zip
+from anonderm.publish.release.pictures import Pictures
+from anonderm.publish.release.stylegan import write_stylegan_zip
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
-    return synthetic(tmp_path_factory.mktemp("faces"), draw_face)
-
-
-@pytest.fixture(scope="module")
-def archive(faces: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, config = tmp_path_factory.mktemp("export"), ExportConfig(stylegan_zip=True)
-    with RunDir.open(folder, "export", config, {}) as run:
-        release = export(config, faces, (), run).parent
-    assert "stylegan/dataset.zip" in (release / "checksums.sha256").read_text(encoding="utf-8")
-    return release / "stylegan" / "dataset.zip"
+def archive(whole: Path) -> Path:
+    assert "stylegan/dataset.zip" in (whole / "checksums.sha256").read_text(encoding="utf-8")
+    return whole / "stylegan" / "dataset.zip"
 
 
 def test_images_and_labels_are_where_the_loader_looks(archive: Path, faces: FaceSet) -> None:
@@ -58,7 +48,7 @@ def test_what_was_exported_comes_back_with_its_labels(archive: Path, faces: Face
 
 
 def test_the_same_faces_make_the_same_file(faces: FaceSet, archive: Path, tmp_path: Path) -> None:
-    write_stylegan_zip(faces, tmp_path / "again.zip", marked_png)
+    list(write_stylegan_zip(Pictures(faces, tmp_path / "pictures"), tmp_path / "again.zip"))
     assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
 
 
@@ -67,5 +57,5 @@ def test_faces_that_are_no_squares_of_one_size_are_refused(tmp_path: Path) -> No
     writer.add(np.zeros((8, 8, 3), np.uint8), Face("a", label="mild"))
     writer.add(np.zeros((8, 9, 3), np.uint8), Face("b", label="mild"))
     with pytest.raises(InputError, match="face b is 9 x 8"):
-        write_stylegan_zip(writer.finish(), tmp_path / "out.zip", marked_png)
+        list(write_stylegan_zip(Pictures(writer.finish(), tmp_path / "pictures"), tmp_path / "out.zip"))
     assert not (tmp_path / "out.zip").exists()

@@ -1,0 +1,78 @@
+"""The data set card: README.md of a release, with the front matter that Hugging Face reads.
+
+Its questions are those of Gebru et al. 2021 (Datasheets for Datasets).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from anonderm import __version__
+from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Scores
+from anonderm.core.tones import TONES, tone_of
+from anonderm.publish.blocks import interval
+from anonderm.publish.charts import number
+from anonderm.publish.keys import headlines
+from anonderm.publish.release.config import ExportConfig
+from anonderm.publish.release.gate import Decision
+from anonderm.publish.release.lineage import Ancestor, licences
+from anonderm.publish.templates import environment
+
+# Names of licences as the hub spells them; anything else is "other", with the name beside it.
+_HUB_LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
+_HUB_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+# What `load_dataset` reads when it is given the folder alone: the first of these that was written.
+_LOADED = (("imagefolder", "train/**"), ("parquet", "parquet/*.parquet"), ("webdataset", "webdataset/*.tar"))
+
+
+def card(
+    config: ExportConfig,
+    faces: FaceSet,
+    audit: Scores | None,
+    scores: tuple[Scores, ...],
+    licence: str,
+    behind: Sequence[Ancestor],
+    decision: Decision,
+) -> str:
+    """Markdown: what the set is, how it was made, how good it is, and what it must not be used for."""
+    template = environment().get_template("card.md.jinja")
+    told = (*scores, *((audit,) if audit else ()))
+    files = next((files for name, files in _LOADED if name in config.formats), None)
+    return template.render(
+        config=config,
+        licence=licence,
+        hub_licence=licence.lower() if licence.lower() in _HUB_LICENCES else "other",
+        size=next((name for limit, name in _HUB_SIZES if len(faces) < limit), "n>1M"),
+        loaded=files,
+        counts=list(faces.label_counts.items()),
+        tones=_tones(faces),
+        total=len(faces),
+        pixels=faces.image(faces.faces[0]).shape[0],
+        boxes=sum(len(face.lesions) for face in faces),
+        psis=sorted({face.psi for face in faces if face.psi is not None}),
+        behind=behind,
+        licences=list(licences(faces, behind).items()),
+        decision=decision,
+        measured=bool(scores),
+        headlines=[(words, number(s.value), interval(s), s.n) for words, s in headlines(told)],
+        scores=[
+            (name, number(s.value), interval(s), s.n, s.note)
+            for each in told
+            for name, s in each.scores.items()
+        ],
+        version=__version__,
+    )
+
+
+def _tones(faces: FaceSet) -> list[tuple[str, list[int]]]:
+    """For each class, how many faces each group of skin tone has, those not measured last; nothing where none
+    was measured."""
+    if all(face.ita is None for face in faces):
+        return []
+    rows = []
+    for label in faces.labels:
+        counted = Counter(tone_of(face.ita) for face in faces.where(label=label))
+        rows.append((label, [counted[tone] for tone in (*TONES, None)]))
+    return rows

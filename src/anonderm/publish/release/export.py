@@ -1,0 +1,120 @@
+"""export: a FaceSet of synthetic faces -> a release that the usual tools load, if its audit allows one.
+
+release/
+  train/ parquet/ webdataset/ stylegan/ coco/    the faces, in the formats asked for; every picture marked
+  README.md, LICENSE                the data set card, and the terms
+  croissant.json                    the same for machines, with responsible-AI fields
+  evidence.html, evidence.json      what the privacy audit found, and what was decided on it
+  checksums.sha256                  written last: a release that has it is whole (`anonderm verify`)
+
+Only pixels, label and how the face was made are written: no person, parent, source or file name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import sha256_file, storage_errors, write_json, write_text
+from anonderm.core.records import Scores
+from anonderm.core.rundir import RunDir
+from anonderm.publish.release.card import card
+from anonderm.publish.release.config import ExportConfig
+from anonderm.publish.release.croissant import croissant
+from anonderm.publish.release.evidence import evidence_json, evidence_page
+from anonderm.publish.release.gate import Decision, decide, judge, refuse_real
+from anonderm.publish.release.imagefolder import refuse_without_boxes, write_coco, write_imagefolder
+from anonderm.publish.release.lineage import Ancestor, ancestors
+from anonderm.publish.release.parquet import write_parquet
+from anonderm.publish.release.pictures import Pictures
+from anonderm.publish.release.signing import Signer
+from anonderm.publish.release.stylegan import write_stylegan_zip
+from anonderm.publish.release.webdataset import write_webdataset
+
+CHECKSUMS = "checksums.sha256"
+_NO_LICENCE = "No licence was stated for the photos: all rights reserved."
+
+
+def export(
+    config: ExportConfig,
+    faces: FaceSet,
+    audit: Scores | None,
+    scores: tuple[Scores, ...],
+    makers: tuple[Checkpoint, ...],
+    run: RunDir,
+) -> Path:
+    """Write the release below run.folder/"release"; returns its list of checksums.
+
+    An export that was cut short goes on with the files it has. Raises InputError for a face that is not
+    purely synthetic, TooFewImages for an empty set, ReleaseRefused where the audit does not allow it,
+    BrokenArtefact where an image is not the one that was audited, StorageError.
+    """
+    refuse_real(faces)
+    behind = ancestors(faces, makers)
+    if "coco" in config.formats:
+        refuse_without_boxes(faces)
+    judged = audit is not None and "verdicts" in audit.details
+    decision = decide(config, faces, audit) if judged else judge(config, faces, audit)
+    _tell(decision, run)
+    signer = (
+        Signer(config.c2pa_certificate, config.c2pa_key)
+        if config.c2pa_certificate and config.c2pa_key
+        else None
+    )
+    pictures = Pictures(faces, run.folder / "pictures", signer)
+    release = run.folder / "release"
+    _write_formats(config, pictures, release, run)
+    _write_papers(config, faces, audit, scores, behind, decision, release)
+    write_text(release / CHECKSUMS, _checksums(release))
+    pictures.clear()
+    run.log(f"{len(faces)} synthetic faces in {len(faces.labels)} classes: {release}")
+    return release / CHECKSUMS
+
+
+def _tell(decision: Decision, run: RunDir) -> None:
+    if decision.override:
+        run.log(f"released against the audit by {decision.override.name}: {decision.override.reason}")
+        for fault in decision.faults:
+            run.log(f"what the audit says: {fault}")
+
+
+def _write_formats(config: ExportConfig, pictures: Pictures, release: Path, run: RunDir) -> None:
+    writers: dict[str, Callable[[], Iterator[int]]] = {
+        "imagefolder": lambda: write_imagefolder(pictures, release),
+        "parquet": lambda: write_parquet(pictures, release / "parquet", config.shard_mb),
+        "webdataset": lambda: write_webdataset(pictures, release / "webdataset", config.shard_mb),
+        "stylegan": lambda: write_stylegan_zip(pictures, release / "stylegan" / "dataset.zip"),
+    }
+    for name, write in writers.items():
+        if name in config.formats:
+            with run.bar(f"exporting faces ({name})", len(pictures.faces)) as bar:
+                for count in write():
+                    bar.advance(count)
+    if "coco" in config.formats:
+        write_coco(pictures.faces, release)
+
+
+def _write_papers(
+    config: ExportConfig,
+    faces: FaceSet,
+    audit: Scores | None,
+    scores: tuple[Scores, ...],
+    behind: tuple[Ancestor, ...],
+    decision: Decision,
+    release: Path,
+) -> None:
+    licence = config.licence or faces.licence or _NO_LICENCE
+    signed = config.c2pa_certificate is not None
+    write_text(release / "LICENSE", f"{config.title}\n\n{licence}\n")
+    write_text(release / "README.md", card(config, faces, audit, scores, licence, behind, decision))
+    write_json(release / "croissant.json", croissant(config, faces, licence, behind, decision, release))
+    write_text(release / "evidence.html", evidence_page(config, decision, audit, faces, signed))
+    write_json(release / "evidence.json", evidence_json(decision, audit, faces, signed))
+
+
+def _checksums(release: Path) -> str:
+    with storage_errors(release):
+        files = sorted(p for p in release.rglob("*") if p.is_file() and p.name != CHECKSUMS)
+    return "".join(f"{sha256_file(path)}  {path.relative_to(release).as_posix()}\n" for path in files)

@@ -1,0 +1,65 @@
+"""Hugging Face's imagefolder.
+
+train/<class>/<id>.png    every face
+train/metadata.csv        a row a face; the loader reads both together
+coco/instances_train.json on request: the lesion boxes of those files
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from anonderm.core.errors import InputError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.files import link_or_copy, write_text
+from anonderm.core.images import image_size
+from anonderm.core.records import Face
+from anonderm.publish.boxes import coco, kinds_of
+from anonderm.publish.release.pictures import Pictures
+from anonderm.publish.release.rows import columns_of, row_of
+
+
+def file_of(face: Face) -> Path:
+    """Where the face lies in the release."""
+    return Path("train") / str(face.label) / f"{face.id}.png"
+
+
+def write_imagefolder(pictures: Pictures, release: Path) -> Iterator[int]:
+    """Write the pictures that are not there yet, then the table; yields how many faces each step has done."""
+    for face in pictures.faces:
+        path = release / file_of(face)
+        if not path.exists():
+            link_or_copy(pictures.path(face), path)
+        yield 1
+    write_text(release / "train" / "metadata.csv", _metadata(pictures.faces))
+
+
+def _metadata(faces: FaceSet) -> str:
+    """CSV of what each face is and how it was made; columns that are empty throughout are left out."""
+    columns = columns_of(faces)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ("file_name", *columns), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for face in faces:
+        writer.writerow({"file_name": file_of(face).relative_to("train").as_posix()} | row_of(face))
+    return table.getvalue()
+
+
+def refuse_without_boxes(faces: FaceSet) -> None:
+    """Raise InputError where no face has a lesion box."""
+    if not kinds_of(faces):
+        raise InputError(
+            f"{faces.folder}: no face has lesion boxes, so there is nothing to write as COCO.",
+            "Leave coco out of formats, or let `anonderm find-lesions` find boxes first.",
+        )
+
+
+def write_coco(faces: FaceSet, release: Path) -> None:
+    """One JSON file; its file names lead from the release's folder to the pictures."""
+    sizes = {face.id: image_size(faces.folder / face.file) for face in faces}
+    content = coco(faces.faces, sizes, kinds_of(faces), lambda face: file_of(face).as_posix())
+    write_text(release / "coco" / "instances_train.json", json.dumps(content, ensure_ascii=False))

@@ -1,0 +1,104 @@
+"""What stands behind the faces: the generators that drew them, what these started from, and every licence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from anonderm.core import weights
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import InputError
+from anonderm.core.faceset import FaceSet
+
+NOT_STATED = "not stated"
+_UNKNOWN = "not given with --makers, so its licence and what it learned from are not known here"
+_KINDS = {"gan": "generator", "classifier": "classifier that sorted the faces", "encoder": "face embedding"}
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """Weights behind the faces: their sha256, what they are, their terms, and what they learned from."""
+
+    digest: str
+    role: str
+    licence: str
+    learned_from: str
+
+
+def ancestors(faces: FaceSet, makers: Sequence[Checkpoint]) -> tuple[Ancestor, ...]:
+    """The generators, their bases and theirs, then the other makers; each once.
+
+    Raises InputError for a generator that is named by something else than a sha256, such as a path.
+    """
+    known = {digest: weights.load(name) for digest, name in _shipped().items()}
+    known |= {each.digest: each for each in makers}
+    drew = sorted({str(face.checkpoint) for face in faces})
+    for digest in drew:
+        if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+            raise InputError(
+                f"{faces.folder}: its faces name a generator {digest[:40]!r}, which is no sha256.",
+                "Give faces that `anonderm generate` drew.",
+            )
+    others = [each.digest for each in makers if each.digest not in drew]
+    found: dict[str, Ancestor] = {}
+    for digest in (*drew, *others):
+        role = "generator that drew faces" if digest in drew else ""
+        found |= {each.digest: each for each in _chain(digest, role, known) if each.digest not in found}
+    return tuple(found.values())
+
+
+def licences(faces: FaceSet, behind: Sequence[Ancestor]) -> dict[str, list[str]]:
+    """Every licence, and what stands under it; the faces carry that of the photos on."""
+    found: dict[str, list[str]] = {}
+    for licence in sorted({face.licence or NOT_STATED for face in faces}):
+        found.setdefault(licence, []).append("the faces, as handed down from the photos")
+    for each in behind:
+        found.setdefault(each.licence, []).append(f"{each.role} {each.digest[:12]}")
+    return found
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    """Names of the weights that ship, by their sha256."""
+    return {weights.load(name).digest: name for name in weights.REGISTER}
+
+
+def _chain(digest: str, role: str, known: dict[str, Checkpoint]) -> Iterator[Ancestor]:
+    """Weights, then their base, the base's base and so on, as far as checkpoints or their cards tell."""
+    if digest not in known:
+        yield Ancestor(digest, role or "weights", NOT_STATED, _UNKNOWN)
+        return
+    card = known[digest].card
+    role = role or _shipped_name(digest) or _KINDS.get(card.kind, card.kind)
+    yield Ancestor(digest, role, card.licence or NOT_STATED, _learned_from(card.notes, card.data_digest))
+    base = card.notes.get("base")
+    if base in known:
+        yield from _chain(str(base), _shipped_name(str(base)) or "base of a generator", known)
+        return
+    told = card.notes.get("bases") or ([{"digest": base}] if base else [])
+    for each in told:
+        licence, data = each.get("licence") or NOT_STATED, each.get("data_digest", "")
+        learned = _learned_from(each, data) if "licence" in each else _UNKNOWN
+        yield Ancestor(str(each["digest"]), "base of a generator", licence, learned)
+
+
+def _learned_from(notes: dict[str, Any], data_digest: str) -> str:
+    """In words; of a FaceSet only its digest, which says whether two trainings saw the same faces."""
+    parts = []
+    if origin := notes.get("trained_on"):
+        count = notes.get("faces") or notes.get("n")
+        parts.append(f"{count:,} {origin} faces" if isinstance(count, int) else f"{origin} faces")
+    if notes.get("made_of"):
+        parts.append(str(notes["made_of"]))
+    if data_digest:
+        parts.append(f"set {data_digest[:12]}")
+    if notes.get("weights"):
+        parts.append(f"starting from {notes['weights']}")
+    return ", ".join(parts) or NOT_STATED
+
+
+def _shipped_name(digest: str) -> str:
+    name = _shipped().get(digest)
+    return f"{name}, which ships with anonderm" if name else ""

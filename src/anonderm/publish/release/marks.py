@@ -1,0 +1,111 @@
+"""The mark that says of a picture, in words that machines read, that a trained model made it.
+
+It is IPTC's digital source type, in the place where IPTC's photo metadata standard puts it: XMP.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from anonderm.core.images import Pixels
+
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_KEYWORD = b"XML:com.adobe.xmp"
+_XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}"
+ Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>
+</rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PICTURE = {b"IHDR", b"IDAT", b"IEND"}
+_MANIFEST = b"caBX"  # where C2PA keeps its signed manifest
+
+
+def marked_png(image_HWC: Pixels) -> bytes:
+    """The pixels as PNG, with nothing else in it but the mark that a trained algorithm made them."""
+    mark = PngInfo()
+    mark.add_itxt(_KEYWORD.decode(), _XMP)
+    buffer = io.BytesIO()
+    Image.fromarray(image_HWC).save(buffer, format="PNG", compress_level=6, pnginfo=mark)
+    return buffer.getvalue()
+
+
+def is_signed(png: bytes) -> bool:
+    """Whether the PNG carries a C2PA manifest. Raises ValueError for something that is no PNG."""
+    return any(kind == _MANIFEST for kind, _ in _chunks(png))
+
+
+def fault_of(png: bytes) -> str:
+    """What is wrong with a released picture's mark, or with what else it carries; nothing if all is well."""
+    try:
+        chunks = list(_chunks(png))
+    except ValueError as error:
+        return str(error)
+    texts = [_xmp(body) for kind, body in chunks if kind == b"iTXt"]
+    foreign = sorted({kind.decode("latin-1") for kind, _ in chunks} - _allowed())
+    if foreign:
+        return f"carries more than the picture and its mark ({', '.join(foreign)})"
+    if not texts:
+        return "is not marked as made by a trained algorithm"
+    if len(texts) > 1 or texts[0] is None:
+        return "carries text beside its mark"
+    return _fault_of_xmp(texts[0])
+
+
+def _allowed() -> set[str]:
+    return {kind.decode() for kind in (*_PICTURE, _MANIFEST, b"iTXt")}
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of every chunk."""
+    if not png.startswith(_SIGNATURE):
+        raise ValueError("is not a PNG")
+    at = len(_SIGNATURE)
+    while at < len(png):
+        if at + 12 > len(png):
+            raise ValueError("is cut short")
+        (length,) = struct.unpack_from(">I", png, at)
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        at += 12 + length
+        if at > len(png):
+            raise ValueError("is cut short")
+        if struct.unpack_from(">I", png, at - 4)[0] != zlib.crc32(kind + body):
+            raise ValueError(f"is damaged (chunk {kind.decode('latin-1')})")
+        yield kind, body
+        if kind == b"IEND" and at < len(png):
+            raise ValueError("carries something behind the picture")
+
+
+def _xmp(body: bytes) -> str | None:
+    """The XMP packet of an uncompressed iTXt chunk: keyword, flags, language, translated keyword, text."""
+    head = _KEYWORD + b"\0\0\0\0\0"
+    return body[len(head) :].decode("utf-8", "replace") if body.startswith(head) else None
+
+
+def _fault_of_xmp(packet: str) -> str:
+    """The packet may say the source type and nothing more: XMP is where cameras and programs name people."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import ParseError, fromstring
+
+    try:
+        root = fromstring(packet)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        return f"has a mark that cannot be read ({error})"
+    said = {name: value for element in root.iter() for name, value in element.attrib.items()}
+    about, kind = said.pop(f"{{{_RDF}}}about", ""), said.pop(f"{{{_IPTC}}}DigitalSourceType", "")
+    if kind != SOURCE_TYPE:
+        return "is not marked as made by a trained algorithm"
+    texts = [
+        text for element in root.iter() for text in (element.text, element.tail) if text and text.strip()
+    ]
+    return "says more in its mark than how it was made" if about or said or texts else ""

@@ -1,0 +1,46 @@
+"""WebDataset: tar shards that are read in one stream.
+
+webdataset/faces-00000.tar    00000000.png, 00000000.cls (number of the class), 00000000.json (the face's row)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from anonderm.core.files import atomic_path
+from anonderm.core.records import Face
+from anonderm.publish.release.pictures import Pictures
+from anonderm.publish.release.rows import Shard, row_of, shards
+
+
+def write_webdataset(pictures: Pictures, folder: Path, megabytes: float) -> Iterator[int]:
+    """Write the shards that are not there yet; yields how many faces each step has done."""
+    for shard in shards(pictures, megabytes):
+        path = folder / f"faces-{shard.number:05d}.tar"
+        if path.exists():
+            yield len(shard.faces)
+        else:
+            yield from _write(pictures, shard, path)
+
+
+def _write(pictures: Pictures, shard: Shard, path: Path) -> Iterator[int]:
+    labels = pictures.faces.labels
+    with atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for number, face in enumerate(shard.faces, start=shard.first):
+            for suffix, data in _members(pictures, face, labels):
+                # Owner, mode and time stay those of every new TarInfo: the same faces make the same file.
+                member = tarfile.TarInfo(f"{number:08d}.{suffix}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+            yield 1
+
+
+def _members(pictures: Pictures, face: Face, labels: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    row = {"id": face.id} | {name: value for name, value in row_of(face).items() if value is not None}
+    yield "png", pictures.png(face)
+    yield "cls", str(labels.index(str(face.label))).encode()
+    yield "json", json.dumps(row, ensure_ascii=False).encode()

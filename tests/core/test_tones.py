@@ -1,0 +1,21 @@
+"""Groups of skin tone."""
+
+from __future__ import annotations
+
+import pytest
+
+from anonderm.core.tones import tone_of
+
+
+@pytest.mark.parametrize(
+    ("ita", "tone"),
+    [(60.0, "light"), (41.0, "medium"), (10.1, "medium"), (10.0, "dark"), (-80.0, "dark"), (None, None)],
+)
+def test_an_angle_belongs_to_the_group_up_to_whose_limit_it_reaches(
+    ita: float | None, tone: str | None
+) -> None:
+    assert tone_of(ita) == tone
+
+
+def test_an_angle_that_is_no_number_belongs_to_no_group() -> None:
+    assert tone_of(float("nan")) is None

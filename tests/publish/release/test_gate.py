@@ -1,0 +1,111 @@
+"""The gate: no release without an audit of this very set that passed, or a name that answers for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up_audit import FAILED, audited
+from made_up_release import write_release
+
+from anonderm.core.errors import BrokenArtefact, InputError, ReleaseRefused
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import write_png
+from anonderm.core.records import Scores
+from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.publish.release.config import ExportConfig
+from anonderm.publish.release.export import export
+from anonderm.publish.release.gate import decide
+
+OVERRIDE = {"override_name": "A. Steward", "override_reason": "a drill", "override_date": "2026-11-21"}
+
+
+def changed(audit: Scores, **details: Any) -> Scores:
+    return Scores(audit.scores, audit.details | details)
+
+
+def faults(faces: FaceSet) -> dict[str, Scores | None]:
+    """Audits that do not allow a release, by what is said of them."""
+    passed = audited(faces)
+    fewer = FaceSet(faces.folder, faces.faces[1:])
+    no_reason = {"images": {"passed": False, "reasons": [], "rules": []}}
+    return {
+        "there is no audit of this set": None,
+        FAILED: audited(faces, passed=False),
+        "of another set of faces": audited(fewer),
+        "gives no verdict": changed(passed, verdicts={}),
+        "gives no verdict on releasing images": changed(passed, verdicts={"images": "not_tried"}),
+        "says not why": changed(passed, verdicts=no_reason),
+    }
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_an_audit_that_does_not_allow_it_stops_the_release_and_says_why(faces: FaceSet, index: int) -> None:
+    said, audit = list(faults(faces).items())[index]
+    with pytest.raises(ReleaseRefused) as caught:
+        decide(ExportConfig(), faces, audit)
+    assert said in str(caught.value)
+    assert "--override-name" in caught.value.hint
+    decision = decide(ExportConfig(**OVERRIDE), faces, audit)
+    assert not decision.passed
+    assert decision.override is not None
+
+
+def test_every_failed_rule_is_said(faces: FaceSet) -> None:
+    failed = audited(faces, passed=False).details["verdicts"]["images"] | {"reasons": ["one", "two"]}
+    audit = changed(audited(FaceSet(faces.folder, faces.faces[1:])), verdicts={"images": failed})
+    with pytest.raises(ReleaseRefused, match=r"another set[\s\S]*one[\s\S]*two"):
+        decide(ExportConfig(), faces, audit)
+
+
+def test_an_audit_that_passed_needs_no_override_and_records_none(faces: FaceSet) -> None:
+    decision = decide(ExportConfig(**OVERRIDE), faces, audited(faces))
+    assert (decision.passed, decision.override) == (True, None)
+
+
+def test_a_refused_release_writes_nothing_and_can_be_released_later(faces: FaceSet, tmp_path: Path) -> None:
+    failed = audited(faces, passed=False)
+    with pytest.raises(ReleaseRefused):
+        write_release(tmp_path / "export", faces, failed)
+    assert not (tmp_path / "export" / "release").exists()
+    record = RunRecord.load(tmp_path / "export")
+    assert record.content["status"] == "refused"
+    assert FAILED in record.content["error"]
+    assert (write_release(tmp_path / "export", faces, failed, **OVERRIDE) / "checksums.sha256").exists()
+
+
+def test_an_override_is_recorded_wherever_the_release_speaks(faces: FaceSet, tmp_path: Path) -> None:
+    release = write_release(tmp_path / "export", faces, audited(faces, passed=False), **OVERRIDE)
+    for name in ("README.md", "croissant.json", "evidence.html", "evidence.json"):
+        text = (release / name).read_text(encoding="utf-8")
+        assert all(value in text for value in (*OVERRIDE.values(), FAILED)), name
+    assert RunRecord.load(tmp_path / "export").config["override_name"] == "A. Steward"
+
+
+def test_a_release_without_any_audit_says_so(faces: FaceSet, tmp_path: Path) -> None:
+    config = ExportConfig(**OVERRIDE)
+    with RunDir.open(tmp_path / "export", "export", config, {}) as run:
+        release = export(config, faces, None, (), (), run).parent
+    assert "Nobody audited them" in (release / "evidence.html").read_text(encoding="utf-8")
+    assert "there is no audit of this set" in (release / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_image_that_is_not_the_audited_one_is_refused(faces: FaceSet, tmp_path: Path) -> None:
+    """The manifest, and so the digest that the audit knows, stays as it was; the file does not."""
+    swapped = tmp_path / "faces"
+    (swapped / "images").mkdir(parents=True)
+    for face in faces:
+        write_png(swapped / face.file, faces.image(face))
+    write_png(swapped / faces.faces[3].file, 255 - faces.image(faces.faces[3]))
+    same = FaceSet(swapped, faces.faces)
+    assert same.digest == faces.digest
+    with pytest.raises(BrokenArtefact, match=faces.faces[3].id):
+        write_release(tmp_path / "export", same)
+
+
+def test_a_generator_that_is_named_by_a_path_is_refused(faces: FaceSet, tmp_path: Path) -> None:
+    named = (replace(faces.faces[0], checkpoint="/home/jane-doe/gan.pt"), *faces.faces[1:])
+    with pytest.raises(InputError, match="no sha256"):
+        write_release(tmp_path / "export", FaceSet(faces.folder, named))
