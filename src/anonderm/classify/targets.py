@@ -16,7 +16,7 @@ from anonderm.classify.label_distribution import LabelDistribution
 from anonderm.classify.truth import Truth
 from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import LESION_KINDS, SEVERITIES, Face
+from anonderm.core.records import SEVERITIES, Face, order_kinds
 
 HEALTHY = SEVERITIES[0]
 HAYASHI = {"healthy": 0, "mild": 5, "moderate": 20, "severe": 50}
@@ -30,10 +30,8 @@ def types_on(face: Face) -> set[str]:
 
 
 def lesion_types(faces: Iterable[Face]) -> tuple[str, ...]:
-    """Every type on these faces, the four usual ones first, then others in alphabetical order."""
-    found = set().union(*(types_on(face) for face in faces))
-    usual = [kind for kind in LESION_KINDS if kind in found]
-    return (*usual, *sorted(found - set(usual)))
+    """Every type on these faces, in the usual order."""
+    return order_kinds(kind for face in faces for kind in types_on(face))
 
 
 def reading_for(config: TrainClassifierConfig, learn: FaceSet) -> tuple[tuple[str, ...], Reading]:

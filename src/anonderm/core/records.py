@@ -28,6 +28,12 @@ def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=rank))
 
 
+def order_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Distinct kinds of lesion: the usual ones first, in their order, others after them alphabetically."""
+    found = set(kinds)
+    return (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
+
+
 @dataclass(frozen=True, slots=True)
 class Lesion:
     """One lesion and its box, in pixels of the stored image; x1 and y1 are exclusive."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import LESION_KINDS, Face
+from anonderm.core.records import Face, order_kinds
 
 ONE_KIND = "lesion"
 
@@ -48,10 +48,8 @@ def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
 
 
 def kinds_of(faces: FaceSet) -> tuple[str, ...]:
-    """The kinds of lesion that have boxes: the usual ones first, in their order, then the others."""
-    found = {lesion.kind for face in faces for lesion in face.lesions}
-    usual = [kind for kind in LESION_KINDS if kind in found]
-    return (*usual, *sorted(found - set(usual)))
+    """The kinds of lesion that have boxes, in the usual order."""
+    return order_kinds(lesion.kind for face in faces for lesion in face.lesions)
 
 
 def lesion_counts(faces: FaceSet) -> dict[str, int]:
