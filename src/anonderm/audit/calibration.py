@@ -54,7 +54,8 @@ class Calibration:
     """genuine_from: photos (several of a person) or copies (altered copies of one photo: the floor, since
     other photos differ more). blind: why the matcher counts for nothing here; None for one that sees.
 
-    curve: [threshold, FMR, FNMR], ascending.
+    curve: [threshold, FMR, FNMR], ascending. strangers: median of the impostor distances, and how far the
+    16% of the nearest lie below it; None where there is no pair.
     """
 
     matcher: str
@@ -69,6 +70,11 @@ class Calibration:
     levels: tuple[Level, ...]
     blind: str | None
     curve: tuple[tuple[float, float, float], ...]
+    strangers: tuple[float, float] | None
+
+    def extrapolated(self, fmr: float) -> float | None:
+        """The threshold for any rate, by a normal distribution laid through `strangers`; None below 0."""
+        return None if self.strangers is None else _beyond(self.strangers, fmr)
 
     def threshold(self, fmr: float) -> float | None:
         """Of one of FMRS; None where it is unreachable."""
@@ -102,6 +108,7 @@ def calibrate(
         levels,
         _blind(levels[-1], genuine, impostor, seen),
         tuple((float(t), float(fmr), float(fnmr)) for t, fmr, fnmr in _thinned(curve_T3)),
+        _strangers(impostor.distances_P) if len(impostor) else None,
     )
 
 
@@ -129,9 +136,20 @@ def _threshold(
     if allowed:
         within, next_one = ascending_P[allowed - 1], ascending_P[min(allowed, len(ascending_P) - 1)]
         return float(within if next_one > within else np.nextafter(within, -np.inf)), "measured"
-    low, middle = np.quantile(ascending_P, (NormalDist().cdf(-1), 0.5))
-    threshold = float(middle + NormalDist().inv_cdf(fmr) * (middle - low))
-    return (min(threshold, float(ascending_P[0])), "extrapolated") if threshold > 0 else (None, "unreachable")
+    threshold = _beyond(_strangers(ascending_P), fmr)
+    if threshold is None:
+        return None, "unreachable"
+    return min(threshold, float(ascending_P[0])), "extrapolated"
+
+
+def _strangers(impostor_P: Floats) -> tuple[float, float]:
+    low, middle = np.quantile(impostor_P, (NormalDist().cdf(-1), 0.5))
+    return float(middle), float(middle - low)
+
+
+def _beyond(strangers: tuple[float, float], fmr: float) -> float | None:
+    threshold = strangers[0] + NormalDist().inv_cdf(fmr) * strangers[1]
+    return threshold if threshold > 0 else None
 
 
 def rate_over_people(

@@ -41,8 +41,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.audit.changes import COPIES, copy
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.plants import CHANGES, plant
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import grid, resize, write_png
@@ -240,8 +240,8 @@ def _plants_found(
     rows = np.sort(rng.permutation(len(training))[:count])
     originals_NHWC = FaceSet(training.folder, tuple(training.faces[row] for row in rows)).pixels()
     scores = {}
-    for change in CHANGES:
-        planted_NHWC = plant(originals_NHWC, change)
+    for change in COPIES:
+        planted_NHWC = np.stack([copy(image_HWC, change, rng) for image_HWC in originals_NHWC])
         mirrored_NHWC = np.ascontiguousarray(planted_NHWC[:, :, ::-1])
         found = gallery.search(
             embed_pixels(planted_NHWC, extractor), embed_pixels(mirrored_NHWC, extractor), rows.tolist()

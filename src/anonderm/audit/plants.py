@@ -1,53 +1,131 @@
-"""Copies of training faces, as they could hide in a synthetic set: what an audit must find to be believed."""
+"""Known leaks planted in a copy of the synthetic set: what an audit must find to be believed."""
 
-# N images, H x W pixels, C channels
+# R plants, N training faces
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance
+from numpy.typing import NDArray
 
+from anonderm.audit.changes import BLENDS, COPIES, blend, copy
+from anonderm.audit.matchers.described import Described
+from anonderm.audit.search import distances
+from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
+from anonderm.core.records import Face
+from anonderm.core.rundir import RunDir
+from anonderm.evaluate.bootstrap import rows_by_group, wilson_interval
 
-_JPEG_QUALITY = 60
-_CROP_SHARE = 0.02
-_BRIGHTNESS, _SATURATION = 1.15, 0.7
-
-
-def _jpeg(image: Image.Image) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return Image.open(buffer).convert("RGB")
+OTHER_PHOTO = "other_photo"
+PLANTS = (*COPIES, *BLENDS, OTHER_PHOTO)
 
 
-def _crop(image: Image.Image) -> Image.Image:
-    width, height = image.size
-    left, top = width * _CROP_SHARE, height * _CROP_SHARE
-    return image.resize(image.size, Image.Resampling.LANCZOS, (left, top, width - left, height - top))
+def plant(training: FaceSet, synthetic: FaceSet, count: int, seed: int, folder: Path, run: RunDir) -> FaceSet:
+    """A FaceSet of PLANTS for `count` people of the training set, or as many as there are.
 
-
-def _recolour(image: Image.Image) -> Image.Image:
-    brighter = ImageEnhance.Brightness(image).enhance(_BRIGHTNESS)
-    return ImageEnhance.Color(brighter).enhance(_SATURATION)
-
-
-_CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "exact": lambda image: image,
-    "flip": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-    "jpeg": _jpeg,
-    "crop": _crop,
-    "recolour": _recolour,
-}
-
-CHANGES = tuple(_CHANGES)
-
-
-def plant(pixels_NHWC: Pixels, change: str) -> Pixels:
-    """The same images, changed: one of CHANGES, in size and order as they were.
-
-    exact; flip, mirrored; jpeg, quality 60; crop, 2% less on every side; recolour, brighter and paler.
+    label: the change; subject: the person; parents: the training face it was made of. Blends are with
+    synthetic faces. A person's other photo is planted as it is, where there are two. Written face by face and
+    resumed; the same seed gives the same plants. Raises MissingPath or UnreadableImage.
     """
-    return np.stack([np.asarray(_CHANGES[change](Image.fromarray(image))) for image in pixels_NHWC])
+    writer = FaceSetWriter(folder)
+    chosen = _one_face_each(training, count, np.random.default_rng([seed, 0]))
+    several = {person for person, faces in _by_person(training).items() if len(faces) > 1}
+    with run.bar("planting leaks", len(chosen)) as bar:
+        for number, face in enumerate(chosen):
+            image_HWC = training.image(face)
+            for order, change in enumerate((*COPIES, *BLENDS, OTHER_PHOTO)):
+                planted = _as_plant(face, change)
+                if planted.id in writer.done or (change == OTHER_PHOTO and face.person not in several):
+                    continue
+                rng = np.random.default_rng([seed, 1, number, order])
+                writer.add(_changed(image_HWC, change, synthetic, rng), planted)
+            bar.advance()
+    return writer.finish()
+
+
+def copies_of(faces: FaceSet, count: int, seed: int, folder: Path, run: RunDir) -> FaceSet:
+    """Altered copies (all of COPIES but the exact one) of one face each of `count` people, to calibrate on.
+
+    The same rows as `plant` writes; other faces and changes for the same seed.
+    """
+    writer = FaceSetWriter(folder)
+    chosen = _one_face_each(faces, count, np.random.default_rng([seed, 2]))
+    with run.bar("altering copies", len(chosen)) as bar:
+        for number, face in enumerate(chosen):
+            image_HWC = faces.image(face)
+            for order, change in enumerate(COPIES[1:]):
+                altered = _as_plant(face, change)
+                if altered.id not in writer.done:
+                    rng = np.random.default_rng([seed, 3, number, order])
+                    writer.add(copy(image_HWC, change, rng), altered)
+            bar.advance()
+    return writer.finish()
+
+
+def _as_plant(face: Face, change: str) -> Face:
+    return Face(f"{change}-{face.id}", label=change, subject=face.person, parents=(face.id,))
+
+
+def _changed(image_HWC: Pixels, change: str, synthetic: FaceSet, rng: np.random.Generator) -> Pixels:
+    if change in BLENDS:
+        return blend(image_HWC, synthetic.image(synthetic.faces[rng.integers(len(synthetic))]), change)
+    return image_HWC if change == OTHER_PHOTO else copy(image_HWC, change, rng)
+
+
+def _by_person(faces: FaceSet) -> dict[str, list[Face]]:
+    found: dict[str, list[Face]] = {}
+    for face in faces:
+        found.setdefault(face.person, []).append(face)
+    return found
+
+
+def _one_face_each(faces: FaceSet, count: int, rng: np.random.Generator) -> list[Face]:
+    people = _by_person(faces)
+    names = sorted(people)
+    drawn = sorted(rng.permutation(len(names))[:count].tolist())
+    return [people[names[index]][rng.integers(len(people[names[index]]))] for index in drawn]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Which plants lead a matcher to the right person: nearest of all training faces is one of that person.
+
+    distances_R: to that face; inf where somebody else is nearer, or the matcher sees no face.
+    """
+
+    changes: tuple[str, ...]
+    distances_R: NDArray[np.float32]
+
+    def hits(self, threshold: float) -> NDArray[np.bool_]:
+        return np.asarray(self.distances_R <= threshold)
+
+
+def look_for(plants: FaceSet, described: Described, training: FaceSet, views: Described) -> Found:
+    """Search the training faces for each plant; a person's other photo is not compared with itself.
+
+    described: the plants; views: the training faces.
+    """
+    people_N = np.array([face.person for face in training])
+    row_of = {face.id: row for row, face in enumerate(training.faces)}
+    found_R = np.full(len(plants), np.inf, np.float32)
+    for index, face in enumerate(plants.faces):
+        table_N = distances(described[[index]], views)[0]
+        if face.label == OTHER_PHOTO:
+            table_N[row_of[face.parents[0]]] = np.inf
+        nearest = int(np.argmin(table_N))
+        if people_N[nearest] == face.subject:
+            found_R[index] = table_N[nearest]
+    return Found(tuple(face.label or "" for face in plants), found_R)
+
+
+def shares(changes: Sequence[str], hits_R: NDArray[np.bool_]) -> dict[str, tuple[int, int, float, float]]:
+    """For each change: hits, plants, and the 95% interval of their share (Wilson; one plant a person)."""
+    counts = {}
+    for rows in rows_by_group(changes):
+        hits, n = int(hits_R[rows].sum()), len(rows)
+        counts[changes[int(rows[0])]] = (hits, n, *wilson_interval(hits, n))
+    return {change: counts[change] for change in PLANTS if change in counts}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.matchers.described import Described, Rows
+from anonderm.audit.matchers.described import Described
 from anonderm.core.dlib_faces import FIVE_POINTS, IDENTITY, DlibPerson, load_dlib, model_path
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_bytes, sha256_file
@@ -44,7 +44,7 @@ class IdentityMatcher:
         with run.bar(f"looking at faces with {self.name}", len(pictures)) as bar:
             found = journal.rows(pictures, stamps, partial(_Look, self.start), bar)
         nothing_D = np.full(self.width, np.nan, np.float32)
-        rows: Rows = np.stack([nothing_D if row is None else row for row in found] or [nothing_D][:0])
+        rows = np.array([nothing_D if row is None else row for row in found], np.float32)
         return Described.of(rows.reshape(len(faces), len(sides), self.width))
 
 

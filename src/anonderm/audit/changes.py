@@ -1,0 +1,69 @@
+"""What can be done to a copy of a photo, each time a little differently."""
+
+# H x W pixels, C channels
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+from anonderm.core.images import Pixels, resize
+
+Change = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+_CROP_SHARE = (0.02, 0.08)  # cut off all sides
+_JPEG_QUALITY = (40, 90)
+_BRIGHTNESS, _CONTRAST, _SATURATION = (0.75, 1.3), (0.8, 1.2), (0.4, 1.5)
+_CHANNEL = (0.9, 1.1)
+
+
+def _crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    share = rng.uniform(*_CROP_SHARE)
+    width, height = image.size
+    box = (width * share, height * share, width * (1 - share), height * (1 - share))
+    return image.resize(image.size, Image.Resampling.LANCZOS, box)
+
+
+def _jpeg(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=int(rng.integers(*_JPEG_QUALITY, endpoint=True)))
+    return Image.open(buffer).convert("RGB")
+
+
+def _recolour(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    image = ImageEnhance.Brightness(image).enhance(rng.uniform(*_BRIGHTNESS))
+    image = ImageEnhance.Contrast(image).enhance(rng.uniform(*_CONTRAST))
+    image = ImageEnhance.Color(image).enhance(rng.uniform(*_SATURATION))
+    factors_C = rng.uniform(*_CHANNEL, 3)
+    return Image.fromarray(np.clip(np.asarray(image) * factors_C, 0, 255).astype(np.uint8))
+
+
+_COPIES: dict[str, Change] = {
+    "exact": lambda image, rng: image,
+    "flip": lambda image, rng: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "crop": _crop,
+    "jpeg": _jpeg,
+    "recolour": _recolour,
+}
+
+COPIES = tuple(_COPIES)
+"""Changes that leave the picture itself: exact; flip, mirrored; crop, 2 to 8% less on every side; jpeg,
+quality 40 to 90; recolour: brightness, contrast, saturation and hue."""
+
+BLENDS = {"blend75": 0.75, "blend50": 0.5, "blend25": 0.25}
+"""The face mixed with another one, pixel by pixel; the share that is its own."""
+
+
+def copy(face_HWC: Pixels, change: str, rng: np.random.Generator) -> Pixels:
+    """The same picture after one of COPIES, of the same size."""
+    return np.asarray(_COPIES[change](Image.fromarray(face_HWC), rng))
+
+
+def blend(face_HWC: Pixels, other_HWC: Pixels, change: str) -> Pixels:
+    """Square pictures mixed as one of BLENDS says; the other is brought to the size of the face."""
+    share = BLENDS[change]
+    other_HWC = resize(other_HWC, len(face_HWC))
+    return np.asarray(np.rint(share * face_HWC.astype(np.float32) + (1 - share) * other_HWC), np.uint8)
