@@ -34,6 +34,11 @@ def attack(name: str, matcher: str, level: str, main: float, control: float) -> 
     }
 
 
+def matcher(name: str, blind: str | None) -> dict[str, Any]:
+    pairs = {"genuine": 120, "genuine_people": 40, "impostor": 4000, "impostor_people": 80}
+    return {"matcher": name, "eer": 0.02 if blind is None else 0.48, "blind": blind, **pairs}
+
+
 def audited(faces: FaceSet, passed: bool = True) -> Scores:
     """Passed, or failed by one rule of two."""
     main = 0.05 if passed else 0.35
@@ -71,6 +76,7 @@ def audited(faces: FaceSet, passed: bool = True) -> Scores:
             attack("inference", "dlib", "class", 0.4, 0.4),
             membership,
         ],
+        "matchers": [matcher("dlib", None), matcher("encoder", "EER 48% on these photos")],
         "left_out": [{"score": "linkability[arcface]", "reason": "no weights of arcface were given"}],
     }
     scores = {

@@ -9,9 +9,9 @@ from typing import Any
 
 from anonderm.core.records import Scores
 from anonderm.publish import charts
-from anonderm.publish.blocks import Block, Section, Table, Text, percent
+from anonderm.publish.blocks import Block, Charts, Section, Table, Text, percent
 from anonderm.publish.charts import Estimate, number
-from anonderm.publish.release.frames import QUESTIONS, Question
+from anonderm.publish.release.frames import QUESTIONS, WHITE_BOX, Question
 
 _MOST_ROWS_DRAWN = 6
 _WORST = 5
@@ -28,6 +28,12 @@ def question(asked: Question, audit: Scores) -> Section:
     return Section(asked.id, asked.title, asked.text, (*((chart,) if chart else ()), _table("", found)))
 
 
+def white_box(audit: Scores) -> tuple[Block, ...]:
+    """The attacks of somebody who has the weights."""
+    found = [each for each in _attacks(audit) if each["name"] in WHITE_BOX]
+    return (_table("Attacks with the weights in hand", found),) if found else ()
+
+
 def worst_first(audit: Scores) -> tuple[Block, ...]:
     """The attacks that get most out of being in training, whatever their question."""
     ranked = sorted(_attacks(audit), key=lambda each: -_excess(each)["value"])
@@ -39,11 +45,10 @@ def _attacks(audit: Scores) -> list[Attack]:
 
 
 def _of(asked: Question, audit: Scores) -> list[Attack]:
-    """The last question takes what no other one does."""
-    named = tuple(name for each in QUESTIONS for name in each.attacks if name)
-    if asked.attacks == ("",):
-        return [each for each in _attacks(audit) if not each["name"].startswith(named)]
-    return [each for each in _attacks(audit) if each["name"].startswith(asked.attacks)]
+    if asked.attacks:
+        return [each for each in _attacks(audit) if each["name"] in asked.attacks]
+    elsewhere = {*WHITE_BOX, *(name for each in QUESTIONS for name in each.attacks)}
+    return [each for each in _attacks(audit) if each["name"] not in elsewhere]
 
 
 def _excess(attack: Attack) -> dict[str, float]:
@@ -89,7 +94,7 @@ def _value(value: float, like: dict[str, Any]) -> str:
     return number(value) if like.get("successes") is None else percent(value)
 
 
-def _drawn(attacks: Sequence[Attack]) -> charts.Chart | None:
+def _drawn(attacks: Sequence[Attack]) -> Charts | None:
     """Rates of people in training beside those of people kept out."""
     rows = []
     for each in [each for each in attacks if each["main"].get("successes") is not None][:_MOST_ROWS_DRAWN]:
@@ -97,7 +102,8 @@ def _drawn(attacks: Sequence[Attack]) -> charts.Chart | None:
             if (values := each[arm]) is not None:
                 name = f"{each['matcher']} {each['level']}, {who}"
                 rows.append(Estimate(name, values["value"], values["low"], values["high"], tone))
-    return charts.intervals("Share of people found", rows, "with 95% interval", within=(0.0, 1.0))
+    drawn = charts.intervals("Share of people found", rows, "with 95% interval", within=(0.0, 1.0))
+    return Charts("People in training beside people kept out", (drawn,)) if drawn else None
 
 
 def checks_of_the_audit(audit: Scores) -> Section | None:
@@ -118,24 +124,29 @@ def checks_of_the_audit(audit: Scores) -> Section | None:
     return Section("self-check", "Does the audit see what it looks for?", lead, (table,))
 
 
-def tones(audit: Scores) -> Section | None:
-    """Whether a group of skin tone is worse protected than all together."""
-    rows = tuple(_tone_rows(audit.details.get("tones")))
-    if not rows:
+def matchers(audit: Scores) -> Section | None:
+    """With what eyes the attacks looked, and how well these tell people apart."""
+    told = audit.details.get("matchers", ())
+    every = list(told.values() if isinstance(told, dict) else told)
+    if not every:
         return None
-    lead = "Whether people of one skin tone are found more often than all together."
-    columns = ("Skin tone", "Attack", "Gain by training (95% interval)")
-    return Section("tones", "By skin tone", lead, (Table("", columns, rows, frozenset(columns[2:])),))
-
-
-def _tone_rows(told: Any) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for each in told if isinstance(told, list) else ():
-        excess = each.get("excess", each)
-        numbers = [excess.get(end) for end in ("value", "low", "high")]
-        shown = "{} ({} to {})".format(*("?" if value is None else number(value) for value in numbers))
-        rows.append((str(each.get("tone", "")), str(each.get("attack", "")), shown))
-    return rows
+    rows = tuple(
+        (
+            str(each["matcher"]),
+            f"{each['genuine']:,} of {each['genuine_people']:,} people",
+            f"{each['impostor']:,} of {each['impostor_people']:,} people",
+            "" if each["eer"] is None else percent(each["eer"]),
+            f"blind, so it counts for nothing: {each['blind']}" if each["blind"] else "sees",
+        )
+        for each in every
+    )
+    lead = (
+        "Each matcher was first tried on photos whose people are known: does it tell two photos of one "
+        "person from photos of two? The equal error rate is where it errs as often either way."
+    )
+    columns = ("Matcher", "Pairs of one person", "Pairs of two people", "Equal error rate", "Verdict")
+    table = Table("", columns, rows, frozenset({"Equal error rate"}))
+    return Section("matchers", "With what eyes", lead, (table,))
 
 
 def left_out(audit: Scores) -> Section | None:

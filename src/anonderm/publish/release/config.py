@@ -76,6 +76,10 @@ class ExportConfig:
             "They are recorded in the release. Give all of them, or none.",
         )
         check(
+            all(each.isprintable() for each in given),
+            "override: name, reason and date are one line each.",
+        )
+        check(
             not self.override_date or _is_day(self.override_date),
             f"override_date = {self.override_date!r}: not YYYY-MM-DD.",
         )

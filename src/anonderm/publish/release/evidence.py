@@ -14,13 +14,20 @@ from typing import Any
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
-from anonderm.publish.blocks import Section, Table, Text
-from anonderm.publish.charts import number
+from anonderm.publish.blocks import Block, Section, Table, Text
 from anonderm.publish.material import Material
 from anonderm.publish.release import frames
-from anonderm.publish.release.attacks import checks_of_the_audit, left_out, question, tones, worst_first
+from anonderm.publish.release.attacks import (
+    checks_of_the_audit,
+    left_out,
+    matchers,
+    question,
+    white_box,
+    worst_first,
+)
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
+from anonderm.publish.release.rules import rule_blocks, rules_of, tones
 from anonderm.publish.templates import environment, style
 
 
@@ -61,25 +68,21 @@ def evidence(material: Material) -> Section | None:
     audit = material.scores("audit")
     if audit is None or "verdicts" not in audit.details:
         return None
-    blocks = [
-        block
-        for each in (_rules("images", "The rules for releasing pictures", audit), *_sections(audit))
-        for block in (
-            (Text(each.title, (each.lead,)), *each.blocks) if isinstance(each, Section) else (each,)
-        )
-    ]
+    blocks: list[Block] = [*rule_blocks("images", audit)]
+    for each in _sections(audit):
+        blocks += [Text(each.title, (each.lead,)), *each.blocks]
     return Section("evidence", "Evidence for a steward", _found(audit), tuple(blocks))
 
 
 def _sections(audit: Scores | None) -> tuple[Section, ...]:
     if audit is None:
         return ()
-    asked = (question(each, audit) for each in frames.QUESTIONS)
     found = (
         Section("intruder", "The motivated intruder", frames.INTRUDER, worst_first(audit)),
-        *asked,
-        checks_of_the_audit(audit),
+        *(question(each, audit) for each in frames.QUESTIONS),
         tones(audit),
+        matchers(audit),
+        checks_of_the_audit(audit),
         _weights(audit),
         left_out(audit),
     )
@@ -87,90 +90,42 @@ def _sections(audit: Scores | None) -> tuple[Section, ...]:
 
 
 def _summary(decision: Decision, audit: Scores | None, count: int) -> str:
-    opening = (
-        f"{count:,} synthetic pictures of faces, learned from photos of people who are not part of the set. "
-    )
+    opening = f"{count:,} synthetic pictures of faces, drawn by generators that learned from other pictures. "
     if audit is None:
-        return (
-            opening + "Nobody audited them: there is no evidence that the people behind them cannot be found."
-        )
+        return f"{opening}Nobody audited them: nothing shows that the people behind them cannot be found."
     return opening + _found(audit)
 
 
 def _found(audit: Scores) -> str:
-    verdict = audit.details.get("verdicts", {}).get("images")
-    rules = verdict.get("rules", ()) if isinstance(verdict, dict) else ()
-    kept = sum(bool(rule.get("passed")) for rule in rules)
+    rules = rules_of("images", audit)
+    kept = sum(bool(rule["passed"]) for rule in rules)
     return (
-        f"The audit held them against {len(rules)} rules stated beforehand, of which {kept} hold. It shows "
-        "what was tried and found; it can find that people are recognisable, and cannot prove that nobody "
-        "is."
+        f"The audit held them against {len(rules)} rules stated beforehand, of which {kept} hold. It can "
+        "find that people are recognisable; it cannot prove that nobody is."
     )
 
 
 def _decision(decision: Decision, audit: Scores | None) -> Section:
+    blocks: tuple[Block, ...] = rule_blocks("images", audit) if audit else ()
     if decision.passed:
-        lead = "Every rule for releasing pictures holds, so the export went on."
-    elif decision.override:
-        lead = (
-            "The audit did not allow this release. A person decided to release the set all the same, and "
-            "answers for it with name, reason and date."
-        )
-    else:
-        lead = "The audit did not allow this release."
-    blocks: list[Any] = []
-    if decision.override:
-        override = decision.override
+        return Section("decision", "The decision", "Every rule for releasing pictures holds.", blocks)
+    lead = "The audit did not allow this release."
+    if override := decision.override:
+        lead += " A person decided to release the set all the same, and answers for it by name."
         rows = (("Name", override.name), ("Reason", override.reason), ("Date", override.date))
-        blocks.append(Table("Released against the audit by", ("", "Stated"), rows))
-    if audit is not None and (table := _rules("images", "The rules for releasing pictures", audit)):
-        blocks.append(table)
-    return Section("decision", "The decision", lead, tuple(blocks))
-
-
-def _rules(which: str, title: str, audit: Scores) -> Table | Text:
-    verdict = audit.details.get("verdicts", {}).get(which)
-    if not isinstance(verdict, dict):
-        return Text(title, ("Not tried.",))
-    rows = tuple(
-        (
-            str(rule["rule"]),
-            "holds" if rule["passed"] else "does not hold",
-            _number(rule.get("value")) + _interval(rule),
-            _number(rule.get("limit")),
-            str(rule.get("why", "")),
-        )
-        for rule in verdict.get("rules", ())
-    )
-    columns = ("Rule", "Outcome", "Found (95% interval)", "Limit", "Why this limit")
-    return Table(title, columns, rows, frozenset({"Found (95% interval)", "Limit"}))
-
-
-def _number(value: Any) -> str:
-    return (
-        number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value or "")
-    )
-
-
-def _interval(rule: dict[str, Any]) -> str:
-    low, high = rule.get("low"), rule.get("high")
-    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
+        blocks = (Table("Released against the audit by", ("", "Stated"), rows), *blocks)
+    return Section("decision", "The decision", lead, blocks)
 
 
 def _weights(audit: Scores) -> Section:
-    verdict = audit.details.get("verdicts", {}).get("weights")
-    said = (
-        "The generator's weights were audited too, against someone who has them in hand."
-        if isinstance(verdict, dict)
-        else "Weights are not part of this release and were not audited: nothing here speaks for giving them."
-    )
-    table = _rules("weights", "The rules for releasing weights", audit)
-    return Section("weights", "If the weights were released", frames.WEIGHTS, (Text("", (said,)), table))
+    blocks: tuple[Block, ...] = (Text("", (frames.NO_WEIGHTS,)),)
+    if rules_of("weights", audit):
+        blocks = (*rule_blocks("weights", audit), *white_box(audit))
+    return Section("weights", "If the weights were released", frames.WEIGHTS, blocks)
 
 
 def _signing(signed: bool) -> Section:
     lead = "What a machine says ends here. Before a release, a person answers these."
-    marks = "Every picture is marked as made by a trained algorithm" + (
-        ", and signed (C2PA)." if signed else "; the pictures are not signed."
-    )
-    return Section("signing", "What is left to people", lead, (Text("", (*frames.LEFT_TO_PEOPLE, marks)),))
+    marks = "signed as well (C2PA)" if signed else "not signed"
+    told = f"Every picture is marked as made by a trained algorithm, and {marks}."
+    return Section("signing", "What is left to people", lead, (Text("", (*frames.LEFT_TO_PEOPLE, told)),))

@@ -28,6 +28,7 @@ from anonderm.publish.release.gate import Decision, decide, judge, refuse_real
 from anonderm.publish.release.imagefolder import refuse_without_boxes, write_coco, write_imagefolder
 from anonderm.publish.release.lineage import Ancestor, ancestors
 from anonderm.publish.release.parquet import write_parquet
+from anonderm.publish.release.paths import without_paths
 from anonderm.publish.release.pictures import Pictures
 from anonderm.publish.release.signing import Signer
 from anonderm.publish.release.stylegan import write_stylegan_zip
@@ -55,6 +56,8 @@ def export(
     behind = ancestors(faces, makers)
     if "coco" in config.formats:
         refuse_without_boxes(faces)
+    audit = without_paths(audit) if audit else None
+    scores = tuple(without_paths(each) for each in scores)
     judged = audit is not None and "verdicts" in audit.details
     decision = decide(config, faces, audit) if judged else judge(config, faces, audit)
     _tell(decision, run)

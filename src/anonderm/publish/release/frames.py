@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """`attacks`: names of attacks, or how they begin."""
+    """`attacks`: the names of those that speak to it; the last question takes all that no other one does."""
 
     id: str
     title: str
@@ -24,7 +24,7 @@ QUESTIONS = (
         "same person in the eyes of a face matcher? The same was asked for people who were kept out of "
         "training, who can only be found by chance. What counts is how much more often the first are found "
         "than the second.",
-        ("singling_out",),
+        ("singling_out", "reproduction"),
     ),
     Question(
         "linkability",
@@ -48,9 +48,11 @@ QUESTIONS = (
         "That somebody's photo was used at all can say that the person was a patient. Membership attacks "
         "guess it from how near, or how crowded, the synthetic faces are around a photo; memorisation "
         "measures compare how close the set comes to training photos and to photos it never saw.",
-        ("",),
+        (),
     ),
 )
+
+WHITE_BOX = ("discriminator", "projection")  # attacks by somebody who has the weights
 
 INTRUDER = (
     "The ICO's test imagines somebody with a reason to look: competent, with the internet and public "
@@ -65,6 +67,11 @@ WEIGHTS = (
     "likely, with all means reasonably likely to be used, that such data are extracted from it directly or "
     "obtained by queries. Somebody with the weights can draw without end, look inside and search for a "
     "face; so the rules are stricter, and passing the ones for pictures says nothing about them."
+)
+
+NO_WEIGHTS = (
+    "Weights are not part of this release, and were not audited as such: nothing here speaks for giving "
+    "them away."
 )
 
 LEFT_TO_PEOPLE = (
