@@ -214,6 +214,7 @@ STAGES = {
             "classify.train:train_classifier",
             "classify.config:TrainClassifierConfig",
             {"faces": Input("faces", "The labelled faces to learn from.")},
+            parallel=True,
         ),
         Stage(
             "train-detector",

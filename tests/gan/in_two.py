@@ -59,7 +59,7 @@ def lose_process_1(folder: Path, out: Path) -> None:
 def main() -> int:
     folder = Path(sys.argv[1])
     train_and_generate(folder, folder / "two")
-    os.environ["MASTER_PORT"] = os.environ["SECOND_PORT"]
+    os.environ["MASTER_PORT"] = os.environ["PORTS"].split()[0]
     try:
         lose_process_1(folder, folder / "two")
     except ProcessLost as error:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from tests.gan.conftest import make_faces
 from tests.gan.in_two import train_and_generate
+from tests.two_processes import start_two
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.faceset import FaceSet
@@ -20,34 +17,6 @@ from anonderm.core.rundir import RunRecord
 from anonderm.gan.checkpoint import save_gan
 from anonderm.gan.config import PRESETS, architecture
 from anonderm.gan.networks import new_discriminator, new_generator
-
-_ROOT = Path(__file__).parents[2]
-
-
-def _free_ports(count: int) -> list[str]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _start(folder: Path, rank: int, ports: list[str]) -> subprocess.Popen[str]:
-    environment = os.environ | {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": ports[0],
-        "SECOND_PORT": ports[1],
-        "OMP_NUM_THREADS": "1",
-        "ANONDERM_DEVICE": "cpu",
-        "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "src")]),
-    }
-    command = [sys.executable, str(Path(__file__).with_name("in_two.py")), str(folder)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +29,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], lis
     card = CheckpointCard("gan", arch.to_card(), 16, label="mild")
     save_gan(folder / "gan.safetensors", *networks, torch.tensor(0.0), card)
 
-    ports = _free_ports(2)
-    processes = [_start(folder, rank, ports) for rank in range(2)]
+    processes = start_two(Path(__file__).with_name("in_two.py"), folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     train_and_generate(folder, folder / "one")

@@ -12,15 +12,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anonderm.classify.config import TrainClassifierConfig
+from anonderm.classify.part import Part
 
 
-def augment(pixels_NCHW: Tensor, config: TrainClassifierConfig, generator: torch.Generator) -> Tensor:
+def augment(
+    pixels_NCHW: Tensor,
+    config: TrainClassifierConfig,
+    generator: torch.Generator,
+    part: Part | None = None,
+) -> Tensor:
     """Each face moved and darkened by its own draw; pixels stay in 0..1.
+
+    part: draws are made for a whole batch, of which the faces are the rows of this part.
 
     Source: AcneGAN (Zein et al. 2024) trains its classifiers with flips, rotation and brightness 0.6-1; the
     skin-filtered one (Quattrini et al. 2022) with flips, rotation, translation, zoom and brightness.
     """
-    draws_6N = torch.rand(6, len(pixels_NCHW), generator=generator, device=generator.device)
+    count, rows = (part.whole, part.rows) if part else (len(pixels_NCHW), slice(None))
+    draws_6N = torch.rand(6, count, generator=generator, device=generator.device)[:, rows]
     mirrored_N, turn_N, light_N, across_N, down_N, near_N = draws_6N.to(pixels_NCHW.device)
     sign_N = torch.where((mirrored_N < 0.5) & config.flip, -1.0, 1.0)
     angle_N = (2 * turn_N - 1) * math.radians(config.rotation)

@@ -10,6 +10,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from anonderm.classify.part import Part
+
 LESION_CNN = "lesion-cnn"
 
 _WIDTHS = (16, 32, 64)
@@ -20,17 +22,21 @@ class Dropout(nn.Module):
     """Leave out a share of the values in training (Srivastava et al. 2014, inverted).
 
     The draws come from `generator`, on the device of the values, so that a resumed training repeats them.
+    With a `part`, they are drawn for a whole batch, and the values are the rows of that part.
     """
 
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
         self.generator: torch.Generator | None = None
+        self.part: Part | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.share == 0:
             return x
-        kept = torch.rand(x.shape, generator=self.generator, device=x.device) >= self.share
+        count, rows = (self.part.whole, self.part.rows) if self.part else (len(x), slice(None))
+        drawn = torch.rand((count, *x.shape[1:]), generator=self.generator, device=x.device)
+        kept = drawn[rows] >= self.share
         return x * kept.to(x) / (1 - self.share)
 
 

@@ -28,14 +28,15 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT, resume_training, save_training
+from anonderm.core.snapshot import SNAPSHOT, follow_leader, resume_training, save_training
 
 
 def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir) -> Checkpoint:
     """Train on the rows of split train (or of none), choose the epoch on val; split test is never read.
 
-    Run again in the same folder, it goes on after the last whole epoch, to the same weights. Raises BadLabel,
-    TooFewImages, ConfigError, MissingPath, MissingWeights, BrokenArtefact or Diverged.
+    Run again in the same folder, it goes on after the last whole epoch, to the same weights; the processes of
+    a team come to those too, but for rounding. Raises BadLabel, TooFewImages, ConfigError, MissingPath,
+    MissingWeights, BrokenArtefact or Diverged.
     """
     split = learning_split_by_types if config.head == "multi-label" else learning_split
     learn, choose = split(faces, config.seed)
@@ -54,7 +55,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     else:
         classifier.normalise_like(learning.pixels)
     classifier = classifier.to(device()).to(memory_format=torch.channels_last)
-    progress = _all_epochs(Trainer(config, classifier, learning, choosing), run)
+    progress = _all_epochs(Trainer(config, classifier, learning, choosing, run.team), run)
     shown = ", ".join(f"{name} {value:.3f}" for name, value in progress.best.items() if value is not None)
     run.log(f"epoch {progress.best_epoch} is the best by {config.best}; on the held-out faces: {shown}")
     card = CheckpointCard(
@@ -72,7 +73,10 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         command=command_line("train-classifier", config),
         notes=_notes(progress, learn, choose, classifier, origin),
     )
-    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", progress.best_weights, card)
+    path = run.folder / "checkpoint.safetensors"
+    if not run.team.leads:
+        return Checkpoint(path, card)
+    checkpoint = Checkpoint.save(path, progress.best_weights, card)
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
 
@@ -154,7 +158,10 @@ def _notes(
 
 def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
     config = trainer.config
-    progress = resume_training(run.folder, Progress(), trainer.classifier, trainer.optimiser)
+    progress = Progress()
+    if run.team.leads:
+        progress = resume_training(run.folder, progress, trainer.classifier, trainer.optimiser)
+    progress = follow_leader(run.team, progress, trainer.classifier, trainer.optimiser)
     run.rewind_metrics(progress.epoch)
     total, done = (trainer.steps * epochs for epochs in (config.epochs, progress.epoch))
     with run.bar("training the classifier", total, done) as bar:
@@ -167,5 +174,6 @@ def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
             held_out = {f"val_{name}": value for name, value in measures.items()}
             run.metrics(epoch + 1, loss=loss, accuracy=accuracy, **held_out)
             progress.after_epoch(trainer.classifier.state_dict(), measures, config.best)
-            save_training(run.folder, progress, trainer.classifier, trainer.optimiser)
+            if run.team.leads:
+                save_training(run.folder, progress, trainer.classifier, trainer.optimiser)
     return progress

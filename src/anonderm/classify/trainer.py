@@ -19,11 +19,14 @@ from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.judge import measures
 from anonderm.classify.lesion_cnn import draw_dropout_from
 from anonderm.classify.network import Classifier
+from anonderm.classify.part import Part
 from anonderm.classify.progress import Measures
 from anonderm.classify.targets import is_ordered
+from anonderm.classify.team_norm import norm_over_team, tell
 from anonderm.classify.truth import Truth
 from anonderm.core.errors import Diverged
 from anonderm.core.launch import step_generator
+from anonderm.core.team import ALONE, Team
 
 _WARM_UP = 0.2  # share of the steps over which the one-cycle schedule rises
 _JUDGED_AT_ONCE = 64
@@ -38,14 +41,28 @@ class Labelled:
 
 
 class Trainer:
-    """A classifier, its optimiser and its data; every epoch draws from its own generator."""
+    """A classifier, its optimiser and its data; every epoch draws from its own generator.
+
+    The processes of a team share every batch, and all end with the weights of one that trains alone. Raises
+    ConfigError where a step has fewer faces than there are processes.
+    """
 
     def __init__(
-        self, config: TrainClassifierConfig, classifier: Classifier, learning: Labelled, choosing: Labelled
+        self,
+        config: TrainClassifierConfig,
+        classifier: Classifier,
+        learning: Labelled,
+        choosing: Labelled,
+        team: Team = ALONE,
     ) -> None:
+        self.team = team
         self.config, self.classifier, self.learning, self.choosing = config, classifier, learning, choosing
         self.ordered = is_ordered(classifier.reading, classifier.classes)
-        self.steps = math.ceil((config.epoch_faces or len(learning.truth)) / config.batch)
+        shown = config.epoch_faces or len(learning.truth)
+        self.steps = math.ceil(shown / config.batch)
+        Part.of(shown // self.steps, team)
+        if team.size > 1:
+            norm_over_team(classifier)
         classifier.backbone.requires_grad_(not config.freeze_backbone)
         self.optimiser = _optimiser(config, [p for p in classifier.parameters() if p.requires_grad])
         self.weights_K = _class_weights(classifier, learning.truth) if config.class_weights else None
@@ -66,8 +83,10 @@ class Trainer:
             rate = self.config.learning_rate * self._schedule(epoch * self.steps + step)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            pixels_NCHW = augment(self.learning.pixels[rows].float() / 255, self.config, generator)
-            loss, is_right = self._learn(pixels_NCHW, self.learning.truth.rows(rows))
+            part = Part.of(len(rows), self.team)
+            own_NCHW = self.learning.pixels[rows[part.rows]].float() / 255
+            own_NCHW = augment(own_NCHW, self.config, generator, part)
+            loss, is_right = self._learn(own_NCHW, self.learning.truth.rows(rows), part)
             loss_sum += loss * len(rows)
             right += is_right * len(rows)
             after_step()
@@ -75,14 +94,18 @@ class Trainer:
             raise Diverged(f"The classifier's loss became {loss_sum}.", "Try a smaller learning_rate.")
         return loss_sum / len(order_N), right / len(order_N)
 
-    def _learn(self, pixels_NCHW: Tensor, truth: Truth) -> tuple[float, float]:
+    def _learn(self, own_NCHW: Tensor, truth: Truth, part: Part) -> tuple[float, float]:
+        """One step by own faces of a batch and by the truth of all of it."""
+        tell(part, self.classifier)
         with self._precision():
-            outputs_NM = self.classifier(pixels_NCHW)
-        outputs_NM = outputs_NM.float()
+            outputs_NM = self.classifier(own_NCHW)
+        outputs_NM = part.gather(outputs_NM.float())
         reading = self.classifier.reading
         loss = reading.loss(outputs_NM, truth, self.weights_K, self.config.label_smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if self.team.size > 1:
+            self.team.add_up([p.grad for p in self.classifier.parameters() if p.grad is not None])
         self.optimiser.step()
         decided = reading.decide(reading.probabilities(outputs_NM.detach()).cpu().numpy())
         return loss.item(), float((decided == truth.answers.cpu().numpy()).mean())
@@ -91,10 +114,13 @@ class Trainer:
         """Measures on the held-out faces, loss among them; None for one that they leave undefined."""
         self.classifier.eval()
         reading, truth = self.classifier.reading, self.choosing.truth
+        pixels_NCHW = self.choosing.pixels
+        outputs_NM = torch.zeros(len(pixels_NCHW), reading.outputs, device=pixels_NCHW.device)
+        batches = list(zip(*(each.split(_JUDGED_AT_ONCE) for each in (pixels_NCHW, outputs_NM)), strict=True))
         with torch.inference_mode(), self._precision():
-            batches = self.choosing.pixels.split(_JUDGED_AT_ONCE)
-            outputs_NM = torch.cat([self.classifier(bytes_NCHW.float() / 255) for bytes_NCHW in batches])
-        outputs_NM = outputs_NM.float()
+            for bytes_NCHW, batch_NM in batches[self.team.rank :: self.team.size]:
+                batch_NM.copy_(self.classifier(bytes_NCHW.float() / 255))
+        self.team.add_up([outputs_NM])
         numbers = measures(
             reading,
             self.ordered,

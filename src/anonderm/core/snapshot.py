@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
+from anonderm.core.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,8 +120,11 @@ def save_training(
     """Write the state of a training after a whole step or epoch to folder/SNAPSHOT. Raises StorageError."""
     tensors = with_prefix("network/", network.state_dict()) | with_prefix("best/", progress.best_weights)
     tensors |= optimiser_tensors("optimiser/", optimiser)
-    numbers = {each.name: getattr(progress, each.name) for each in fields(progress) if each.name != _BEST}
-    write_snapshot(folder / SNAPSHOT, tensors, numbers)
+    write_snapshot(folder / SNAPSHOT, tensors, _numbers(progress))
+
+
+def _numbers(progress: Progress) -> dict[str, Any]:
+    return {each.name: getattr(progress, each.name) for each in fields(progress) if each.name != _BEST}
 
 
 def resume_training(
@@ -137,3 +141,30 @@ def resume_training(
         network.load_state_dict(under_prefix("network/", tensors))
         restore_optimiser("optimiser/", optimiser, tensors)
         return replace(fresh, **numbers, best_weights=under_prefix("best/", tensors))
+
+
+def follow_leader(
+    team: Team, progress: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> AnyProgress:
+    """Give all processes the leader's network, optimiser and progress, and return the progress.
+
+    The weights of the best moment stay with the leader, who alone saves them.
+    """
+    import torch
+
+    if team.size == 1:
+        return progress
+    team.copy_leader(list(network.state_dict().values()))
+    moments = optimiser_tensors("", optimiser)
+    kinds = {name: [str(each.dtype).removeprefix("torch."), *each.shape] for name, each in moments.items()}
+    kinds, numbers = team.hear_leader([kinds, _numbers(progress)])
+    if not team.leads:
+        moments = {
+            name: torch.zeros(shape, dtype=getattr(torch, dtype)) for name, (dtype, *shape) in kinds.items()
+        }
+    team.copy_leader(list(moments.values()))
+    if team.leads:
+        return progress
+    if moments:
+        restore_optimiser("", optimiser, moments)
+    return replace(progress, **numbers)
