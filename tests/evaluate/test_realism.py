@@ -13,6 +13,7 @@ from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import realism
 from anonderm.evaluate.config import RealismConfig
+from anonderm.evaluate.onlooker import onlooker
 from anonderm.evaluate.realism import evaluate_realism, matched
 
 CONFIG = RealismConfig(extractors=("thumbnail",), folds=3, epochs=3, repeats=100)
@@ -111,3 +112,28 @@ def test_missing_detector_weights_and_too_few_people_are_said(real, synthetic, t
     few = FaceSet(real.folder, real.faces[:4])
     with pytest.raises(TooFewImages, match="3 people"):
         run_stage(tmp_path / "b", few, synthetic)
+
+
+def test_a_killed_run_goes_on_after_its_last_fold(real, synthetic, tmp_path, monkeypatch):
+    config = RealismConfig(extractors=("thumbnail",), folds=3, epochs=1, repeats=100)
+    whole = run_stage(tmp_path / "whole", real, synthetic, config)
+    taught = []
+
+    def counted(*arguments):
+        teach = onlooker(*arguments)
+
+        def one_fold(learn, score):
+            taught.append(len(score))
+            if len(taught) == 3:
+                raise KeyboardInterrupt
+            return teach(learn, score)
+
+        return one_fold
+
+    monkeypatch.setattr(realism, "onlooker", counted)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(tmp_path / "killed", real, synthetic, config)
+    assert len(list((tmp_path / "killed/folds").iterdir())) == 2
+    assert run_stage(tmp_path / "killed", real, synthetic, config) == whole
+    assert len(taught) == 3 + 1 + 3  # the fold that was cut short, and those of the floor
+    assert not (tmp_path / "killed/folds").exists()

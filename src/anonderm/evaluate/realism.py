@@ -21,6 +21,8 @@ details:
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,9 @@ from numpy.typing import NDArray
 from anonderm.core import weights
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.files import read_json, write_json
 from anonderm.core.images import write_png
+from anonderm.core.progress import Bar
 from anonderm.core.records import Face, Score, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.bootstrap import interval
@@ -37,18 +41,19 @@ from anonderm.evaluate.config import RealismConfig
 from anonderm.evaluate.features import embed
 from anonderm.evaluate.manipulation import Detector, load_detector, manipulation_scores
 from anonderm.evaluate.onlooker import SIZE, onlooker
-from anonderm.evaluate.two_sample import Floats, Teach, TwoSample, on_embeddings, two_sample
+from anonderm.evaluate.two_sample import Floats, Keep, Teach, TwoSample, on_embeddings, two_sample
 
 ONLOOKER = "onlooker"
 _BINS = 10
 _SHOWN = 6
+_FOLDS = "folds"
 
 
 def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, run: RunDir) -> Scores:
     """Teach classifiers to tell both sets apart, and ask a published detector where there is one.
 
-    Raises TooFewImages with fewer people a set than folds, MissingPath, MissingWeights or BrokenArtefact for
-    the detector.
+    Run again in the same folder, it goes on after the last fold that was scored. Raises TooFewImages with
+    fewer people a set than folds, MissingPath, MissingWeights or BrokenArtefact for the detector.
     """
     detector = load_detector(weights.find(config.detector)) if config.detector else None
     rng = np.random.default_rng(config.seed)
@@ -60,21 +65,37 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
         "tests": {},
         "shown": [],
     }
-    for name in run.progress((ONLOOKER, *config.extractors), "learning to tell real from synthetic"):
-        test = _test(config, name, *chosen)
-        scores |= _scores(config, name, test, chosen[0])
-        details["tests"][name] = _probabilities(test)
-        details["shown"] += _show(name, test, chosen[1], run)
-        try:
-            floor = _test(config, name, *halves)
-        except TooFewImages as error:
-            run.log(f"auc[{name}]/floor is left out, as real people are few: {error.message}")
-        else:
-            scores[f"auc[{name}]/floor"] = _score(config, floor, np.arange(len(floor.scores_N)))
+    tests = (ONLOOKER, *config.extractors)
+    with run.bar("learning to tell real from synthetic", 2 * len(tests) * config.folds) as bar:
+        for name in tests:
+            test = _test(config, name, *chosen, _kept(run, name, bar))
+            scores |= _scores(config, name, test, chosen[0])
+            details["tests"][name] = _probabilities(test)
+            details["shown"] += _show(name, test, chosen[1], run)
+            try:
+                floor = _test(config, name, *halves, _kept(run, f"{name}-floor", bar))
+            except TooFewImages as error:
+                run.log(f"auc[{name}]/floor is left out, as real people are few: {error.message}")
+            else:
+                scores[f"auc[{name}]/floor"] = _score(config, floor, np.arange(len(floor.scores_N)))
     if detector is not None:
         found, details["detector"] = _detected(config, detector, chosen)
         scores |= found
+    shutil.rmtree(run.folder / _FOLDS)
     return Scores(scores, details)
+
+
+def _kept(run: RunDir, test: str, bar: Bar) -> Keep:
+    """Each fold's scores in a file of their own, so that a run that was cut short loses at most a fold."""
+
+    def keep(fold: int, work: Callable[[], Floats]) -> Floats:
+        path = run.folder / _FOLDS / f"{test}-{fold}.json"
+        if not path.exists():
+            write_json(path, work().tolist())
+        bar.advance(1, test)
+        return np.array(read_json(path), np.float64)
+
+    return keep
 
 
 def matched(
@@ -98,7 +119,7 @@ def _drawn(faces: FaceSet, count: int, rng: np.random.Generator) -> FaceSet:
     return FaceSet(faces.folder, tuple(faces.faces[row] for row in rows))
 
 
-def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet) -> TwoSample:
+def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet, keep: Keep) -> TwoSample:
     second_N = np.arange(len(first) + len(second)) >= len(first)
     # Sets number their faces alike: who is who must not depend on the set's own ids.
     people = [("first", face.person) for face in first] + [("second", face.person) for face in second]
@@ -109,7 +130,7 @@ def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet) -> 
     else:
         rows_ND = np.concatenate([embed(first, name), embed(second, name)])
         teach = on_embeddings(rows_ND, second_N)
-    return two_sample(second_N, people, config.folds, teach, rng)
+    return two_sample(second_N, people, config.folds, teach, rng, keep)
 
 
 def _scores(config: RealismConfig, name: str, test: TwoSample, real: FaceSet) -> dict[str, Score]:

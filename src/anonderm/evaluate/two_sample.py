@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ Truth = NDArray[np.bool_]
 
 # Learns from the rows given first, and scores the rows given last: higher means of the second set.
 Teach = Callable[[Rows, Rows], Floats]
+# Given a fold's number and the work that scores it, returns its scores: of the work, or of an earlier run.
+Keep = Callable[[int, Callable[[], Floats]], Floats]
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,25 @@ def _pairs_in_order(lower: Floats, upper: Floats) -> float:
     return float((below + not_above).sum() / 2)
 
 
+def _work(fold: int, work: Callable[[], Floats]) -> Floats:
+    return work()
+
+
 def two_sample(
-    second_N: Truth, people: Sequence[Hashable], folds: int, teach: Teach, rng: np.random.Generator
+    second_N: Truth,
+    people: Sequence[Hashable],
+    folds: int,
+    teach: Teach,
+    rng: np.random.Generator,
+    keep: Keep = _work,
 ) -> TwoSample:
     """Cross-validate by person. Raises TooFewImages where a set has fewer people than there are folds."""
     fold_N = deal_folds(second_N, people, folds, rng)
     scores_N = np.empty(len(second_N))
     for fold in range(folds):
         scored = np.flatnonzero(fold_N == fold)
-        scores_N[scored] = teach(np.flatnonzero(fold_N != fold), scored)
+        learned = np.flatnonzero(fold_N != fold)
+        scores_N[scored] = keep(fold, partial(teach, learned, scored))
     return TwoSample(scores_N, second_N, fold_N, people)
 
 
