@@ -21,8 +21,9 @@ from anonderm.core.progress import Bar
 
 Floats = NDArray[np.float64]
 
-_BLOCK_A, _BLOCK_B = 1024, 4096
-_SPARE = 4  # candidates beyond those asked for
+_BLOCK_A, _BLOCK_B = 512, 2048
+_SPARE = 2  # candidates beyond those asked for
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -51,23 +52,42 @@ def nearest(queries: Described, gallery: Described, k: int = 1, bar: Bar | None 
     indices_MK = np.full((len(queries), k), -1, np.intp)
     distances_MK = np.full((len(queries), k), np.inf)
     for rows in _ranges(len(queries), _BLOCK_A):
-        squares_AC = np.full((len(range(*rows.indices(len(queries)))), depth), np.inf, np.float32)
-        near_AC = np.full(squares_AC.shape, -1, np.intp)
-        for columns, block_AB in blocks(queries[rows], gallery):
-            places_B = np.arange(columns.start, columns.start + block_AB.shape[1])
-            joined_AE = np.concatenate([squares_AC, block_AB], axis=1)
-            places_AE = np.concatenate([near_AC, np.broadcast_to(places_B, block_AB.shape)], axis=1)
-            best_AC = np.argpartition(joined_AE, depth - 1, axis=1)[:, :depth]
-            squares_AC = np.take_along_axis(joined_AE, best_AC, axis=1)
-            near_AC = np.take_along_axis(places_AE, best_AC, axis=1)
-        near_AC = np.where(np.isfinite(squares_AC), near_AC, -1)
-        exact_AC = _exact(queries[rows], gallery, near_AC)
+        part = queries[rows]
+        near_AC = _candidates(part, gallery, depth)
+        exact_AC = _exact(part, gallery, near_AC)
         order_AK = np.lexsort((near_AC, exact_AC), axis=1)[:, :k]
         distances_MK[rows, : order_AK.shape[1]] = np.take_along_axis(exact_AC, order_AK, axis=1)
         indices_MK[rows, : order_AK.shape[1]] = np.take_along_axis(near_AC, order_AK, axis=1)
         if bar is not None:
-            bar.advance(len(near_AC))
+            bar.advance(len(part))
     return Nearest(distances_MK, indices_MK)
+
+
+def _candidates(queries: Described, gallery: Described, depth: int) -> NDArray[np.intp]:
+    """The nearest faces [A, C] by float32 products, in no order; -1 where there is nobody."""
+    squares_AC = np.full((len(queries), depth), np.inf, np.float32)
+    near_AC = np.full(squares_AC.shape, -1, np.intp)
+    for columns, block_AB in blocks(queries, gallery):
+        places_AC = _smallest(block_AB, min(depth, block_AB.shape[1]))
+        joined_AE = np.concatenate([squares_AC, np.take_along_axis(block_AB, places_AC, axis=1)], axis=1)
+        owners_AE = np.concatenate([near_AC, places_AC + columns.start], axis=1)
+        best_AC = np.argsort(joined_AE, axis=1, kind="stable")[:, :depth]
+        squares_AC = np.take_along_axis(joined_AE, best_AC, axis=1)
+        near_AC = np.take_along_axis(owners_AE, best_AC, axis=1)
+    return np.where(np.isfinite(squares_AC), near_AC, -1)
+
+
+def _smallest(values_AB: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Columns of the smallest values of each row, [A, count]; a few are had faster one by one."""
+    if count > _FEW:
+        return np.argpartition(values_AB, count - 1, axis=1)[:, :count]
+    left_AB = values_AB.copy() if count > 1 else values_AB
+    places_AC = np.empty((len(values_AB), count), np.intp)
+    for place in range(count):
+        places_AC[:, place] = left_AB.argmin(axis=1)
+        if place + 1 < count:
+            np.put_along_axis(left_AB, places_AC[:, place, None], np.inf, axis=1)
+    return places_AC
 
 
 def distances(queries: Described, gallery: Described) -> NDArray[np.float32]:
@@ -75,32 +95,43 @@ def distances(queries: Described, gallery: Described) -> NDArray[np.float32]:
     table_MN = np.full((len(queries), len(gallery)), np.inf, np.float32)
     for rows in _ranges(len(queries), _BLOCK_A):
         for columns, block_AB in blocks(queries[rows], gallery):
-            table_MN[rows, columns] = np.sqrt(block_AB)
+            table_MN[rows, columns] = np.sqrt(np.maximum(block_AB, 0))
     return table_MN
 
 
 def blocks(queries: Described, gallery: Described) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Columns of the gallery, and the squared distances [M, B] of all queries to them; inf for the unseen."""
+    """Columns of the gallery, and the squared distances [M, B] of all queries to them; inf for the unseen.
+
+    They are sums that float32 rounds: a square of 0 may come out a little below it.
+    """
     if not len(queries) or not len(gallery):
         return
     middle_D = _middle(gallery)
     queries_MWD = queries.rows_NVD - middle_D
-    query_squares_MW = np.einsum("mwd,mwd->mw", queries_MWD, queries_MWD)
+    squares_MW = np.einsum("mwd,mwd->mw", queries_MWD, queries_MWD)
+    # One more feature, 1 beside |b|^2, lets a single product give |b|^2 - 2 a.b.
+    longer_MWE = np.concatenate([-2 * queries_MWD, np.ones_like(queries_MWD[:, :, :1])], axis=2)
     for columns in _ranges(len(gallery), _BLOCK_B):
         part_BVD = gallery.rows_NVD[columns] - middle_D
-        squares_BV = np.einsum("bvd,bvd->bv", part_BVD, part_BVD)
-        block_MB = np.full((len(queries), len(part_BVD)), np.inf, np.float32)
-        for view in range(part_BVD.shape[1]):
-            for own in range(queries_MWD.shape[1]):
-                squares_MB = queries_MWD[:, own] @ part_BVD[:, view].T
-                squares_MB *= -2
-                squares_MB += query_squares_MW[:, own, None]
-                squares_MB += squares_BV[None, :, view]
-                np.minimum(block_MB, squares_MB, out=block_MB)
-        np.maximum(block_MB, 0, out=block_MB)
-        block_MB[~queries.seen_N] = np.inf
-        block_MB[:, ~gallery.seen_N[columns]] = np.inf
+        lengths_BV1 = np.einsum("bvd,bvd->bv", part_BVD, part_BVD)[:, :, None]
+        part_BVE = np.concatenate([part_BVD, lengths_BV1], axis=2)
+        block_MB = _over_views(longer_MWE, squares_MW, part_BVE)
+        if queries.unseen:
+            block_MB[~queries.seen_N] = np.inf
+        if not gallery.seen_N[columns].all():
+            block_MB[:, ~gallery.seen_N[columns]] = np.inf
         yield slice(columns.start, columns.start + len(part_BVD)), block_MB
+
+
+def _over_views(longer_MWE: Rows, squares_MW: Rows, part_BVE: Rows) -> NDArray[np.float32]:
+    """The smallest square of each pair over the views of both."""
+    smallest_MB = np.full((len(longer_MWE), len(part_BVE)), np.inf, np.float32)
+    for own in range(longer_MWE.shape[1]):
+        for view in range(part_BVE.shape[1]):
+            squares_MB = longer_MWE[:, own] @ part_BVE[:, view].T
+            squares_MB += squares_MW[:, own, None]
+            np.minimum(smallest_MB, squares_MB, out=smallest_MB)
+    return smallest_MB
 
 
 def _middle(gallery: Described) -> Rows:
