@@ -109,7 +109,6 @@ from = { runs = ["faces", "release"] }
 """
 
 
-@pytest.mark.skip(reason="until audits give verdicts")
 def test_a_refused_release_costs_no_report_and_ends_the_recipe_with_the_refusal(tmp_path: Path) -> None:
     path, out = tmp_path / "refused.toml", tmp_path / "out"
     path.write_text(REFUSED)
