@@ -8,7 +8,7 @@ import pytest
 from anonderm.audit.calibration import Calibration, calibrate
 from anonderm.audit.matchers.described import Described
 from anonderm.audit.pairs import Pairs
-from anonderm.audit.repeats import find_repeats, ids, sheet, strict_threshold
+from anonderm.audit.repeats import find_repeats, ids, own_threshold, sheet, strict_threshold
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 
@@ -54,6 +54,20 @@ def test_faces_that_are_not_seen_are_in_no_group(calibration):
 def test_the_threshold_falls_as_pairs_grow(calibration):
     few, many = strict_threshold(calibration, 10), strict_threshold(calibration, 10_000)
     assert 0 < many < few <= calibration.threshold(0.001)
+
+
+def test_faces_that_are_all_alike_are_told_apart_by_their_own_distances(calibration):
+    rows = strangers(1)[0] + 0.35 * strangers(60, 5)
+    rows[9] = rows[4] + 0.02 * strangers(1, 6)[0]
+    loose = 0.9 * 0.35 * np.sqrt(2)  # such a distance parts the people of a mixed set
+    assert own_threshold(rows, loose) < 0.9 * loose
+    assert own_threshold(strangers(60), 0.5) == 0.5
+
+
+def test_a_set_that_collapsed_to_one_person_is_one_group(calibration):
+    rows = strangers(1)[0] + 0.05 * strangers(30, 5)
+    assert own_threshold(rows, 0.5) == 0.5
+    assert len(find_repeats(described(rows), calibration).groups_G[0]) == 30
 
 
 def test_without_a_threshold_nothing_is_searched(calibration):

@@ -74,7 +74,7 @@ class Calibration:
 
     def extrapolated(self, fmr: float) -> float | None:
         """The threshold for any rate, by a normal distribution laid through `strangers`; None below 0."""
-        return None if self.strangers is None else _beyond(self.strangers, fmr)
+        return None if self.strangers is None else beyond(self.strangers, fmr)
 
     def threshold(self, fmr: float) -> float | None:
         """Of one of FMRS; None where it is unreachable."""
@@ -108,7 +108,7 @@ def calibrate(
         levels,
         _blind(levels[-1], genuine, impostor, seen),
         tuple((float(t), float(fmr), float(fnmr)) for t, fmr, fnmr in _thinned(curve_T3)),
-        _strangers(impostor.distances_P) if len(impostor) else None,
+        strangers(impostor.distances_P) if len(impostor) else None,
     )
 
 
@@ -136,19 +136,21 @@ def _threshold(
     if allowed:
         within, next_one = ascending_P[allowed - 1], ascending_P[min(allowed, len(ascending_P) - 1)]
         return float(within if next_one > within else np.nextafter(within, -np.inf)), "measured"
-    threshold = _beyond(_strangers(ascending_P), fmr)
+    threshold = beyond(strangers(ascending_P), fmr)
     if threshold is None:
         return None, "unreachable"
     return min(threshold, float(ascending_P[0])), "extrapolated"
 
 
-def _strangers(impostor_P: Floats) -> tuple[float, float]:
+def strangers(impostor_P: NDArray[np.floating]) -> tuple[float, float]:
+    """Median of the distances of two people, and how far the lower 16% lie below it."""
     low, middle = np.quantile(impostor_P, (NormalDist().cdf(-1), 0.5))
     return float(middle), float(middle - low)
 
 
-def _beyond(strangers: tuple[float, float], fmr: float) -> float | None:
-    threshold = strangers[0] + NormalDist().inv_cdf(fmr) * strangers[1]
+def beyond(spread: tuple[float, float], fmr: float) -> float | None:
+    """The distance of a false match rate, by a normal distribution laid through `strangers`; None below 0."""
+    threshold = spread[0] + NormalDist().inv_cdf(fmr) * spread[1]
     return threshold if threshold > 0 else None
 
 

@@ -4,20 +4,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from anonderm.audit.calibration import Calibration
-from anonderm.audit.matchers.described import Described
-from anonderm.core.cluster import cluster
+from anonderm.audit.calibration import Calibration, beyond, strangers
+from anonderm.audit.matchers.described import Described, Rows
+from anonderm.core.cluster import blocks, cluster
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize
 
 _WRONG = 0.5  # pairs of strangers in the whole set that may be expected within the threshold
 _LEVEL = 0.001  # and never a distance beyond that of this false match rate
+_SAMPLED = 2000  # faces whose distances stand for all
 _TILE, _COLUMNS, _GROUPS, _MARGIN = 112, 8, 14, 18  # of the sheet
 
 
@@ -42,12 +44,14 @@ class Repeats:
 def find_repeats(synthetic: Described, calibration: Calibration) -> Repeats:
     """Groups by average linkage, cut where half a pair of strangers is to be expected in the whole set.
 
-    Pairs grow with the square of the faces, so the threshold falls with them.
+    Pairs grow with the square of the faces, so the threshold falls with them. It falls further where the
+    synthetic faces are more alike than the real ones that calibrated it: see `own_threshold`.
     """
     rows = np.flatnonzero(synthetic.seen_N)
     threshold = strict_threshold(calibration, len(rows))
     if threshold is None or len(rows) < 2:
         return Repeats(calibration.matcher, threshold, len(rows), ())
+    threshold = own_threshold(synthetic.rows_ND[rows], threshold)
     nobody = [None] * len(rows)
     person_N = cluster(synthetic.rows_ND[rows], nobody, nobody, threshold)
     order = rows[np.argsort(person_N, kind="stable")]
@@ -61,6 +65,21 @@ def strict_threshold(calibration: Calibration, faces: int) -> float | None:
     level, pairs = calibration.threshold(_LEVEL), faces * (faces - 1) / 2
     strict = calibration.extrapolated(min(_LEVEL, _WRONG / max(pairs, 1)))
     return None if level is None or strict is None else min(level, strict)
+
+
+def own_threshold(rows_ND: Rows, threshold: float) -> float:
+    """At most `threshold`, nor the distance of an FMR of 0.1% among the synthetic faces themselves.
+
+    Faces of one age, origin or framing are nearer to each other than people of a mixed set, and would all
+    pass for one. Where most of the set is within `threshold`, it has collapsed to one person, and its own
+    distances say nothing of strangers.
+    """
+    some_ND = rows_ND[:: math.ceil(len(rows_ND) / _SAMPLED)]
+    distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in blocks(some_ND)])
+    if float(np.median(distances_P)) <= threshold:
+        return threshold
+    own = beyond(strangers(distances_P), _LEVEL)
+    return threshold if own is None else min(threshold, own)
 
 
 def sheet(repeats: Repeats, synthetic: FaceSet) -> Pixels:
