@@ -43,6 +43,7 @@ _EXAMPLES = """
 Examples
   anonderm run recipes/phantom.toml                        the embedded default, nothing needed
   anonderm run recipes/folder.toml --data photos/ --dry-run    the plan for your photos, with times
+  anonderm run recipes/acnegan.toml --small                a paper's line on drawn faces, in a minute
   anonderm train-gan --faces runs/phantom/photos --base phantom-64 --out runs/mine --kimg 5
   anonderm generate runs/mine --seeds 0-99 --psi 0.7 --out runs/faces
 """
@@ -70,13 +71,16 @@ class _RunRecipe:
     data: Path | None = None
     """A folder of photos, one sub-folder a class, for recipes that need one."""
     out: Path | None = None
-    """Where the run folders go; runs/<name of the recipe> if not given."""
+    """Where the run folders go; runs/<name of the recipe> if not given (with --small, runs/<name>-small)."""
     until: str | None = None
     """Stop after this step (or after the last step of this stage)."""
     budget_minutes: float | None = None
     """Train as long as fits into this time on this machine, instead of the recipe's own lengths."""
     dry_run: bool = False
-    """Print the plan with the estimated time of each step, and do nothing."""
+    """Print the plan with the estimated time of each step, name weights that are missing, and do nothing."""
+    small: bool = False
+    """The recipe's small form: the same steps on drawn faces, in minutes and without weights of others, to
+    see what it does and what its report shows."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -153,9 +157,16 @@ def _run_recipe_command(arguments: list[str]) -> int:
     command = tyro.cli(_RunRecipe, prog="anonderm run", args=arguments)
     from anonderm.recipe.execute import run_recipe
 
-    out = command.out or Path("runs") / command.recipe.stem
+    name = f"{command.recipe.stem}-small" if command.small else command.recipe.stem
+    out = command.out or Path("runs") / name
     records = run_recipe(
-        command.recipe, out, command.data, command.until, command.budget_minutes, command.dry_run
+        command.recipe,
+        out,
+        command.data,
+        command.until,
+        command.budget_minutes,
+        command.dry_run,
+        command.small,
     )
     for record in records[-1:]:
         _print_outputs(record)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import ConfigError
-from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
+from anonderm.gan.speed import multiplications
 from anonderm.recipe import budget, estimate
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.plan import Recipe, read_recipe
@@ -22,6 +24,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
     monkeypatch.setattr(estimate, "kimg_seconds", steady)
     monkeypatch.setattr(budget, "kimg_seconds", steady)
+    monkeypatch.setattr(estimate, "face_seconds", lambda config, size: 0.002)
     return read_recipe(PHANTOM)
 
 
@@ -65,3 +68,32 @@ def test_a_longer_training_is_estimated_to_take_longer(recipe: Recipe) -> None:
 
 def test_a_step_of_every_stage_has_an_estimate(recipe: Recipe) -> None:
     assert all(seconds > 0 for seconds in estimate.estimate(recipe).values())
+
+
+PAPERS = ("acnegan", "rosacea", "skin_filtered_acne", "lesion_types")
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_recipe_of_a_paper_is_estimated_from_its_file_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "kimg_seconds", lambda config, size: 20.0)
+    monkeypatch.setattr(estimate, "face_seconds", lambda config, size: size**2 * 1e-6)
+    path = PHANTOM.with_name(f"{name}.toml")
+    large = estimate.estimate(read_recipe(path, without_photos=True))
+    small = estimate.estimate(read_recipe(path, small=True))
+    assert all(seconds > 0 for seconds in large.values())
+    assert sum(small.values()) < 0.05 * sum(large.values())
+
+
+def test_a_network_for_large_images_has_more_to_compute() -> None:
+    small, large = (multiplications(architecture(PRESETS["stylegan2"], size, ())) for size in (64, 1024))
+    assert 2 < large / small < (1024 / 64) ** 2, "wide layers are narrower at high resolutions"
+
+
+def test_a_deeper_classifier_takes_longer() -> None:
+    tiny, deep = (
+        estimate.face_seconds(TrainClassifierConfig(backbone=name), 64)
+        for name in ("test_resnet", "resnet18")
+    )
+    assert 0 < tiny < deep

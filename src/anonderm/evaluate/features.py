@@ -31,8 +31,8 @@ Embeddings = NDArray[np.float32]
 ExtractorName = Literal["phantom-encoder", "thumbnail", "inception", "dinov2"]
 EXTRACTORS: tuple[str, ...] = get_args(ExtractorName)
 
-# The weights of others that each takes, in the register.
-_PUBLISHED = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}
+# Extractors that take weights of others, and the name of these in the register.
+PUBLISHED = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}
 
 _BATCH = 256
 _THUMBNAIL_SIDE = 16
@@ -69,7 +69,7 @@ def extractor(name: str) -> Extractor:
 
         checkpoint = weights.load(name)
         return Extractor(name, checkpoint.card.resolution, checkpoint.digest, embedder(checkpoint))
-    if name in _PUBLISHED:
+    if name in PUBLISHED:
         return _published(name)
     raise ConfigError(f"unknown extractor {name!r}.", f"Known extractors: {', '.join(EXTRACTORS)}.")
 
@@ -78,7 +78,7 @@ def _published(name: str) -> Extractor:
     from anonderm.core import weights
     from anonderm.evaluate import published
 
-    file = weights.locate(_PUBLISHED[name])
+    file = weights.locate(PUBLISHED[name])
     make, size = {
         "inception": (published.inception, published.INCEPTION_SIZE),
         "dinov2": (published.dinov2, published.DINOV2_SIZE),

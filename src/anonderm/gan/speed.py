@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import torch
 
 from anonderm.core import launch
-from anonderm.gan.config import TrainGanConfig, architecture, preset_for
+from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import train_step
@@ -17,12 +18,41 @@ from anonderm.gan.state import R1_EVERY, new_networks, new_state
 from anonderm.gan.transfer import choose_trained
 
 _WARM_UP = 2
+_FEW = 4  # images a step where more might not fit, or take too long to time
+_LARGE = 128  # px; a CPU would need minutes for a few steps of larger networks
+_MEASURED_INSTEAD = 64
 
 
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
-    """Seconds for a thousand training images with these settings, over one round of lazy regularisers."""
-    keep_freed_memory()
+    """Seconds for a thousand training images with these settings, over one round of lazy regularisers.
+
+    On a CPU, networks for large images are timed at their lowest resolutions, and the rest goes by the
+    number of multiplications in their convolutions: a rough guess.
+    """
     preset = preset_for(config.preset, resolution)
+    if resolution <= _LARGE:
+        return _timed(config, preset, resolution)
+    config = dataclasses.replace(config, batch=_FEW)
+    if launch.device() != "cpu":
+        return _timed(config, preset, resolution)
+    config = dataclasses.replace(config, transfer="whole", freeze_d=0)  # counts layers that are not there
+    large, timed = (architecture(preset, size, ()) for size in (resolution, _MEASURED_INSTEAD))
+    return _timed(config, preset, _MEASURED_INSTEAD) * multiplications(large) / multiplications(timed)
+
+
+def multiplications(arch: Architecture) -> int:
+    """Of one image, in the 3 x 3 convolutions of the generator; the discriminator mirrors it."""
+    total = 0
+    before = arch.channels(arch.sizes[0])
+    for size in arch.sizes:
+        width = arch.channels(size)
+        total += 9 * size**2 * (before * width + width**2)
+        before = width
+    return total
+
+
+def _timed(config: TrainGanConfig, preset: Preset, resolution: int) -> float:
+    keep_freed_memory()
     device = launch.device()
     settings = step_settings(config, preset, resolution)
     pixels = torch.randint(

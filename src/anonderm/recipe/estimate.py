@@ -1,17 +1,17 @@
 """How long the steps of a recipe will take on this machine.
 
-GAN training is measured: a few steps of the very networks are timed. The other stages go by what they took
-for each face of 64 x 64 pixels on a machine with two cores, scaled by how fast this one trains.
+Training of GANs and classifiers is measured: a few steps of the very networks are timed. The other stages go
+by what they took on a machine with two cores, scaled by how fast this one trains.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.evaluate.matrix.config import MatrixConfig
 from anonderm.gan.config import TrainGanConfig
@@ -19,7 +19,7 @@ from anonderm.gan.ranges import parse_seeds
 from anonderm.gan.sweep_config import SweepGanConfig, configurations
 from anonderm.recipe.plan import Recipe, Step
 
-# Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face.
+# Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face of 64 x 64 pixels.
 _COST = {
     "phantom": (1.0, 0.008),
     "ingest": (1.0, 0.006),
@@ -34,14 +34,35 @@ _COST = {
     "evaluate saliency": (5.0, 0.02),
     "evaluate utility": (3.0, 0.001),
     "evaluate fidelity": (5.0, 0.003),
+    "evaluate detector": (3.0, 0.01),
+    "evaluate lesions": (5.0, 0.01),
+    "find-lesions": (1.0, 0.01),
+    "export-boxes": (0.5, 0.0015),
+    "mask-and-crop": (0.5, 0.001),
     "audit": (5.0, 0.005),
     "export": (0.5, 0.0015),
     "report": (2.0, 0.0),
 }
-_CLASSIFIER_FACE_S = 0.0026  # one face, once through training
+# The same, for each face of whatever size.
+_COST_OF_ANY_SIZE = {"align": (2.0, 0.5), "skin": (2.0, 0.25)}
+_RESTORE_FACE_S = {"lanczos": 0.0003, "spandrel": 0.1, "dfdnet": 0.1}  # one face, for each 64 x 64 pixels
+_DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50": 5.0}  # one tile of 320 px
+_SKIN_PHOTO_S = 1.25  # one photo of 512 px through the published network, in training
 _ENCODER_STEP_S = 0.4
 _ONLOOKER_FACE_S = 0.001  # one face, once through the CNN of the two-sample test, with its floor
 _PROJECTION_STEP_S = 0.008  # of one image
+# Settings of a GAN's training on which its pace depends.
+_TELL_THE_PACE = (
+    "preset",
+    "batch",
+    "path_length_weight",
+    "style_mixing",
+    "augment",
+    "precision",
+    "transfer",
+    "last_layers",
+    "freeze_d",
+)
 _REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px
 _KEPT = {"screen": 0.98, "grade": 0.9}  # share of the faces that pass
 
@@ -80,7 +101,11 @@ def _leaving(step: Step, recipe: Recipe, leaving: dict[str, Flow]) -> Flow:
         case "phantom":
             return Flow(config.people * (config.photos_min + config.photos_max) // 2, config.size)
         case "ingest":
-            return Flow(_count_images(config.source), config.size)
+            return Flow(_count_images(config.source) or recipe.photos, config.size)
+        case "align" | "restore":
+            return Flow(arriving[0].count, config.size)
+        case "mask-and-crop":
+            return Flow(arriving[0].count, config.size or size)
         case "generate":
             return Flow(len(parse_seeds(config.seeds)) * _generators(step, recipe), size)
         case "screen":
@@ -107,13 +132,13 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
             return float(config.kimg) * kimg_seconds(config, leaving.size)
         case "train-classifier":
             shown = config.epoch_faces or arriving[0].count
-            return _slowness() * pixels * config.epochs * shown * _CLASSIFIER_FACE_S
+            return config.epochs * shown * face_seconds(config, config.size or leaving.size)
         case "evaluate realism":
             faces = 2 * min(config.max_faces, *(each.count for each in arriving))
             return 5 + _slowness() * config.folds * config.epochs * faces * _ONLOOKER_FACE_S
         case "evaluate matrix":
             shown = config.seeds * config.epochs * _shown_in_all_arms(config, arriving[0].count)
-            return _slowness() * pixels * shown * _CLASSIFIER_FACE_S
+            return shown * face_seconds(config.classifier(), config.size or leaving.size)
         case "latents project":
             return (
                 _slowness()
@@ -124,8 +149,19 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
             )
         case "train-encoder":
             return _slowness() * pixels * config.steps * _ENCODER_STEP_S
-    fixed, per_face = _COST[step.stage.name]
+        case "train-skin":
+            shown = config.steps * config.batch * (config.size / 512) ** 2
+            return _slowness() * shown * config.width / 64 * _SKIN_PHOTO_S
+        case "train-detector":
+            tiles = config.steps * config.batch * (config.side / 320) ** 2
+            return _slowness() * tiles * _DETECTOR_TILE_S[config.network]
+        case "restore":
+            return _slowness() * (1 + leaving.count * pixels * _RESTORE_FACE_S[config.restorer])
     faces = max([leaving.count, *(flow.count for flow in arriving)])
+    if step.stage.name in _COST_OF_ANY_SIZE:
+        fixed, per_face = _COST_OF_ANY_SIZE[step.stage.name]
+        return _slowness() * (fixed + per_face * faces)
+    fixed, per_face = _COST[step.stage.name]
     return _slowness() * (fixed + per_face * faces * pixels)
 
 
@@ -142,14 +178,35 @@ def kimg_seconds(config: TrainGanConfig, size: int) -> float:
     Of a sweep, for as many of each training: side by side they share the machine.
     """
     trainings = len(configurations(config)) if isinstance(config, SweepGanConfig) else 1
-    return trainings * _measured(dataclasses.replace(config, only=None, kimg=1.0, seed=0), size)
+    return trainings * _gan_timed(
+        TrainGanConfig(**{name: getattr(config, name) for name in _TELL_THE_PACE}), size
+    )
 
 
 @cache
-def _measured(config: TrainGanConfig, size: int) -> float:
+def _gan_timed(config: TrainGanConfig, size: int) -> float:
     from anonderm.gan.speed import seconds_per_kimg
 
     return seconds_per_kimg(config, size)
+
+
+def face_seconds(config: TrainClassifierConfig, size: int) -> float:
+    """Seconds for one face, once through the training of this classifier, measured."""
+    return _classifier_timed(
+        TrainClassifierConfig(
+            backbone=config.backbone,
+            skip_halvings=config.skip_halvings,
+            freeze_backbone=config.freeze_backbone,
+        ),
+        size,
+    )
+
+
+@cache
+def _classifier_timed(config: TrainClassifierConfig, size: int) -> float:
+    from anonderm.classify.speed import seconds_per_face
+
+    return seconds_per_face(config, size)
 
 
 def _slowness() -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from anonderm.core.errors import ConfigChanged, ReleaseRefused
@@ -19,6 +19,7 @@ from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.estimate import estimate
+from anonderm.recipe.needs import missing_weights, refuse_missing_weights
 from anonderm.recipe.plan import Recipe, Step, read_recipe
 from anonderm.stages import Reference, run_stage
 
@@ -30,18 +31,22 @@ def run_recipe(
     until: str | None = None,
     budget_minutes: float | None = None,
     dry_run: bool = False,
+    small: bool = False,
 ) -> list[RunRecord]:
     """Run a recipe into the folder `out`, one run folder a step; returns the records of the steps.
 
-    Raises ConfigError, MissingPath or whatever a stage raises; ReleaseRefused after the steps that could
-    still run. To resume, call it again.
+    small: its small form. Raises ConfigError, MissingPath, MissingWeights (before the first step) or whatever
+    a stage raises; ReleaseRefused after the steps that could still run. To resume, call it again.
     """
-    recipe = read_recipe(path, data)
+    recipe = read_recipe(path, data, small, without_photos=dry_run)
     recipe = _budgeted(recipe, out, budget_minutes, keep=not dry_run)
     steps = recipe.until(until)
+    to_do = [step for step in steps if _state(out / step.name) != "done"]
     if dry_run:
         _print_plan(recipe, steps, out)
+        _print_missing(to_do)
         return []
+    refuse_missing_weights(recipe.path, to_do)
     _say(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
     records: list[RunRecord] = []
     refused: dict[str, ReleaseRefused] = {}
@@ -134,6 +139,14 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
     table.add_section()
     table.add_row("", "", "", "left to do", duration(left))
     Console().print(table)
+
+
+def _print_missing(steps: Iterable[Step]) -> None:
+    missing = missing_weights(steps)
+    if missing:
+        _say("Weights that are not here yet:")
+    for told, names in missing.items():
+        _say(f"  {', '.join(names)}: {told}")
 
 
 def _state(folder: Path) -> str:

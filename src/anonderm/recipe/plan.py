@@ -9,26 +9,28 @@ A recipe has a title and a table a step, in the order in which they run:
 
 `each = "class"` repeats a step for every class, with `{class}` replaced; the name of such a step, used as an
 input, stands for all its repetitions. `{data}` is the folder given with --data. `share` is the part of
---budget-minutes that a training step may use.
+--budget-minutes that a training step may use. An input that ends in .safetensors is a checkpoint of the
+user's, in the folder of weights (or at its path). recipe/file.py has what else a file may hold.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anonderm.core import weights
 from anonderm.core.config import check, from_dict, typed
-from anonderm.core.errors import BadLabel, ConfigError, MissingPath
+from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.names import is_plain, slugs
 from anonderm.core.records import order_labels
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.layouts import find_photos
+from anonderm.recipe.file import RecipeFile, read_file
 from anonderm.stages import STAGES, Stage
 
+_DATA = "{data}"
 _TELLS_CLASSES = ("train-classifier", "evaluate matrix")
 
 
@@ -49,6 +51,8 @@ class Recipe:
     title: str
     classes: tuple[str, ...]
     steps: tuple[Step, ...]
+    photos: int = 0
+    """How many a dry run reckons with where it is given none."""
 
     def until(self, name: str | None) -> tuple[Step, ...]:
         """The steps up to and including `name` (a step, or a stage: its last step)."""
@@ -61,23 +65,26 @@ class Recipe:
         return self.steps[: last[-1] + 1]
 
 
-@dataclass(frozen=True)
-class _File:
-    """What a recipe file may hold."""
+def read_recipe(
+    path: Path, data: Path | None = None, small: bool = False, without_photos: bool = False
+) -> Recipe:
+    """Read and check a recipe, or its small form.
 
-    title: str = ""
-    classes: tuple[str, ...] | None = None
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-def read_recipe(path: Path, data: Path | None = None) -> Recipe:
-    """Read and check a recipe. Raises ConfigError (file and step), MissingPath, EmptyFolder or BadLabel."""
-    content = from_dict(_File, _read_toml(path), str(path))
-    classes = _classes(path, content, data)
+    without_photos: where none are given, take the published ones' number and classes, for a dry run. Raises
+    ConfigError (file and step), MissingPath, EmptyFolder or BadLabel.
+    """
+    content = read_file(path, small)
+    classes, photos = _classes(path, content, data), 0
+    if classes is None:
+        if not (without_photos and content.published):
+            raise ConfigError(
+                f"{path}: needs photos.", "Give a folder with one sub-folder a class: --data FOLDER."
+            )
+        classes, photos = content.published.classes, content.published.photos
     steps: list[Step] = []
     groups: dict[str, tuple[str, ...]] = {}
     for name, body in content.steps.items():
-        made = tuple(_expand(path, name, body, classes, data, groups))
+        made = tuple(_expand(path, name, body, classes, data or Path(_DATA), groups))
         groups[name] = tuple(step.name for step in made)
         steps.extend(made)
     if not steps:
@@ -85,37 +92,19 @@ def read_recipe(path: Path, data: Path | None = None) -> Recipe:
     if len({step.name for step in steps}) < len(steps):
         raise ConfigError(f"{path}: two steps of one name.", f"Steps: {', '.join(s.name for s in steps)}.")
     _refuse_one_class(data or path, classes, steps)
-    return Recipe(path, content.title or path.stem, classes, tuple(steps))
+    return Recipe(path, content.title or path.stem, classes, tuple(steps), photos)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such recipe.", "Recipes are TOML files; see recipes/.") from error
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}).", "Recipes are TOML files; see recipes/."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML ({error}).") from error
+def _classes(path: Path, content: RecipeFile, data: Path | None) -> tuple[str, ...] | None:
+    """The recipe's own list, or the classes that ingest will find in the data; None where photos are due."""
+    if data is not None and not content.takes_photos:
+        raise ConfigError(f"{path}: takes no photos.", "Leave --data out, or run recipes/folder.toml.")
+    if data is None and content.takes_photos:
+        return None
+    return content.classes if data is None or content.classes is not None else _labels_in(path, content, data)
 
 
-def _classes(path: Path, content: _File, data: Path | None) -> tuple[str, ...]:
-    """The recipe's own list, or the classes that ingest will find in the data folder."""
-    if content.classes is not None:
-        takes_photos = any("{data}" in body.values() for body in content.steps.values())
-        if data is not None and not takes_photos:
-            raise ConfigError(f"{path}: takes no photos.", "Leave --data out, or run recipes/folder.toml.")
-        return content.classes
-    if data is None:
-        raise ConfigError(
-            f"{path}: needs photos.", "Give a folder with one sub-folder a class: --data FOLDER."
-        )
-    return _labels_in(path, content, data)
-
-
-def _labels_in(path: Path, content: _File, data: Path) -> tuple[str, ...]:
+def _labels_in(path: Path, content: RecipeFile, data: Path) -> tuple[str, ...]:
     """The classes of the photos, as the recipe's step that takes them will read them."""
     bodies = {name: body for name, body in content.steps.items() if body.get("stage") == "ingest"}
     name, body = next(iter(bodies.items()), ("photos", {}))
@@ -143,7 +132,7 @@ def _expand(
     name: str,
     body: dict[str, Any],
     classes: tuple[str, ...],
-    data: Path | None,
+    data: Path,
     groups: dict[str, tuple[str, ...]],
 ) -> Iterator[Step]:
     where = f"{path} [steps.{name}]"
@@ -185,10 +174,13 @@ def _sources(
             found.extend(groups[reference])
         elif reference in weights.REGISTER:
             found.append(reference)
+        elif reference.endswith(".safetensors"):
+            found.append(str(weights.users_folder() / reference))
         else:
             raise ConfigError(
                 f"{where}: {key} = {reference!r} is neither an earlier step nor registered weights.",
-                f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.REGISTER)}.",
+                f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.REGISTER)}, or a file that "
+                "ends in .safetensors.",
             )
     return tuple(found)
 
@@ -199,10 +191,8 @@ def _refuse_missing(where: str, stage: Stage, inputs: dict[str, tuple[str, ...]]
             raise ConfigError(f"{where}: the input {key!r} is missing from `from`.", f"It is: {wanted.help}")
 
 
-def _fill(where: str, value: Any, label: str | None, data: Path | None) -> Any:
+def _fill(where: str, value: Any, label: str | None, data: Path) -> Any:
     if value == "{data}":
-        if data is None:
-            raise ConfigError(f"{where}: needs photos.", "Give a folder with --data FOLDER.")
         return data
     if value == "{class}" and label is None:
         raise ConfigError(f'{where}: "{{class}}" without each = "class".', "Add it, or name a class.")

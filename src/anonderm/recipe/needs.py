@@ -1,0 +1,80 @@
+"""Weights of others that a recipe asks for and that are not here: told before the first hour of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from anonderm.classify.config import TrainClassifierConfig
+from anonderm.core import weights
+from anonderm.core.errors import AnondermError, MissingPath, MissingWeights
+from anonderm.recipe.plan import Step
+
+_IMPORTED = "Made from a StyleGAN2 pickle of NVIDIA's programs, by `anonderm import-gan PICKLE {}`."
+
+
+def missing_weights(steps: Iterable[Step]) -> dict[str, list[str]]:
+    """What is not here and how it is had, with the names of the steps that ask for it."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        for missing in _missing(step):
+            found.setdefault(missing, []).append(step.name)
+    return found
+
+
+def refuse_missing_weights(place: object, steps: Iterable[Step]) -> None:
+    """Raise MissingWeights, naming all of them."""
+    found = missing_weights(steps)
+    if found:
+        told = "\n  ".join(f"{', '.join(names)}: {missing}" for missing, names in found.items())
+        raise MissingWeights(f"{place}: needs weights that are not here.", told)
+
+
+def _missing(step: Step) -> Iterator[str]:
+    config: Any = step.config
+    for source in (each for many in step.inputs.values() for each in many):
+        if source.endswith(".safetensors") and not Path(source).exists():
+            yield f"{source}: no such file. {_IMPORTED.format(source)}"
+    for name in getattr(config, "extractors", ()):
+        yield from _of_extractor(name)
+    match step.stage.name:
+        case "train-gan" | "sweep-gan" if config.metric_faces:
+            yield from _of_extractor(config.metric_extractor)
+        case "restore":
+            yield from _of_others(config.weights or ("dfdnet" if config.restorer == "dfdnet" else None))
+        case "skin":
+            yield from _of_others(config.weights)
+        case "evaluate realism":
+            yield from _of_others(config.detector)
+        case "train-classifier" | "evaluate matrix":
+            yield from _of_backbone(config)
+
+
+def _of_extractor(name: str) -> Iterator[str]:
+    from anonderm.evaluate.features import PUBLISHED
+
+    yield from _of_others(PUBLISHED.get(name))
+
+
+def _of_others(name: str | None) -> Iterator[str]:
+    """A registered name, or a path."""
+    if name is None or Path(name).exists():
+        return
+    if name not in weights.others():
+        yield f"{name}: no such file, and no weights of that name; `anonderm weights` lists them."
+    elif not weights.others()[name].is_here:
+        yield f"{name}. {weights.how_to_get(weights.others()[name])}"
+
+
+def _of_backbone(config: TrainClassifierConfig) -> Iterator[str]:
+    from anonderm.classify.backbones import start_weights
+
+    try:
+        start_weights(config)
+    except (MissingPath, MissingWeights) as error:
+        yield _in_one_line(error)
+
+
+def _in_one_line(error: AnondermError) -> str:
+    return f"{error.message} {error.hint}".strip()

@@ -1,0 +1,60 @@
+"""Weights of others that a recipe asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anonderm.core.errors import MissingWeights
+from anonderm.core.weights import others
+from anonderm.recipe.execute import run_recipe
+from anonderm.recipe.needs import missing_weights
+from anonderm.recipe.plan import read_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+PAPERS = ("acnegan", "rosacea", "skin_filtered_acne", "lesion_types")
+
+
+@pytest.fixture(autouse=True)
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_every_absent_weight_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
+    recipe = read_recipe(RECIPES / "acnegan.toml", without_photos=True)
+    missing = missing_weights(recipe.steps)
+    base = tmp_path / "weights" / "ffhq-1024.safetensors"
+    told = {
+        "all-gan": f"`anonderm import-gan PICKLE {base}`",
+        "restored": "`anonderm weights add dfdnet FOLDER`",
+        "photos": "`anonderm weights add face-parsing FILE`",
+        "fidelity": "`anonderm weights fetch inception-fid`",
+        "realism": "`anonderm weights add bonettini-b4-dfdc FILE`",
+        "matrix": "`hf download timm/inception_resnet_v2.tf_in1k model.safetensors`",
+    }
+    for step, command in told.items():
+        assert any(command in text for text, steps in missing.items() if step in steps), step
+
+
+def test_a_run_is_refused_before_its_first_step(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(MissingWeights, match=r"ffhq-512\.safetensors"):
+        run_recipe(RECIPES / "rosacea.toml", tmp_path / "out", data=tmp_path / "photos")
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_are_here_are_not_missed(tmp_path: Path) -> None:
+    steps = read_recipe(RECIPES / "rosacea.toml", without_photos=True).steps
+    (tmp_path / "weights" / "ffhq-512.safetensors").parent.mkdir()
+    (tmp_path / "weights" / "ffhq-512.safetensors").touch()
+    for each in others()["inception-fid"].files:
+        (others()["inception-fid"].folder / each.file).parent.mkdir()
+        (others()["inception-fid"].folder / each.file).touch()
+    assert missing_weights(steps) == {}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_small_form_needs_no_weights_of_others(name: str) -> None:
+    assert missing_weights(read_recipe(RECIPES / f"{name}.toml", small=True).steps) == {}
