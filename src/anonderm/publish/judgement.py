@@ -39,6 +39,8 @@ _DISTANCES = {
 _SHOWN_APART = (
     "evaluate utility",
     "evaluate matrix",
+    "evaluate classifier",
+    "evaluate saliency",
     "evaluate fidelity",
     "evaluate realism",
     "evaluate lesions",

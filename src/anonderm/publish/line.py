@@ -117,7 +117,8 @@ def generators(material: Material) -> Section | None:
     runs = material.of("train-gan")
     blocks: list[Block] = []
     for record in runs:
-        drawn = [chart for name, keys in _GAN_CHARTS.items() if (chart := _curve(record, name, keys, "kimg"))]
+        named = {**_GAN_CHARTS, **{title: (key,) for key, title in distance_titles(record).items()}}
+        drawn = [chart for name, keys in named.items() if (chart := _curve(record, name, keys, "kimg"))]
         if drawn:
             blocks += [Charts(f"{record.name}{_trained_on(record)}", tuple(drawn)), *_progress(record)]
     if not blocks:
@@ -134,10 +135,15 @@ def generators(material: Material) -> Section | None:
 _GAN_CHARTS = {
     "Losses": ("loss_g", "loss_d"),
     "Augmentation": ("ada_p", "ada_sign"),
-    "Kernel distance": ("kernel_distance",),
-    "Fréchet distance": ("frechet_distance",),
     "Near-copies of training faces": ("closer_than_expected",),
 }
+
+
+def distance_titles(record: RunRecord) -> dict[str, str]:
+    """What the distances of a training's ticks are called: FID and KID in Inception's features alone."""
+    if record.config.get("metric_extractor") == "inception":
+        return {"kernel_distance": "KID of each tick", "frechet_distance": "FID of each tick"}
+    return {"kernel_distance": "Kernel distance", "frechet_distance": "Fréchet distance"}
 
 
 def _progress(record: RunRecord) -> list[Block]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunRecord
@@ -25,6 +26,8 @@ from anonderm.publish.blocks import (
 from anonderm.publish.charts import Chart, Estimate
 from anonderm.publish.material import Material
 
+Floats = NDArray[np.float64]
+
 _BINS = 10
 _ONLOOKER = "CNN from scratch"
 
@@ -36,7 +39,7 @@ def realism(material: Material) -> Section | None:
     record, scores = found
     drawn = [chart for chart in (_aucs(scores), *_probabilities(scores), _detector_chart(scores)) if chart]
     blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
-    blocks += [*_detector_table(scores), *_shown(record, scores)]
+    blocks += [*_bins(scores), *_shown(record, scores)]
     blocks.append(score_table("All scores of realism", scores.scores, folded=bool(drawn)))
     lead = (
         "Classifiers are taught to tell synthetic faces from real ones, and tried on people that they have "
@@ -82,19 +85,27 @@ def _detector_chart(scores: Scores) -> Chart | None:
     return charts.histogram(title, sides, "probability of being manipulated", _BINS, (0.0, 1.0))
 
 
-def _detector_table(scores: Scores) -> list[Block]:
-    """AcneGAN's Table 6."""
-    detector = scores.details.get("detector")
-    if detector is None:
-        return []
-    edges = detector["edges"]
+def _bins(scores: Scores) -> list[Block]:
+    """Counts and shares in ten bins, as AcneGAN's Table 6 has them: of the detector, and of each test."""
+    edges = np.linspace(0.0, 1.0, _BINS + 1)
+    tables: list[Block] = []
+    if detector := scores.details.get("detector"):
+        title = f"Faces by the score of the detector {detector['variant']}"
+        tables.append(_binned(title, edges, detector["real"], detector["synthetic"]))
+    for test, sides in scores.details.get("tests", {}).items():
+        real, synthetic = (np.histogram(sides[side], edges)[0].tolist() for side in ("real", "synthetic"))
+        title = f"Faces by their probability of being synthetic: {_spoken(test)}"
+        tables.append(_binned(title, edges, real, synthetic, folded=detector is not None))
+    return tables
+
+
+def _binned(title: str, edges: Floats, real: list[int], synthetic: list[int], folded: bool = False) -> Table:
     rows = tuple(
-        (f"{low:g} to {high:g}", *_counted(detector["real"], bin), *_counted(detector["synthetic"], bin))
+        (f"{low:.1f} to {high:.1f}", *_counted(real, bin), *_counted(synthetic, bin))
         for bin, (low, high) in enumerate(pairwise(edges))
     )
     columns = ("Score", "Real", "Share of real", "Synthetic", "Share of synthetic")
-    title = f"Faces by the score of the detector {detector['variant']}"
-    return [Table(title, columns, rows, frozenset(columns[1:]))]
+    return Table(title, columns, rows, frozenset(columns[1:]), folded=folded)
 
 
 def _counted(counts: list[int], index: int) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish import judgement, lesions, line, photos
+from anonderm.publish import classifiers, judgement, lesions, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
 from anonderm.publish.mixes import mixes
@@ -17,6 +17,7 @@ from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
 from anonderm.publish.release.evidence import evidence
 from anonderm.publish.summary import summarise
+from anonderm.publish.sweeps import sweeps
 from anonderm.publish.templates import environment, style
 
 # In reading order; each gives None where its runs are missing.
@@ -27,6 +28,8 @@ SECTIONS = (
     photos.prepared,
     judgement.usefulness,
     mixes,
+    classifiers.classifier_scores,
+    classifiers.looks,
     judgement.fidelity,
     realism,
     lesions.lesions,
@@ -34,6 +37,7 @@ SECTIONS = (
     evidence,
     line.funnel,
     line.generators,
+    sweeps,
     line.classifiers,
     judgement.other_scores,
     release,

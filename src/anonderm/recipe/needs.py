@@ -1,14 +1,14 @@
-"""Weights of others that a recipe asks for and that are not here: told before the first hour of work."""
+"""Weights of others that a recipe asks for and that are missing or damaged: told before the first step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core import weights
-from anonderm.core.errors import AnondermError, MissingPath, MissingWeights
+from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
 from anonderm.recipe.plan import Step
 
 _IMPORTED = "Made from a StyleGAN2 pickle of NVIDIA's programs, by `anonderm import-gan PICKLE {}`."
@@ -59,22 +59,18 @@ def _of_extractor(name: str) -> Iterator[str]:
 
 def _of_others(name: str | None) -> Iterator[str]:
     """A registered name, or a path."""
-    if name is None or Path(name).exists():
-        return
-    if name not in weights.others():
-        yield f"{name}: no such file, and no weights of that name; `anonderm weights` lists them."
-    elif not weights.others()[name].is_here:
-        yield f"{name}. {weights.how_to_get(weights.others()[name])}"
+    if name is not None:
+        yield from _told_by(lambda: weights.find(name))
 
 
 def _of_backbone(config: TrainClassifierConfig) -> Iterator[str]:
     from anonderm.classify.backbones import start_weights
 
+    yield from _told_by(lambda: start_weights(config))
+
+
+def _told_by(look: Callable[[], object]) -> Iterator[str]:
     try:
-        start_weights(config)
-    except (MissingPath, MissingWeights) as error:
-        yield _in_one_line(error)
-
-
-def _in_one_line(error: AnondermError) -> str:
-    return f"{error.message} {error.hint}".strip()
+        look()
+    except (MissingPath, MissingWeights, BrokenArtefact) as error:
+        yield f"{error.message} {error.hint}".strip()
