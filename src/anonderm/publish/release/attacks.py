@@ -35,8 +35,9 @@ def white_box(audit: Scores) -> tuple[Block, ...]:
 
 
 def worst_first(audit: Scores) -> tuple[Block, ...]:
-    """The attacks that get most out of being in training, whatever their question."""
-    ranked = sorted(_attacks(audit), key=lambda each: -_excess(each)["value"])
+    """The attacks that find most people by their being in training; measures of other units are left out."""
+    rates = [each for each in _attacks(audit) if each["main"].get("successes") is not None]
+    ranked = sorted(rates, key=lambda each: -_excess(each)["value"])
     return (_table("What came nearest to succeeding", ranked[:_WORST]),) if ranked else ()
 
 
