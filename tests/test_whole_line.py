@@ -91,6 +91,8 @@ from = { real = "photos", synthetic = "synthetic" }
 [steps.audit]
 stage = "audit"
 from = { real = "photos", synthetic = "synthetic" }
+matchers = ["copy", "encoder"]
+plants = 20
 
 [steps.release]
 stage = "export"

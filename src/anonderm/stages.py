@@ -321,10 +321,19 @@ STAGES = {
         ),
         Stage(
             "audit",
-            "Look for training faces in the synthetic set, against people who were kept out of training.",
-            "audit.neighbours:audit",
+            "Attack the synthetic set: can people in training be found in it, beside people kept out?",
+            "audit.stage:audit",
             "audit.config:AuditConfig",
-            {"real": _REAL, "synthetic": _SYNTHETIC},
+            {
+                "real": _REAL,
+                "synthetic": _SYNTHETIC,
+                "generators": Input(
+                    "checkpoint", "GANs whose weights might be released too.", many=True, optional=True
+                ),
+                "others": Input(
+                    "faces", "Other photos of the people of `real`, never trained on.", optional=True
+                ),
+            },
         ),
         Stage(
             "export",

@@ -271,7 +271,8 @@ def make_line(
     )
     runs.append(step(root, "released", "screen", screened))
     runs.append(step(root, "sorted", "grade", screened))
-    judged = {"synthetic": FaceSet.load(root / "released" / "faces").digest}
+    released = FaceSet.load(root / "released" / "faces")
+    judged = {"synthetic": released.digest}
     runs.append(
         step(
             root,
@@ -288,9 +289,14 @@ def make_line(
     )
     runs.append(step(root, "realism", "evaluate realism", lambda run: realism(run.folder, draw), **judged))
     runs.append(
-        step(root, "audit", "audit", lambda run: scores.get("audit") or audit(run.folder, draw), **judged)
+        step(
+            root,
+            "audit",
+            "audit",
+            lambda run: scores.get("audit") or audit(run.folder, draw, released),
+            **judged,
+        )
     )
-    released = FaceSet.load(root / "released" / "faces")
     with RunDir.open(root / "release", "export", ExportConfig(), {"faces": released.digest}) as run:
         run.finish([export(ExportConfig(), released, audited(released), (), (), run)])
     return (*runs, RunRecord.load(root / "release"))
@@ -317,26 +323,18 @@ def realism(folder: Path, draw: Draw) -> Scores:
     return Scores(scores, {"tests": {"onlooker": sides}, "shown": shown, "detector": detector})
 
 
-def audit(folder: Path, draw: Draw) -> Scores:
-    rng = np.random.default_rng(4)
-    scores: dict[str, Score] = {}
-    pairs, distances = [], {}
-    for extractor in ("thumbnail", "phantom-encoder"):
-        scores[f"closer[{extractor}]/5%"] = Score(0.06, 0.03, 0.1, 300, False, "by chance: 5%")
-        for change, found in (("exact", 1.0), ("flip", 1.0), ("crop", 0.93)):
-            scores[f"plants_found[{extractor}]/{change}"] = Score(found, found - 0.06, 1.0, 40, True)
-        distances[extractor] = {
-            "synthetic": sorted(rng.normal(1.0, 0.2, 300)),
-            "held_out": sorted(rng.normal(1.1, 0.2, 200)),
-        }
-        for index in range(6):
-            file = f"pairs/{extractor}-{index}.png"
-            write_png(folder / file, np.hstack([draw("mild", rng), draw("mild", rng)]))
-            pair = {
-                "extractor": extractor,
-                "synthetic": f"mild-{index}",
-                "training": "Jane-Doe-001",
-                "file": file,
-            }
-            pairs.append({**pair, "distance": 0.2 + index / 50})
-    return Scores(scores, {"pairs": pairs, "distances": distances})
+def audit(folder: Path, draw: Draw, faces: FaceSet, passed: bool = True) -> Scores:
+    """With worst cases and repeats as pictures, of which the first show people."""
+    rng, made = np.random.default_rng(4), audited(faces, passed)
+    cases = []
+    for index in range(3):
+        file = f"pairs/{index:06d}-{index:07d}.png"
+        write_png(folder / file, np.hstack([draw("mild", rng), draw("mild", rng)]))
+        ids = {"synthetic": f"mild-{index}", "real": "Jane-Doe-001"}
+        cases.append({**ids, "distance": 0.2 + index / 50, "file": file})
+    for each in made.details["attacks"]:
+        each["worst"] = cases
+    write_png(folder / "repeats" / "copy.png", np.hstack([draw("mild", rng) for _ in range(3)]))
+    repeats = {"matcher": "copy", "faces": 3, "groups": 1, "file": "repeats/copy.png"}
+    tone = made.details["attacks"][0] | {"tone": "dark", "attack": "singling_out[dlib]/FMR 0.1%"}
+    return Scores(made.scores, made.details | {"repeats": [repeats], "tones": [tone]})

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_line import CLASSES, audit, draw_face, make_line, share, utility
+from made_up_audit import FAILED
+from made_up_line import CLASSES, audit, draw_face, make_line, share, synthetic, utility
 
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -60,7 +61,7 @@ class Balance(HTMLParser):
 
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
-    judged = ["usefulness", "utility-matrix", "fidelity", "realism", "privacy"]
+    judged = ["usefulness", "utility-matrix", "fidelity", "realism", "privacy", "evidence"]
     photos = ["went-in", "left-out", "prepared"]
     wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
@@ -112,7 +113,7 @@ def test_the_summary_says_the_key_numbers(page: str) -> None:
     assert "right on 81% (73% to 89%) of 90 real test photos" in summary
     assert "right on 90% (82% to 98%)" in summary
     assert "0.021, where other real photos are at 0.003" in summary
-    assert "6.0% (3.0% to 10%) of the synthetic faces are closer" in summary
+    assert "Privacy: Releasing the images keeps every rule." in summary
 
 
 def test_real_photos_are_announced_or_left_out(
@@ -158,23 +159,50 @@ def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
             "confusion": {"tstr": [[30, 0, 0], [25, 5, 0], [30, 0, 0]]},
         },
     )
-    audited = audit(tmp_path / "pairs", draw_face)
-    audited = Scores(
-        audited.scores
-        | {
-            "closer[thumbnail]/1%": Score(0.2, 0.15, 0.25, 300, False),
-            "plants_found[thumbnail]/crop": Score(0.4, 0.3, 0.5, 40, True),
-        },
-        audited.details | {"pairs": [], "left_out": [{"score": "closer[thumbnail]/5%", "reason": "few"}]},
-    )
+    made = synthetic(tmp_path / "made", draw_face)
+    audited = audit(tmp_path / "pairs", draw_face, made, passed=False)
+    images = audited.details["verdicts"]["images"]
+    missed = {"rule": "hidden copies found: crop", "limit": 0.95, "value": 0.4, "low": None, "high": None}
+    images["rules"].append({**missed, "passed": False, "why": "this audit can't see what it looks for"})
     page = write(tmp_path / "report", make_line(tmp_path / "line", utility=judged, audit=audited))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]
     assert "Classifier trained on synthetic: accuracy is not shown to be better than chance." in warnings
     assert "The classifier trained on synthetic never says severe." in warnings
     assert "20 real test photos only" in warnings
-    assert "Signs of copying (thumbnail): 20% (15% to 25%)" in warnings
-    assert "crop by thumbnail (40% found)" in warnings
-    assert "Scores of privacy that are left out, as the photos are too few for them: 1." in warnings
+    assert "The audit misses hidden copies of training photos: crop: 40% found." in warnings
+    assert f"The images fail the privacy audit. {FAILED}" in warnings
+    section = page[page.index('<section id="privacy"') :]
+    lead = section[: section.index("<table")]
+    assert lead.index("This audit misses copies") < lead.index("Releasing the images fails 2 of 3 rules.")
+
+
+def test_the_privacy_section_holds_verdict_plants_attacks_curves_pairs_and_repeats(page: str) -> None:
+    section = page[page.index('<section id="privacy"') : page.index('<section id="evidence"')]
+    text = re.sub(r"<[^>]+>", " ", section)
+    order = [
+        "Releasing the images keeps every rule.",
+        "Verdict on releasing the images: passed",
+        "Hidden copies found",
+        "What each matcher is worth on these photos",
+        "Attacks",
+        "Worst cases",
+        "Synthetic faces that repeat (copy): 3 in 1 groups",
+        "Attacks by skin tone",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    assert "Blind, and counts for nothing: EER 48% on these photos." in text
+    assert "strangers taken for one (FMR)" in section
+    assert re.search(r"Singling out\s+dlib\s+FMR 0.1%\s+0.05 \(2 of 40\)\s+0.05 \(2 of 40\)\s+0.01", text)
+    assert section.count("right of it the photo that it comes nearest to") == 3  # each pair once
+
+
+def test_worst_cases_are_not_shown_where_real_photos_are_not(
+    line: tuple[RunRecord, ...], tmp_path: Path
+) -> None:
+    page = write(tmp_path / "report", line, show_real=False)
+    assert "Worst cases" not in page
+    assert "Synthetic faces that repeat" in page
 
 
 def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from torch import Tensor
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
-from anonderm.gan.checkpoint import architecture_of, load_discriminator
+from anonderm.core.snapshot import under_prefix
+from anonderm.gan.checkpoint import DISCRIMINATOR, architecture_of, load_discriminator
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.gan.latents.distance import image_distance
 from anonderm.gan.latents.model import Model
@@ -40,6 +41,10 @@ def can_be_asked(checkpoint: Checkpoint, faces: FaceSet) -> NDArray[np.bool_]:
     """
     classes = architecture_of(checkpoint).classes
     return np.array([not classes or face.label in classes for face in faces], bool)
+
+
+def has_discriminator(checkpoint: Checkpoint) -> bool:
+    return bool(under_prefix(DISCRIMINATOR, checkpoint.tensors()))
 
 
 def discriminator_scores(checkpoint: Checkpoint, faces: FaceSet) -> Iterator[Floats]:

@@ -1,4 +1,4 @@
-"""The report's sections on scores: usefulness, fidelity, privacy, and whatever else was scored."""
+"""The report's sections on scores: usefulness, fidelity, and whatever else has no section of its own."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from anonderm.publish.blocks import (
     Picture,
     Row,
     Section,
-    Table,
     percent,
     picture_file,
     score_table,
 )
-from anonderm.publish.charts import Chart, Estimate, number
+from anonderm.publish.charts import Chart, Estimate
 from anonderm.publish.material import Material, scores_of
+from anonderm.publish.privacy import left_out
 
 ARMS = {"trtr": ("trained on real", "real"), "tstr": ("trained on synthetic", "synthetic")}
-_MOST_PAIRS = 12
 # Patterns of the scores' names, and what they are called.
 _DISTANCES = {
     "kid": "Kernel Inception distance (KID)",
@@ -120,7 +119,7 @@ def fidelity(material: Material) -> Section | None:
     drawn = [*distances, *_projections(scores)]
     blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
     blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
-    blocks += _left_out(scores)
+    blocks += left_out(scores)
     lead = (
         "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what "
         "other real photos score, those of the training split: no synthetic set can be expected to beat it."
@@ -156,62 +155,6 @@ def _projections(scores: Scores) -> list[Chart]:
         caption = f"A dot a face. The two axes hold {explained} of the variance of real faces."
         drawn.append(charts.scatter(f"Faces in {extractor} features", groups, "first axis", caption))
     return [chart for chart in drawn if chart]
-
-
-def privacy(material: Material) -> Section | None:
-    found = material.scored("audit")
-    if found is None:
-        return None
-    record, scores = found
-    blocks: list[Block] = []
-    for extractor in scores.details.get("distances", {}):
-        drawn = tuple(chart for chart in (_distances(scores, extractor), _plants(scores, extractor)) if chart)
-        blocks += [Charts(f"Compared by {extractor}", drawn)] if drawn else []
-        blocks += _pairs(record, scores, extractor) if material.config.show_real else []
-    blocks.append(score_table("All scores of privacy", scores.scores, folded=bool(blocks)))
-    blocks += _left_out(scores)
-    lead = (
-        "For each synthetic face the nearest training photo is looked for, and likewise for photos of people "
-        "who were kept out of training. A generator that copies comes nearer to its training photos than "
-        "strangers do."
-    )
-    return Section("privacy", "Privacy", lead, tuple(blocks))
-
-
-def _distances(scores: Scores, extractor: str) -> Chart | None:
-    groups = scores.details["distances"][extractor]
-    named = {"held-out people": groups["held_out"], "synthetic": groups["synthetic"]}
-    title = "Distance to the nearest training photo"
-    return charts.histogram(title, named, "distance: left is nearer", bins=24)
-
-
-def _plants(scores: Scores, extractor: str) -> Chart | None:
-    """Whether the audit finds the copies that were hidden for it to find."""
-    prefix = f"plants_found[{extractor}]/"
-    rows = [
-        estimate(name.removeprefix(prefix), score, "c1")
-        for name, score in scores.scores.items()
-        if name.startswith(prefix)
-    ]
-    caption = "Copies of training photos, hidden among the faces to see whether the audit finds them."
-    label = "share found, by change"
-    return charts.intervals("Hidden copies found", rows, label, (0.0, 1.0), caption=caption)
-
-
-def _pairs(record: RunRecord, scores: Scores, extractor: str) -> list[Block]:
-    """The synthetic faces nearest to a training photo, each beside it."""
-    pairs = [pair for pair in scores.details.get("pairs", ()) if pair["extractor"] == extractor][:_MOST_PAIRS]
-    alt = "synthetic face, and right of it the training photo nearest to it"
-    found = [(pair, picture_file(record.folder / pair["file"], alt, 320)) for pair in pairs]
-    cards = tuple((shown,) for _, shown in found if shown)
-    captions = tuple(f"distance {number(pair['distance'])}" for pair, shown in found if shown)
-    caption = "Left synthetic, right the training photo nearest to it. Is it the same person?"
-    return [Gallery("Closest pairs", cards, "", captions, caption)] if cards else []
-
-
-def _left_out(scores: Scores) -> list[Block]:
-    rows = tuple((entry["score"], entry["reason"]) for entry in scores.details.get("left_out", ()))
-    return [Table("Scores left out", ("Score", "Reason"), rows, folded=True)] if rows else []
 
 
 def other_scores(material: Material) -> Section | None:

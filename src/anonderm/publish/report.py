@@ -13,6 +13,7 @@ from anonderm.publish import classifiers, judgement, lesions, line, photos
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.material import Material
 from anonderm.publish.mixes import mixes
+from anonderm.publish.privacy import privacy
 from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
 from anonderm.publish.release.evidence import evidence
@@ -33,7 +34,7 @@ SECTIONS = (
     judgement.fidelity,
     realism,
     lesions.lesions,
-    judgement.privacy,
+    privacy,
     evidence,
     line.funnel,
     line.generators,

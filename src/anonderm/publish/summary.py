@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +13,10 @@ from anonderm.publish.charts import number
 from anonderm.publish.judgement import ARMS
 from anonderm.publish.keys import first
 from anonderm.publish.material import Material, faces_of
+from anonderm.publish.privacy import missed_copies, spoken_verdict
 from anonderm.publish.release.gate import reasons_in
 
 _FEW_TEST_FACES = 50
-_FOUND_ENOUGH = 0.9
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     warnings += [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
     warnings += _input_warnings(material) + _utility_warnings(utility) + _audit_warnings(audit)
     warnings += [] if matrix is None or matrix is utility else matrix.details["warnings"]
-    warnings += _left_out("fidelity", fidelity) + _left_out("privacy", audit)
+    warnings += _left_out("fidelity", fidelity)
     return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
 
 
@@ -103,15 +102,13 @@ def _fidelity(fidelity: Scores | None) -> _Found:
 
 
 def _privacy(audit: Scores | None) -> _Found:
-    for level in ("5%", "1%"):
-        if (closer := first(audit, rf"closer\[[^]]*\]/{level}")) is not None:
-            sentence = (
-                f"{_spoken(closer)} of the synthetic faces are closer to a training photo than all but "
-                f"{level} of the photos of people kept out of training; by chance it would be {level}."
-            )
-            name = f"closer to a training photo than all but {level} of strangers"
-            return [sentence], [KeyNumber(name, percent(closer.value), _range(closer))]
-    return [], []
+    verdict = audit.details.get("verdicts", {}).get("images") if audit else None
+    if audit is None or verdict is None:
+        return [], []
+    failed = sum(not rule["passed"] for rule in verdict["rules"])
+    outcome = "passed" if verdict["passed"] else "failed"
+    beside = f"{failed} of {len(verdict['rules'])} rules failed"
+    return [f"Privacy: {spoken_verdict(audit)}"], [KeyNumber("privacy audit of the images", outcome, beside)]
 
 
 def _utility_warnings(utility: Scores | None) -> list[str]:
@@ -163,20 +160,14 @@ def _knows_people(record: RunRecord) -> bool:
 
 
 def _audit_warnings(audit: Scores | None) -> list[str]:
-    """Signs of copying, then copies that were hidden for the audit and that it did not find."""
-    found, missed = [], []
-    for name, score in audit.scores.items() if audit else ():
-        if match := re.fullmatch(r"closer\[([^]]*)\]/(\d+)%", name):
-            if score.low is not None and score.low > int(match[2]) / 100:
-                found.append(
-                    f"Signs of copying ({match[1]}): {_spoken(score)} of the synthetic faces are closer to "
-                    f"a training photo than all but {match[2]}% of strangers. Look at the closest pairs."
-                )
-        elif (match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name)) and score.value < _FOUND_ENOUGH:
-            missed.append(f"{match[2]} by {match[1]} ({percent(score.value)} found)")
-    if missed:
-        found.append(f"The audit misses hidden copies of training photos: {', '.join(missed)}.")
-    return found
+    """That the audit misses what it hid itself, then why it does not let the images go."""
+    if audit is None:
+        return []
+    missed = missed_copies(audit)
+    blind = f"The audit misses hidden copies of training photos: {', '.join(missed)}."
+    reasons = audit.details.get("verdicts", {}).get("images", {}).get("reasons", [])
+    failed = [f"The images fail the privacy audit. {reason}" for reason in reasons]
+    return ([blind] if missed else []) + failed
 
 
 def _spoken(score: Score) -> str:

@@ -39,7 +39,7 @@ _COST = {
     "find-lesions": (1.0, 0.01),
     "export-boxes": (0.5, 0.0015),
     "mask-and-crop": (0.5, 0.001),
-    "audit": (5.0, 0.005),
+    "audit": (15.0, 0.03),
     "export": (0.5, 0.0015),
     "report": (2.0, 0.0),
 }

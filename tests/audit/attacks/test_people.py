@@ -84,6 +84,22 @@ def test_two_photos_are_linked_by_a_synthetic_face_near_both():
     assert (attack.worst[0].real, attack.worst[0].synthetic, attack.worst[0].distance) == (0, 7, 0.4)
 
 
+def test_with_photos_that_training_never_saw_only_pairs_across_count():
+    """a's rows 0 and 1 share face 7, but only row 9 is unseen, which shares nothing; b's two share face 3."""
+    main = Reach(
+        np.full((5, 2), 0.1),
+        np.array([[7, 1], [2, 7], [5, 6], [3, 4], [8, 3]]),
+        tuple("aaabb"),
+        np.array([0, 1, 9, 2, 8]),
+    )
+    control = Reach(np.full((2, 2), 0.1), np.array([[1, 2], [3, 4]]), tuple("xx"), np.array([3, 10]))
+    attack = linkability("copy", main, control, 20, rng(), known_rows=8)
+    assert attack is not None
+    assert attack.main.value == pytest.approx((0 + 1) / 2)
+    only_used = Reach(control.distances_NK, control.faces_NK, tuple("xx"), np.array([3, 4]))
+    assert linkability("copy", main, only_used, 20, rng(), known_rows=8) is None
+
+
 def test_linkability_of_strangers_is_that_of_guessing():
     random = np.random.default_rng(3)
     attack = linkability("copy", strangers(2000, random, 60, 5), strangers(2000, random, 60, 5), 60, rng())

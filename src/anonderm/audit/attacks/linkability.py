@@ -21,14 +21,21 @@ _WORST = 8
 
 
 def linkability(
-    matcher: str, main: Reach, control: Reach, synthetic_faces: int, rng: np.random.Generator
+    matcher: str,
+    main: Reach,
+    control: Reach,
+    synthetic_faces: int,
+    rng: np.random.Generator,
+    known_rows: int | None = None,
 ) -> Attack | None:
     """For each person with two photos or more, the share of her pairs of photos that are linked.
 
-    None where nobody of an arm has two photos. Baseline: two draws of K out of M faces share one.
+    known_rows: rows from this one on are photos that no training saw, and only pairs of one such and one
+    other count. None where nobody of an arm has such a pair. Baseline: two draws of K out of M faces share
+    one.
     """
-    linked, cases = _linked(main)
-    control_linked, _ = _linked(control)
+    linked, cases = _linked(main, known_rows)
+    control_linked, _ = _linked(control, known_rows)
     if not len(linked) or not len(control_linked):
         return None
     k = main.faces_NK.shape[1]
@@ -46,12 +53,15 @@ def linkability(
     )
 
 
-def _linked(arm: Reach) -> tuple[Floats, list[Case]]:
+def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Case]]:
     shares, cases = [], []
+    unused_N = arm.rows_N >= (known_rows or 0)
     for photos in rows_by_group(arm.owners):
-        if len(photos) < 2:
-            continue
         pairs = list(combinations(photos, 2))
+        if known_rows is not None:
+            pairs = [(one, two) for one, two in pairs if unused_N[one] != unused_N[two]]
+        if not pairs:
+            continue
         links = [link for one, two in pairs if (link := _link(arm, one, two)) is not None]
         shares.append(len(links) / len(pairs))
         cases += links

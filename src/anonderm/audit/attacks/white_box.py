@@ -39,11 +39,14 @@ def by_discriminator(
 ) -> list[Attack]:
     """Membership by the discriminator's score; a person's is the highest of her photos.
 
-    Photos of classes that the networks don't know are left out; nothing where that leaves an arm empty.
-    Raises InputError where the checkpoint holds no discriminator, BrokenArtefact.
+    Photos of classes that the networks don't know are left out; nothing where that leaves an arm empty, or
+    where the checkpoint holds no discriminator. Raises InputError unless it is a GAN checkpoint,
+    BrokenArtefact.
     """
+    from anonderm.gan import asked
+
     arms = [_known(generator, arm) for arm in (main, control)]
-    if not all(arms):
+    if not all(arms) or not asked.has_discriminator(generator):
         return []
     main_P, control_Q = (_discriminator_scores(generator, arm, run) for arm in arms)
     return membership("discriminator", name, main_P, control_Q, rng, "the discriminator's score of a photo")

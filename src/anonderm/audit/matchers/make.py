@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
+from anonderm.audit.config import MatcherName
 from anonderm.audit.matchers.copies import CopyMatcher
 from anonderm.audit.matchers.described import Matcher
 from anonderm.audit.matchers.encoder import EncoderMatcher
 from anonderm.audit.matchers.identity import dlib_matcher
 from anonderm.core.errors import ConfigError
 
-MatcherName = Literal["dlib", "arcface", "copy", "encoder"]
 MATCHERS: tuple[str, ...] = get_args(MatcherName)
 
 

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.reproduction import never_nearer, reproduction
+
+
+def reach(distances: np.ndarray) -> Reach:
+    count = len(distances)
+    people = tuple(f"p{row:05d}" for row in range(count))
+    return Reach(distances[:, None], np.arange(count)[:, None], people, np.arange(count))
+
+
+def test_the_distance_is_that_of_a_power_law():
+    """P(D <= d) = d ** 8: one stranger of 10,000 is within 10 ** (-4 / 8)."""
+    distances = (np.arange(1, 50_001) / 50_001) ** (1 / 8)
+    assert never_nearer(distances, 1e-4) == pytest.approx(10 ** (-4 / 8), rel=0.02)
+    assert never_nearer(distances, 1e-4) < 10 ** (-4 / 8)
+
+
+def test_an_honest_set_hardly_ever_holds_a_copy():
+    """Distances from points to the nearest of 300 others, in 12 dimensions."""
+    from scipy.spatial.distance import cdist
+
+    random, found = np.random.default_rng(0), 0
+    for _ in range(60):
+        synthetic = random.normal(size=(300, 12))
+        nearest = cdist(random.normal(size=(480, 12)), synthetic).min(axis=1)
+        attack = reproduction("copy", reach(nearest[:400]), reach(nearest[400:]))
+        assert attack is not None
+        found += attack.main.successes > 0
+    assert found <= 2
+
+
+def test_a_single_copy_among_hundreds_is_shown_with_its_pair():
+    distances = np.random.default_rng(1).weibull(10, 700)
+    distances[17] = 0.05
+    attack = reproduction("copy", reach(distances[:600]), reach(distances[600:]))
+    assert attack is not None
+    assert attack.main.successes == 1
+    assert attack.excess.sure > 0
+    assert [(case.real, case.synthetic) for case in attack.worst] == [(17, 17)]
+
+
+def test_few_people_kept_out_tell_nothing_of_the_tail():
+    distances = np.random.default_rng(1).weibull(10, 149)
+    assert reproduction("copy", reach(distances[:100]), reach(distances[100:])) is None
+
+
+def test_strangers_that_are_copies_themselves_leave_no_distance():
+    assert never_nearer(np.array([0.0, *np.linspace(1, 2, 60)]), 1e-3) == 0.0
+    assert never_nearer(np.ones(60), 1e-3) == 0.0
