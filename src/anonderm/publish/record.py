@@ -39,7 +39,7 @@ def release(material: Material) -> Section | None:
 def _decided(decision: dict[str, Any]) -> str:
     if decision["passed"]:
         return "every rule of the audit holds"
-    override = decision["override"] or dict.fromkeys(("name", "date", "reason"), "nobody")
+    override = decision["override"]
     return f"against the audit, by {override['name']} on {override['date']}: {override['reason']}"
 
 

@@ -24,7 +24,7 @@ from anonderm.publish.release.card import card
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.croissant import croissant
 from anonderm.publish.release.evidence import evidence_json, evidence_page
-from anonderm.publish.release.gate import Decision, decide, judge, refuse_real
+from anonderm.publish.release.gate import Decision, decide, refuse_real
 from anonderm.publish.release.imagefolder import refuse_without_boxes, write_coco, write_imagefolder
 from anonderm.publish.release.lineage import Ancestor, ancestors
 from anonderm.publish.release.parquet import write_parquet
@@ -58,8 +58,7 @@ def export(
         refuse_without_boxes(faces)
     audit = without_paths(audit) if audit else None
     scores = tuple(without_paths(each) for each in scores)
-    judged = audit is None or "verdicts" in audit.details
-    decision = decide(config, faces, audit) if judged else judge(config, faces, audit)
+    decision = decide(config, faces, audit)
     _tell(decision, run)
     signer = (
         Signer(config.c2pa_certificate, config.c2pa_key)

@@ -39,7 +39,7 @@ class Decision:
 
 def decide(config: ExportConfig, faces: FaceSet, audit: Scores | None) -> Decision:
     """Raises ReleaseRefused, naming every rule that failed, unless a steward overrides."""
-    decision = judge(config, faces, audit)
+    decision = _judge(config, faces, audit)
     if decision.faults and decision.override is None:
         listed = "".join(f"\n    {fault}" for fault in decision.faults)
         raise ReleaseRefused(
@@ -55,7 +55,7 @@ def reasons_in(refusal: str) -> list[str]:
     return [line.strip() for line in refusal.splitlines() if line.startswith("    ")]
 
 
-def judge(config: ExportConfig, faces: FaceSet, audit: Scores | None) -> Decision:
+def _judge(config: ExportConfig, faces: FaceSet, audit: Scores | None) -> Decision:
     """What the audit says, and the override where it is needed."""
     faults = tuple(_faults(faces, audit))
     override = Override(config.override_name, config.override_reason, config.override_date)
