@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anonderm.audit.config import MatcherName
 from anonderm.core.config import check
+
+_HIGHEST_FMR = 0.01
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,8 @@ class ScreenConfig:
     """Reject artefacts, deformed faces, duplicates and near-copies of training faces.
 
     Every limit is measured on the training faces themselves; the settings say how far beyond them a
-    synthetic face may lie.
+    synthetic face may lie. With --privacy faces that look like somebody in training go too, and what is left
+    is audited beside what came in.
     """
 
     axes: int = 100
@@ -36,7 +40,25 @@ class ScreenConfig:
     duplicate_factor: float = 0.5
     """Two synthetic faces are duplicates below this many times the distance of a near-copy."""
 
+    privacy: bool = False
+    """Also reject faces that a matcher takes for a person in training, and audit the faces before and after:
+    OUT/audit-before and OUT/audit. After a filter some numbers of an audit are good by construction; the log
+    says which."""
+
+    matchers: tuple[MatcherName, ...] = ("dlib", "copy", "encoder")
+    """Matchers that --privacy asks: any of dlib, arcface, copy, encoder, as in the audit. One that is blind
+    on these photos rejects nothing. One left out here is still asked by the audit: a check from outside."""
+
+    fmr: float = 0.001
+    """False match rate of --privacy: the share of pairs of strangers that a matcher takes for one person.
+    0.1% as a face lost is drawn again, and a person found can't be hidden again. Every face is compared with
+    everybody: with 1,000 people in training 0.1% costs half of the honest faces, so lower it then. The log
+    tells what it costs."""
+
     def __post_init__(self) -> None:
+        check(len(self.matchers) >= 1, "matchers: name at least one.")
+        check(len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.")
+        check(0 < self.fmr <= _HIGHEST_FMR, f"fmr = {self.fmr}: must be above 0 and at most {_HIGHEST_FMR}.")
         check(self.axes >= 1, f"axes = {self.axes}: must be 1 or more.")
         for name in ("deformed_quantile", "artefact_quantile"):
             check(0.5 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}: must lie in (0.5, 1].")

@@ -1,8 +1,14 @@
 """screen: FaceSet -> FaceSet, less near-copies of training faces, artefacts, deformed faces and duplicates.
 
-faces/       the faces that passed
-rejected/    the others, each with its reason, which begins with one of REASONS
-limits.json  the limits, measured on the training faces
+faces/        the faces that passed
+rejected/     the others, each with its reason, which begins with one of REASONS
+limits.json   the limits, measured on the training faces
+
+With `privacy` also less the faces that look like a person in training, and then
+
+privacy.json  what each matcher saw, and what two audits say side by side
+audit-before/ the audit of the faces that came in
+audit/        the audit of those that passed
 """
 
 # M synthetic faces, S statistics, D features
@@ -21,11 +27,14 @@ from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import FaceSpace
 from anonderm.curate.limits import Limits, calibrate, statistics
 from anonderm.curate.neighbours import repeats
+from anonderm.curate.privacy import Watch, watch
+from anonderm.curate.reaudit import tell
 from anonderm.curate.statistics import STATISTICS
 from anonderm.evaluate.distances import nearest
 from anonderm.evaluate.features import embed
 
-REASONS = ("training-copy", "artefact", "deformed", "duplicate")
+PERSON = "training-person"  # with `privacy` only
+REASONS = ("training-copy", PERSON, "artefact", "deformed", "duplicate")
 
 Verdicts = dict[str, str]  # face id -> reason
 
@@ -33,8 +42,9 @@ Verdicts = dict[str, str]  # face id -> reason
 def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir) -> FaceSet:
     """Put aside what should not be released; limits come from the train split of `training`.
 
-    Near-copies are looked for first, so that their number does not depend on the other checks. Of a group of
-    duplicates the face of the lowest seed stays. Raises TooFewImages where no face is left.
+    Near-copies are looked for first, then people, so that their numbers do not depend on the other checks. Of
+    a group of duplicates the face of the lowest seed stays. Raises TooFewImages where no face is left, and
+    what curate.privacy.watch raises.
     """
     if not len(faces):
         raise TooFewImages(f"{faces.folder}: no faces to screen.", "Generate some first.")
@@ -43,16 +53,21 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     limits = calibrate(train, size, config)
     limits.save(run.folder / "limits.json")
 
+    watched = watch(config, faces, training, run) if config.privacy else Watch((), ())
     reasons: Verdicts = {}
     for found in (
         _training_copies(faces, train, limits),
+        watched.reasons,
         _artefacts(faces, limits),
         _deformed(faces, train, limits, config.axes),
     ):
         reasons = found | reasons
     passed = faces.where(ids={face.id for face in faces} - reasons.keys())
     reasons |= _duplicates(passed, limits)
-    return _sort_out(faces, reasons, run)
+    kept = _sort_out(faces, reasons, config, run)
+    if config.privacy:
+        tell(config, faces, kept, training, watched, run)
+    return kept
 
 
 def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts:
@@ -101,7 +116,7 @@ def _duplicates(faces: FaceSet, limits: Limits) -> Verdicts:
     }
 
 
-def _sort_out(faces: FaceSet, reasons: Verdicts, run: RunDir) -> FaceSet:
+def _sort_out(faces: FaceSet, reasons: Verdicts, config: ScreenConfig, run: RunDir) -> FaceSet:
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
     for face in run.progress(faces.faces, "sorting out"):
         writer = rejected if face.id in reasons else kept
@@ -109,11 +124,14 @@ def _sort_out(faces: FaceSet, reasons: Verdicts, run: RunDir) -> FaceSet:
             writer.add_from(faces, dataclasses.replace(face, reason=reasons.get(face.id)))
     rejected.finish()
     counts = Counter(reason.partition(":")[0] for reason in reasons.values())
-    funnel = ", ".join(f"{counts[code]} {code}" for code in REASONS)
+    asked = [code for code in REASONS if config.privacy or code != PERSON]
+    funnel = ", ".join(f"{counts[code]} {code}" for code in asked)
     run.log(f"{len(faces)} faces: {funnel}; {len(faces) - len(reasons)} kept")
     if len(reasons) == len(faces):
         raise TooFewImages(
             f"Screening rejected all {len(faces)} faces ({funnel}); {run.folder / 'rejected'} shows them.",
-            "Train the generator longer, or raise --deformed-factor and --artefact-margin, in another --out.",
+            "Train the generator longer, or raise --deformed-factor and --artefact-margin"
+            + (", or lower --fmr" if counts[PERSON] else "")
+            + ", in another --out.",
         )
     return kept.finish()
