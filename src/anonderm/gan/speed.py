@@ -8,7 +8,7 @@ import time
 import torch
 
 from anonderm.core import launch
-from anonderm.gan.config import Architecture, Preset, TrainGanConfig, architecture, preset_for
+from anonderm.gan.config import Architecture, Preset, PresetName, TrainGanConfig, architecture, preset_for
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.memory import keep_freed_memory
 from anonderm.gan.phases import train_step
@@ -20,14 +20,14 @@ from anonderm.gan.transfer import choose_trained
 _WARM_UP = 2
 _FEW = 4  # images a step where more might not fit, or take too long to time
 _LARGE = 128  # px; a CPU would need minutes for a few steps of larger networks
-_MEASURED_INSTEAD = 64
+_TIMED_INSTEAD: tuple[PresetName, int] = ("tiny", 64)
 
 
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     """Seconds for a thousand training images with these settings, over one round of lazy regularisers.
 
-    On a CPU, networks for large images are timed at their lowest resolutions, and the rest goes by the
-    number of multiplications in their convolutions: a rough guess.
+    On a CPU, networks for large images are not timed: a small one is, and the rest goes by the number of
+    multiplications in their convolutions. A rough guess.
     """
     preset = preset_for(config.preset, resolution)
     if resolution <= _LARGE:
@@ -35,9 +35,12 @@ def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     config = dataclasses.replace(config, batch=_FEW)
     if launch.device() != "cpu":
         return _timed(config, preset, resolution)
-    config = dataclasses.replace(config, transfer="whole", freeze_d=0)  # counts layers that are not there
-    large, timed = (architecture(preset, size, ()) for size in (resolution, _MEASURED_INSTEAD))
-    return _timed(config, preset, _MEASURED_INSTEAD) * multiplications(large) / multiplications(timed)
+    name, size = _TIMED_INSTEAD
+    small = preset_for(name, size)
+    ratio = multiplications(architecture(preset, resolution, ())) / multiplications(
+        architecture(small, size, ())
+    )
+    return ratio * _timed(TrainGanConfig(preset=name), small, size)
 
 
 def multiplications(arch: Architecture) -> int:

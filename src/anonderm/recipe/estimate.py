@@ -29,10 +29,10 @@ _COST = {
     "latents sefa": (3.0, 0.0),
     "latents class-directions": (3.0, 0.0),
     "screen": (2.0, 0.003),
-    "grade": (2.0, 0.001),
-    "evaluate classifier": (3.0, 0.001),
-    "evaluate saliency": (5.0, 0.02),
-    "evaluate utility": (3.0, 0.001),
+    "grade": (2.0, 0.0001),
+    "evaluate classifier": (3.0, 0.0001),
+    "evaluate saliency": (5.0, 0.0001),
+    "evaluate utility": (3.0, 0.0001),
     "evaluate fidelity": (5.0, 0.003),
     "evaluate detector": (3.0, 0.01),
     "evaluate lesions": (5.0, 0.01),
@@ -63,6 +63,7 @@ _TELL_THE_PACE = (
     "last_layers",
     "freeze_d",
 )
+_APPLIES_CLASSIFIERS = ("grade", "evaluate classifier", "evaluate saliency", "evaluate utility")
 _REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px
 _KEPT = {"screen": 0.98, "grade": 0.9}  # share of the faces that pass
 
@@ -86,7 +87,10 @@ def flows(recipe: Recipe) -> dict[str, Flow]:
 def estimate(recipe: Recipe) -> dict[str, float]:
     """Expected seconds of each step, by its name."""
     leaving = flows(recipe)
-    return {s.name: _seconds(s, _arriving(s, leaving), leaving[s.name]) for s in recipe.steps}
+    return {
+        s.name: _seconds(s, _arriving(s, leaving), leaving[s.name]) + _classifying(s, recipe, leaving)
+        for s in recipe.steps
+    }
 
 
 def _arriving(step: Step, leaving: dict[str, Flow]) -> list[Flow]:
@@ -163,6 +167,22 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
         return _slowness() * (fixed + per_face * faces)
     fixed, per_face = _COST[step.stage.name]
     return _slowness() * (fixed + per_face * faces * pixels)
+
+
+def _classifying(step: Step, recipe: Recipe, leaving: dict[str, Flow]) -> float:
+    """What the classifiers take that a step applies; forwards alone is a third of training."""
+    trained = {each.name: each for each in recipe.steps if each.stage.name == "train-classifier"}
+    used = [trained[source] for many in step.inputs.values() for source in many if source in trained]
+    if step.stage.name not in _APPLIES_CLASSIFIERS:
+        return 0.0
+    faces = min(
+        max(flow.count for flow in _arriving(step, leaving)), getattr(step.config, "max_faces", 10**9)
+    )
+    share = 1.0 if step.stage.name == "evaluate saliency" else 1 / 3
+    return sum(
+        share * faces * face_seconds(each.config, each.config.size or leaving[each.name].size)
+        for each in used
+    )
 
 
 def _shown_in_all_arms(config: MatrixConfig, real: int) -> float:
