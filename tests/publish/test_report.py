@@ -342,3 +342,24 @@ def test_labels_are_told_apart_in_the_faces_of_each_class(page: str) -> None:
         assert page.count(f'alt="real face, {label}"') == 12
         assert page.count(f'alt="synthetic face, {label}"') == 9
     assert np.all([f"{label}, synthetic" in page for label in CLASSES])
+
+
+def test_classifiers_that_were_scored_stand_side_by_side(tmp_path: Path) -> None:
+    def scored(name: str, value: float, details: dict[str, Any], keys: tuple[str, ...]) -> RunRecord:
+        with RunDir.open(tmp_path / name, "evaluate classifier", ReportConfig(), {}) as run:
+            Scores({key: share(value) for key in keys}, details).save(run.folder / "scores.json")
+            run.finish([run.folder / "scores.json"])
+        return RunRecord.load(tmp_path / name)
+
+    about = {"backbone": "vgg19", "weights": "random", "trained_on": "real"}
+    graded = {**about, "classes": ["mild", "severe"], "confusion": [[7, 1], [2, 6]]}
+    runs = (
+        scored("grades", 0.81, graded, ("accuracy", "macro_f1", "f1/mild", "f1/severe")),
+        scored("types", 0.92, {**about, "classes": ["papule"]}, ("macro_auc", "auc/papule")),
+    )
+    page = write(tmp_path / "report", runs)
+    section = page[page.index('<section id="classifier-scores"') : page.index('<section id="how-made"')]
+    assert "Macro AUC" in section
+    assert "AUC of each lesion type" in section
+    assert section.count('class="matrix') == 1, "lesion types have no confusion matrix"
+    assert "Other measures" not in section, "a table without numbers is left out"

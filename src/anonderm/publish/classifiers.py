@@ -27,9 +27,11 @@ _MEASURES = {
     "accuracy": "Accuracy",
     "macro_accuracy": "Mean accuracy",
     "macro_auc": "Macro AUC",
+    "macro_f1": "Macro F1",
+}
+_OTHER_MEASURES = {
     "macro_precision": "Macro precision",
     "macro_recall": "Macro recall",
-    "macro_f1": "Macro F1",
     "macro_mae": "Macro MAE (grades)",
     "quadratic_kappa": "Quadratic kappa",
     "count_mae": "Lesions miscounted",
@@ -50,8 +52,9 @@ def classifier_scores(material: Material) -> Section | None:
     scored = _scored(material, "evaluate classifier")
     if not scored:
         return None
-    tables = [_overview(scored), *(_of_each(scored, key, title) for key, title in _OF_EACH.items())]
-    blocks: list[Block] = [table for table in tables if table.rows]
+    of_each = (_of_each(scored, key, title) for key, title in _OF_EACH.items())
+    tables = [_overview(scored), _other_measures(scored), *of_each]
+    blocks: list[Block] = [table for table in tables if len(table.columns) > 1]
     drawn = [
         Matrix(record.name, tuple(scores.details["classes"]), tuple(map(tuple, counts)), "real")
         for record, scores in scored
@@ -88,8 +91,14 @@ def _overview(scored: list[tuple[RunRecord, Scores]]) -> Table:
     return compact(Table("Every classifier", columns, rows, frozenset(numeric)))
 
 
+def _other_measures(scored: list[tuple[RunRecord, Scores]]) -> Table:
+    rows = tuple((r.name, *(_told(scores, key) for key in _OTHER_MEASURES)) for r, scores in scored)
+    columns = tuple(_OTHER_MEASURES.values())
+    return compact(Table("Other measures", ("Run", *columns), rows, frozenset(columns)))
+
+
 def _of_each(scored: list[tuple[RunRecord, Scores]], measure: str, title: str) -> Table:
-    """A column a class or lesion type; no rows where nothing has this measure."""
+    """A column a class or lesion type; none where nothing has this measure."""
     names = list(
         dict.fromkeys(
             key.partition("/")[2] for _, s in scored for key in s.scores if key.startswith(f"{measure}/")
@@ -98,7 +107,7 @@ def _of_each(scored: list[tuple[RunRecord, Scores]], measure: str, title: str) -
     rows = tuple(
         (record.name, *(_told(scores, f"{measure}/{name}") for name in names)) for record, scores in scored
     )
-    return Table(title, ("Run", *names), rows if names else (), frozenset(names))
+    return Table(title, ("Run", *names), rows, frozenset(names))
 
 
 def _told(scores: Scores, key: str) -> str:
