@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.copies import CopyMatcher, edges
+from anonderm.audit.matchers.copies import CopyMatcher, edges, mirrored
 from anonderm.audit.search import distances
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
@@ -81,3 +81,10 @@ def test_what_was_described_once_is_read_again(tmp_path, run, monkeypatch):
     assert first.rows_NVD.shape == (3, 40, 512)
     monkeypatch.setattr("anonderm.audit.matchers.copies.edges", None)
     assert np.array_equal(CopyMatcher().describe(faces, run, views=True).rows_NVD, first.rows_NVD)
+
+
+def test_the_edges_of_a_mirrored_picture_are_those_of_the_picture_mirrored():
+    grey = picture(3).mean(axis=2, dtype=np.float32)[::2, ::2]
+    expected = edges(np.ascontiguousarray(grey[:, ::-1]))
+    assert np.allclose(mirrored(edges(grey)[None])[0], expected, atol=1e-6)
+    assert not np.allclose(edges(grey), expected, atol=1e-2)

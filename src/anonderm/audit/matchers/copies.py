@@ -12,6 +12,7 @@ than 999 of 1,000 pairs of strangers (docs/decisions.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -29,7 +30,7 @@ _SIDE = 64  # S
 _CELLS = 8  # C
 _DIRECTIONS = 8  # B
 _FAINT = 2.0  # grey levels; edges around that are weaker than this are not made more of
-_RECIPE = "edges-8x8x8-windows-20-v1"  # names what is kept on disk: change it with anything below
+_RECIPE = "edges-8x8x8-windows-20-v2"  # names what is kept on disk: change it with anything below
 
 # Windows of the picture as margins, and how far they are moved. Faces searched for are cut along the first;
 # copies cropped by up to 8% fall into another window of the original, those that show more into the widest.
@@ -51,20 +52,20 @@ class CopyMatcher:
     def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
         """See Matcher. Every face is seen."""
         windows = _WINDOWS if views else _WINDOWS[:1]
-        sides = (False, True) if views else (False,)
+        sides = 2 if views else 1
         kind = "copy-views" if views else "copy"
         digest = sha256_bytes(_RECIPE.encode())
         path = faces.folder / "embeddings" / f"{kind}-{faces.digest[:16]}-{digest[:16]}.npy"
 
         def rows(face_HWC: Pixels) -> Rows:
-            grey_SS = _grey(face_HWC)
-            turned = [np.ascontiguousarray(grey_SS[:, ::-1]) if side else grey_SS for side in sides]
-            return np.stack([edges(_cut(plane_SS, *window)) for plane_SS in turned for window in windows])
+            grey = _grey(face_HWC)
+            rows_WD = np.stack([edges(_cut(grey, *window)) for window in windows])
+            return np.concatenate([rows_WD, mirrored(rows_WD)]) if views else rows_WD
 
         def work() -> Rows:
             found = in_order(lambda face: rows(faces.image(face)), faces.faces)
             shown = run.bar(f"describing pictures of {len(faces)} faces", len(faces))
-            made = np.zeros((len(faces), len(sides) * len(windows), _DIRECTIONS * _CELLS**2), np.float32)
+            made = np.zeros((len(faces), sides * len(windows), _DIRECTIONS * _CELLS**2), np.float32)
             with shown as bar:
                 for index, rows_VD in enumerate(found):
                     made[index] = rows_VD
@@ -114,8 +115,25 @@ def edges(grey_SS: Plane) -> NDArray[np.float32]:
     apart_SSB = np.abs(turn_SS[:, :, None] - np.arange(_DIRECTIONS, dtype=np.float32))
     apart_SSB = np.minimum(apart_SSB, _DIRECTIONS - apart_SSB)
     shared_SSB = np.maximum(0, 1 - apart_SSB) * strength_SS[:, :, None]
-    soft_SSB = cv2.GaussianBlur(shared_SSB.astype(np.float32), (0, 0), _SIDE / _CELLS / 2)
-    cells_CCB = cv2.resize(soft_SSB, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
+    cells_CS = _cells()
+    cells_CCB = np.tensordot(cells_CS, np.tensordot(cells_CS, shared_SSB, (1, 1)), (1, 1))
     roots_D = np.sqrt(cells_CCB.ravel())
     centred_D = roots_D - roots_D.mean()
     return np.asarray(centred_D / max(float(np.linalg.norm(centred_D)), 1e-6), np.float32)
+
+
+@cache
+def _cells() -> NDArray[np.float32]:
+    """[C, S]: along one axis, how much of each pixel a cell holds; cells shade into each other."""
+    import cv2
+
+    ones_SS = np.eye(_SIDE, dtype=np.float32)
+    soft_SS = cv2.GaussianBlur(ones_SS, (1, 0), sigmaX=1.0, sigmaY=_SIDE / _CELLS / 2)  # down alone
+    return np.asarray(cv2.resize(soft_SS, (_SIDE, _CELLS), interpolation=cv2.INTER_AREA))
+
+
+def mirrored(rows_WD: Rows) -> Rows:
+    """What `edges` gives of the mirrored pictures: cells change sides, edges lean the other way."""
+    cells_WCCB = rows_WD.reshape(-1, _CELLS, _CELLS, _DIRECTIONS)
+    leaning_B = (_DIRECTIONS // 2 - np.arange(_DIRECTIONS)) % _DIRECTIONS
+    return np.ascontiguousarray(cells_WCCB[:, :, ::-1, leaning_B].reshape(rows_WD.shape))
