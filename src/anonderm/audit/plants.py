@@ -20,6 +20,8 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.bootstrap import rows_by_group, wilson_interval
 
+_AT_A_TIME = 256  # plants that are searched for together
+
 OTHER_PHOTO = "other_photo"
 PLANTS = (*COPIES, *BLENDS, OTHER_PHOTO)
 
@@ -112,13 +114,15 @@ def look_for(plants: FaceSet, described: Described, training: FaceSet, views: De
     people_N = np.array([face.person for face in training])
     row_of = {face.id: row for row, face in enumerate(training.faces)}
     found_R = np.full(len(plants), np.inf, np.float32)
-    for index, face in enumerate(plants.faces):
-        table_N = distances(described[[index]], views)[0]
-        if face.label == OTHER_PHOTO:
-            table_N[row_of[face.parents[0]]] = np.inf
-        nearest = int(np.argmin(table_N))
-        if people_N[nearest] == face.subject:
-            found_R[index] = table_N[nearest]
+    for start in range(0, len(plants), _AT_A_TIME):
+        some = range(start, min(start + _AT_A_TIME, len(plants)))
+        for index, distance_N in zip(some, distances(described[some], views), strict=True):
+            face = plants.faces[index]
+            if face.label == OTHER_PHOTO:
+                distance_N[row_of[face.parents[0]]] = np.inf
+            nearest = int(np.argmin(distance_N))
+            if people_N[nearest] == face.subject:
+                found_R[index] = distance_N[nearest]
     return Found(tuple(face.label or "" for face in plants), found_R)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 Floats = NDArray[np.float64]
 
@@ -36,10 +36,9 @@ def fit_variances(squared_NM: Floats, dimensions: int, rounds: int = _ROUNDS) ->
     start = max(float(squared_NM.min(axis=1).mean()) / dimensions, 1e-12)
     floor, variance_M = _NARROWEST * start, np.full(squared_NM.shape[1], start)
     for _ in range(rounds):
-        log_NM = _log_parts(squared_NM, variance_M, dimensions)
-        share_NM = np.exp(log_NM - logsumexp(log_NM, axis=1, keepdims=True))
+        share_NM = softmax(_log_parts(squared_NM, variance_M, dimensions), axis=1)
         weight_M = share_NM.sum(axis=0)
-        mean_M = (share_NM * squared_NM).sum(axis=0) / np.maximum(weight_M * dimensions, 1e-300)
+        mean_M = np.einsum("nm,nm->m", share_NM, squared_NM) / np.maximum(weight_M * dimensions, 1e-300)
         variance_M = np.where(weight_M > 1e-12, np.maximum(mean_M, floor), variance_M)
     return variance_M
 
