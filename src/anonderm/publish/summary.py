@@ -166,8 +166,20 @@ def _audit_warnings(audit: Scores | None) -> list[str]:
     missed = missed_copies(audit)
     blind = f"The audit misses hidden copies of training photos: {', '.join(missed)}."
     reasons = audit.details.get("verdicts", {}).get("images", {}).get("reasons", [])
-    failed = [f"The images fail the privacy audit. {reason}" for reason in reasons]
+    failed = [f"The images fail the privacy audit. {told}" for told in _together(reasons)]
     return ([blind] if missed else []) + failed
+
+
+def _together(reasons: Sequence[str]) -> list[str]:
+    """Reasons, each `rule: why`; the rules that fail for the same cause in one sentence."""
+    rules: dict[str, list[str]] = {}
+    for reason in reasons:
+        rule, _, why = reason.partition(": ")
+        rules.setdefault(why, []).append(rule)
+    return [
+        f"{names[0]}: {why}" if len(names) == 1 else f"{len(names)} rules, {why}: {', '.join(names)}"
+        for why, names in rules.items()
+    ]
 
 
 def _spoken(score: Score) -> str:
