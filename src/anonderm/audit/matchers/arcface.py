@@ -18,9 +18,10 @@ from anonderm.audit.matchers.identity import Describer, IdentityMatcher
 from anonderm.core import weights
 from anonderm.core.affine import Affine
 from anonderm.core.dlib_faces import DlibFaces, eyes_and_mouth, load_dlib
-from anonderm.core.errors import InputError, MissingExtra, MissingPath
+from anonderm.core.errors import InputError
 from anonderm.core.files import sha256_file
 from anonderm.core.images import Pixels
+from anonderm.core.onnx import OnnxNetwork
 
 _SIDE = 112  # S
 # Where the published template of five points (Deng et al. 2019 and their code) has the eyes and the middle of
@@ -53,34 +54,21 @@ class ArcFace:
     """Raises MissingExtra, MissingPath or InputError."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            hint = "Install it with: pip install 'anonderm[onnx]'"
-            raise MissingExtra("ONNX needs onnxruntime, which is not installed.", hint) from error
-        if not path.is_file():
-            raise MissingPath(f"{path}: no such file.", "Give an ArcFace-style network as an ONNX file.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # faces are shared out to processes
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common class but this
-            raise InputError(f"{path}: onnxruntime cannot read it ({error}).") from error
-        self._path, self._input = path, self._session.get_inputs()[0]
-        if list(self._input.shape[1:]) != [3, _SIDE, _SIDE]:
+        self._network = OnnxNetwork(path, "Give an ArcFace-style network as an ONNX file.")
+        if self._network.shape[1:] != [3, _SIDE, _SIDE]:
             raise InputError(
-                f"{path}: its input has the shape {self._input.shape}.",
+                f"{path}: its input has the shape {self._network.shape}.",
                 f"It must be [N, 3, {_SIDE}, {_SIDE}], as ArcFace's is.",
             )
 
     def describe_cut(self, face_SSC: Pixels) -> NDArray[np.float32]:
         """float32 [D] of length 1, from a face that `cut` gave."""
         picture_1CSS = face_SSC.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
-        row_1D = np.asarray(self._session.run(None, {self._input.name: picture_1CSS})[0], np.float32)
+        row_1D = np.asarray(self._network(picture_1CSS), np.float32)
         length = float(np.linalg.norm(row_1D))
         if row_1D.ndim != 2 or len(row_1D) != 1 or not np.isfinite(length):
             raise InputError(
-                f"{self._path}: gives {row_1D.shape}, or numbers that are not finite.",
+                f"{self._network.path}: gives {row_1D.shape}, or numbers that are not finite.",
                 "It must give one row of numbers a face, [N, D].",
             )
         return np.asarray(row_1D[0] / max(length, 1e-9))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from anonderm.core.affine import map_points
 from anonderm.core.dlib_faces import DlibFace, DlibFaces
-from anonderm.core.errors import InputError, MissingExtra, MissingPath
+from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
+from anonderm.core.onnx import OnnxNetwork
 from anonderm.ingest.align.framing import FacePoints, Square, cut
 from anonderm.ingest.align.landmarks import face_points, from_five, points_of
 
@@ -27,22 +28,8 @@ class OnnxLandmarker:
     """Raises MissingExtra, MissingPath or InputError (not a network of this form)."""
 
     def __init__(self, path: Path, every: bool = False) -> None:
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            hint = "Install it with: pip install 'anonderm[onnx]'"
-            raise MissingExtra("ONNX needs onnxruntime, which is not installed.", hint) from error
-        if not path.exists():
-            raise MissingPath(f"{path}: no such file.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # photos are shared out to processes
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-        except Exception as error:  # its errors have no common class but this
-            raise InputError(f"{path}: onnxruntime cannot read it ({error}).") from error
-        self._path = path
-        self._input = self._session.get_inputs()[0]
-        shape = self._input.shape
+        self._network = OnnxNetwork(path, "Give a network that finds points on a face, as an ONNX file.")
+        shape = self._network.shape
         if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
             raise InputError(
                 f"{path}: its input has the shape {shape}.", "It must be [1, 3, S, S], S a number."
@@ -53,7 +40,7 @@ class OnnxLandmarker:
         return [self._refined(photo_HWC, face) for face in self._faces.find(photo_HWC)]
 
     def _refined(self, photo_HWC: Pixels, face: DlibFace) -> FacePoints:
-        size = int(self._input.shape[2])
+        size = int(self._network.shape[2])
         square = _around(face)
         picture_SSC = cut(photo_HWC, square, size).astype(np.float32) / 255
         picture_13SS = picture_SSC.transpose(2, 0, 1)[None]
@@ -65,10 +52,10 @@ class OnnxLandmarker:
         return points_of(points_K2)
 
     def _run(self, picture_13SS: NDArray[Any]) -> NDArray[np.float64]:
-        output = np.asarray(self._session.run(None, {self._input.name: picture_13SS})[0], float)
+        output = self._network(picture_13SS).astype(float)
         if output.size not in (10, 136) or not np.isfinite(output).all():
             raise InputError(
-                f"{self._path}: gives {output.shape}, or numbers that are not finite.",
+                f"{self._network.path}: gives {output.shape}, or numbers that are not finite.",
                 "It must give 5 or 68 points, [1, K, 2].",
             )
         return output.reshape(-1, 2)
