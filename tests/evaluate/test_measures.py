@@ -198,3 +198,19 @@ def test_too_few_images_leave_measures_out_with_the_reason():
     assert "at least 2 images" in reasons["kernel"]
     _, reasons = measure(sample(0, 9), sample(1, 50), [0] * 9, range(50), 5, np.random.default_rng(0))
     assert "2 people" in reasons["kernel"]
+
+
+def test_of_large_sets_some_images_are_compared_pair_by_pair_and_all_by_their_gaussians(monkeypatch):
+    real, fake = sample(0, 60), sample(1, 80)
+
+    def found():
+        return measure(real, fake, range(60), range(80), 3, np.random.default_rng(0))[0]
+
+    whole = found()
+    monkeypatch.setattr(measures, "MOST_PAIRED", 50)
+    some = found()
+    assert some["frechet"].value == pytest.approx(whole["frechet"].value)
+    assert some["kernel"].value != whole["kernel"].value
+    assert abs(some["kernel"].value - whole["kernel"].value) < 6 * whole["kernel"].variance ** 0.5
+    monkeypatch.setattr(measures, "MOST_PAIRED", 80)
+    assert found() == whole

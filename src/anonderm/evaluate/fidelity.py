@@ -42,7 +42,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate.bootstrap import Rows, jackknife_interval
 from anonderm.evaluate.config import FidelityConfig
 from anonderm.evaluate.features import Embeddings, embed
-from anonderm.evaluate.measures import measure
+from anonderm.evaluate.measures import MOST_PAIRED, measure
 
 HIGHER_IS_BETTER = {
     "kernel": False,
@@ -164,7 +164,6 @@ def compare(
     found, reasons = measure(
         reference.embeddings, other.embeddings, reference.groups, other.groups, neighbours, rng
     )
-    counted = f"{len(other)} faces against {len(reference)} real test faces"
     features = other.embeddings.shape[1]
     few = min(len(other), len(reference)) < _ENOUGH_ROWS * features
     bias = f"; biased upwards by so few faces for {features} features: compare with the floor only"
@@ -177,8 +176,11 @@ def compare(
             low, high = jackknife_interval(each.value, each.variance)
             low = low if name in ("kernel", "rbf") else max(0.0, low)
             high = min(1.0, high) if name in _SHARES else high
-        note = counted + (bias if few and name == "frechet" else "")
-        scores[name] = Score(each.value, low, high, len(other), better, note)
+        most = len(other) + len(reference) if name.startswith("frechet") else MOST_PAIRED
+        count, of_test = min(len(other), most), min(len(reference), most)
+        note = f"{count} faces against {of_test} real test faces"
+        note += bias if few and name == "frechet" else ""
+        scores[name] = Score(each.value, low, high, count, better, note)
     return scores, reasons
 
 

@@ -6,6 +6,9 @@ rbf       the same under a Gaussian kernel as wide as the median distance of the
 precision, recall, density, coverage   evaluate/balls.py
 frechet, frechet_infinity   the distance of two Gaussians, and that of endless sets: evaluate/frechet.py
 
+All but the last compare every image with every other: of larger sets they take MOST_PAIRED images drawn at
+random, beyond which their intervals are narrow enough and their cost grows with the square.
+
 Images of one person are alike because of the person: pairs of them don't count towards how alike a set is.
 Variances come from leaving out blocks of people, or (frechet) from each person's influence.
 """
@@ -35,6 +38,7 @@ from anonderm.evaluate.pairs import (
 
 BALLS = ("precision", "recall", "density", "coverage")
 BLOCKS = 10
+MOST_PAIRED = 15_000
 
 Rows = NDArray[np.float32]
 People = Sequence[Hashable]
@@ -64,15 +68,23 @@ def measure(
     if min(len(real_ND), len(fake_MD)) < 2:
         reason = "comparing takes at least 2 images a set."
         return {}, dict.fromkeys((*Kernels.NAMES, *BALLS, "frechet"), reason)
-    dtype = fitting_dtype(len(real_ND), len(fake_MD))
-    real = Sample.of(real_ND, real_people, rng, BLOCKS, dtype)
-    fake = Sample.of(fake_MD, fake_people, rng, BLOCKS, dtype)
+    dtype = fitting_dtype(min(len(real_ND), MOST_PAIRED), min(len(fake_MD), MOST_PAIRED))
+    real = Sample.of(*_drawn(real_ND, real_people, rng), rng, BLOCKS, dtype)
+    fake = Sample.of(*_drawn(fake_MD, fake_people, rng), rng, BLOCKS, dtype)
     found, reasons = _over_pairs(real, fake, k)
     distance = frechet(real_ND, fake_MD, real_people, fake_people, rng)
     found["frechet"] = Measure(distance.value, _sum(distance.variance_real, distance.variance_fake))
     if distance.endless is not None:
         found["frechet_infinity"] = Measure(distance.endless)
     return found, reasons
+
+
+def _drawn(rows_ND: Rows, people: People, rng: np.random.Generator) -> tuple[Rows, People]:
+    """The images that are compared pair by pair, and whose they are."""
+    if len(rows_ND) <= MOST_PAIRED:
+        return rows_ND, people
+    chosen = np.sort(rng.permutation(len(rows_ND))[:MOST_PAIRED])
+    return rows_ND[chosen], [people[row] for row in chosen]
 
 
 def _over_pairs(real: Sample, fake: Sample, k: int) -> tuple[Found, Reasons]:
