@@ -129,3 +129,8 @@ def test_a_step_that_needs_the_refused_release_is_left_out() -> None:
     needs = Step("next", STAGES["export"], None, {"faces": ("release",)})
     told = Step("report", STAGES["report"], None, {"runs": ("faces", "release")})
     assert (_lacking(needs, {"release": ""}), _lacking(told, {"release": ""})) == ("release", "")
+
+
+def test_every_input_of_a_step_is_looked_at_for_a_refused_one() -> None:
+    second = Step("next", STAGES["evaluate fidelity"], None, {"real": ("photos",), "synthetic": ("release",)})
+    assert _lacking(second, {"release": ""}) == "release"

@@ -67,10 +67,8 @@ def run_recipe(
 
 def _lacking(step: Step, refused: Mapping[str, object]) -> str:
     """A refused step whose release this step needs; to be told of a run, none is needed."""
-    for name, sources in step.inputs.items():
-        if step.stage.inputs[name].kind != "run":
-            return next((source for source in sources if source in refused), "")
-    return ""
+    needed = [name for name in step.inputs if step.stage.inputs[name].kind != "run"]
+    return next((source for name in needed for source in step.inputs[name] if source in refused), "")
 
 
 def _run_step(
