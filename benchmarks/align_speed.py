@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import results
 
-from anonderm.core.dlib_faces import DlibFaces
+from anonderm.core.image_folder import pictures
 from anonderm.core.images import read_image
-from anonderm.core.pictures import pictures
+from anonderm.embeddings.dlib_faces import DlibFaces
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.cutter import Cutter, Task
 from anonderm.ingest.align.landmarks import points_of

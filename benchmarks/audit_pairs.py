@@ -19,12 +19,13 @@ import numpy as np
 import results
 
 from anonderm.audit.alarms import false_alarms
-from anonderm.audit.calibrated import Calibrated, calibrated
+from anonderm.audit.canaries import look_for, plant, shares
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.make import make_matcher
-from anonderm.audit.plants import copies_of, look_for, plant, shares
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.altered_copies import copies_of
+from anonderm.embeddings.calibrated import Calibrated, calibrated
+from anonderm.embeddings.matchers.registry import make_matcher
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.config import IngestConfig
 from anonderm.stages import STAGES, run_stage

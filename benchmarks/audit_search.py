@@ -23,8 +23,8 @@ import numpy as np
 import results
 from numpy.typing import NDArray
 
-from anonderm.audit.matchers.described import Described
-from anonderm.audit.search import nearest
+from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.search import nearest
 
 WIDTH = 128
 CHUNK = 50_000

@@ -20,9 +20,9 @@ from pathlib import Path
 import results
 
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.make import make_matcher
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.matchers.registry import make_matcher
 from anonderm.gan.config import GenerateConfig
 from anonderm.ingest.config import PhantomConfig
 from anonderm.stages import STAGES, run_stage

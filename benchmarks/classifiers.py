@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import results
 
-from anonderm.classify import confusion
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.config import to_dict
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
 from anonderm.evaluate.config import ClassifierScoresConfig, SaliencyConfig
 from anonderm.ingest.config import PhantomConfig
+from anonderm.metrics import confusion
 from anonderm.stages import STAGES, run_stage
 
 PHANTOM = PhantomConfig(people=500, size=128, photos_max=2)

@@ -22,7 +22,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from anonderm.evaluate.fidelity import Side, compare
-from anonderm.evaluate.frechet import frechet
+from anonderm.metrics.frechet import frechet
 
 _NEIGHBOURS = 5
 

@@ -20,12 +20,12 @@ from anonderm.core import launch
 from anonderm.gan import phases
 from anonderm.gan.config import Preset, TrainGanConfig, architecture
 from anonderm.gan.data import TrainingImages
-from anonderm.gan.draw import draw_faces
-from anonderm.gan.memory import keep_freed_memory
-from anonderm.gan.networks import to_pixels
-from anonderm.gan.precision import use_precision
 from anonderm.gan.settings import step_settings
 from anonderm.gan.state import new_networks, new_state
+from anonderm.models.stylegan2.memory import keep_freed_memory
+from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.models.stylegan2.precision import use_precision
+from anonderm.models.stylegan2.sampling import draw_faces
 
 _RATE, _P, _GAMMA = 0.0025, 0.3, 1.0
 _CONFIG = TrainGanConfig(augment_p=_P, r1_gamma=_GAMMA)

@@ -38,17 +38,18 @@ from anonderm.core import launch, progress
 from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.files import write_json
 from anonderm.core.images import Pixels, grid, write_png
-from anonderm.evaluate.distances import kernel_distance
-from anonderm.evaluate.features import embed_pixels
-from anonderm.gan.config import PRESETS, Precision, TrainGanConfig
+from anonderm.embeddings.extractors import embed_pixels
+from anonderm.gan.config import PRESETS, TrainGanConfig
 from anonderm.gan.data import load_images, training_faces
-from anonderm.gan.draw import draw_faces
-from anonderm.gan.draws import Draws, Purpose
-from anonderm.gan.networks import to_pixels
+from anonderm.gan.random_streams import Draws, Purpose
 from anonderm.gan.settings import step_settings
 from anonderm.gan.split import Share
 from anonderm.gan.ticks import Plan
 from anonderm.ingest.config import IngestConfig
+from anonderm.metrics.distances import kernel_distance
+from anonderm.models.stylegan2.architecture import Precision
+from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.models.stylegan2.sampling import draw_faces
 from anonderm.stages import STAGES, open_artefact, run_stage
 
 _FACES = 1000
@@ -70,7 +71,7 @@ class Trained:
 
 def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path, base: str | None) -> Trained:
     """By the stage train-gan, as a user would."""
-    from anonderm.gan.checkpoint import load_generator
+    from anonderm.models.stylegan2.checkpoint import load_generator
 
     stage, inputs = STAGES["train-gan"], {"faces": faces.folder, "base": base}
     run, *seconds = _timed(lambda: run_stage(stage, config, inputs, folder / "run"))

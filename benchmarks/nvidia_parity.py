@@ -25,12 +25,12 @@ import results
 import torch
 from reference import use
 
-from anonderm.gan.checkpoint import load_discriminator, load_generator
-from anonderm.gan.config import Architecture
-from anonderm.gan.draw import draw_faces
-from anonderm.gan.foreign.config import ImportGanConfig
-from anonderm.gan.foreign.convert import import_gan
-from anonderm.gan.networks import new_discriminator, new_generator, to_pixels
+from anonderm.models.stylegan2.architecture import Architecture
+from anonderm.models.stylegan2.checkpoint import load_discriminator, load_generator
+from anonderm.models.stylegan2.foreign.config import ImportGanConfig
+from anonderm.models.stylegan2.foreign.convert import import_gan
+from anonderm.models.stylegan2.networks import new_discriminator, new_generator, to_pixels
+from anonderm.models.stylegan2.sampling import draw_faces
 
 _SEEDS = range(16)
 _PSI = 0.7

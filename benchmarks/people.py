@@ -19,10 +19,10 @@ import results
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.core.cluster import cluster
+from anonderm.embeddings.people.threshold import Threshold, choose, count_distances
 from anonderm.ingest.people.describe import describe
-from anonderm.ingest.people.threshold import Threshold, choose, count_distances
 from anonderm.ingest.sources.photo import File, Photo
+from anonderm.metrics.clustering import cluster
 
 
 def pairs(person_N: NDArray[Any], shown_N: NDArray[Any], counted_N: NDArray[np.bool_]) -> dict[str, Any]:

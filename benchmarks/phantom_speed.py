@@ -7,7 +7,7 @@ import time
 import numpy as np
 import results
 
-from anonderm.ingest.phantom import (
+from anonderm.phantom import (
     CLASSES,
     Condition,
     Person,

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from anonderm.core import weights
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.images import grid, read_image, write_png
-from anonderm.ingest.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
-from anonderm.skin.dice import Agreement
+from anonderm.metrics.dice import Agreement
+from anonderm.models.skin_segmenter.segment import CLASSES as PARTS
+from anonderm.models.skin_segmenter.segment import Segmenter, load_face_parsing, load_segmenter
+from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
 from anonderm.skin.overlay import overlay
-from anonderm.skin.segment import CLASSES as PARTS
-from anonderm.skin.segment import Segmenter, load_face_parsing, load_segmenter
 
 _PEOPLE = 60
 _SIZES = (128, 256, 512)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from anonderm.classify.heads import Reading
-    from anonderm.classify.network import Classifier
+    from anonderm.models.classifier.heads import Reading
+    from anonderm.models.classifier.network import Classifier
 
 # Machines that run tests are shared: a slow example is no failure.
 settings.register_profile("shared machine", deadline=None)
@@ -45,7 +45,7 @@ def red_classifier() -> Callable[..., Classifier]:
     """`red_classifier(classes, reading)`: the last output grows with the red in each place."""
     import torch
 
-    from anonderm.classify.network import Classifier
+    from anonderm.models.classifier.network import Classifier
 
     class Red(torch.nn.Module):
         feature_info = ({"module": "look"},)

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonderm.classify.network import Classifier
 from anonderm.cli import main
 from anonderm.core import files
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import read_json, sha256_file
 from anonderm.core.records import Face
+from anonderm.models.classifier.network import Classifier
 
 Refused = Callable[..., str]
 

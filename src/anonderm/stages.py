@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from anonderm.core import launch, weights
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.distributed import join
+from anonderm.core.distributed_run import open_run
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
-from anonderm.core.pictures import pictures
+from anonderm.core.image_folder import pictures
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunRecord
-from anonderm.core.team import join
-from anonderm.core.teamrun import open_run
 
 Kind = Literal["faces", "images", "checkpoint", "scores", "run"]
 Artefact = FaceSet | Checkpoint | Scores | RunRecord
@@ -74,7 +74,7 @@ STAGES = {
         Stage(
             "phantom",
             "Draw phantom faces with known truth.",
-            "ingest.phantom.stage:phantom",
+            "ingest.phantoms:phantom",
             "ingest.config:PhantomConfig",
         ),
         Stage(
@@ -138,8 +138,8 @@ STAGES = {
         Stage(
             "sweep-gan",
             "Train GANs with every combination of some settings; `train-gan --sweep` is the same.",
-            "gan.sweep:sweep_gan",
-            "gan.sweep_config:SweepGanConfig",
+            "experiments.gan_sweep.sweep:sweep_gan",
+            "experiments.gan_sweep.config:SweepGanConfig",
             {
                 "faces": Input("faces", "The faces to learn from; rows of the test split are never used."),
                 "base": Input("checkpoint", "A GAN checkpoint to start from, or phantom-64.", optional=True),
@@ -226,7 +226,7 @@ STAGES = {
         Stage(
             "find-lesions",
             "Put the boxes that a lesion detector finds onto faces.",
-            "classify.lesions.find:find_lesions",
+            "classify.lesions.detect:find_lesions",
             "classify.lesions.config:FindLesionsConfig",
             {"faces": Input("faces", "The faces to search."), "detector": _DETECTOR},
         ),
@@ -271,8 +271,8 @@ STAGES = {
         Stage(
             "evaluate matrix",
             "Train a classifier in every mix of real and synthetic faces, and test each on real ones.",
-            "evaluate.matrix.stage:evaluate_matrix",
-            "evaluate.matrix.config:MatrixConfig",
+            "experiments.data_mix.study:evaluate_matrix",
+            "experiments.data_mix.config:MatrixConfig",
             {
                 "real": _REAL,
                 "synthetic": _SYNTHETIC,

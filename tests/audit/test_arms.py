@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anonderm.audit.arms import SURE, excess_of_rates, newcombe, rate, resampled_means
-from anonderm.evaluate.bootstrap import wilson_interval
+from anonderm.metrics.bootstrap import wilson_interval
 
 
 def rng() -> np.random.Generator:

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from anonderm.audit.alarms import false_alarms
-from anonderm.audit.calibrated import calibrated
-from anonderm.audit.changes import COPIES
+from anonderm.audit.canaries import look_for, plant, shares
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.make import make_matcher
-from anonderm.audit.plants import copies_of, look_for, plant, shares
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.alterations import COPIES
+from anonderm.embeddings.altered_copies import copies_of
+from anonderm.embeddings.calibrated import calibrated
+from anonderm.embeddings.matchers.registry import make_matcher
 
 PEOPLE = 10
 

@@ -12,14 +12,14 @@ import pytest
 
 from anonderm.audit import part, stage
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.described import Described, Matcher
 from anonderm.audit.stage import audit
 from anonderm.core.errors import InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.features import embed
+from anonderm.embeddings.extractors import embed
+from anonderm.embeddings.matchers.matcher import Described, Matcher
 
 CONFIG = AuditConfig(matchers=("copy",), plants=20, pairs=2)
 TRAINED, KEPT_OUT = 80, 60

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from anonderm.audit.arms import Arm, Attack, Excess
-from anonderm.audit.changes import COPIES
 from anonderm.audit.config import AuditConfig
 from anonderm.audit.verdict import Rule, Verdict, by_tone, images, weights
 from anonderm.core.errors import ConfigError
+from anonderm.embeddings.alterations import COPIES
 
 CONFIG = AuditConfig()
 SEEING = {"dlib": "sees no face", "copy": None, "encoder": None}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.classify.in_two import CONFIGS, begin_alone, train_one
-from tests.two_processes import start_two
+from tests.distributed import start_two
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSetWriter

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from anonderm.classify import train
-from anonderm.classify.heads import Softmax
-from anonderm.classify.predict import features, lesion_counts, load_classifier, load_grader, probabilities
 from anonderm.classify.progress import Progress
 from anonderm.classify.train import train_classifier
 from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged
@@ -18,6 +16,14 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.records import Lesion
 from anonderm.core.snapshot import save_training
+from anonderm.models.classifier.heads import Softmax
+from anonderm.models.classifier.predict import (
+    features,
+    lesion_counts,
+    load_classifier,
+    load_grader,
+    probabilities,
+)
 
 EASY = {"healthy": 0, "mild": 90}
 SPLITS = {"train": 12, "val": 4, "test": 4}

@@ -134,8 +134,8 @@ def test_settings_out_of_range_are_refused(settings):
 
 
 def test_a_trained_network_agrees_with_its_own_probabilities(make_faces, tmp_path):
-    from anonderm.classify.network import Classifier
-    from anonderm.classify.predict import load_classifier, probabilities
+    from anonderm.models.classifier.network import Classifier
+    from anonderm.models.classifier.predict import load_classifier, probabilities
 
     torch.manual_seed(0)
     network = Classifier("resnet10t", CLASSES, 64)

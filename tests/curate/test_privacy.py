@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonderm.audit.calibration import Calibration, Level
-from anonderm.audit.matchers import make
-from anonderm.audit.matchers.described import Described
-from anonderm.audit.plants import plant
+from anonderm.audit.canaries import plant
 from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face, Score, Scores
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.curate import reaudit
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.privacy import Sighting, Watch, limit_at
 from anonderm.curate.screen import screen
+from anonderm.embeddings.calibration import Calibration, Level
+from anonderm.embeddings.matchers import registry
+from anonderm.embeddings.matchers.matcher import Described
+from anonderm.experiments import privacy_screen
 
 TRAINED, KEPT_OUT, STRANGERS = 40, 40, 200
 
@@ -74,7 +74,7 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
             raise here[name]
         return here[name]
 
-    monkeypatch.setattr(make, "make_matcher", made)
+    monkeypatch.setattr(registry, "make_matcher", made)
     monkeypatch.setattr("anonderm.audit.stage.make_matcher", made)
     return here
 
@@ -271,7 +271,7 @@ def test_only_the_choosing_matcher_at_its_rate_or_below_is_so_by_construction():
     ]
     matchers = [{"matcher": name, "blind": None} for name in ("dlib", "copy")]
     scores = Scores({"a": Score(0)}, {"attacks": attacks, "matchers": matchers})
-    rows = reaudit.compare(scores, scores, ("copy",), 0.001)
+    rows = privacy_screen.compare(scores, scores, ("copy",), 0.001)
     chosen = [(row["matcher"], row["level"]) for row in rows if row["by_construction"]]
     assert chosen == [("copy", "FMR 0.1%")]
 
@@ -279,8 +279,8 @@ def test_only_the_choosing_matcher_at_its_rate_or_below_is_so_by_construction():
 def test_the_gap_that_a_filter_leaves_is_told():
     attacks = [attack("membership", "dlib", "AUC", (-0.2, -0.3, -0.1))]
     scores = Scores({}, {"attacks": attacks, "matchers": [{"matcher": "dlib", "blind": None}]})
-    rows = reaudit.compare(scores, scores, (), 0.001)
-    told = reaudit.lines(rows, Watch((Sighting("copy", 1.0, "measured", None, {}, None),), ()))
+    rows = privacy_screen.compare(scores, scores, (), 0.001)
+    told = privacy_screen.lines(rows, Watch((Sighting("copy", 1.0, "measured", None, {}, None),), ()))
     assert any("a gap: dlib" in line for line in told)
 
 

@@ -10,10 +10,6 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from anonderm.classify.heads import Corn, MultiLabel, Reading
-from anonderm.classify.label_distribution import LabelDistribution
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import load_classifier, probabilities
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -21,6 +17,10 @@ from anonderm.core.records import Face, Lesion, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.classifier import evaluate_classifier
 from anonderm.evaluate.config import ClassifierScoresConfig
+from anonderm.models.classifier.heads import Corn, MultiLabel, Reading
+from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import load_classifier, probabilities
 
 GRADES = ("healthy", "mild", "moderate")
 TYPES = ("comedone", "papule")

@@ -9,10 +9,10 @@ from anonderm.core.errors import BrokenArtefact, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.encoder import Encoder, embedder, to_tensor
 from anonderm.evaluate.config import EncoderConfig
 from anonderm.evaluate.encoder import train as training
 from anonderm.evaluate.encoder.augment import augment
-from anonderm.evaluate.encoder.network import Encoder, embedder, to_tensor
 from anonderm.evaluate.encoder.train import supervised_contrastive, train_encoder
 
 CONFIG = EncoderConfig(steps=4, people=3, save_every=2)

@@ -12,9 +12,9 @@ from anonderm.core.images import resize
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import FidelityConfig
-from anonderm.evaluate.distances import kernel_distance
 from anonderm.evaluate.fidelity import HIGHER_IS_BETTER, Side, compare, evaluate_fidelity, score_name
-from anonderm.evaluate.frechet import frechet_distance
+from anonderm.metrics.distances import kernel_distance
+from anonderm.metrics.frechet import frechet_distance
 
 CONFIG = FidelityConfig(extractors=("thumbnail",), neighbours=3)
 RNG_SEED = 0

@@ -12,8 +12,8 @@ from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import realism
+from anonderm.evaluate.c2st import onlooker
 from anonderm.evaluate.config import RealismConfig
-from anonderm.evaluate.onlooker import onlooker
 from anonderm.evaluate.realism import evaluate_realism, matched
 
 CONFIG = RealismConfig(extractors=("thumbnail",), folds=3, epochs=3, repeats=100)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonderm.classify.heads import MultiLabel, Reading, Softmax
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -19,6 +18,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate import saliency as module
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.saliency import evaluate_saliency
+from anonderm.models.classifier.heads import MultiLabel, Reading, Softmax
 
 CLASSES = ("healthy", "mild")
 CONFIG = SaliencyConfig(repeats=100, sheet_faces=2)

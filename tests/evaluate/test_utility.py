@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from anonderm.classify import confusion
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.train import train_classifier
 from anonderm.core.checkpoint import Checkpoint
@@ -22,6 +21,7 @@ from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.utility import evaluate_utility
+from anonderm.metrics import confusion
 
 TRAINING = TrainClassifierConfig(
     backbone="test_resnet", skip_halvings=1, epochs=4, batch=8, learning_rate=3e-3, brightness=(1.0, 1.0)

@@ -17,7 +17,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import Pixels
 from anonderm.gan.best import COPIES, Best
-from anonderm.gan.heldout import HeldOut, Measured
+from anonderm.gan.validation import HeldOut, Measured
 
 
 def _judged(*numbers: tuple[float, float, float], best: Best | None = None) -> tuple[Best, list[bool]]:

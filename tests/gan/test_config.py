@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from anonderm.core.errors import ConfigError
-from anonderm.gan.config import PRESETS, Architecture, TrainGanConfig, architecture, preset_for
+from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, preset_for
 from anonderm.gan.settings import step_settings
+from anonderm.models.stylegan2.architecture import Architecture
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from anonderm.gan import losses
 from anonderm.gan.config import PRESETS, architecture
-from anonderm.gan.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.networks import new_discriminator, new_generator
 
 TINY = architecture(PRESETS["tiny"], 16, ())
 

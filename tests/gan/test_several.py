@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.distributed import start_two
 from tests.gan.conftest import make_faces
 from tests.gan.in_two import train_and_generate
-from tests.two_processes import start_two
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunRecord
-from anonderm.gan.checkpoint import save_gan
 from anonderm.gan.config import PRESETS, architecture
-from anonderm.gan.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.checkpoint import save_gan
+from anonderm.models.stylegan2.networks import new_discriminator, new_generator
 
 
 @pytest.fixture(scope="module")

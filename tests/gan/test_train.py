@@ -19,10 +19,10 @@ from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, TooFewIm
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunDir
-from anonderm.gan.checkpoint import load_generator
 from anonderm.gan.data import load_images, training_faces
 from anonderm.gan.split import Share
 from anonderm.gan.train import train_gan
+from anonderm.models.stylegan2.checkpoint import load_generator
 
 
 def test_a_run_leaves_weights_a_card_metrics_and_samples(faces: FaceSet, tmp_path: Path) -> None:

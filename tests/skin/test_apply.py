@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.skin.conftest import disc, make_faces, photo
-from tests.skin.test_bisenet import published_state
+from tests.models.skin_segmenter.test_bisenet import published_state
 
 from anonderm.core.affine import map_points
 from anonderm.core.checkpoint import Checkpoint
@@ -21,11 +21,11 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image
 from anonderm.core.records import Face, Lesion, Scores
 from anonderm.core.rundir import RunDir
+from anonderm.models.skin_segmenter.segment import Segmenter, tidied
 from anonderm.skin import apply
 from anonderm.skin.apply import find_skin
 from anonderm.skin.config import MaskAndCropConfig, SkinConfig
 from anonderm.skin.crop import box_around, cut_out, mask_and_crop
-from anonderm.skin.segment import Segmenter, tidied
 
 DEFAULT, CROP = SkinConfig(), MaskAndCropConfig()
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from anonderm.core import weights
-from anonderm.ingest.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
-from anonderm.skin.dice import Agreement
-from anonderm.skin.segment import load_segmenter
+from anonderm.metrics.dice import Agreement
+from anonderm.models.skin_segmenter.segment import load_segmenter
+from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
 
 
 @pytest.mark.parametrize("size", [192, 300])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from anonderm.core.records import Lesion
-from anonderm.ingest.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
-from anonderm.ingest.phantom.paint import lab_to_linear
+from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.phantom.paint import lab_to_linear
 from anonderm.skin.tone import (
     FITZPATRICK_TYPES,
     MONK_COLOURS,

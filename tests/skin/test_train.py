@@ -17,9 +17,9 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import read_json_lines
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir
+from anonderm.models.skin_segmenter.segment import load_segmenter
 from anonderm.skin import train
 from anonderm.skin.config import TrainSkinConfig
-from anonderm.skin.segment import load_segmenter
 from anonderm.skin.train import learning_rate, train_skin
 
 QUICK = TrainSkinConfig(size=64, crop=32, width=8, steps=6, warm_up=1, batch=4, judge_every=2)
@@ -131,7 +131,7 @@ def test_photos_that_are_no_squares_are_learned_from_undistorted(tmp_path):
     from tests.skin.conftest import disc, photo
 
     from anonderm.core.records import Face
-    from anonderm.skin.photos import load_pair
+    from anonderm.models.skin_segmenter.photos import load_pair
 
     mask = disc(40, 80, 0.4)
     writer = FaceSetWriter(tmp_path / "faces")

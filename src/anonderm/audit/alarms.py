@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonderm.audit.calibration import rate_over_people
-from anonderm.audit.matchers.described import Described
-from anonderm.audit.search import distances, nearest
+from anonderm.embeddings.calibration import rate_over_people
+from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.search import distances, nearest
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anonderm.evaluate.bootstrap import wilson_interval
+from anonderm.metrics.bootstrap import wilson_interval
 
 Floats = NDArray[np.float64]
 

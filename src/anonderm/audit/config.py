@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from anonderm.core.config import check
-
-MatcherName = Literal["dlib", "arcface", "copy", "encoder"]
+from anonderm.embeddings.matchers.names import MatcherName
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit import search
 from anonderm.audit.arms import Attack, Floats
 from anonderm.audit.attacks.inference import inference
 from anonderm.audit.attacks.linkability import linkability
@@ -19,9 +18,10 @@ from anonderm.audit.attacks.memorisation import Sets, equal_sides, memorisation
 from anonderm.audit.attacks.reach import Reach
 from anonderm.audit.attacks.reproduction import FEWEST, reproduction
 from anonderm.audit.attacks.singling_out import singling_out
-from anonderm.audit.matchers.described import Described
 from anonderm.audit.people import Bools, People
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings import search
+from anonderm.embeddings.matchers.matcher import Described
 
 NEAREST = 5  # K: synthetic faces looked at for each photo; the K-th tells the density
 _MOST_PEOPLE = 300  # of either side, for memorisation

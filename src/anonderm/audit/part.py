@@ -13,18 +13,18 @@ import numpy as np
 
 from anonderm.audit.alarms import false_alarms
 from anonderm.audit.arms import Arm, Attack, Case, Excess
-from anonderm.audit.calibrated import Calibrated, calibrated
-from anonderm.audit.calibration import Calibration
-from anonderm.audit.matchers.described import Described, Matcher
-from anonderm.audit.matchers.make import MATCHERS
+from anonderm.audit.canaries import look_for
 from anonderm.audit.one_matcher import Seen, attack_all
 from anonderm.audit.people import People
-from anonderm.audit.plants import look_for
-from anonderm.audit.repeats import find_repeats, ids, sheet
+from anonderm.audit.repeated_people import find_repeats, ids, sheet
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json, write_json
 from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.calibrated import Calibrated, calibrated
+from anonderm.embeddings.calibration import Calibration
+from anonderm.embeddings.matchers.matcher import Described, Matcher
+from anonderm.embeddings.matchers.registry import MATCHERS
 
 _LARGEST = 50  # groups of repeats that are told by id
 

@@ -40,19 +40,20 @@ import numpy as np
 from anonderm.audit import verdict
 from anonderm.audit.arms import Attack
 from anonderm.audit.attacks.white_box import by_discriminator, by_projection
+from anonderm.audit.canaries import plant, shares
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.matchers.described import Matcher
-from anonderm.audit.matchers.make import make_matcher
 from anonderm.audit.part import Part, Stock, attack_from, kept_part, part_of
 from anonderm.audit.people import People
-from anonderm.audit.pictures import save_cases
-from anonderm.audit.plants import copies_of, plant, shares
+from anonderm.audit.worst_pairs import save_cases
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import AnondermError, MissingExtra, MissingWeights, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import wilson_interval
+from anonderm.embeddings.altered_copies import copies_of
+from anonderm.embeddings.matchers.matcher import Matcher
+from anonderm.embeddings.matchers.registry import make_matcher
+from anonderm.metrics.bootstrap import wilson_interval
 
 _COPIES = 100  # people whose altered copies a matcher is calibrated on, where there are no other photos
 

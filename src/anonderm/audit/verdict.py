@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anonderm.audit.arms import Attack
-from anonderm.audit.changes import COPIES
 from anonderm.audit.config import AuditConfig
+from anonderm.embeddings.alterations import COPIES
 
 WHITE_BOX = ("discriminator", "projection")
 

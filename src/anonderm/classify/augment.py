@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.part import Part
+from anonderm.models.classifier.batch_share import Part
 
 
 def augment(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from anonderm.core.config import check
+from anonderm.models.classifier.settings import HeadName, WeightsName
 
-HeadName = Literal["softmax", "corn", "label-distribution", "multi-label"]
 Best = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"]
 
 _BEST_OF = {
@@ -28,7 +28,7 @@ class TrainClassifierConfig:
     """Side of the network's input in pixels; unset: the side of the stored images."""
     skip_halvings: int = 0
     """How many of the backbone's first strides to leave out, so that lesions of a few pixels survive."""
-    weights: Literal["random", "imagenet", "imagenet-if-found"] = "random"
+    weights: WeightsName = "random"
     """What the backbone starts from; imagenet: its published weights in the local Hugging Face cache."""
     weights_file: Path | None = None
     """A file of the backbone's weights to start from instead, .safetensors or .pth."""

@@ -7,8 +7,8 @@ import time
 import torch
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.network import Classifier
 from anonderm.core.launch import device
+from anonderm.models.classifier.network import Classifier
 
 _SMALL = 128  # px; larger faces are few at a time, so that any network is timed in seconds
 _CLASSES = ("one", "other")

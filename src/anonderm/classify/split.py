@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.targets import lesion_types, types_on
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
+from anonderm.models.classifier.targets import lesion_types, types_on
 
 
 def learning_split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:

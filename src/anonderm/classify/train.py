@@ -6,21 +6,9 @@ from typing import Any
 
 import torch
 
-from anonderm.classify.backbones import RANDOM, published_normalisation, start_weights
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.heads import Reading
-from anonderm.classify.label_distribution import LabelDistribution
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import to_bytes
 from anonderm.classify.progress import Progress
 from anonderm.classify.split import learning_split, learning_split_by_types
-from anonderm.classify.targets import (
-    count_agreement,
-    need_lesions,
-    reading_for,
-    truth_of,
-    types_on,
-)
 from anonderm.classify.trainer import Labelled, Trainer
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
@@ -29,6 +17,12 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, follow_leader, resume_training, save_training
+from anonderm.models.classifier.backbones import RANDOM, published_normalisation, start_weights
+from anonderm.models.classifier.heads import Reading
+from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import to_bytes
+from anonderm.models.classifier.targets import count_agreement, need_lesions, reading_for, truth_of, types_on
 
 
 def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir) -> Checkpoint:
@@ -40,7 +34,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     """
     split = learning_split_by_types if config.head == "multi-label" else learning_split
     learn, choose = split(faces, config.seed)
-    classes, reading = reading_for(config, learn)
+    classes, reading = reading_for(config.head, config.count_bounds, learn)
     size = config.size or learn.image(learn.faces[0]).shape[0]
     classifier, origin = _new_classifier(config, classes, reading, size)
     learning, choosing = (_labelled(part, classifier) for part in (learn, choose))
@@ -85,7 +79,7 @@ def _new_classifier(
     config: TrainClassifierConfig, classes: tuple[str, ...], reading: Reading, size: int
 ) -> tuple[Classifier, str]:
     """The untrained classifier, and what its backbone starts from."""
-    start = start_weights(config)
+    start = start_weights(config.backbone, config.weights, config.weights_file)
     with torch.random.fork_rng(devices=[]):  # initialisers draw from the global generator
         torch.manual_seed(config.seed)
         classifier = Classifier(

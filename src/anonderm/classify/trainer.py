@@ -16,17 +16,17 @@ from torch import Tensor
 
 from anonderm.classify.augment import augment
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.judge import measures
-from anonderm.classify.lesion_cnn import draw_dropout_from
-from anonderm.classify.network import Classifier
-from anonderm.classify.part import Part
 from anonderm.classify.progress import Measures
-from anonderm.classify.targets import is_ordered
-from anonderm.classify.team_norm import norm_over_team, tell
-from anonderm.classify.truth import Truth
+from anonderm.classify.sync_batchnorm import norm_over_team, tell
+from anonderm.core.distributed import ALONE, Team
 from anonderm.core.errors import Diverged
 from anonderm.core.launch import step_generator
-from anonderm.core.team import ALONE, Team
+from anonderm.metrics.grading import measures
+from anonderm.models.classifier.batch_share import Part
+from anonderm.models.classifier.lesion_cnn import draw_dropout_from
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.targets import is_ordered
+from anonderm.models.classifier.truth import Truth
 
 _WARM_UP = 0.2  # share of the steps over which the one-cycle schedule rises
 _JUDGED_AT_ONCE = 64
@@ -121,12 +121,9 @@ class Trainer:
             for bytes_NCHW, batch_NM in batches[self.team.rank :: self.team.size]:
                 batch_NM.copy_(self.classifier(bytes_NCHW.float() / 255))
         self.team.add_up([outputs_NM])
-        numbers = measures(
-            reading,
-            self.ordered,
-            truth.answers.cpu().numpy(),
-            reading.probabilities(outputs_NM).cpu().numpy(),
-        )
+        probabilities_NK = reading.probabilities(outputs_NM).cpu().numpy()
+        decided = reading.decide(probabilities_NK)
+        numbers = measures(truth.answers.cpu().numpy(), decided, probabilities_NK, self.ordered)
         numbers["loss"] = reading.loss(outputs_NM, truth, None, 0.0).item()
         return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 

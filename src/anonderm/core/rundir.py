@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from anonderm.core import config as configuration
 from anonderm.core import launch, progress
+from anonderm.core.distributed import ALONE
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, ReleaseRefused, RunBusy
 from anonderm.core.files import (
     append_line,
@@ -32,7 +33,6 @@ from anonderm.core.files import (
     write_json,
     write_text,
 )
-from anonderm.core.team import ALONE
 
 T = TypeVar("T")
 

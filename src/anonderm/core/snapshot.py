@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from anonderm.core.distributed import Team
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
-from anonderm.core.team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anonderm.audit.config import MatcherName
 from anonderm.core.config import check
+from anonderm.embeddings.matchers.names import MatcherName
 
 _HIGHEST_FMR = 0.01
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import load_grader, probabilities
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError, TooFewImages
@@ -28,6 +26,8 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.curate.balance import class_weights, reweighted
 from anonderm.curate.config import GradeConfig
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import load_grader, probabilities
 
 _BATCH = 64
 _READINGS = "readings.jsonl"

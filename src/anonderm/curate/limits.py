@@ -16,9 +16,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_json
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import distances_of_unseen
-from anonderm.curate.neighbours import nearest_other_person
 from anonderm.curate.statistics import STATISTICS, measure
-from anonderm.evaluate.features import embed
+from anonderm.embeddings.extractors import embed
+from anonderm.metrics.near_rows import nearest_other_person
 
 _PIXELS_A_BATCH = 2**22
 _LEAST_COPY = 0.02  # between thumbnails: the same picture to any eye

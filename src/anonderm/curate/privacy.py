@@ -21,8 +21,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 
 if TYPE_CHECKING:
-    from anonderm.audit.calibration import Calibration
-    from anonderm.audit.matchers.described import Matcher
+    from anonderm.embeddings.calibration import Calibration
+    from anonderm.embeddings.matchers.matcher import Matcher
 
 TRAINING, KEPT_OUT = "train", ("val", "test")
 SEED = 0  # of the calibration, and of the audits: the same thresholds in both
@@ -92,7 +92,7 @@ def watch(config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir) -> W
 
     Raises InputError where nobody is in training, and what the last matcher lacks where none is installed.
     """
-    from anonderm.audit.plants import copies_of
+    from anonderm.embeddings.altered_copies import copies_of
 
     known = real.where(split=(TRAINING, *KEPT_OUT))
     if not known.where(split=TRAINING).faces:
@@ -117,7 +117,7 @@ def watch(config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir) -> W
 
 
 def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[tuple[str, str], ...]]:
-    from anonderm.audit.matchers.make import make_matcher
+    from anonderm.embeddings.matchers.registry import make_matcher
 
     found, missing, lacking = list["Matcher"](), list[tuple[str, str]](), list[AnondermError]()
     for name in config.matchers:
@@ -134,9 +134,9 @@ def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[tuple[str, st
 def _look(
     matcher: Matcher, fmr: float, faces: FaceSet, known: FaceSet, copies: FaceSet, run: RunDir
 ) -> Sighting:
-    from anonderm.audit.calibrated import calibrated
-    from anonderm.audit.matchers.make import MATCHERS
-    from anonderm.audit.search import nearest
+    from anonderm.embeddings.calibrated import calibrated
+    from anonderm.embeddings.matchers.registry import MATCHERS
+    from anonderm.embeddings.search import nearest
 
     rng = np.random.default_rng([SEED, MATCHERS.index(matcher.name)])
     real = calibrated(matcher, known, copies, run, rng)

@@ -26,12 +26,12 @@ from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import FaceSpace
 from anonderm.curate.limits import Limits, calibrate, statistics
-from anonderm.curate.neighbours import repeats
 from anonderm.curate.privacy import Watch, watch
-from anonderm.curate.reaudit import tell
 from anonderm.curate.statistics import STATISTICS
-from anonderm.evaluate.distances import nearest
-from anonderm.evaluate.features import embed
+from anonderm.embeddings.extractors import embed
+from anonderm.experiments.privacy_screen import tell
+from anonderm.metrics.distances import nearest
+from anonderm.metrics.near_rows import repeats
 
 PERSON = "training-person"  # with `privacy` only
 REASONS = ("training-copy", PERSON, "artefact", "deformed", "duplicate")

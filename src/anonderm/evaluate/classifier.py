@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.classify import confusion
-from anonderm.classify.label_distribution import LabelDistribution
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import lesion_counts, load_classifier
-from anonderm.classify.targets import is_ordered, need_lesions, truth_of
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.answers import grading_statistics, typing_statistics, with_intervals
-from anonderm.evaluate.bootstrap import Rows, Statistic
 from anonderm.evaluate.config import ClassifierScoresConfig
-from anonderm.evaluate.tested import BATCH, all_probabilities, check_labels, unseen_faces
+from anonderm.evaluate.held_out import BATCH, all_probabilities, check_labels, unseen_faces
+from anonderm.evaluate.statistics import grading_statistics, typing_statistics, with_intervals
+from anonderm.metrics import confusion
+from anonderm.metrics.bootstrap import Rows, Statistic
+from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import lesion_counts, load_classifier
+from anonderm.models.classifier.targets import is_ordered, need_lesions, truth_of
 
 
 def evaluate_classifier(

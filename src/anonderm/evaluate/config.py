@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anonderm.core.config import check
-from anonderm.evaluate.features import ExtractorName
+from anonderm.embeddings.extractors import ExtractorName
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import Rows, jackknife_interval
+from anonderm.embeddings.extractors import Embeddings, embed
 from anonderm.evaluate.config import FidelityConfig
-from anonderm.evaluate.features import Embeddings, embed
-from anonderm.evaluate.measures import MOST_PAIRED, measure
+from anonderm.metrics.bootstrap import Rows, jackknife_interval
+from anonderm.metrics.set_comparison import MOST_PAIRED, measure
 
 HIGHER_IS_BETTER = {
     "kernel": False,

@@ -24,7 +24,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.imagenet import normalised
 from anonderm.core.launch import device
 from anonderm.core.tensorfiles import read_weights
-from anonderm.evaluate.published import clean_resize
+from anonderm.embeddings.published import clean_resize
 
 SIZE = 224
 

@@ -36,12 +36,12 @@ from anonderm.core.images import write_png
 from anonderm.core.progress import Bar
 from anonderm.core.records import Face, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import interval
+from anonderm.embeddings.extractors import embed
+from anonderm.evaluate.c2st import SIZE, onlooker
 from anonderm.evaluate.config import RealismConfig
-from anonderm.evaluate.features import embed
 from anonderm.evaluate.manipulation import Detector, load_detector, manipulation_scores
-from anonderm.evaluate.onlooker import SIZE, onlooker
-from anonderm.evaluate.two_sample import Floats, Keep, Teach, TwoSample, on_embeddings, two_sample
+from anonderm.metrics.bootstrap import interval
+from anonderm.metrics.two_sample import Floats, Keep, Teach, TwoSample, on_embeddings, two_sample
 
 ONLOOKER = "onlooker"
 _BINS = 10

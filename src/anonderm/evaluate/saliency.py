@@ -17,10 +17,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import load_classifier
-from anonderm.classify.saliency import heat
-from anonderm.classify.targets import types_on
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.faceset import FaceSet
@@ -28,11 +24,15 @@ from anonderm.core.files import append_line, read_json_lines
 from anonderm.core.launch import device
 from anonderm.core.records import Face, Lesion, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate import pointing
-from anonderm.evaluate.bootstrap import Rows, interval
 from anonderm.evaluate.config import SaliencyConfig
+from anonderm.evaluate.held_out import check_labels, unseen_faces
 from anonderm.evaluate.saliency_sheet import write_sheet
-from anonderm.evaluate.tested import check_labels, unseen_faces
+from anonderm.metrics import pointing
+from anonderm.metrics.bootstrap import Rows, interval
+from anonderm.models.classifier.grad_cam import heat
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import load_classifier
+from anonderm.models.classifier.targets import types_on
 
 _JOURNAL = "looks.jsonl"
 _MEASURES = ("in_lesions", "pointing", "in_skin")

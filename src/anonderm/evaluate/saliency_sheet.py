@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.saliency import overlay
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, grid, resize, write_png
 from anonderm.core.records import Face, Lesion
+from anonderm.models.classifier.grad_cam import overlay
 
 _TILE_PX = 192
 _WHITE, _BLACK = np.uint8(255), np.uint8(0)

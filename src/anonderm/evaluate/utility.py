@@ -11,10 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify import confusion
-from anonderm.classify.network import Classifier
-from anonderm.classify.predict import load_grader, probabilities
-from anonderm.classify.saliency import grad_cam
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel
 from anonderm.core.faceset import FaceSet
@@ -22,10 +18,14 @@ from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.answers import grading_statistics, unproven, with_intervals
-from anonderm.evaluate.bootstrap import Rows, Statistic
 from anonderm.evaluate.config import UtilityConfig
-from anonderm.evaluate.tested import labelled_test_faces
+from anonderm.evaluate.held_out import labelled_test_faces
+from anonderm.evaluate.statistics import grading_statistics, unproven, with_intervals
+from anonderm.metrics import confusion
+from anonderm.metrics.bootstrap import Rows, Statistic
+from anonderm.models.classifier.grad_cam import grad_cam
+from anonderm.models.classifier.network import Classifier
+from anonderm.models.classifier.predict import load_grader, probabilities
 
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
 

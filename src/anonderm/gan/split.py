@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from anonderm.core.config import check
-from anonderm.core.team import ALONE, Team
+from anonderm.core.distributed import ALONE, Team
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anonderm.core.distributed import Team
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
-from anonderm.core.team import Team
 from anonderm.gan.augment.probability import AugmentProbability
 from anonderm.gan.best import Best
-from anonderm.gan.config import Architecture
-from anonderm.gan.networks import Discriminator, Generator, new_discriminator, new_generator
 from anonderm.gan.optimiser import Adam
 from anonderm.gan.sums import TickSums
+from anonderm.models.stylegan2.architecture import Architecture
+from anonderm.models.stylegan2.networks import Discriminator, Generator, new_discriminator, new_generator
 
 R1_EVERY = 16
 PATH_LENGTH_EVERY = 4

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.distributed import Team
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
 from anonderm.core.names import slugs
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.core.team import Team
-from anonderm.gan.checkpoint import architecture_of, load_generator
 from anonderm.gan.config import GenerateConfig
-from anonderm.gan.draw import BATCH, draw_faces
-from anonderm.gan.memory import keep_freed_memory
-from anonderm.gan.precision import use_precision
-from anonderm.gan.ranges import parse_seeds, psi_by_layer
+from anonderm.models.stylegan2.checkpoint import architecture_of, load_generator
+from anonderm.models.stylegan2.memory import keep_freed_memory
+from anonderm.models.stylegan2.precision import use_precision
+from anonderm.models.stylegan2.ranges import parse_seeds, psi_by_layer
+from anonderm.models.stylegan2.sampling import BATCH, draw_faces
 
 
 @dataclass(frozen=True)

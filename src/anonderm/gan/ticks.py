@@ -18,10 +18,10 @@ from anonderm.gan.best import Best
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.data import TrainingImages
 from anonderm.gan.events import EventFile
-from anonderm.gan.heldout import HeldOut
-from anonderm.gan.networks import to_pixels
 from anonderm.gan.state import METRIC, SAMPLES, TrainState
 from anonderm.gan.sums import TickSums
+from anonderm.gan.validation import HeldOut
+from anonderm.models.stylegan2.networks import to_pixels
 
 _BATCH = 32
 

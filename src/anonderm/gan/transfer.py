@@ -23,10 +23,17 @@ from torch import Tensor, nn
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.config import check
-from anonderm.gan.checkpoint import PATH_LENGTH_MEAN, load_discriminator, load_generator
-from anonderm.gan.classes import CLASS_LAYERS_D, CLASS_LAYERS_G, fit_discriminator, fit_generator, told
-from anonderm.gan.config import Architecture, TrainGanConfig
-from anonderm.gan.networks import Discriminator, Generator
+from anonderm.gan.config import TrainGanConfig
+from anonderm.models.stylegan2.architecture import Architecture
+from anonderm.models.stylegan2.checkpoint import PATH_LENGTH_MEAN, load_discriminator, load_generator
+from anonderm.models.stylegan2.class_transfer import (
+    CLASS_LAYERS_D,
+    CLASS_LAYERS_G,
+    fit_discriminator,
+    fit_generator,
+    told,
+)
+from anonderm.models.stylegan2.networks import Discriminator, Generator
 
 
 def check_against_base(config: TrainGanConfig, base: Checkpoint | None) -> None:

@@ -27,6 +27,7 @@ from anonderm.core.files import write_text
 from anonderm.core.names import slugs
 from anonderm.core.records import SPLITS, order_labels
 from anonderm.core.rundir import RunDir
+from anonderm.core.splits import assign_splits
 from anonderm.ingest.boxes import settled
 from anonderm.ingest.checks import Check, check_photos, drop_duplicates, keep_first, shortened, unusable
 from anonderm.ingest.config import IngestConfig
@@ -35,7 +36,6 @@ from anonderm.ingest.near import copies
 from anonderm.ingest.people.persons import find_people, known_people
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, Skipped
-from anonderm.ingest.splits import assign_splits
 from anonderm.ingest.store import Source, store_faces
 
 _UNLABELLED = "(no label)"  # no class can have this name

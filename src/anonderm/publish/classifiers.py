@@ -21,7 +21,7 @@ from anonderm.publish.blocks import (
     score_table,
 )
 from anonderm.publish.charts import Chart, Estimate, number
-from anonderm.publish.material import MAKERS, Material, faces_of, scores_of
+from anonderm.publish.runs import MAKERS, Material, faces_of, scores_of
 
 _MEASURES = {
     "accuracy": "Accuracy",

@@ -7,19 +7,10 @@ from typing import Any
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import (
-    Block,
-    Charts,
-    Gallery,
-    Picture,
-    Section,
-    Table,
-    picture_file,
-    score_table,
-)
+from anonderm.publish.blocks import Block, Charts, Gallery, Picture, Section, Table, picture_file, score_table
 from anonderm.publish.charts import Chart, Estimate, number
-from anonderm.publish.line import series
-from anonderm.publish.material import Material
+from anonderm.publish.faces import series
+from anonderm.publish.runs import Material
 
 _PX = 256
 _SETS = {

@@ -30,7 +30,7 @@ from anonderm.publish.blocks import (
     picture_file,
 )
 from anonderm.publish.charts import Chart
-from anonderm.publish.material import SOURCES, Material, faces_of
+from anonderm.publish.runs import SOURCES, Material, faces_of
 
 _EXAMPLES = 12
 _SHEET_SIDE = 1280

@@ -11,7 +11,7 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Gallery, Section, Sheet, Table, percent, picture_file
 from anonderm.publish.charts import Chart, number
-from anonderm.publish.material import Material
+from anonderm.publish.runs import Material
 
 PLANT = re.compile(r"plants_found\[([^]]*)\]/(.+)")
 """The name of the score that says which share of a kind of hidden copy a matcher found."""

@@ -24,7 +24,7 @@ from anonderm.publish.blocks import (
     score_table,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.material import Material
+from anonderm.publish.runs import Material
 
 Floats = NDArray[np.float64]
 

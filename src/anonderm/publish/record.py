@@ -9,8 +9,8 @@ from anonderm.core.files import read_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
-from anonderm.publish.material import Material
 from anonderm.publish.release.gate import reasons_in
+from anonderm.publish.runs import Material
 
 _PATHS = ("source", "detector", "c2pa_certificate", "c2pa_key")  # settings that hold a path
 

@@ -9,38 +9,38 @@ from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish import classifiers, judgement, lesions, line, photos
+from anonderm.publish import classifiers, faces, lesions, photos, scores
 from anonderm.publish.config import ReportConfig
-from anonderm.publish.material import Material
-from anonderm.publish.mixes import mixes
+from anonderm.publish.data_mix import mixes
 from anonderm.publish.privacy import privacy
 from anonderm.publish.realism import realism
 from anonderm.publish.record import how_made, release
 from anonderm.publish.release.evidence import evidence
+from anonderm.publish.runs import Material
 from anonderm.publish.summary import summarise
 from anonderm.publish.sweeps import sweeps
 from anonderm.publish.templates import environment, style
 
 # In reading order; each gives None where its runs are missing.
 SECTIONS = (
-    line.faces,
+    faces.faces,
     photos.went_in,
     photos.left_out,
     photos.prepared,
-    judgement.usefulness,
+    scores.usefulness,
     mixes,
     classifiers.classifier_scores,
     classifiers.looks,
-    judgement.fidelity,
+    scores.fidelity,
     realism,
     lesions.lesions,
     privacy,
     evidence,
-    line.funnel,
-    line.generators,
+    faces.funnel,
+    faces.generators,
     sweeps,
-    line.classifiers,
-    judgement.other_scores,
+    faces.classifiers,
+    scores.other_scores,
     release,
     how_made,
 )

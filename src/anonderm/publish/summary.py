@@ -10,11 +10,11 @@ from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
-from anonderm.publish.judgement import ARMS
-from anonderm.publish.keys import first
-from anonderm.publish.material import Material, faces_of
+from anonderm.publish.headlines import first
 from anonderm.publish.privacy import missed_copies, spoken_verdict
 from anonderm.publish.release.gate import reasons_in
+from anonderm.publish.runs import Material, faces_of
+from anonderm.publish.scores import ARMS
 
 _FEW_TEST_FACES = 50
 

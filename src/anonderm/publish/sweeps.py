@@ -9,8 +9,8 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Section, Sheet, Table, picture_file
 from anonderm.publish.charts import number
-from anonderm.publish.line import distance_titles, series
-from anonderm.publish.material import Material
+from anonderm.publish.faces import distance_titles, series
+from anonderm.publish.runs import Material
 
 _NUMBERS = {
     "kernel_distance": "Kernel distance",

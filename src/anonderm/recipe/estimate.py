@@ -13,10 +13,10 @@ from typing import Any
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.images import IMAGE_SUFFIXES
-from anonderm.evaluate.matrix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
 from anonderm.gan.config import TrainGanConfig
-from anonderm.gan.ranges import parse_seeds
-from anonderm.gan.sweep_config import SweepGanConfig, configurations
+from anonderm.models.stylegan2.ranges import parse_seeds
 from anonderm.recipe.plan import Recipe, Step
 
 # Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face of 64 x 64 pixels.

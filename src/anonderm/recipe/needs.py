@@ -52,7 +52,7 @@ def _missing(step: Step) -> Iterator[str]:
 
 
 def _of_extractor(name: str) -> Iterator[str]:
-    from anonderm.evaluate.features import PUBLISHED
+    from anonderm.embeddings.extractors import PUBLISHED
 
     yield from _of_others(PUBLISHED.get(name))
 
@@ -64,9 +64,9 @@ def _of_others(name: str | None) -> Iterator[str]:
 
 
 def _of_backbone(config: TrainClassifierConfig) -> Iterator[str]:
-    from anonderm.classify.backbones import start_weights
+    from anonderm.models.classifier.backbones import start_weights
 
-    yield from _told_by(lambda: start_weights(config))
+    yield from _told_by(lambda: start_weights(config.backbone, config.weights, config.weights_file))
 
 
 def _told_by(look: Callable[[], object]) -> Iterator[str]:

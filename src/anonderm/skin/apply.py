@@ -22,10 +22,10 @@ from anonderm.core.images import grid, write_png
 from anonderm.core.launch import device
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
+from anonderm.models.skin_segmenter.segment import Segmenter, load_face_parsing, load_segmenter
 from anonderm.skin.config import SkinConfig
-from anonderm.skin.little import LITTLE_SKIN, little_skin
+from anonderm.skin.least_skin import LITTLE_SKIN, little_skin
 from anonderm.skin.overlay import overlay
-from anonderm.skin.segment import Segmenter, load_face_parsing, load_segmenter
 from anonderm.skin.tone import skin_colour
 from anonderm.skin.tones import WARNING, draw_tones, tone_scores
 

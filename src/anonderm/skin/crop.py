@@ -20,9 +20,9 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
+from anonderm.models.skin_segmenter.segment import Mask
 from anonderm.skin.config import MaskAndCropConfig
-from anonderm.skin.little import little_skin
-from anonderm.skin.segment import Mask
+from anonderm.skin.least_skin import little_skin
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two exclusive
 

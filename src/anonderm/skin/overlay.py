@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from anonderm.core.images import Pixels
-from anonderm.skin.segment import Mask
+from anonderm.models.skin_segmenter.segment import Mask
 
 _SIDE = 192
 _OUTLINE = (0, 255, 120)

@@ -30,13 +30,13 @@ from anonderm.core.records import Score, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
+from anonderm.metrics.dice import Agreement
+from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
+from anonderm.models.skin_segmenter.photos import load_pair
+from anonderm.models.skin_segmenter.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin import augment
-from anonderm.skin.bisenet import BiSeNet, initialise
 from anonderm.skin.config import TrainSkinConfig
-from anonderm.skin.dice import Agreement
 from anonderm.skin.loss import joint_loss
-from anonderm.skin.photos import load_pair
-from anonderm.skin.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin.split import split_masks
 
 _FIRST_RATE = 1e-5

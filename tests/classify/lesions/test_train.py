@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from anonderm.classify.lesions import trainer as training
-from anonderm.classify.lesions.average_precision import matches_by_kind, mean_average_precision
 from anonderm.classify.lesions.config import TrainDetectorConfig
-from anonderm.classify.lesions.predict import load_detector
 from anonderm.classify.lesions.train import train_detector
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BrokenArtefact, ConfigError, Diverged, MissingPath, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import LESION_KINDS, Face
 from anonderm.core.rundir import RunDir
+from anonderm.metrics.average_precision import matches_by_kind, mean_average_precision
+from anonderm.models.lesion_detector.predict import load_detector
 
 SMALL = TrainDetectorConfig(side=128, lesion_side=16, steps=4, batch=2, validate_every=2)
 

@@ -11,10 +11,7 @@ import pytest
 import torch
 from tests.classify.lesions.conftest import spotted
 
-from anonderm.classify.lesions.average_precision import Found
 from anonderm.classify.lesions.config import FindLesionsConfig
-from anonderm.classify.lesions.network import Architecture, build
-from anonderm.classify.lesions.predict import Detector, load_detector
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import ConfigError, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -22,6 +19,9 @@ from anonderm.core.images import Pixels, read_image
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunRecord
 from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
+from anonderm.metrics.average_precision import Found
+from anonderm.models.lesion_detector.network import Architecture, build
+from anonderm.models.lesion_detector.predict import Detector, load_detector
 from anonderm.publish.config import ReportConfig
 from anonderm.stages import STAGES, run_stage
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
-from anonderm.gan.checkpoint import save_gan
-from anonderm.gan.config import Architecture
-from anonderm.gan.latents.model import Model
-from anonderm.gan.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.architecture import Architecture
+from anonderm.models.stylegan2.checkpoint import save_gan
+from anonderm.models.stylegan2.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.opened import Model
 
 Save = Callable[..., Checkpoint]
 

@@ -16,11 +16,11 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.gan.draw import pictures, styles
 from anonderm.gan.latents.class_directions import class_directions
 from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import moved
-from anonderm.gan.latents.model import Model
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.sampling import pictures, styles
 
 CONFIG = ClassDirectionsConfig(samples=500, columns=3, seeds="1-2", alpha=1.0)
 

@@ -11,10 +11,10 @@ import torch
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
-from anonderm.gan.draw import draw_faces, pictures
 from anonderm.gan.latents.config import InterpolateConfig
 from anonderm.gan.latents.interpolate import closed_curve, interpolate
-from anonderm.gan.latents.model import Model
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.sampling import draw_faces, pictures
 
 CONFIG = InterpolateConfig(seeds="4,9,2", frames=8, fps=12, psi=0.6)
 

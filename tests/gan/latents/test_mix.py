@@ -10,11 +10,11 @@ import torch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
-from anonderm.gan.draw import draw_faces, pictures
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.mix import mix, mixed
-from anonderm.gan.latents.model import Model
 from anonderm.gan.latents.sheet import labelled_sheet
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.sampling import draw_faces, pictures
 
 
 def test_mixing_a_face_with_itself_gives_the_plain_face(model: Model) -> None:

@@ -10,8 +10,8 @@ import torch
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
-from anonderm.gan.draw import draw_faces, pictures
-from anonderm.gan.latents.model import Model
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.sampling import draw_faces, pictures
 
 Save = Callable[..., Checkpoint]
 

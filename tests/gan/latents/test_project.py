@@ -16,16 +16,16 @@ from torch import Tensor
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.image_folder import pictures as loose_pictures
 from anonderm.core.images import write_png
-from anonderm.core.pictures import pictures as loose_pictures
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.gan.draw import draw_faces
 from anonderm.gan.latents import projections
 from anonderm.gan.latents.config import ProjectConfig
-from anonderm.gan.latents.distance import image_distance, pyramid
-from anonderm.gan.latents.model import Model
-from anonderm.gan.latents.project import Projection, Spread, noise_structure, project
+from anonderm.models.stylegan2.image_distance import image_distance, pyramid
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.projection import Projection, Spread, noise_structure, project
+from anonderm.models.stylegan2.sampling import draw_faces
 
 CONFIG = ProjectConfig(steps=120)
 QUICK = ProjectConfig(steps=12, batch=2)

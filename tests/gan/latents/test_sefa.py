@@ -12,11 +12,11 @@ from safetensors import safe_open
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
-from anonderm.gan.draw import pictures
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import moved
-from anonderm.gan.latents.model import Model
 from anonderm.gan.latents.sefa import affines, factorise, sefa
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.sampling import pictures
 
 
 def style_change(model: Model, layers: range, direction_D: torch.Tensor) -> float:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonderm.core import journal
 from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings import journal
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
 from anonderm.ingest.people import describe, persons

@@ -15,10 +15,10 @@ from anonderm.core.images import resize
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import PhantomConfig, RestoreConfig
-from anonderm.ingest.phantom import phantom
+from anonderm.ingest.phantoms import phantom
 from anonderm.ingest.restore import stage
-from anonderm.ingest.restore.choose import read_points
 from anonderm.ingest.restore.stage import restore
+from anonderm.models.restorers.choose import read_points
 
 
 def run_restore(folder: Path, faces: FaceSet, config: RestoreConfig) -> FaceSet:
@@ -110,7 +110,7 @@ def test_shrinking_costs_lesions_what_blur_does(patients: FaceSet, tmp_path: Pat
 
 
 def test_a_restorer_that_wipes_lesions_out_is_found(patients: FaceSet, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(stage, "open_restorer", lambda config: (Smoother(), "smoother"))
+    monkeypatch.setattr(stage, "open_restorer", lambda name, weights: (Smoother(), "smoother"))
     run_restore(tmp_path / "run", patients, RestoreConfig(size=256))
     faces = table(tmp_path / "run" / "restoration.csv")
     assert len(faces) == 6
@@ -149,7 +149,7 @@ def test_other_weights_do_not_go_on_with_an_interrupted_run(tmp_path: Path, monk
     monkeypatch.setattr(FaceSetWriter, "finish", raises_interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
-    monkeypatch.setattr(stage, "open_restorer", lambda config: (Smoother(), "smoother 12345678"))
+    monkeypatch.setattr(stage, "open_restorer", lambda name, weights: (Smoother(), "smoother 12345678"))
     with pytest.raises(ConfigChanged, match="begun with lanczos, and now there is smoother 12345678"):
         run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
 

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from anonderm.classify.lesions.config import TrainDetectorConfig
-from anonderm.classify.lesions.predict import cut, to_tensor
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import LUMINANCE, Pixels
 from anonderm.core.records import Face, Lesion
+from anonderm.models.lesion_detector.predict import cut, to_tensor
 
 _CACHED_BYTES = 2**31
 

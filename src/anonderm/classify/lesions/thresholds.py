@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anonderm.classify.lesions.average_precision import OVERLAPS, Matches
+from anonderm.metrics.average_precision import OVERLAPS, Matches
 
 _UNKNOWN = 0.5
 

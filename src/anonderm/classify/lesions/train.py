@@ -7,10 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from anonderm.classify.lesions import sizes
 from anonderm.classify.lesions.config import TrainDetectorConfig
-from anonderm.classify.lesions.network import Architecture
-from anonderm.classify.lesions.split import learning_split, lesion_counts, with_known_boxes
+from anonderm.classify.lesions.split import learning_split
 from anonderm.classify.lesions.thresholds import best_threshold
 from anonderm.classify.lesions.trainer import Trainer, all_steps
 from anonderm.core import imagenet
@@ -20,6 +18,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
+from anonderm.models.lesion_detector import sizes
+from anonderm.models.lesion_detector.kinds import lesion_counts, with_known_boxes
+from anonderm.models.lesion_detector.network import Architecture
 
 _MEASURED = 100  # faces from which sizes and colours are taken
 

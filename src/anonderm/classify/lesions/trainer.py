@@ -7,19 +7,19 @@ import math
 import torch
 from torch import nn
 
-from anonderm.classify.lesions.average_precision import Matches, matches_by_kind, mean_average_precision
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.classify.lesions.draw import Tiles
-from anonderm.classify.lesions.given import start_from
-from anonderm.classify.lesions.network import Architecture, build
-from anonderm.classify.lesions.predict import Detector
-from anonderm.classify.lesions.split import kinds_of
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device, step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
+from anonderm.metrics.average_precision import Matches, matches_by_kind, mean_average_precision
+from anonderm.models.lesion_detector.kinds import kinds_of
+from anonderm.models.lesion_detector.network import Architecture, build
+from anonderm.models.lesion_detector.predict import Detector
+from anonderm.models.lesion_detector.torchvision_weights import start_from
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
 _MOST_GRADIENT = 10.0

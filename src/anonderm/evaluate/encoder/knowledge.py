@@ -13,8 +13,8 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.distances import nearest
-from anonderm.evaluate.encoder.network import RESOLUTION, embedder
+from anonderm.embeddings.encoder import RESOLUTION, embedder
+from anonderm.metrics.distances import nearest
 
 _BATCH = 256
 

@@ -33,10 +33,10 @@ from anonderm.core.snapshot import (
     with_prefix,
     write_snapshot,
 )
+from anonderm.embeddings.encoder import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
 from anonderm.evaluate.config import EncoderConfig
 from anonderm.evaluate.encoder.augment import augment
 from anonderm.evaluate.encoder.knowledge import knowledge
-from anonderm.evaluate.encoder.network import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
 
 _WEIGHT_DECAY = 0.02
 _ITA_SCALE = 50.0  # degrees; brings the target to about -1..1

@@ -19,23 +19,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.lesions.average_precision import (
-    Matches,
-    average_precisions,
-    matches_by_kind,
-    mean_average_precision,
-)
-from anonderm.classify.lesions.predict import Detector, load_detector
-from anonderm.classify.lesions.split import kinds_of
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Lesion, Score, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.bootstrap import Rows, Statistic, interval
 from anonderm.evaluate.lesions.config import DetectorScoresConfig
-from anonderm.evaluate.lesions.finds import as_the_detector_sees, draw_boxes, find_on
+from anonderm.evaluate.lesions.detections import as_the_detector_sees, draw_boxes, find_on
+from anonderm.metrics.average_precision import (
+    Matches,
+    average_precisions,
+    matches_by_kind,
+    mean_average_precision,
+)
+from anonderm.metrics.bootstrap import Rows, Statistic, interval
+from anonderm.models.lesion_detector.kinds import kinds_of
+from anonderm.models.lesion_detector.predict import Detector, load_detector
 
 _HIGHER_IS_BETTER = {"map50": True, "map50_95": True, "ap50": True, "count_error": False}
 

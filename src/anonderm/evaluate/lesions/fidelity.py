@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.classify.lesions.predict import Detector, load_detector
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
@@ -37,8 +36,9 @@ from anonderm.core.launch import device
 from anonderm.core.records import Face, Lesion, Score, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.lesions.config import LesionFidelityConfig
-from anonderm.evaluate.lesions.distances import MEASURES, Spotted, seen_as, with_intervals
-from anonderm.evaluate.lesions.finds import as_the_detector_sees, draw_boxes, find_on
+from anonderm.evaluate.lesions.detections import as_the_detector_sees, draw_boxes, find_on
+from anonderm.metrics.lesion_distances import MEASURES, Spotted, seen_as, with_intervals
+from anonderm.models.lesion_detector.predict import Detector, load_detector
 
 ALL = "all"
 _MOST_VALUES = 2000

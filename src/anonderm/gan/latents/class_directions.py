@@ -19,13 +19,13 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import step_generator
 from anonderm.core.records import order_labels
 from anonderm.core.rundir import RunDir
-from anonderm.gan import draw
-from anonderm.gan.checkpoint import architecture_of
 from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import Directions, write_results
-from anonderm.gan.latents.model import Model
-from anonderm.gan.latents.project import Spread
-from anonderm.gan.ranges import layers_of
+from anonderm.models.stylegan2 import sampling
+from anonderm.models.stylegan2.checkpoint import architecture_of
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.projection import Spread
+from anonderm.models.stylegan2.ranges import layers_of
 
 _SAMPLES = 10_000  # latents behind the spread of w
 _VISIBLE = 0.1  # of that spread; shorter directions hardly change a face
@@ -123,6 +123,6 @@ def _of_faces(faces: FaceSet, checkpoints: tuple[Checkpoint, ...], run: RunDir) 
         raise InputError(f"{faces.folder}: no labelled face here was drawn by {checkpoint.path.name}.", _WAYS)
     run.log("faces: " + ", ".join(f"{len(own)} {label}" for label, own in seeds.items()))
     return {
-        label: _Class(draw.styles(model.generator, own).mean(dim=0), model, len(own))
+        label: _Class(sampling.styles(model.generator, own).mean(dim=0), model, len(own))
         for label, own in seeds.items()
     }

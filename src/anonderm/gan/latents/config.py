@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from anonderm.core.config import check
-from anonderm.gan.ranges import check_psi, parse_layers, parse_psi_layers, parse_seeds
-
-DistanceName = Literal["pyramid", "pyramid+discriminator"]
+from anonderm.models.stylegan2.projection_settings import ProjectionSettings
+from anonderm.models.stylegan2.ranges import check_psi, parse_layers, parse_psi_layers, parse_seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +65,21 @@ class InterpolateConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectConfig:
+class ProjectConfig(ProjectionSettings):
     """Find, for each image, the w whose face comes nearest to it (Karras et al. 2020, StyleGAN2, appendix D).
 
     Writes projections.safetensors (w, distance), the reconstructions as faces, and sheet.png: image and
     reconstruction side by side. Distances can be compared within one generator, --distance and --steps.
     """
 
-    steps: int = 1000
-    """Steps of optimisation; 200 give a first impression."""
-    distance: DistanceName = "pyramid+discriminator"
-    """What "near" means. pyramid: squared differences of colour at every scale, edges included;
-    +discriminator: and of what the checkpoint's own one sees. Neither is LPIPS, whose weights don't ship."""
-    learning_rate: float = 0.1
-    """Largest step; it rises over the first twentieth and falls over the last quarter."""
-    start_noise: float = 0.05
-    """Perturbation of w in the first three quarters, in standard deviations of w, falling to 0."""
-    noise_weight: float = 1e5
-    """How strictly the noise maps must stay noise instead of painting the image."""
     batch: int = 16
     """Images optimised at a time; work is saved after each such batch."""
     label: str | None = None
     """The class whose w to start from, for a generator that knows classes."""
-    seed: int = 0
-    """Same seed, same projections."""
 
     def __post_init__(self) -> None:
-        check(self.steps >= 1, f"steps = {self.steps} must be at least 1.")
-        check(0 < self.learning_rate < math.inf, "learning_rate must be positive and finite.")
-        check(0 <= self.start_noise < math.inf, "start_noise must not be negative.")
-        check(0 <= self.noise_weight < math.inf, "noise_weight must not be negative.")
+        ProjectionSettings.__post_init__(self)
         check(self.batch >= 1, f"batch = {self.batch} must be at least 1.")
-        check(self.seed >= 0, f"seed = {self.seed} must not be negative.")
 
 
 @dataclass(frozen=True, slots=True)

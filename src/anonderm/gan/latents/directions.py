@@ -19,9 +19,9 @@ from anonderm.core.files import write_bytes
 from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ClassDirectionsConfig, SefaConfig
-from anonderm.gan.latents.model import Model
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.gan.ranges import parse_seeds
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.ranges import parse_seeds
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from torch import Tensor
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
-from anonderm.gan import draw
 from anonderm.gan.latents.config import InterpolateConfig
-from anonderm.gan.latents.model import Model
 from anonderm.gan.latents.video import write_video
-from anonderm.gan.ranges import parse_seeds
+from anonderm.models.stylegan2 import sampling
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.ranges import parse_seeds
 
 
 def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
@@ -34,12 +34,13 @@ def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) 
     folder = run.folder / "frames"
     frames = [folder / f"{index:06d}.png" for index in range(len(curve_FLD))]
     batches = [
-        range(start, min(start + draw.BATCH, len(frames))) for start in range(0, len(frames), draw.BATCH)
+        range(start, min(start + sampling.BATCH, len(frames)))
+        for start in range(0, len(frames), sampling.BATCH)
     ]
     missing = [batch for batch in batches if not all(frames[index].exists() for index in batch)]
     with run.bar("drawing frames", len(batches), len(batches) - len(missing)) as bar:
         for batch in missing:
-            images = draw.pictures(model.generator, curve_FLD[batch.start : batch.stop], "const")
+            images = sampling.pictures(model.generator, curve_FLD[batch.start : batch.stop], "const")
             for index, image_HWC in zip(batch, images, strict=True):
                 write_png(frames[index], image_HWC)
             bar.advance()

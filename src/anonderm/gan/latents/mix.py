@@ -16,9 +16,9 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
-from anonderm.gan.latents.model import Model
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.gan.ranges import layers_of, parse_seeds
+from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.ranges import layers_of, parse_seeds
 
 
 def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:

@@ -26,11 +26,11 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import open_snapshot, write_snapshot
 from anonderm.gan.latents.config import ProjectConfig
-from anonderm.gan.latents.distance import ImageDistance, image_distance
-from anonderm.gan.latents.model import Model
-from anonderm.gan.latents.project import Projection, Spread, project
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.gan.networks import to_pixels
+from anonderm.models.stylegan2.image_distance import ImageDistance, image_distance
+from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.models.stylegan2.opened import Model, target_images
+from anonderm.models.stylegan2.projection import Projection, Spread, project
 
 _SAMPLES = 10_000  # latents behind the mean and the spread of w
 _CURVE_EVERY = 10  # steps
@@ -58,7 +58,7 @@ def project_images(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet
     with run.bar("projecting", len(parts) * config.steps, done * config.steps) as bar:
         for index in range(done, len(parts)):
             curve = _Curve(run, bar, index * config.steps, config.steps)
-            target_N3HW = targets(batches[index], checkpoint.card.resolution).to(device)
+            target_N3HW = target_images(batches[index], checkpoint.card.resolution).to(device)
             found = project(model.generator, target_N3HW, distance, spread, config, curve)
             _keep(found, batches[index], checkpoint, writer)
             write_snapshot(parts[index], {"w": found.w_ND, "distance": found.distance_N}, {"batch": index})
@@ -80,12 +80,6 @@ class _Curve:
         if step % _CURVE_EVERY == 0 or step == self.steps - 1:
             ends = {"nearest": float(distance_N.min()), "farthest": float(distance_N.max())}
             self.run.metrics(self.before + step + 1, distance=mean, **ends)
-
-
-def targets(faces: FaceSet, size: int) -> Tensor:
-    """The largest centred squares [N, 3, size, size] in -1..1."""
-    images = np.stack([resize(square(faces.image(face)), size) for face in faces])
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _keep(found: Projection, faces: FaceSet, checkpoint: Checkpoint, writer: FaceSetWriter) -> None:

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.dlib_faces import DlibFaces, eyes_and_mouth
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.images import Pixels
+from anonderm.embeddings.dlib_faces import DlibFaces, eyes_and_mouth
 from anonderm.ingest.align.framing import FacePoints
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.affine import map_points
-from anonderm.core.dlib_faces import DlibFace, DlibFaces
 from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
 from anonderm.core.onnx import OnnxNetwork
+from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces
 from anonderm.ingest.align.framing import FacePoints, Square, cut
 from anonderm.ingest.align.landmarks import face_points, from_five, points_of
 

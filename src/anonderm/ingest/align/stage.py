@@ -24,8 +24,8 @@ from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import append_line, read_json_lines, write_text
 from anonderm.core.images import write_png
-from anonderm.core.processes import in_order
 from anonderm.core.rundir import RunDir
+from anonderm.core.workers import in_order
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.cutter import CutFace, Result, Task, start
 from anonderm.ingest.align.framing import FacePoints

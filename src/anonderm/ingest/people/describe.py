@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.dlib_faces import FIVE_POINTS, IDENTITY, DlibPerson, load_dlib, model_path
-from anonderm.core.journal import Journal
 from anonderm.core.progress import Bar
+from anonderm.embeddings.dlib_faces import FIVE_POINTS, IDENTITY, DlibPerson, load_dlib, model_path
+from anonderm.embeddings.journal import Journal
 from anonderm.ingest.sources.photo import Photo
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anonderm.core.cluster import cluster
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.ingest.people.describe import describe
 from anonderm.ingest.people.sheet import sheet
-from anonderm.ingest.people.threshold import choose, count_distances
 from anonderm.ingest.sources.photo import Photo
+from anonderm.metrics.clustering import cluster
 
 
 def identify(

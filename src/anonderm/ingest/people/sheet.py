@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from anonderm.core.cluster import blocks
 from anonderm.core.images import Pixels, resize, square
-from anonderm.ingest.people.threshold import BINS, Distances, Threshold
+from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
 from anonderm.ingest.sources.photo import Photo
+from anonderm.metrics.clustering import blocks
 
 _WIDTH, _TOP = 1040, 380
 _TILE, _PAIRS = 120, 8  # pairs of a row: the last below the threshold, the first above it

@@ -24,9 +24,9 @@ from anonderm.core.images import Pixels, grid, image_size, resize, write_png
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import RestoreConfig
-from anonderm.ingest.restore.choose import open_restorer, read_points
 from anonderm.ingest.restore.report import report_lesions
-from anonderm.ingest.restore.restorer import Lanczos, Points, Restorer, enlarge
+from anonderm.models.restorers.choose import open_restorer, read_points
+from anonderm.models.restorers.restorer import Lanczos, Points, Restorer, enlarge
 
 _NAMED = 5
 _EXAMPLES = 8
@@ -40,7 +40,7 @@ def restore(config: RestoreConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     """
     sides = _sides(faces, run)
     enlarges = any(side < config.size for side in sides.values())
-    restorer, name = open_restorer(config) if enlarges else (Lanczos(), Lanczos.name)
+    restorer, name = open_restorer(config.restorer, config.weights) if enlarges else (Lanczos(), Lanczos.name)
     points = _points(config, faces, run)
     _tell(config, faces, sides, restorer, name, run)
     writer = FaceSetWriter(run.folder / "faces")

@@ -14,7 +14,7 @@ from anonderm.core.records import Scores
 from anonderm.core.tones import TONES, tone_of
 from anonderm.publish.blocks import interval
 from anonderm.publish.charts import number
-from anonderm.publish.keys import headlines
+from anonderm.publish.headlines import headlines
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.lineage import Ancestor, licences

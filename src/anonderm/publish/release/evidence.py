@@ -15,7 +15,6 @@ from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
 from anonderm.publish.blocks import Block, Section, Table, Text
-from anonderm.publish.material import Material
 from anonderm.publish.release import frames
 from anonderm.publish.release.attacks import (
     checks_of_the_audit,
@@ -28,6 +27,7 @@ from anonderm.publish.release.attacks import (
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.rules import rule_blocks, rules_of, tones
+from anonderm.publish.runs import Material
 from anonderm.publish.templates import environment, style
 
 

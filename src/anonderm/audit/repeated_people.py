@@ -1,0 +1,111 @@
+"""One person several times inside the synthetic set: a generator that learned by heart repeats itself."""
+
+# N synthetic faces, G groups
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, resize
+from anonderm.embeddings.calibration import Calibration, beyond, strangers
+from anonderm.embeddings.matchers.matcher import Described, Rows
+from anonderm.metrics.clustering import blocks, cluster
+
+_WRONG = 0.5  # pairs of strangers in the whole set that may be expected within the threshold
+_LEVEL = 0.001  # and never a distance beyond that of this false match rate
+_SAMPLED = 2000  # faces whose distances stand for all
+_TILE, _COLUMNS, _GROUPS, _MARGIN = 112, 8, 14, 18  # of the sheet
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """groups_G: rows of the faces that show one person (or one picture), the largest group first.
+
+    threshold: None where the calibration reaches none, and then nothing was searched.
+    """
+
+    matcher: str
+    threshold: float | None
+    faces: int
+    groups_G: tuple[tuple[int, ...], ...]
+
+    @property
+    def repeated(self) -> int:
+        """Faces that are not alone."""
+        return sum(map(len, self.groups_G))
+
+
+def find_repeats(synthetic: Described, calibration: Calibration) -> Repeats:
+    """Groups by average linkage, cut where half a pair of strangers is to be expected in the whole set.
+
+    Pairs grow with the square of the faces, so the threshold falls with them. It falls further where the
+    synthetic faces are more alike than the real ones that calibrated it: see `own_threshold`.
+    """
+    rows = np.flatnonzero(synthetic.seen_N)
+    threshold = strict_threshold(calibration, len(rows))
+    if threshold is None or len(rows) < 2:
+        return Repeats(calibration.matcher, threshold, len(rows), ())
+    threshold = own_threshold(synthetic.rows_ND[rows], threshold)
+    nobody = [None] * len(rows)
+    person_N = cluster(synthetic.rows_ND[rows], nobody, nobody, threshold)
+    order = rows[np.argsort(person_N, kind="stable")]
+    groups = np.split(order, np.flatnonzero(np.diff(np.sort(person_N))) + 1)
+    several = sorted((group.tolist() for group in groups if len(group) > 1), key=lambda g: (-len(g), g))
+    return Repeats(calibration.matcher, threshold, len(rows), tuple(map(tuple, several)))
+
+
+def strict_threshold(calibration: Calibration, faces: int) -> float | None:
+    """For a search among all pairs of so many faces; None where it cannot be had."""
+    level, pairs = calibration.threshold(_LEVEL), faces * (faces - 1) / 2
+    strict = calibration.extrapolated(min(_LEVEL, _WRONG / max(pairs, 1)))
+    return None if level is None or strict is None else min(level, strict)
+
+
+def own_threshold(rows_ND: Rows, threshold: float) -> float:
+    """At most `threshold`, nor the distance of an FMR of 0.1% among the synthetic faces themselves.
+
+    Faces of one age, origin or framing are nearer to each other than people of a mixed set, and would all
+    pass for one. Where most of the set is within `threshold`, it has collapsed to one person, and its own
+    distances say nothing of strangers.
+    """
+    some_ND = rows_ND[:: math.ceil(len(rows_ND) / _SAMPLED)]
+    distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in blocks(some_ND)])
+    if float(np.median(distances_P)) <= threshold:
+        return threshold
+    own = beyond(strangers(distances_P), _LEVEL)
+    return threshold if own is None else min(threshold, own)
+
+
+def sheet(repeats: Repeats, synthetic: FaceSet) -> Pixels:
+    """uint8 [H, W, 3]: a row a group, its first faces. Raises MissingPath or UnreadableImage."""
+    shown = repeats.groups_G[:_GROUPS]
+    title = (
+        f"{repeats.matcher}: {len(repeats.groups_G)} groups hold {repeats.repeated} of {repeats.faces} faces"
+        + (f"; the largest {len(shown)} are shown" if len(repeats.groups_G) > len(shown) else "")
+    )
+    height = _MARGIN + len(shown) * (_TILE + _MARGIN)
+    picture = Image.new("RGB", (_COLUMNS * (_TILE + 4) + 8, height), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((6, 3), title, "black")
+    for index, group in enumerate(shown):
+        top = _MARGIN + index * (_TILE + _MARGIN)
+        draw.text((6, top + _TILE + 3), f"{len(group)} faces", "black")
+        for column, row in enumerate(group[:_COLUMNS]):
+            tile = resize(synthetic.image(synthetic.faces[row]), _TILE)
+            picture.paste(Image.fromarray(tile), (6 + column * (_TILE + 4), top))
+    return np.asarray(picture)
+
+
+def ids(repeats: Repeats, synthetic: FaceSet) -> list[list[str]]:
+    """The groups as ids of faces."""
+    return [_ids(group, synthetic) for group in repeats.groups_G]
+
+
+def _ids(group: Sequence[int], faces: FaceSet) -> list[str]:
+    return [faces.faces[row].id for row in group]

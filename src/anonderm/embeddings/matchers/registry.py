@@ -1,0 +1,34 @@
+"""The matchers by name."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from anonderm.core.errors import ConfigError
+from anonderm.embeddings.matchers.copies import CopyMatcher
+from anonderm.embeddings.matchers.encoder import EncoderMatcher
+from anonderm.embeddings.matchers.identity import dlib_matcher
+from anonderm.embeddings.matchers.matcher import Matcher
+from anonderm.embeddings.matchers.names import MatcherName
+
+MATCHERS: tuple[str, ...] = get_args(MatcherName)
+
+
+def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
+    """dlib (the person), arcface (the person), copy (the same picture) or encoder (a drawn face).
+
+    arcface: its ONNX file, or registered weights. Raises ConfigError, MissingExtra, MissingWeights,
+    MissingPath or InputError.
+    """
+    match name:
+        case "dlib":
+            return dlib_matcher()
+        case "arcface":
+            from anonderm.embeddings.matchers.arcface import arcface_matcher
+
+            return arcface_matcher(arcface)
+        case "copy":
+            return CopyMatcher()
+        case "encoder":
+            return EncoderMatcher()
+    raise ConfigError(f"unknown matcher {name!r}.", f"Known matchers: {', '.join(MATCHERS)}.")

@@ -1,0 +1,1 @@
+"""Photos grouped by person."""

@@ -1,0 +1,42 @@
+"""Running a detector over faces, and drawing what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, write_png
+from anonderm.core.records import Lesion
+from anonderm.core.rundir import RunDir
+from anonderm.metrics.average_precision import Found
+from anonderm.models.lesion_detector.kinds import ONE_KIND, with_known_boxes
+from anonderm.models.lesion_detector.predict import Detector
+
+_COLOURS = ("#19d3f3", "#5bd75b", "#ffd92f", "#ff5bd7", "#ff9f40", "#b48cff")
+_SHOWN_PX = 512
+
+
+def find_on(detector: Detector, faces: FaceSet, run: RunDir, what: str) -> list[list[Found]]:
+    """Every find of any likelihood on each face."""
+    return [detector.find(faces.image(face)) for face in run.progress(faces.faces, what)]
+
+
+def as_the_detector_sees(faces: FaceSet, detector: Detector) -> FaceSet:
+    """The faces whose boxes are known, of one kind only if the detector knows but one."""
+    return with_known_boxes(faces, one_kind=detector.kinds == (ONE_KIND,))
+
+
+def draw_boxes(path: Path, image_HWC: Pixels, lesions: Iterable[Lesion], kinds: tuple[str, ...]) -> None:
+    """Write the face, at least 512 px high, with a box around each lesion, coloured by kind."""
+    times = max(1, -(-_SHOWN_PX // image_HWC.shape[0]))
+    height, width = image_HWC.shape[:2]
+    canvas = Image.fromarray(image_HWC).resize((width * times, height * times), Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(canvas)
+    for lesion in lesions:
+        colour = _COLOURS[kinds.index(lesion.kind) % len(_COLOURS)] if lesion.kind in kinds else "#ffffff"
+        pen.rectangle([times * side for side in (lesion.x0, lesion.y0, lesion.x1, lesion.y1)], outline=colour)
+    write_png(path, np.asarray(canvas))

@@ -1,0 +1,1 @@
+"""Studies that run stages many times: sweeps, the data-mix study, the audit around a privacy screen."""

@@ -1,0 +1,1 @@
+"""Arrays to numbers: plain numpy and scipy, no files, no torch."""

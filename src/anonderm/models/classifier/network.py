@@ -1,0 +1,110 @@
+"""The classifier: a backbone, pooled features, one linear layer, and how its outputs are read.
+
+Shapes: N faces, C channels, H x W pixels, D features, M outputs, K classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from anonderm.core.errors import ConfigError
+from anonderm.models.classifier.backbones import StartWeights, create_backbone
+from anonderm.models.classifier.heads import Reading, Softmax
+from anonderm.models.classifier.lesion_cnn import Dropout
+
+
+class Classifier(nn.Module):
+    """Maps faces in 0..1 to outputs; carries the normalisation of its training set as buffers.
+
+    `reading` says what the outputs mean; without one they are the logits of a softmax over the classes.
+    `skip_halvings` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px
+    a ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
+    Raises ConfigError for an unknown or unsuitable backbone.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        classes: tuple[str, ...],
+        size: int,
+        skip_halvings: int = 0,
+        *,
+        reading: Reading | None = None,
+        dropout: float = 0.0,
+        start: StartWeights | None = None,
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.size = size
+        self.skip_halvings = skip_halvings
+        self.reading: Reading = reading or Softmax(len(classes))
+        self.backbone = create_backbone(backbone, size, start)
+        _keep_resolution(self.backbone, skip_halvings)
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(_feature_count(self.backbone, backbone, size), self.reading.outputs)
+        self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
+        self.register_buffer("std", torch.full((3, 1, 1), 0.25))
+
+    def normalise(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        """Set mean and standard deviation of each channel, of pixels in 0..1."""
+        self.mean.copy_(torch.tensor(mean).view(3, 1, 1))
+        self.std.copy_(torch.tensor(std).view(3, 1, 1))
+
+    def normalise_like(self, bytes_NCHW: Tensor) -> None:
+        """Set the normalisation to that of these uint8 pixels."""
+        levels = torch.arange(256, dtype=torch.float64) / 255
+        counts_C256 = (
+            torch.stack(
+                [torch.bincount(channel.flatten(), minlength=256) for channel in bytes_NCHW.transpose(0, 1)]
+            )
+            .double()
+            .cpu()
+        )
+        shares_C256 = counts_C256 / counts_C256.sum(1, keepdim=True)
+        mean_C = shares_C256 @ levels
+        std_C = (shares_C256 @ levels.square() - mean_C.square()).clamp(min=0).sqrt()
+        self.normalise(tuple(mean_C.tolist()), tuple(std_C.clamp(min=1e-3).tolist()))
+
+    def features(self, pixels_NCHW: Tensor) -> Tensor:
+        """Pooled features [N, D] of pixels in 0..1."""
+        return self.backbone((pixels_NCHW - self.mean) / self.std)
+
+    def forward(self, pixels_NCHW: Tensor) -> Tensor:
+        """Outputs [N, M], as `reading` reads them, of pixels in 0..1."""
+        return self.head(self.dropout(self.features(pixels_NCHW)))
+
+    def probabilities(self, pixels_NCHW: Tensor) -> Tensor:
+        """Probability of each class [N, K], of pixels in 0..1."""
+        return self.reading.probabilities(self(pixels_NCHW).float())
+
+
+def _keep_resolution(backbone: nn.Module, halvings: int) -> None:
+    """Give strided layers stride 1, pooling first since that costs less; the weights stay valid."""
+    pools = [layer for layer in backbone.modules() if isinstance(layer, nn.MaxPool2d) and layer.stride == 2]
+    convolutions = [
+        layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2)
+    ]
+    for pool in pools[:halvings]:
+        pool.stride = 1
+    for convolution in convolutions[: max(0, halvings - len(pools))]:
+        convolution.stride = (1, 1)
+
+
+def _feature_count(backbone: nn.Module, name: str, size: int) -> int:
+    """Width of the pooled features, from one blank image: also shows that the backbone takes this size."""
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.inference_mode():
+            features_ND = backbone(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"backbone = {name!r} cannot take {size} px images with these settings ({error}).",
+            "Choose another size, a smaller skip_halvings, or a ResNet, DenseNet or EfficientNet.",
+        ) from error
+    backbone.train(training)
+    return features_ND.shape[1]

@@ -1,0 +1,8 @@
+"""The choices that make a classifier. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+HeadName = Literal["softmax", "corn", "label-distribution", "multi-label"]
+WeightsName = Literal["random", "imagenet", "imagenet-if-found"]

@@ -1,0 +1,1 @@
+"""Lesion detectors: boxes around single lesions."""

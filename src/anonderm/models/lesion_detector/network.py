@@ -1,0 +1,155 @@
+"""The detector: torchvision's Faster R-CNN (Ren et al. 2015) over a feature pyramid of strides 4, 8 and 16.
+
+Two stages were chosen because a lesion is a few pixels wide: the second looks at each find again, on the
+finest level, and so tells kinds apart and draws boxes more closely than one stage does.
+"""
+
+# N tiles, C channels, H x W pixels
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anonderm.models.lesion_detector.sizes import Anchors, Geometry
+
+_WIDTHS = (24, 40, 80, 128)
+_PYRAMID = 48
+_LEAST_SCORE = 0.02
+_MOST_FINDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """All that the card must say to build the network again; mean and std are of pixels in 0..1."""
+
+    network: str
+    tile: int
+    side: int
+    anchors: Anchors
+    overlap: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(self.tile, self.side, self.anchors)
+
+    @staticmethod
+    def from_card(values: dict[str, Any]) -> Architecture:
+        """Raises KeyError or TypeError for a card that is no detector's."""
+        anchors = tuple(tuple(float(side) for side in level) for level in values["anchors"])
+        lists = {name: tuple(float(each) for each in values[name]) for name in ("mean", "std")}
+        return Architecture(**{**values, **lists, "anchors": anchors})
+
+
+def build(architecture: Architecture, kinds: tuple[str, ...]) -> nn.Module:
+    """A Faster R-CNN with random weights from torch's global generator.
+
+    It takes a list of tiles [C, tile, tile] in 0..1 and enlarges them itself; boxes go in and come out in
+    pixels of the tile, labels 1..K in the order of `kinds` (0 is no lesion).
+    """
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+    from torchvision.models.detection.rpn import AnchorGenerator
+    from torchvision.ops import MultiScaleRoIAlign
+
+    pyramid = _small() if architecture.network == "small" else _resnet(architecture.network)
+    width = 256 if architecture.network == "small" else 1024
+    levels = [str(level) for level in range(len(architecture.anchors))]
+    ratios = ((1.0,),) * len(levels)
+    return FasterRCNN(
+        pyramid,
+        min_size=architecture.side,
+        max_size=architecture.side,
+        image_mean=list(architecture.mean),
+        image_std=list(architecture.std),
+        rpn_anchor_generator=AnchorGenerator(architecture.anchors, ratios),
+        rpn_pre_nms_top_n_train=600,
+        rpn_pre_nms_top_n_test=600,
+        rpn_post_nms_top_n_train=250,
+        rpn_post_nms_top_n_test=250,
+        rpn_fg_iou_thresh=0.5,
+        rpn_batch_size_per_image=256,
+        box_roi_pool=MultiScaleRoIAlign(levels, output_size=7, sampling_ratio=1),
+        box_head=TwoMLPHead(pyramid.out_channels * 7**2, width),
+        box_predictor=FastRCNNPredictor(width, len(kinds) + 1),
+        box_batch_size_per_image=128,
+        box_score_thresh=_LEAST_SCORE,
+        box_detections_per_img=_MOST_FINDS,
+    )
+
+
+class Pyramid(nn.Module):
+    """Levels "0", "1", ... of one width, finest first (Lin et al. 2017); the names are torchvision's."""
+
+    def __init__(self, body: nn.Module, widths: list[int], out_channels: int) -> None:
+        from torchvision.ops import FeaturePyramidNetwork
+
+        super().__init__()
+        self.body = body
+        self.fpn = FeaturePyramidNetwork(widths, out_channels)
+        self.out_channels = out_channels
+
+    def forward(self, x_NCHW: Tensor) -> OrderedDict[str, Tensor]:
+        return self.fpn(self.body(x_NCHW))
+
+
+def _resnet(name: str) -> Pyramid:
+    from torchvision.models import get_model
+    from torchvision.models._utils import IntermediateLayerGetter
+
+    resnet = get_model(name, weights=None)
+    body = IntermediateLayerGetter(resnet, {f"layer{level + 1}": str(level) for level in range(3)})
+    deepest = resnet.fc.in_features
+    return Pyramid(body, [deepest // 8, deepest // 4, deepest // 2], 256)
+
+
+def _small() -> Pyramid:
+    return Pyramid(SmallBody(), list(_WIDTHS[1:]), _PYRAMID)
+
+
+class SmallBody(nn.Module):
+    """A residual network of seven convolutions, for a CPU: levels of stride 4, 8 and 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stem, *widths = _WIDTHS
+        self.stem = _convolution(3, stem, stride=2)
+        self.blocks = nn.ModuleList(
+            _Block(before, after) for before, after in zip(_WIDTHS, widths, strict=False)
+        )
+
+    def forward(self, x_NCHW: Tensor) -> OrderedDict[str, Tensor]:
+        h_NCHW = self.stem(x_NCHW)
+        levels = OrderedDict()
+        for level, block in enumerate(self.blocks):
+            h_NCHW = levels[str(level)] = block(h_NCHW)
+        return levels
+
+
+class _Block(nn.Module):
+    """Halves the resolution, then adds what one more pair of convolutions finds (He et al. 2016)."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.down = _convolution(before, after, stride=2)
+        self.residue = nn.Sequential(
+            _convolution(after, after),
+            nn.Conv2d(after, after, 3, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        h_NCHW = self.down(x_NCHW)
+        return torch.relu(h_NCHW + self.residue(h_NCHW))
+
+
+def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+    )

@@ -1,0 +1,84 @@
+"""Component dictionaries: features of sharp components, clustered, at four scales.
+
+N faces, K entries, C channels, H x W pixels of a component's features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anonderm.core.errors import BrokenArtefact
+from anonderm.models.restorers.dfdnet.components import COMPONENTS
+
+STRIDES = (2, 4, 8, 16)  # of the four feature maps; in file names they are 256, 128, 64 and 32 px
+_SIDES = {"left_eye": 80, "right_eye": 80, "nose": 50, "mouth": 110}  # of an entry, in pixels of the picture
+_EPSILON = 1e-5
+
+
+def _moments(values_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel, as the weights were trained: unbiased, with a floor."""
+    variance, mean = torch.var_mean(values_NCHW, dim=(2, 3), keepdim=True)
+    return mean, (variance + _EPSILON).sqrt()
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """The entries of one component at one scale, each channel with mean 0 and deviation 1."""
+
+    entries_KCHW: Tensor
+
+    @staticmethod
+    def of(entries_KCHW: Tensor) -> Dictionary:
+        mean, deviation = _moments(entries_KCHW)
+        return Dictionary((entries_KCHW - mean) / deviation)
+
+    def to(self, device: str) -> Dictionary:
+        return Dictionary(self.entries_KCHW.to(device))
+
+    def match(self, component_1CHW: Tensor) -> Tensor:
+        """The entry most like a face's component, in that component's style and at its size, [1, C, h, w].
+
+        Component AdaIN gives an entry the component's mean and deviation; the entry with the largest inner
+        product is taken. As the means add the same to every product, one matrix-vector product with the
+        deviations suffices, and only the entry chosen is ever restyled.
+        """
+        like_entries = F.interpolate(
+            component_1CHW, self.entries_KCHW.shape[2:], mode="bilinear", align_corners=False
+        )
+        mean, deviation = _moments(like_entries)
+        products_K = self.entries_KCHW.flatten(1) @ (like_entries * deviation).flatten()
+        chosen = int(products_K.argmax())
+        restyled = self.entries_KCHW[chosen : chosen + 1] * deviation + mean
+        return F.interpolate(restyled, component_1CHW.shape[2:])
+
+
+def read_dictionaries(folder: Path, channels: tuple[int, ...]) -> dict[str, tuple[Dictionary, ...]]:
+    """Component -> its dictionaries, finest first, from `{component}_{256,128,64,32}_center.npy`.
+
+    `channels` are those of the four feature maps. Files are read without pickles. Raises BrokenArtefact.
+    """
+    return {
+        name: tuple(
+            _read(folder / f"{name}_{512 // stride}_center.npy", count, _SIDES[name] // stride)
+            for stride, count in zip(STRIDES, channels, strict=True)
+        )
+        for name in COMPONENTS
+    }
+
+
+def _read(path: Path, channels: int, side: int) -> Dictionary:
+    try:
+        stored = np.load(path, allow_pickle=False)
+        entries = torch.from_numpy(stored.astype(np.float32)).reshape(len(stored), channels, side, side)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise BrokenArtefact(
+            f"{path}: not a dictionary of {channels} x {side} x {side} features ({error}).",
+            "Get DictionaryCenter512 again: plain arrays of numbers, one row an entry.",
+        ) from error
+    return Dictionary.of(entries)

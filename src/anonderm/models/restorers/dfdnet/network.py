@@ -1,0 +1,174 @@
+"""DFDNet's network (Li et al. 2020, figure 2): VGG-19 features, dictionary transfer, a decoder they steer.
+
+N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 1/16 of the picture's size.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anonderm.core.imagenet import normalised
+from anonderm.models.restorers.dfdnet.components import COMPONENTS, Box
+from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary
+
+_VGG_DEPTHS = (2, 2, 4, 4, 4)  # convolutions between poolings (Simonyan & Zisserman 2015, network E)
+_DILATIONS = (4, 3, 2, 1)
+_SLOPE = 0.2
+
+
+def _convolution(inward: int, outward: int, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inward, outward, 3, padding=dilation, dilation=dilation)
+
+
+def _leaky(x_NCHW: Tensor) -> Tensor:
+    return F.leaky_relu(x_NCHW, _SLOPE)
+
+
+class TwoConvolutions(nn.Module):
+    """Two convolutions with a rectifier between them: the building block of everything after VGG."""
+
+    def __init__(self, inward: int, outward: int, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = _convolution(inward, outward, dilation)
+        self.second = _convolution(outward, outward, dilation)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return self.second(_leaky(self.first(x_NCHW)))
+
+
+class Features(nn.Module):
+    """VGG-19 without its head: relu2_2, relu3_4, relu4_4 and conv5_4."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        widths = [width * factor for factor in (1, 2, 4, 8, 8)]
+        self.blocks = nn.ModuleList()
+        inward = 3
+        for outward, depth in zip(widths, _VGG_DEPTHS, strict=True):
+            sizes = [inward, *[outward] * depth]
+            self.blocks.append(nn.ModuleList(_convolution(a, b) for a, b in itertools.pairwise(sizes)))
+            inward = outward
+        self.channels = tuple(widths[1:])
+
+    def forward(self, images_NCHW: Tensor) -> list[Tensor]:
+        """Of pictures in -1..1."""
+        x = normalised((images_NCHW + 1) / 2)
+        maps = []
+        for number, block in enumerate(self.blocks):
+            x = F.max_pool2d(x, 2) if number else x
+            for convolution in block.children():
+                linear = convolution(x)
+                x = F.relu(linear)
+            maps.append(x)
+        return [*maps[1:-1], linear]
+
+
+class Context(nn.Module):
+    """What surrounds each place of the coarsest map, seen by four dilated branches."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(TwoConvolutions(channels, channels, each) for each in _DILATIONS)
+        self.join = _convolution(channels * len(_DILATIONS), channels)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return x_NCHW + self.join(torch.cat([branch(x_NCHW) for branch in self.branches], dim=1))
+
+
+class Stage(nn.Module):
+    """A stage of the decoder: convolve, scale and shift by the transferred features (SFT), double."""
+
+    blur: Tensor
+
+    def __init__(self, inward: int, outward: int) -> None:
+        super().__init__()
+        self.convolve = _convolution(inward, outward)
+        self.scale = TwoConvolutions(inward, outward)
+        self.shift = TwoConvolutions(inward, outward)
+        self.enlarge = _convolution(outward, outward)
+        kernel_3 = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("blur", (kernel_3[:, None] * kernel_3)[None, None], persistent=False)
+
+    def forward(self, x_NCHW: Tensor, steering_NCHW: Tensor) -> Tensor:
+        channels = x_NCHW.shape[1]
+        x = F.conv2d(x_NCHW, self.blur.expand(channels, 1, 3, 3), padding=1, groups=channels)
+        x = _leaky(_leaky(self.convolve(x)))  # the weights were trained with two rectifiers in a row
+        x = x * self.scale(steering_NCHW) + torch.sigmoid(self.shift(steering_NCHW))
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        return _leaky(self.enlarge(x))
+
+
+class Head(nn.Module):
+    """Features at full size to colours in -1..1."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolve = _convolution(channels, channels)
+        self.residuals = nn.ModuleList(TwoConvolutions(channels, channels) for _ in range(2))
+        self.to_rgb = _convolution(channels, 3)
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        x = _leaky(self.convolve(x_NCHW))
+        for residual in self.residuals:
+            x = x + residual(x)
+        return torch.tanh(self.to_rgb(x))
+
+
+class DFDNet(nn.Module):
+    """The whole network; the published one has `width` 64 (an eighth of its widest maps)."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.features = Features(width)
+        channels = self.features.channels
+        self.confidence = nn.ModuleDict(
+            {name: nn.ModuleList(TwoConvolutions(each, each) for each in channels) for name in COMPONENTS}
+        )
+        self.context = Context(channels[-1])
+        ends = (*reversed(channels), width)
+        self.stages = nn.ModuleList(
+            Stage(inward, outward) for inward, outward in zip(ends, (ends[0], *ends[2:]), strict=False)
+        )
+        self.head = Head(width)
+
+    def forward(
+        self,
+        images_NCHW: Tensor,
+        boxes_N: Sequence[Mapping[str, Box]],
+        dictionaries: Mapping[str, Sequence[Dictionary]],
+    ) -> Tensor:
+        """Restored faces in -1..1, of faces in -1..1 and the boxes of their components in pixels."""
+        maps = self.features(images_NCHW)
+        x = self.context(maps[-1])
+        steering = [self._transferred(scale, each, boxes_N, dictionaries) for scale, each in enumerate(maps)]
+        for stage, steering_NCHW in zip(self.stages, reversed(steering), strict=True):
+            x = stage(x, steering_NCHW)
+        return self.head(x)
+
+    def _transferred(
+        self,
+        scale: int,
+        map_NCHW: Tensor,
+        boxes_N: Sequence[Mapping[str, Box]],
+        dictionaries: Mapping[str, Sequence[Dictionary]],
+    ) -> Tensor:
+        """The features; to each component its dictionary's match is added as far as that is trusted."""
+        transferred = map_NCHW.clone()
+        for index, boxes in enumerate(boxes_N):
+            for name in COMPONENTS:
+                rows, columns = _part(boxes[name], STRIDES[scale])
+                component = map_NCHW[index : index + 1, :, rows, columns]
+                match = dictionaries[name][scale].match(component)
+                confidence = self.confidence[name][scale](match - component)  # type: ignore[index]
+                transferred[index : index + 1, :, rows, columns] = component + confidence * match
+        return transferred
+
+
+def _part(box: Box, stride: int) -> tuple[slice, slice]:
+    x0, y0, x1, y1 = (edge // stride for edge in box)
+    return slice(y0, y1), slice(x0, x1)

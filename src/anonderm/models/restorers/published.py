@@ -1,0 +1,91 @@
+"""Restorers that others published, in any of the architectures that spandrel knows.
+
+N faces, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from anonderm.core import launch
+from anonderm.core.errors import BrokenArtefact, InputError, MissingExtra
+from anonderm.core.images import Pixels
+from anonderm.core.tensorfiles import read_tensors
+from anonderm.models.restorers.pixels import from_pixels, to_pixels
+from anonderm.models.restorers.restorer import Points
+
+_FACE_SIDE = 512  # of every face restorer that spandrel knows
+_TILE, _MARGIN = 256, 32
+
+
+class PublishedRestorer:
+    """GFPGAN, RestoreFormer, the ESRGAN family and others, from a file of weights."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises MissingExtra, or what `read_tensors` does, InputError (no restorer) or BrokenArtefact."""
+        try:
+            import spandrel
+        except ImportError as error:
+            raise MissingExtra(
+                "Restorers of others need the package spandrel.",
+                "Install it: pip install 'anonderm[restore]'",
+            ) from error
+        # spandrel is handed tensors: its own reader would run TorchScript files.
+        tensors = spandrel.canonicalize_state_dict(read_tensors(path))
+        try:
+            model = spandrel.ModelLoader().load_from_state_dict(tensors)
+        except spandrel.UnsupportedModelError as error:
+            raise InputError(
+                f"{path}: no network that spandrel {spandrel.__version__} knows.",
+                "Give weights of GFPGAN, RestoreFormer, ESRGAN or another network of its list.",
+            ) from error
+        except (RuntimeError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise BrokenArtefact(f"{path}: its tensors do not fit their network ({reason}).") from error
+        channels = (model.input_channels, model.output_channels)
+        if not isinstance(model, spandrel.ImageModelDescriptor) or channels != (3, 3):
+            raise InputError(
+                f"{path}: {model.architecture.name} does not turn pictures into pictures in colour."
+            )
+        self._device = launch.device()
+        self._model = model.to(torch.device(self._device)).eval()
+        self._tiled = model.tiling is spandrel.ModelTiling.SUPPORTED
+        self.name = model.architecture.name
+        self.framed = model.purpose == "FaceSR"
+        self.side: int | None = _FACE_SIDE if self.framed else None
+        self.scale = model.scale
+
+    @torch.inference_mode()
+    def __call__(self, images_NHWC: Pixels, points_N: Sequence[Points | None]) -> Pixels:
+        images_NCHW = from_pixels(images_NHWC, self._device)
+        tile = _TILE if self._tiled else max(images_NCHW.shape[2:])
+        return to_pixels(in_tiles(self._model, images_NCHW, self.scale, tile, _MARGIN))
+
+
+def in_tiles(
+    network: Callable[[Tensor], Tensor], images_NCHW: Tensor, scale: int, tile: int, margin: int
+) -> Tensor:
+    """What a network makes of large pictures, tile by tile, so that memory does not grow with their size.
+
+    Each tile is seen with `margin` pixels around it that are cut off again; a network that looks no further
+    gives what it would of the whole picture.
+    """
+    height, width = images_NCHW.shape[2:]
+    if max(height, width) <= tile:
+        return network(images_NCHW)
+    result = images_NCHW.new_empty(len(images_NCHW), 3, height * scale, width * scale)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            low_y, low_x = max(top - margin, 0), max(left - margin, 0)
+            part = network(images_NCHW[:, :, low_y : top + tile + margin, low_x : left + tile + margin])
+            rows = slice(top * scale, min(top + tile, height) * scale)
+            columns = slice(left * scale, min(left + tile, width) * scale)
+            y, x = (top - low_y) * scale, (left - low_x) * scale
+            result[:, :, rows, columns] = part[
+                :, :, y : y + rows.stop - rows.start, x : x + columns.stop - columns.start
+            ]
+    return result

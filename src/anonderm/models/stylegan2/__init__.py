@@ -1,0 +1,1 @@
+"""StyleGAN2: networks, checkpoints, sampling, projection, and the formats of other programs."""

@@ -1,0 +1,72 @@
+"""The shape of a generator and its discriminator. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+SMALLEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Shape of a generator and its discriminator; stored in the checkpoint's card.
+
+    Cards that lack the fields with a default mean the default.
+    """
+
+    resolution: int
+    channel_base: int
+    channel_max: int
+    z_dim: int
+    w_dim: int
+    mapping_layers: int
+    deviation_group: int | None = 4
+    """Images over which D takes the standard deviation; None: the whole batch."""
+    classes: tuple[str, ...] = ()
+    label_layers: int | None = None
+    """Layers of D's mapping of the label; None: as many as the generator's mapping has."""
+    label_dim: int | None = None
+    """Size of D's mapped label; None: that of w. `label_size` is the effective one."""
+    clamp: float | None = None
+    """Features and colours are cut off at plus and minus this (as in mixed-precision training)."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Image sizes of the blocks, smallest first."""
+        return [2**power for power in range(int(math.log2(SMALLEST)), int(math.log2(self.resolution)) + 1)]
+
+    @property
+    def label_size(self) -> int:
+        """Size of D's mapped label."""
+        return self.label_dim or self.w_dim
+
+    def channels(self, size: int) -> int:
+        """Feature maps at this image size."""
+        return min(self.channel_base // size, self.channel_max)
+
+    def to_card(self) -> dict[str, Any]:
+        return {"network": "stylegan2", **asdict(self)}
+
+    @staticmethod
+    def from_card(values: dict[str, Any]) -> Architecture:
+        """Raises TypeError or KeyError for a card of another network."""
+        rest = {name: value for name, value in values.items() if name != "network"}
+        if values["network"] != "stylegan2":
+            raise TypeError(f"network {values['network']!r}")
+        arch = Architecture(**{**rest, "classes": tuple(rest["classes"])})
+        wrong = [name for name, value in rest.items() if name != "classes" and not _fits(name, value)]
+        if wrong:
+            raise TypeError(f"{wrong[0]} = {rest[wrong[0]]!r}")
+        return arch
+
+
+def _fits(name: str, value: object) -> bool:
+    if value is None:
+        return name in ("deviation_group", "label_layers", "label_dim", "clamp")
+    if name == "clamp":
+        return isinstance(value, int | float) and value > 0
+    return isinstance(value, int) and value >= (0 if name == "label_layers" else 1)

@@ -1,0 +1,74 @@
+"""GAN networks <-> Checkpoint.
+
+Its tensors are `generator.*` (the moving average), `discriminator.*` and `path_length_mean`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.errors import BrokenArtefact, InputError
+from anonderm.core.snapshot import under_prefix, with_prefix
+from anonderm.models.stylegan2.architecture import Architecture
+from anonderm.models.stylegan2.networks import Discriminator, Generator
+
+GENERATOR, DISCRIMINATOR, PATH_LENGTH_MEAN = "generator.", "discriminator.", "path_length_mean"
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def save_gan(
+    path: Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    path_length_mean: Tensor,
+    card: CheckpointCard,
+    *,
+    half: bool = False,
+) -> Checkpoint:
+    """Write both networks; `half` stores float16, half the size. Loading gives float32 either way."""
+    tensors = with_prefix(GENERATOR, generator.state_dict())
+    tensors |= with_prefix(DISCRIMINATOR, discriminator.state_dict())
+    tensors[PATH_LENGTH_MEAN] = path_length_mean
+    if half:
+        tensors = {name: tensor.half() for name, tensor in tensors.items()}
+    return Checkpoint.save(path, tensors, card)
+
+
+def architecture_of(checkpoint: Checkpoint) -> Architecture:
+    """Raises InputError unless it is a GAN checkpoint, BrokenArtefact when its card is incomplete."""
+    if checkpoint.card.kind != "gan":
+        raise InputError(
+            f"{checkpoint.path}: a checkpoint of kind {checkpoint.card.kind}, not of a GAN.",
+            "Give one that train-gan wrote.",
+        )
+    try:
+        return Architecture.from_card(checkpoint.card.architecture)
+    except (KeyError, TypeError) as error:
+        raise BrokenArtefact(f"{checkpoint.path}: its card describes no GAN known here ({error}).") from error
+
+
+def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> Generator:
+    """The generator, ready for use. Raises InputError or BrokenArtefact."""
+    return _filled(Generator(architecture_of(checkpoint)), checkpoint, GENERATOR).to(device)
+
+
+def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discriminator:
+    """The discriminator, ready for use. Raises InputError (also where there is none) or BrokenArtefact."""
+    if not under_prefix(DISCRIMINATOR, checkpoint.tensors()):
+        raise InputError(
+            f"{checkpoint.path}: holds a generator alone, without the discriminator.",
+            "It can draw faces; to train from a base, give one with both networks.",
+        )
+    return _filled(Discriminator(architecture_of(checkpoint)), checkpoint, DISCRIMINATOR).to(device)
+
+
+def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
+    try:
+        network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
+    except RuntimeError as error:
+        raise BrokenArtefact(f"{checkpoint.path}: weights and card disagree ({error}).") from error
+    return network.eval().requires_grad_(False)

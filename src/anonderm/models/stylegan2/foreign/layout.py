@@ -1,0 +1,112 @@
+"""What an import has found: tensors under this package's names, and the architecture that they imply.
+
+C feature maps, K classes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from anonderm.core.errors import InputError
+from anonderm.models.stylegan2.architecture import SMALLEST, Architecture
+
+MAPPING_RATE = 0.01
+"""Learning rate multiplier of this package's mapping layers."""
+_KNOWN = (
+    "Only StyleGAN2 as in configurations E and F (skip generator, residual discriminator) can be imported."
+)
+
+
+@dataclass
+class Found:
+    """Both networks' tensors under this package's names; `discriminator` stays empty where there is none."""
+
+    generator: dict[str, Tensor] = field(default_factory=dict)
+    discriminator: dict[str, Tensor] = field(default_factory=dict)
+    clamp: float | None = None
+    deviation_group: int | None = 4
+
+
+def unsupported(what: str) -> InputError:
+    """The error for a network that this package cannot represent exactly."""
+    return InputError(f"{what}.", _KNOWN)
+
+
+def demand(name: str, value: object, *known: object) -> None:
+    """Refuse an option that has another value than this package's networks."""
+    if value not in known:
+        raise unsupported(f"{name} = {value!r} is not supported, only {known[0]!r}")
+
+
+def resolution_of(sizes: Iterator[int]) -> int:
+    """The largest block; refuses gaps, which also bounds what a strange file can ask for."""
+    found = sorted(set(sizes))
+    wanted = [SMALLEST * 2**index for index in range(len(found))]
+    if len(found) < 2 or found != wanted:
+        raise unsupported(f"blocks of {', '.join(map(str, found)) or 'no'} px")
+    return found[-1]
+
+
+def block_sizes(names: Iterator[str], pattern: str) -> Iterator[int]:
+    """The sizes in names such as `synthesis.b64.conv0.weight`; `pattern` has one group."""
+    matches = (re.match(pattern, name) for name in names)
+    return (int(match[1]) for match in matches if match)
+
+
+def same_mapping_rate(tensors: dict[str, Tensor], rate: float) -> None:
+    """Rescale a mapping network to this package's multiplier, so that it computes what it did."""
+    for name, tensor in tensors.items():
+        if name.startswith("mapping.layers.") and rate != MAPPING_RATE:
+            tensors[name] = tensor * (rate / MAPPING_RATE)
+
+
+def architecture(found: Found, classes: tuple[str, ...]) -> Architecture:
+    """The architecture that the shapes imply. Without `classes` they are called 0, 1, ...
+
+    Raises InputError: a tensor is missing, channels follow no rule, or another number of classes.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.generator.items()}
+    count = _width(shapes, "mapping.embed.weight", 1) if "mapping.embed.weight" in shapes else 0
+    if classes and len(classes) != count:
+        raise InputError(f"{len(classes)} classes were named, but the network knows {count}.")
+    w_dim = _width(shapes, "w_average", 0)
+    channels = {SMALLEST: _width(shapes, "first.constant", 1)}
+    for index in range(_count(shapes, "blocks.")):
+        channels[SMALLEST * 2 ** (index + 1)] = _width(shapes, f"blocks.{index}.convolution.weight", 0)
+    return Architecture(
+        resolution=max(channels),
+        channel_base=max(size * width for size, width in channels.items()),
+        channel_max=max(channels.values()),
+        z_dim=_width(shapes, "mapping.layers.0.weight", 1) - (w_dim if count else 0),
+        w_dim=w_dim,
+        mapping_layers=_count(shapes, "mapping.layers."),
+        deviation_group=found.deviation_group,
+        classes=classes or tuple(str(index) for index in range(count)),
+        **_label_mapping(found.discriminator, count),
+        clamp=found.clamp,
+    )
+
+
+def _label_mapping(discriminator: dict[str, Tensor], classes: int) -> dict[str, int | None]:
+    if not discriminator or not classes:
+        return {}
+    shapes = {name: tuple(tensor.shape) for name, tensor in discriminator.items()}
+    layers, width = _count(shapes, "mapping.layers."), _width(shapes, "mapping.embed.weight", 0)
+    return {"label_layers": layers, "label_dim": width}
+
+
+def _width(shapes: Mapping[str, tuple[int, ...]], name: str, axis: int) -> int:
+    if name not in shapes:
+        raise unsupported(f"the network has no {name}, as it is called here")
+    if axis >= len(shapes[name]):
+        raise unsupported(f"{name}, as it is called here, has the shape {shapes[name]}")
+    return shapes[name][axis]
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
+    """How many items there are of a list of layers."""
+    return len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})

@@ -1,0 +1,77 @@
+"""How far a face is from an image, differentiably: what projection minimises in place of LPIPS.
+
+LPIPS compares features of a VGG network that was trained on other people's photos and does not ship. These
+do: colours at every scale, and the features of the discriminator that comes with the generator.
+
+N images, C channels, H x W pixels, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.models.stylegan2.checkpoint import load_discriminator
+from anonderm.models.stylegan2.networks import Discriminator
+from anonderm.models.stylegan2.projection_settings import DistanceName
+
+_SMALLEST = 8
+
+
+@dataclass(frozen=True)
+class ImageDistance:
+    """`features` maps images [N, 3, H, W] in -1..1 to rows [N, F]; their squared distance is what counts."""
+
+    name: str
+    features: Callable[[Tensor], Tensor]
+
+    def between(self, images_N3HW: Tensor, target_NF: Tensor) -> Tensor:
+        """Distance [N] of each image from the features of its target."""
+        return (self.features(images_N3HW) - target_NF).square().sum(dim=1)
+
+
+def image_distance(name: DistanceName, checkpoint: Checkpoint, device: str) -> ImageDistance:
+    """The named distance. Raises BrokenArtefact where it needs a discriminator that the checkpoint lacks."""
+    if name == "pyramid":
+        return ImageDistance(name, pyramid)
+    discriminator = load_discriminator(checkpoint, device)
+
+    def both(images_N3HW: Tensor) -> Tensor:
+        return torch.cat([pyramid(images_N3HW), seen_by(discriminator, images_N3HW)], dim=1)
+
+    return ImageDistance(name, both)
+
+
+def pyramid(images_N3HW: Tensor) -> Tensor:
+    """Colours and their differences between neighbours, at full size, half of it, and so on down to 8 px.
+
+    Squared distance of two rows: the mean squared difference at each size, summed over sizes, where
+    differences between neighbours (edges) count as much as colours.
+    """
+    rows, level = [], images_N3HW
+    while True:
+        down, right = level.diff(dim=2), level.diff(dim=3)
+        rows += [part.flatten(1) / part[0].numel() ** 0.5 for part in (level, down, right)]
+        if level.shape[-1] <= _SMALLEST:
+            return torch.cat(rows, dim=1)
+        level = F.avg_pool2d(level, 2)
+
+
+def seen_by(discriminator: Discriminator, images_N3HW: Tensor) -> Tensor:
+    """The discriminator's feature maps, each pixel's channels scaled to length 1.
+
+    Squared distance of two rows: the mean over pixels, averaged over layers; 0..4. The scheme is that of
+    Zhang et al. 2018 (LPIPS), without learned weights.
+    """
+    rows, x = [], discriminator.from_rgb(images_N3HW)
+    for block in discriminator.blocks:
+        x = block(x)
+        unit = F.normalize(x, dim=1)
+        pixels, layers = x.shape[-1] ** 2, len(discriminator.blocks)
+        rows.append(unit.flatten(1) / (pixels * layers) ** 0.5)
+    return torch.cat(rows, dim=1)

@@ -1,0 +1,128 @@
+"""Projection: the w, and the noise maps, with which a generator comes nearest to given images.
+
+N images, L style layers, D size of w, H x W pixels. Source: Karras et al. 2020 (StyleGAN2), appendix D.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anonderm.core.launch import step_generator
+from anonderm.models.stylegan2.image_distance import ImageDistance
+from anonderm.models.stylegan2.networks import Generator
+from anonderm.models.stylegan2.projection_settings import ProjectionSettings
+
+_RAMP_UP, _RAMP_DOWN, _PERTURBED = 0.05, 0.25, 0.75  # shares of the steps
+_SMALLEST_NOISE = 8
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where the w of a generator lie: their mean [D], and the root mean square distance from it."""
+
+    mean_D: Tensor
+    deviation: float
+
+    @staticmethod
+    def of(w_ND: Tensor) -> Spread:
+        mean_D = w_ND.mean(dim=0)
+        return Spread(mean_D, float((w_ND - mean_D).square().sum(dim=1).mean().sqrt()))
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What was found for each image: w [N, D], its noise maps [N, 1, h, w] a layer, the reconstruction
+    [N, 3, H, W] that they give, and the distance [N] that is left."""
+
+    w_ND: Tensor
+    noise: list[Tensor]
+    images_N3HW: Tensor
+    distance_N: Tensor
+
+
+def project(
+    generator: Generator,
+    images_N3HW: Tensor,
+    distance: ImageDistance,
+    spread: Spread,
+    settings: ProjectionSettings,
+    on_step: Callable[[int, Tensor], None] = lambda step, distance_N: None,
+) -> Projection:
+    """Optimise w and noise maps for every image by itself; all start from the mean w.
+
+    images in -1..1, of the generator's size and on its device; `on_step` hears the distances [N] of each
+    step. All images meet the same random numbers, so that a result does not depend on what is beside it.
+    """
+    count, device = len(images_N3HW), images_N3HW.device
+    target_NF = distance.features(images_N3HW).detach()
+    w_ND = spread.mean_D.expand(count, -1).clone().requires_grad_()
+    noise = _first_noise(generator, count, settings.seed, device)
+    adam = torch.optim.Adam([w_ND, *noise], betas=(0.9, 0.999))
+    for step in range(settings.steps):
+        done = step / settings.steps
+        for group in adam.param_groups:
+            group["lr"] = settings.learning_rate * _ramp(done)
+        strength = settings.start_noise * spread.deviation * max(0.0, 1 - done / _PERTURBED) ** 2
+        perturbation_1D = _normal((1, w_ND.shape[1]), settings.seed, step + 1, device)
+        images = generator.synthesise(_every_layer(generator, w_ND + strength * perturbation_1D), noise)
+        distance_N = distance.between(images, target_NF)
+        loss = distance_N.sum() + settings.noise_weight * noise_structure(noise)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+        _renormalise(noise)
+        on_step(step, distance_N.detach())
+    with torch.no_grad():
+        images = generator.synthesise(_every_layer(generator, w_ND), noise)
+        left_N = distance.between(images, target_NF)
+    return Projection(w_ND.detach(), [each.detach() for each in noise], images, left_N)
+
+
+def noise_structure(noise: list[Tensor]) -> Tensor:
+    """Squared correlation of each map with itself shifted by a pixel, at every scale down to 8 px; summed.
+
+    Averaging 2 x 2 pixels and doubling keeps the variance of true noise at 1. Source: appendix D, eq. 2.
+    """
+    total = noise[0].new_zeros(())
+    for map_N1HW in noise:
+        level = map_N1HW
+        while True:
+            for axis in (2, 3):
+                total = total + (level * level.roll(1, axis)).mean(dim=(1, 2, 3)).square().sum()
+            if level.shape[-1] <= _SMALLEST_NOISE:
+                break
+            level = F.avg_pool2d(level, 2) * 2
+    return total
+
+
+def _ramp(done: float) -> float:
+    """The learning rate's share: up linearly, level, down as half a cosine."""
+    down = min(1.0, (1 - done) / _RAMP_DOWN)
+    return (0.5 - 0.5 * math.cos(math.pi * down)) * min(1.0, done / _RAMP_UP)
+
+
+def _every_layer(generator: Generator, w_ND: Tensor) -> Tensor:
+    return w_ND[:, None].expand(-1, generator.style_layers, -1)
+
+
+def _normal(shape: tuple[int, ...], seed: int, stream: int, device: torch.device) -> Tensor:
+    # Drawn on the CPU, whose random numbers are the same on every machine.
+    return torch.randn(shape, generator=step_generator(seed, stream)).to(device)
+
+
+def _first_noise(generator: Generator, count: int, seed: int, device: torch.device) -> list[Tensor]:
+    maps = generator.random_noise(1, step_generator(seed, 0))
+    return [each.to(device).repeat(count, 1, 1, 1).requires_grad_() for each in maps]
+
+
+@torch.no_grad()
+def _renormalise(noise: list[Tensor]) -> None:
+    for map_N1HW in noise:
+        map_N1HW -= map_N1HW.mean(dim=(1, 2, 3), keepdim=True)
+        map_N1HW *= map_N1HW.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()

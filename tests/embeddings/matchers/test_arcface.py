@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anonderm.core.errors import ConfigError, InputError, MissingPath, MissingWeights
+from anonderm.embeddings.matchers import arcface
+from anonderm.embeddings.matchers.arcface import ArcFace, arcface_matcher, cut, similarity
+from anonderm.embeddings.matchers.registry import make_matcher
+
+
+def network(path, side: int = 112, width: int = 32) -> np.ndarray:
+    """A random network of ArcFace's layout, but for its layers: pooled to 7 x 7, then one dense layer."""
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    step = side // 7
+    dense = np.random.default_rng(0).normal(size=(width, 3 * 7 * 7)).astype(np.float32)
+    nodes = [
+        onnx.helper.make_node(
+            "AveragePool", ["face"], ["small"], kernel_shape=[step] * 2, strides=[step] * 2
+        ),
+        onnx.helper.make_node("Flatten", ["small"], ["flat"]),
+        onnx.helper.make_node("Gemm", ["flat", "dense"], ["row"], transB=1),
+    ]
+    kind = onnx.TensorProto.FLOAT
+    ends = [
+        [onnx.helper.make_tensor_value_info("face", kind, ["N", 3, side, side])],
+        [onnx.helper.make_tensor_value_info("row", kind, ["N", width])],
+    ]
+    graph = onnx.helper.make_graph(nodes, "face", *ends, [onnx.numpy_helper.from_array(dense, "dense")])
+    versions = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=versions, ir_version=8), path)
+    return dense
+
+
+def test_a_users_network_gives_rows_of_length_1_from_pixels_of_minus_1_to_1(tmp_path):
+    dense = network(tmp_path / "face.onnx")
+    face = np.random.default_rng(0).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    small_77C = (face / 127.5 - 1).reshape(7, 16, 7, 16, 3).mean(axis=(1, 3))
+    expected = dense @ small_77C.transpose(2, 0, 1).ravel()
+    row = ArcFace(tmp_path / "face.onnx").describe_cut(face)
+    assert row == pytest.approx(expected / np.linalg.norm(expected), abs=1e-4)
+
+
+def test_networks_of_another_form_are_refused(tmp_path):
+    network(tmp_path / "small.onnx", side=56)
+    with pytest.raises(InputError, match=r"small\.onnx.*56"):
+        ArcFace(tmp_path / "small.onnx")
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(InputError, match=r"text\.onnx"):
+        ArcFace(tmp_path / "text.onnx")
+    with pytest.raises(MissingPath):
+        ArcFace(tmp_path / "gone.onnx")
+
+
+def test_a_face_is_laid_onto_the_template_however_it_lies_in_the_picture():
+    """dlib's five points of an upright face, and of the same one turned, moved and twice as large."""
+    upright = np.array([(160, 100), (130, 100), (70, 100), (100, 100), (115, 140)], float)
+    turn = np.exp(0.4j)
+    moved_N = (upright @ (1, 1j)) * 2 * turn + (300 - 90j)
+    turned = np.stack([moved_N.real, moved_N.imag], axis=1)
+    ends = []
+    for points in (upright, turned):
+        affine = similarity(arcface.eyes_and_mouth(points), arcface._TEMPLATE_32)
+        ends.append(arcface.eyes_and_mouth(points) @ affine[:, :2].T + affine[:, 2])
+    assert ends[0] == pytest.approx(ends[1], abs=1e-9)
+    assert np.abs(ends[0] - arcface._TEMPLATE_32).max() < 6  # faces differ in their proportions
+
+
+def test_the_cut_shows_the_eyes_where_the_template_has_them():
+    picture = np.zeros((240, 300, 3), np.uint8)
+    eyes = np.array([(180, 100), (150, 100), (90, 100), (120, 100)], float)
+    picture[95:105, 160:170] = 255
+    picture[95:105, 100:110] = 255
+    shown = cut(picture, np.vstack([eyes, (135, 138)]))
+    rows, columns = np.nonzero(shown[:, :, 0] > 127)
+    left, right = columns < 56, columns > 56
+    found = np.array([[columns[left].mean(), rows[left].mean()], [columns[right].mean(), rows[right].mean()]])
+    assert np.abs(found + 0.5 - arcface._TEMPLATE_32[:2]).max() < 2.5
+
+
+def test_a_similarity_is_exact_where_one_exists():
+    points = np.array([(0, 0), (4, 0), (1, 3)], float)
+    affine = similarity(points, points @ np.array([[0, 2], [-2, 0]]) + (5, -1))
+    assert affine == pytest.approx(np.array([[0, -2, 5], [2, 0, -1]]), abs=1e-12)
+
+
+def test_the_matcher_knows_its_networks_digest(tmp_path):
+    pytest.importorskip("dlib")
+    network(tmp_path / "one.onnx")
+    network(tmp_path / "two.onnx", width=48)
+    one, two = (arcface_matcher(str(tmp_path / name)) for name in ("one.onnx", "two.onnx"))
+    assert (one.width, two.width) == (32, 48)
+    assert one.digest != two.digest
+
+
+def test_without_weights_the_matcher_says_where_to_get_some(tmp_path, monkeypatch):
+    pytest.importorskip("dlib")
+    monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingWeights, match="weights add arcface-onnx"):
+        make_matcher("arcface")
+
+
+def test_an_unknown_matcher_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="dlib"):
+        make_matcher("eyes")

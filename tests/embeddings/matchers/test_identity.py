@@ -1,0 +1,86 @@
+"""Which faces are looked at, with a describer that reads a picture's mean in place of dlib's network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anonderm.audit.config import AuditConfig
+from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import read_image, resize
+from anonderm.core.records import Face
+from anonderm.core.rundir import RunDir
+from anonderm.embeddings.matchers.identity import IdentityMatcher, dlib_matcher
+from anonderm.embeddings.search import distances
+
+looked = []
+
+
+def describer():
+    def describe(face_HWC):
+        looked.append(face_HWC)
+        halves = face_HWC[:, :4].mean(), face_HWC[:, 4:].mean()
+        return np.array(halves, np.float32) if face_HWC.any() else None
+
+    return describe
+
+
+@pytest.fixture
+def matcher():
+    looked.clear()
+    return IdentityMatcher("means", "the means", "0" * 64, 2, describer)
+
+
+@pytest.fixture
+def run(tmp_path):
+    with RunDir.open(tmp_path / "run", "audit", AuditConfig(), {}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def faces(tmp_path) -> FaceSet:
+    """Dark to the left; grey; and one on which nothing is found."""
+    writer = FaceSetWriter(tmp_path / "faces")
+    for number, (left, right) in enumerate([(10, 200), (90, 90), (0, 0)]):
+        image = np.zeros((8, 8, 3), np.uint8)
+        image[:, :4], image[:, 4:] = left, right
+        writer.add(image, Face(f"f{number}"))
+    return writer.finish()
+
+
+def test_a_face_is_described_as_it_is_and_mirrored(matcher, faces, run):
+    found = matcher.describe(faces, run, views=True)
+    assert found.rows_NVD[0].tolist() == [[10, 200], [200, 10]]
+    assert found.seen_N.tolist() == [True, True, False]
+    assert found.unseen == 1
+
+
+def test_nothing_is_looked_at_twice_not_even_in_another_part_of_the_set(matcher, faces, run):
+    matcher.describe(faces, run)
+    assert len(looked) == 3
+    matcher.describe(FaceSet(faces.folder, faces.faces[1:]), run)
+    assert len(looked) == 3
+    matcher.describe(faces, run, views=True)
+    assert len(looked) == 6
+
+
+def test_another_network_looks_again(matcher, faces, run):
+    matcher.describe(faces, run)
+    IdentityMatcher("means", "the means", "1" * 64, 2, describer).describe(faces, run)
+    assert len(looked) == 6
+
+
+def test_a_set_without_faces_has_no_rows(matcher, faces, run):
+    assert matcher.describe(FaceSet(faces.folder, ()), run).rows_NVD.shape == (0, 1, 2)
+
+
+def test_dlib_knows_two_photos_of_one_person_and_tells_two_people_apart(shared_data, tmp_path, run):
+    pytest.importorskip("dlib")
+    writer = FaceSetWriter(tmp_path / "people")
+    for name in ("001_neutral", "001_smiling", "002_neutral"):
+        writer.add(resize(read_image(shared_data / "pairs" / f"{name}.jpg")[:768, :768], 384), Face(name))
+    people = writer.finish()
+    found = dlib_matcher().describe(people, run)
+    table = distances(found, found)
+    assert found.seen_N.all()
+    assert table[0, 1] < 0.5 < 0.65 < table[0, 2]

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from anonderm.embeddings.people.threshold import BINS, PUBLISHED, choose, count_distances, expected_wrong
+from anonderm.metrics.clustering import blocks
+
+
+def people(count, photos, within=0.02, seed=0, spread=0.075):
+    """Descriptors of `photos` photos of each person, and who is shown."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(0, spread, (count, 128))
+    shown = np.repeat(np.arange(count), photos)
+    return (centres[shown] + rng.normal(0, within, (len(shown), 128))).astype(np.float32), shown
+
+
+def test_blocks_hold_every_distance_of_two_photos_once(monkeypatch):
+    monkeypatch.setattr("anonderm.metrics.clustering._BLOCK", 7)
+    descriptors, _ = people(20, 1)
+    found = {}
+    for top, left, distances in blocks(descriptors):
+        for row, column in np.argwhere(np.isfinite(distances)):
+            found[int(row) + top, int(column) + left] = float(distances[row, column])
+    assert len(found) == 20 * 19 / 2
+    for (one, two), distance in found.items():
+        assert distance == pytest.approx(np.linalg.norm(descriptors[one] - descriptors[two]), abs=1e-3)
+
+
+def test_known_people_give_genuine_and_impostor_pairs():
+    descriptors, shown = people(5, 3)
+    counts = count_distances(descriptors, [f"p{person}" if person < 4 else None for person in shown])
+    assert (counts.all.sum(), counts.genuine.sum(), counts.impostor.sum()) == (105, 12, 54)
+
+
+def test_known_people_set_the_threshold_between_the_two_kinds_of_pairs():
+    descriptors, shown = people(20, 2)
+    counts = count_distances(descriptors, [f"p{person}" for person in shown])
+    threshold = choose(counts)
+    assert (
+        BINS[np.flatnonzero(counts.genuine).max()]
+        < threshold.value
+        < BINS[np.flatnonzero(counts.impostor).min()]
+    )
+    assert "calibrated on 20 pairs" in threshold.how
+    assert "0.0% missed, 0.00% falsely joined" in threshold.how
+
+
+def test_the_published_threshold_is_kept_where_strangers_lie_far_apart():
+    descriptors, shown = people(40, 1, spread=0.09)
+    threshold = choose(count_distances(descriptors, [None] * len(shown)))
+    assert (threshold.value, threshold.how) == (PUBLISHED, "published")
+
+
+def test_it_is_lowered_where_it_would_join_strangers():
+    descriptors, shown = people(60, 1, spread=0.04)
+    counts = count_distances(descriptors, [None] * len(shown))
+    threshold = choose(counts)
+    assert threshold.value < PUBLISHED
+    assert "would join about" in threshold.how
+    assert expected_wrong(counts, threshold.value) <= 0.01 * 60 < expected_wrong(counts, PUBLISHED)
+
+
+def test_the_expected_number_of_strangers_is_that_of_their_distribution():
+    rng = np.random.default_rng(0)
+    counts = np.histogram(rng.normal(0.8, 0.08, 1_000_000), BINS)[0]
+    distances = count_distances(people(30, 1)[0], [None] * 30)
+    described = type(distances)(1000, counts, distances.genuine, distances.impostor)
+    assert expected_wrong(described, 0.64) == pytest.approx(22750, rel=0.05)  # two deviations below
+
+
+def test_a_few_photos_are_not_enough_to_check_it_and_that_is_said():
+    descriptors, _ = people(5, 1, spread=0.01)
+    threshold = choose(count_distances(descriptors, [None] * 5))
+    assert threshold.value == PUBLISHED
+    assert "too few" in threshold.how
+
+
+def test_the_users_threshold_is_taken_as_it_is():
+    descriptors, _ = people(30, 1)
+    assert choose(count_distances(descriptors, [None] * 30), 0.3).value == 0.3

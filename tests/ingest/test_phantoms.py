@@ -1,0 +1,132 @@
+"""The phantom stage: a FaceSet of made-up people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anonderm.core.errors import ConfigError
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunDir
+from anonderm.ingest import phantoms
+from anonderm.ingest.config import PhantomConfig
+from anonderm.ingest.phantoms import phantom
+from anonderm.phantom import CLASSES
+
+
+def run_phantom(folder: Path, config: PhantomConfig) -> FaceSet:
+    with RunDir.open(folder, "phantom", config, {}) as run:
+        return phantom(config, run)
+
+
+SMALL = PhantomConfig(people=24, photos_min=1, photos_max=2, size=32, seed=4)
+
+
+def test_faces_carry_their_whole_truth(tmp_path: Path) -> None:
+    faces = run_phantom(tmp_path / "run", SMALL)
+    assert faces.labels == ("healthy", "mild", "moderate", "severe")
+    for face in faces:
+        assert face.subject is not None
+        assert face.split in ("train", "val", "test")
+        assert face.ita is not None
+        assert -60 < face.ita < 75
+        assert (face.source, face.licence) == ("anonderm phantom", "Apache-2.0")
+        assert faces.image(face).shape == (32, 32, 3)
+        assert faces.mask(face).any()
+        assert bool(face.lesions) == (face.label != "healthy")
+    assert FaceSet.load(tmp_path / "run" / "faces").faces == faces.faces
+    assert (tmp_path / "run" / "examples.png").exists()
+
+
+def test_a_person_has_one_class_and_one_split_and_few_photos(tmp_path: Path) -> None:
+    faces = run_phantom(tmp_path / "run", SMALL)
+    by_person: dict[str, set[tuple[str | None, str | None, float | None]]] = {}
+    for face in faces:
+        by_person.setdefault(str(face.subject), set()).add((face.label, face.split, face.ita))
+    assert len(by_person) == 24
+    assert all(len(facts) == 1 for facts in by_person.values())
+    assert set(Counter(face.subject for face in faces).values()) == {1, 2}
+    splits = Counter(face.split for face in faces)
+    assert splits["train"] > splits["test"] > 0
+    assert splits["val"] > 0
+
+
+def test_the_same_settings_give_the_same_faces_and_another_seed_gives_others(tmp_path: Path) -> None:
+    first = run_phantom(tmp_path / "a", SMALL)
+    second = run_phantom(tmp_path / "b", SMALL)
+    other = run_phantom(tmp_path / "c", PhantomConfig(people=24, photos_max=2, size=32, seed=5))
+    assert first.digest == second.digest
+    assert {face.sha256 for face in first}.isdisjoint(face.sha256 for face in other)
+
+
+def test_a_killed_run_resumes_to_the_same_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run_phantom(tmp_path / "whole", SMALL)
+    taken: list[phantoms.Sitting] = []
+    take = phantoms.take
+
+    def take_few(config: PhantomConfig, sitting: phantoms.Sitting) -> object:
+        if len(taken) == 7:
+            raise KeyboardInterrupt
+        taken.append(sitting)
+        return take(config, sitting)
+
+    monkeypatch.setattr(phantoms, "take", take_few)
+    with pytest.raises(KeyboardInterrupt):
+        run_phantom(tmp_path / "cut", SMALL)
+    monkeypatch.undo()
+    assert run_phantom(tmp_path / "cut", SMALL).digest == whole.digest
+
+
+def test_a_person_does_not_depend_on_how_many_others_are_drawn() -> None:
+    few, many = (PhantomConfig(people=people, size=32) for people in (4, 400))
+    sitting = phantoms.Sitting(3, 0, "severe")
+    assert np.array_equal(phantoms.take(few, sitting).image, phantoms.take(many, sitting).image)
+
+
+def test_no_two_people_or_photos_share_their_randomness() -> None:
+    config = PhantomConfig(size=32)
+    sittings = [phantoms.Sitting(person, photo, "mild") for person in range(6) for photo in range(3)]
+    assert len({phantoms.take(config, sitting).image.tobytes() for sitting in sittings}) == 18
+
+
+@pytest.mark.parametrize(("size", "scale"), [(64, 2.83), (128, 2.0), (512, 1.0), (1024, 1.0)])
+def test_lesions_are_enlarged_in_small_pictures_and_the_log_says_so(
+    size: int, scale: float, tmp_path: Path
+) -> None:
+    config = PhantomConfig(people=1, photos_max=1, classes=("mild",), size=size)
+    assert phantoms.lesion_scale(config) == pytest.approx(scale, abs=0.01)
+    run_phantom(tmp_path / "run", config)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert (f"lesions drawn {scale:.1f} times their true size" in log) == (scale != 1)
+
+
+def test_lesion_scale_can_be_set() -> None:
+    assert phantoms.lesion_scale(PhantomConfig(size=64, lesion_scale=1.0)) == 1.0
+
+
+def test_the_settings_know_the_classes_of_the_phantom() -> None:
+    assert PhantomConfig(classes=CLASSES).classes == CLASSES
+    for name in CLASSES:
+        assert PhantomConfig(classes=(name,), people=1).classes == (name,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("awful",)}, "unknown"),
+        ({"classes": ()}, "empty"),
+        ({"classes": ("mild", "mild")}, "twice"),
+        ({"people": 2}, "at least one for each class"),
+        ({"photos_min": 3, "photos_max": 2}, "photos_min"),
+        ({"size": 16}, "32 to 1024"),
+        ({"lesion_scale": 0.0}, "lesion_scale"),
+        ({"val_share": 0.5, "test_share": 0.5}, "nothing to train on"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        PhantomConfig(**changes)  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from anonderm.core.errors import ConfigError
+from anonderm.models.classifier.grad_cam import grad_cam, target_layer
+from anonderm.models.classifier.heads import Corn, MultiLabel, Reading
+from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.network import Classifier
+
+CLASSES = ("healthy", "mild")
+
+
+def test_the_heat_lies_where_the_evidence_is(red_classifier):
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[40:48, 8:16, 0] = 255
+    heat, overlay = grad_cam(red_classifier(CLASSES), image, CLASSES.index("mild"))
+    assert heat.shape == (64, 64)
+    assert overlay.shape == (192, 192, 3)
+    assert overlay.dtype == np.uint8
+    assert heat[40:48, 8:16].mean() > 0.7
+    assert heat[:32].max() < 0.1
+
+
+@pytest.mark.parametrize(
+    "head", [Corn(3), LabelDistribution((0, 5), 65), MultiLabel(3)], ids=lambda h: h.name
+)
+def test_every_head_can_be_asked_for_each_class(head: Reading):
+    torch.manual_seed(0)
+    classifier = Classifier("test_resnet", ("healthy", "mild", "severe"), 64, reading=head).eval()
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    heats = [grad_cam(classifier, image, target)[0] for target in range(3)]
+    assert all(np.isfinite(heat).all() for heat in heats)
+    assert not np.allclose(heats[0], heats[2])
+
+
+def test_a_larger_face_is_taken_too_and_the_classifier_is_left_clean():
+    classifier = Classifier("test_resnet", CLASSES, 64).eval()
+    image = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    heat, _ = grad_cam(classifier, image)
+    assert 0 <= heat.min() <= heat.max() <= 1
+    assert all(weight.grad is None for weight in classifier.parameters())
+    assert not any(module._forward_hooks for module in classifier.modules())
+
+
+@pytest.mark.parametrize(
+    ("backbone", "halvings"), [("resnet10t", 0), ("resnet10t", 1), ("test_efficientnet", 1)]
+)
+def test_the_map_is_fine_enough_to_point_at_a_lesion(backbone: str, halvings: int):
+    classifier = Classifier(backbone, CLASSES, 64, halvings).eval()
+    sides = []
+    target_layer(classifier).register_forward_hook(lambda _m, _i, output: sides.append(output.shape[-1]))
+    classifier(torch.zeros(1, 3, 64, 64))
+    assert sides == [8]
+
+
+def test_a_network_without_feature_maps_is_refused(red_classifier):
+    classifier = red_classifier(CLASSES)
+    classifier.backbone.feature_info = ()
+    with pytest.raises(ConfigError, match="convolutional"):
+        grad_cam(classifier, np.zeros((64, 64, 3), np.uint8))
