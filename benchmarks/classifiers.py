@@ -40,7 +40,7 @@ TYPING = TrainClassifierConfig(
     dropout=0.5,
     label_smoothing=0.0,
     class_weights=False,
-    best="macro_auc",
+    monitor="macro_auc",
 )
 GRADING = TrainClassifierConfig(
     backbone="test_resnet",
@@ -52,7 +52,7 @@ GRADING = TrainClassifierConfig(
     dropout=0.1,
     label_smoothing=0.0,
     class_weights=False,
-    best="quadratic_kappa",
+    monitor="quadratic_kappa",
 )
 TRAININGS = {
     "multi-label": TYPING,

@@ -73,7 +73,7 @@ def real(tmp_path: Path) -> Path:
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = CheckpointCard(
         "classifier",
-        {"backbone": "test_resnet", "skip_halvings": 1, "head": {"name": "softmax"}},
+        {"backbone": "test_resnet", "drop_strides": 1, "head": {"name": "softmax"}},
         32,
         (0.0, 1.0),
         ("healthy", "mild"),
@@ -232,7 +232,7 @@ def break_card(**changes: object) -> Callable[[Path], None]:
         lambda path: path.unlink(),
         lambda path: path.with_suffix(".safetensors").write_bytes(b"x" * 99),
         break_card(architecture=7),
-        break_card(architecture={"backbone": "zzz", "skip_halvings": 0, "head": {"name": "softmax"}}),
+        break_card(architecture={"backbone": "zzz", "drop_strides": 0, "head": {"name": "softmax"}}),
         break_card(classes=["a", "b", "c"]),
     ],
     ids=["no JSON", "no card", "card gone", "weights", "no architecture", "unknown network", "classes"],
@@ -341,8 +341,8 @@ def test_only_labelled_synthetic_faces_are_exported(real: Path, tmp_path: Path, 
         "--kimg nan",
         "--tick-kimg inf",
         "--seed -1",
-        "--only nobody",
-        "--only mild --conditional",
+        "--label nobody",
+        "--label mild --conditional",
     ],
 )
 def test_settings_that_make_no_sense_are_refused(

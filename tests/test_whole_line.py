@@ -32,7 +32,7 @@ classes = ["healthy", "severe"]
 stage = "train-classifier"
 from = { faces = "photos" }
 backbone = "test_resnet"
-skip_halvings = 1
+drop_strides = 1
 epochs = 3
 
 [steps.all-gan]
@@ -63,7 +63,7 @@ min_per_class = 0
 stage = "train-gan"
 each = "class"
 from = { faces = "photos", base = "phantom-64" }
-only = "{class}"
+label = "{class}"
 kimg = 0.08
 tick_kimg = 0.04
 metric_faces = 0
@@ -77,7 +77,7 @@ seeds = "0-39"
 stage = "train-classifier"
 from = { faces = "synthetic" }
 backbone = "test_resnet"
-skip_halvings = 1
+drop_strides = 1
 epochs = 2
 
 [steps.utility]
@@ -92,11 +92,11 @@ from = { real = "photos", synthetic = "synthetic" }
 stage = "audit"
 from = { real = "photos", synthetic = "synthetic" }
 matchers = ["copy", "encoder"]
-plants = 20
+canaries = 20
 
 [steps.release]
 stage = "export"
-from = { faces = "synthetic", audit = "audit", makers = ["all-gan", "class-gan"], scores = [
+from = { faces = "synthetic", audit = "audit", source_models = ["all-gan", "class-gan"], scores = [
     "utility", "fidelity",
 ] }
 formats = ["imagefolder", "parquet", "webdataset", "stylegan"]

@@ -122,7 +122,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     two_words = " ".join(arguments[:2])
     if two_words == "evaluate utility" and "--synthetic" in arguments:
-        two_words = "evaluate matrix"
+        two_words = "evaluate data-mix"
     if two_words in STAGES:
         return _run_stage_command(STAGES[two_words], arguments[2:])
     command, rest = arguments[0], arguments[1:]

@@ -46,7 +46,7 @@ class Input:
 class Stage:
     """`function` and `config` are written `module:name`, under the package anonderm.
 
-    `parallel`: torchrun may start it as several processes; the function then finds them in `run.team`.
+    `parallel`: torchrun may start it as several processes; the function then finds them in `run.world`.
     """
 
     name: str
@@ -224,10 +224,10 @@ STAGES = {
             {"faces": Input("faces", "The faces to learn from, with lesion boxes.")},
         ),
         Stage(
-            "find-lesions",
+            "detect-lesions",
             "Put the boxes that a lesion detector finds onto faces.",
-            "classify.lesions.detect:find_lesions",
-            "classify.lesions.config:FindLesionsConfig",
+            "classify.lesions.detect:detect_lesions",
+            "classify.lesions.config:DetectLesionsConfig",
             {"faces": Input("faces", "The faces to search."), "detector": _DETECTOR},
         ),
         Stage(
@@ -269,14 +269,14 @@ STAGES = {
             },
         ),
         Stage(
-            "evaluate matrix",
+            "evaluate data-mix",
             "Train a classifier in every mix of real and synthetic faces, and test each on real ones.",
-            "experiments.data_mix.study:evaluate_matrix",
-            "experiments.data_mix.config:MatrixConfig",
+            "experiments.data_mix.study:evaluate_data_mix",
+            "experiments.data_mix.config:DataMixConfig",
             {
                 "real": _REAL,
                 "synthetic": _SYNTHETIC,
-                "makers": Input(
+                "source_models": Input(
                     "checkpoint",
                     "The GANs and the grader behind the synthetic faces: their cards tell what they saw.",
                     many=True,
@@ -343,7 +343,7 @@ STAGES = {
             {
                 "faces": _SYNTHETIC,
                 "audit": Input("scores", "The audit of these very faces.", optional=True),
-                "makers": Input(
+                "source_models": Input(
                     "checkpoint",
                     "The GANs and the grader behind the faces: the card states their terms.",
                     many=True,
@@ -434,16 +434,16 @@ def run_stage(
         launch.refuse_several_processes(stage.name)
     inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
     digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
-    with join() as team:
-        with open_run(out, stage.name, config, digests, team) as run:
+    with join() as world:
+        with open_run(out, stage.name, config, digests, world) as run:
             if run.finished is None:
                 result = stage.load_function()(config=config, run=run, **inputs)
-                if team.leads:
+                if world.is_main:
                     run.finish(_output_files(result, run.folder))
-            elif team.leads:
+            elif world.is_main:
                 run.finished.verify()
-        record = RunRecord.load(out).content if team.leads else None
-        return RunRecord(out, team.hear_leader(record))
+        record = RunRecord.load(out).content if world.is_main else None
+        return RunRecord(out, world.broadcast_object(record))
 
 
 def _open_input(

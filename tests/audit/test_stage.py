@@ -21,7 +21,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed
 from anonderm.embeddings.matchers.matcher import Described, Matcher
 
-CONFIG = AuditConfig(matchers=("copy",), plants=20, pairs=2)
+CONFIG = AuditConfig(matchers=("copy",), canaries=20, pairs=2)
 TRAINED, KEPT_OUT = 80, 60
 
 
@@ -220,7 +220,7 @@ def test_an_empty_synthetic_set_is_refused(real: FaceSet, strangers: FaceSet, tm
 def test_a_matcher_that_is_not_installed_is_left_out_and_the_last_one_is_an_error(
     real: FaceSet, strangers: FaceSet, tmp_path: Path
 ) -> None:
-    both, none = (AuditConfig(matchers=names, plants=20) for names in (("dlib", "copy"), ("dlib",)))
+    both, none = (AuditConfig(matchers=names, canaries=20) for names in (("dlib", "copy"), ("dlib",)))
     result = run_audit(tmp_path / "run", real, strangers, both)
     assert {"score": "everything by dlib", "reason": "no dlib here"} in result.details["left_out"]
     with pytest.raises(MissingExtra):

@@ -98,7 +98,7 @@ def test_where_every_matcher_is_blind_nothing_passes():
 @pytest.mark.parametrize("change", COPIES)
 def test_an_audit_that_misses_its_own_copies_does_not_pass(change: str):
     assert failed(judge(NOTHING, **{change: 0.9})) == [f"hidden copies found: {change}"]
-    assert judge(NOTHING, **{change: CONFIG.min_plants_found}).passed
+    assert judge(NOTHING, **{change: CONFIG.min_canary_recall}).passed
 
 
 def test_copies_that_were_not_hidden_count_as_missed():

@@ -16,7 +16,7 @@ from anonderm.core.rundir import RunDir
 
 SMALL = TrainClassifierConfig(
     backbone="test_resnet",
-    skip_halvings=1,
+    drop_strides=1,
     epochs=2,
     batch=8,
     learning_rate=3e-3,

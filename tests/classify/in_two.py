@@ -16,7 +16,7 @@ from anonderm.stages import STAGES, run_stage
 
 RESNET = TrainClassifierConfig(
     backbone="test_resnet",
-    skip_halvings=1,
+    drop_strides=1,
     epochs=2,
     batch=9,
     optimiser="sgd",  # Adam's steps would be as large where a gradient is nothing but rounding
@@ -28,7 +28,7 @@ RESNET = TrainClassifierConfig(
 CONFIGS = {
     "resnet": RESNET,
     "lesion-cnn": dataclasses.replace(
-        RESNET, backbone="lesion-cnn", skip_halvings=0, head="corn", best="loss", learning_rate=0.01
+        RESNET, backbone="lesion-cnn", drop_strides=0, head="corn", monitor="loss", learning_rate=0.01
     ),
     "resumed": dataclasses.replace(RESNET, optimiser="adamw", learning_rate=1e-5, epochs=2),
 }

@@ -52,8 +52,8 @@ def test_it_learns_what_can_be_learned_and_says_how(make_faces, open_run, small_
     "settings",
     [
         {"zoom": 0.1, "translation": 0.1},
-        {"backbone": "lesion-cnn", "skip_halvings": 0, "optimiser": "rmsprop", "schedule": "cosine"},
-        {"optimiser": "sgd", "head": "corn", "precision": "bfloat16", "best": "quadratic_kappa"},
+        {"backbone": "lesion-cnn", "drop_strides": 0, "optimiser": "rmsprop", "schedule": "cosine"},
+        {"optimiser": "sgd", "head": "corn", "precision": "bfloat16", "monitor": "quadratic_kappa"},
         {"optimiser": "adam", "schedule": "constant", "freeze_backbone": True, "patience": 1},
     ],
     ids=["zoom", "lesion-cnn", "corn", "frozen"],
@@ -173,7 +173,7 @@ def test_a_card_of_another_kind_is_refused(tmp_path: Path):
 
 def test_a_frozen_backbone_keeps_its_weights_and_statistics(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
-    config = dataclasses.replace(small_config, freeze_backbone=True, optimiser="rmsprop", best="loss")
+    config = dataclasses.replace(small_config, freeze_backbone=True, optimiser="rmsprop", monitor="loss")
     with open_run("run", config) as run:
         learned = train_classifier(config, faces, run).tensors()
     (untrained, _) = train._new_classifier(config, faces.labels, Softmax(2), 32)
@@ -195,7 +195,7 @@ def test_training_stops_when_it_gets_no_better(make_faces, open_run, small_confi
 def test_heads_for_grades_learn_what_can_be_learned(make_faces, open_run, small_config, head: str):
     counts = {"healthy": 0, "mild": 3, "moderate": 12}
     faces = with_lesions(make_faces("faces", {"healthy": 0, "mild": 60, "moderate": 120}, SPLITS), counts)
-    config = dataclasses.replace(small_config, epochs=8, head=head, best="quadratic_kappa")
+    config = dataclasses.replace(small_config, epochs=8, head=head, monitor="quadratic_kappa")
     with open_run("run", config) as run:
         checkpoint = train_classifier(config, faces, run)
         row = read_json_lines(run.folder / "metrics.jsonl")[-1]
@@ -223,7 +223,7 @@ def test_lesion_types_are_learned_without_labels(make_faces, open_run, small_con
             for face in faces
         ),
     )
-    config = dataclasses.replace(small_config, epochs=6, head="multi-label", best="macro_auc")
+    config = dataclasses.replace(small_config, epochs=6, head="multi-label", monitor="macro_auc")
     with open_run("run", config) as run:
         checkpoint = train_classifier(config, typed, run)
     assert checkpoint.card.classes == ("papule", "cyst")
@@ -263,7 +263,7 @@ def test_the_card_says_what_the_backbone_started_from(make_faces, open_run, smal
 def test_a_measure_that_the_held_out_faces_leave_undefined_cannot_choose(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
     lopsided = FaceSet(faces.folder, tuple(f for f in faces if (f.split, f.label) != ("val", "mild")))
-    config = dataclasses.replace(small_config, best="macro_f1")
+    config = dataclasses.replace(small_config, monitor="macro_f1")
     with pytest.raises(ConfigError, match="not defined for mild"), open_run("run", config) as run:
         train_classifier(config, lopsided, run)
 

@@ -139,7 +139,7 @@ def test_a_trained_network_agrees_with_its_own_probabilities(make_faces, tmp_pat
 
     torch.manual_seed(0)
     network = Classifier("resnet10t", CLASSES, 64)
-    architecture = {"backbone": "resnet10t", "skip_halvings": 0, "head": {"name": "softmax"}}
+    architecture = {"backbone": "resnet10t", "drop_strides": 0, "head": {"name": "softmax"}}
     card = CheckpointCard("classifier", architecture, 64, classes=CLASSES)
     checkpoint = Checkpoint.save(tmp_path / "c.safetensors", network.state_dict(), card)
     rng = np.random.default_rng(0)

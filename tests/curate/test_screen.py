@@ -144,7 +144,7 @@ def test_a_training_set_without_train_rows_is_an_error(make_faces, tmp_path, ord
 
 @pytest.mark.parametrize(
     "settings",
-    [{"axes": 0}, {"copy_quantile": 0.6}, {"deformed_quantile": 0.3}, {"artefact_margin": -1.0}],
+    [{"pca_components": 0}, {"copy_quantile": 0.6}, {"deformed_quantile": 0.3}, {"artefact_margin": -1.0}],
 )
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ConfigError):

@@ -24,7 +24,7 @@ from anonderm.models.classifier.predict import load_classifier, probabilities
 
 GRADES = ("healthy", "mild", "moderate")
 TYPES = ("comedone", "papule")
-CONFIG = ClassifierScoresConfig(repeats=100)
+CONFIG = ClassifierScoresConfig(bootstrap_samples=100)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def faces(tmp_path: Path) -> FaceSet:
 def checkpoint(folder: Path, reading: Reading, classes: tuple[str, ...]) -> Checkpoint:
     torch.manual_seed(0)
     network = Classifier("test_resnet", classes, 32, 1, reading=reading)
-    architecture = {"backbone": "test_resnet", "skip_halvings": 1, "head": reading.describe()}
+    architecture = {"backbone": "test_resnet", "drop_strides": 1, "head": reading.describe()}
     notes = {"weights": "random", "trained_on": "real"}
     card = CheckpointCard("classifier", architecture, 32, classes=classes, notes=notes)
     return Checkpoint.save(folder / "c.safetensors", network.state_dict(), card)

@@ -16,7 +16,7 @@ from anonderm.evaluate.c2st import onlooker
 from anonderm.evaluate.config import RealismConfig
 from anonderm.evaluate.realism import evaluate_realism, matched
 
-CONFIG = RealismConfig(extractors=("thumbnail",), folds=3, epochs=3, repeats=100)
+CONFIG = RealismConfig(extractors=("thumbnail",), folds=3, epochs=3, bootstrap_samples=100)
 
 
 def write_faces(folder: Path, counts: dict[tuple[str | None, str | None], int], grain: int) -> FaceSet:
@@ -89,7 +89,9 @@ def test_a_detector_fills_ten_bins_of_each_side(real, synthetic, tmp_path, monke
     monkeypatch.setattr(realism, "load_detector", lambda path: (None, "EfficientNetB4"))
     monkeypatch.setattr(realism, "manipulation_scores", lambda _, faces: judged[faces.folder])
     (tmp_path / "weights.pth").touch()
-    config = RealismConfig(str(tmp_path / "weights.pth"), ("thumbnail",), folds=3, epochs=1, repeats=100)
+    config = RealismConfig(
+        str(tmp_path / "weights.pth"), ("thumbnail",), folds=3, epochs=1, bootstrap_samples=100
+    )
     result = run_stage(tmp_path / "run", real, synthetic, config)
     detector = result.details["detector"]
     assert detector["synthetic"] == [0] * 9 + [42]
@@ -101,7 +103,7 @@ def test_a_detector_fills_ten_bins_of_each_side(real, synthetic, tmp_path, monke
 
 
 def test_the_same_seed_gives_the_same_scores(real, synthetic, tmp_path):
-    config = RealismConfig(extractors=("thumbnail",), folds=2, epochs=1, repeats=100)
+    config = RealismConfig(extractors=("thumbnail",), folds=2, epochs=1, bootstrap_samples=100)
     one, two = (run_stage(tmp_path / name, real, synthetic, config) for name in ("one", "two"))
     assert one == two
 
@@ -115,7 +117,7 @@ def test_missing_detector_weights_and_too_few_people_are_said(real, synthetic, t
 
 
 def test_a_killed_run_goes_on_after_its_last_fold(real, synthetic, tmp_path, monkeypatch):
-    config = RealismConfig(extractors=("thumbnail",), folds=3, epochs=1, repeats=100)
+    config = RealismConfig(extractors=("thumbnail",), folds=3, epochs=1, bootstrap_samples=100)
     whole = run_stage(tmp_path / "whole", real, synthetic, config)
     taught = []
 

@@ -21,7 +21,7 @@ from anonderm.evaluate.saliency import evaluate_saliency
 from anonderm.models.classifier.heads import MultiLabel, Reading, Softmax
 
 CLASSES = ("healthy", "mild")
-CONFIG = SaliencyConfig(repeats=100, sheet_faces=2)
+CONFIG = SaliencyConfig(bootstrap_samples=100, sheet_faces=2)
 CARD = CheckpointCard("classifier", {"backbone": "red"}, 64, classes=CLASSES, notes={"weights": "random"})
 RED_DETECTOR = Checkpoint(Path("red.safetensors"), CARD)
 

@@ -24,9 +24,9 @@ from anonderm.evaluate.utility import evaluate_utility
 from anonderm.metrics import confusion
 
 TRAINING = TrainClassifierConfig(
-    backbone="test_resnet", skip_halvings=1, epochs=4, batch=8, learning_rate=3e-3, brightness=(1.0, 1.0)
+    backbone="test_resnet", drop_strides=1, epochs=4, batch=8, learning_rate=3e-3, brightness=(1.0, 1.0)
 )
-CONFIG = UtilityConfig(repeats=100, saliency_faces=1)
+CONFIG = UtilityConfig(bootstrap_samples=100, saliency_faces=1)
 REDNESS = {"healthy": 0, "mild": 90}
 
 

@@ -23,7 +23,7 @@ from anonderm.models.stylegan2.architecture import Architecture
         {"augment": "none", "augment_p": 0.5},
         {"ada_target": 1.0},
         {"metric_faces": 3},
-        {"only": "mild", "conditional": True},
+        {"label": "mild", "conditional": True},
     ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from anonderm.core.distributed import ALONE, Team
+from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import ConfigError
 from anonderm.gan.config import PRESETS, TrainGanConfig
 from anonderm.gan.data import TrainingImages
@@ -57,7 +57,7 @@ def _weights(state: TrainState) -> dict[str, Tensor]:
 def test_passes_of_a_micro_batch_train_the_same_weights(micro_batch: int) -> None:
     """Every phase takes part: R1 and path length twice, ADA, style mixing, classes, mirroring."""
     whole, whole_numbers = _trained(WHOLE)
-    passes, numbers = _trained(Split.of(BATCH, micro_batch, 4, ALONE))
+    passes, numbers = _trained(Split.of(BATCH, micro_batch, 4, SINGLE))
     for name, value in _weights(passes).items():
         torch.testing.assert_close(value, _weights(whole)[name], rtol=1e-9, atol=1e-11, msg=name)
     torch.testing.assert_close(numbers, whole_numbers, rtol=1e-9, atol=1e-11)
@@ -69,13 +69,13 @@ def test_passes_of_a_micro_batch_train_the_same_weights(micro_batch: int) -> Non
 def test_a_share_is_grouped_for_the_deviation_statistics_as_in_the_whole_batch() -> None:
     x = torch.randn(BATCH, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     whole = with_deviation(x, 4)
-    for share in Split.of(BATCH, 8, 4, ALONE).grouped(BATCH):
+    for share in Split.of(BATCH, 8, 4, SINGLE).grouped(BATCH):
         torch.testing.assert_close(with_deviation(share.of(x), 4), share.of(whole))
 
 
 @pytest.mark.parametrize(("size", "micro_batch"), [(1, None), (1, 8), (2, None), (2, 4), (4, 4)])
 def test_every_image_is_in_one_share_of_one_process(size: int, micro_batch: int | None) -> None:
-    splits = [Split.of(BATCH, micro_batch, 4, Team(rank, size)) for rank in range(size)]
+    splits = [Split.of(BATCH, micro_batch, 4, World(rank, size)) for rank in range(size)]
     for count, shares in (
         (BATCH, [share for split in splits for share in split.grouped(BATCH)]),
         (BATCH // 2, [share for split in splits for share in split.single(BATCH // 2)]),
@@ -89,7 +89,7 @@ def test_every_image_is_in_one_share_of_one_process(size: int, micro_batch: int 
 def test_an_image_gets_the_same_numbers_in_every_share() -> None:
     draws = Draws(seed=3, step=5, device=torch.device("cpu"))
     whole = draws.normal(Purpose.NOISE, Share.all(BATCH), 1000)
-    for share in Split.of(BATCH, 4, 4, ALONE).grouped(BATCH):
+    for share in Split.of(BATCH, 4, 4, SINGLE).grouped(BATCH):
         assert torch.equal(draws.normal(Purpose.NOISE, share, 1000), share.of(whole))
     assert abs(float(whole.mean())) < 0.05
     assert float(whole.std()) == pytest.approx(1, abs=0.05)
@@ -116,9 +116,9 @@ def test_a_batch_that_does_not_split_evenly_is_refused(
     batch: int, micro_batch: int | None, size: int, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        Split.of(batch, micro_batch, 4, Team(0, size))
+        Split.of(batch, micro_batch, 4, World(0, size))
 
 
 def test_a_micro_batch_larger_than_a_process_part_changes_nothing() -> None:
-    assert Split.of(16, 64, 4, Team(1, 2)) == Split.of(16, None, 4, Team(1, 2))
-    assert Split.of(6, None, 4, ALONE).grouped(6) == [Share.all(6)]
+    assert Split.of(16, 64, 4, World(1, 2)) == Split.of(16, None, 4, World(1, 2))
+    assert Split.of(6, None, 4, SINGLE).grouped(6) == [Share.all(6)]

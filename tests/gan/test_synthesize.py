@@ -25,7 +25,7 @@ CONFIG = GenerateConfig(seeds="0-19", psi=0.7)
 
 
 def _save(
-    path: Path, label: str | None = None, classes: tuple[str, ...] = (), half: bool = False
+    path: Path, label: str | None = None, classes: tuple[str, ...] = (), fp16_weights: bool = False
 ) -> Checkpoint:
     arch = architecture(PRESETS["tiny"], 16, classes)
     random = torch.Generator().manual_seed(len(label or ""))
@@ -34,7 +34,7 @@ def _save(
         for layer in generator.layers():
             layer.noise_strength.fill_(0.3)
     card = CheckpointCard("gan", arch.to_card(), 16, classes=classes, label=label, licence="CC0-1.0")
-    return save_gan(path, generator, discriminator, torch.tensor(0.5), card, half=half)
+    return save_gan(path, generator, discriminator, torch.tensor(0.5), card, fp16_weights=fp16_weights)
 
 
 def _generate(config: GenerateConfig, folder: Path, *checkpoints: Checkpoint) -> FaceSet:
@@ -151,7 +151,7 @@ def test_several_generators_of_different_labels_fill_one_set(tmp_path: Path) -> 
 
 
 def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> None:
-    full, half = _save(tmp_path / "full.safetensors"), _save(tmp_path / "half.safetensors", half=True)
+    full, half = _save(tmp_path / "full.safetensors"), _save(tmp_path / "half.safetensors", fp16_weights=True)
     assert half.path.stat().st_size < 0.55 * full.path.stat().st_size
     generator = load_generator(half)
     assert generator.first.constant.dtype == torch.float32

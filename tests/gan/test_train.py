@@ -114,7 +114,7 @@ def test_a_conditional_gan_knows_its_classes(faces: FaceSet, tmp_path: Path) -> 
 
 def test_a_gan_of_one_label_sees_only_its_faces(faces: FaceSet, tmp_path: Path) -> None:
     faces = make_faces(tmp_path / "many", count=20)
-    train(dataclasses.replace(QUICK, only="severe", kimg=0.004), faces, tmp_path / "run")
+    train(dataclasses.replace(QUICK, label="severe", kimg=0.004), faces, tmp_path / "run")
     card = Checkpoint.load(tmp_path / "run/checkpoint.safetensors").card
     assert card.label == "severe"
     assert card.notes["faces"] == 10

@@ -281,7 +281,7 @@ def make_line(
             lambda run: scores.get("utility") or utility(run.folder, draw),
         )
     )
-    runs.append(step(root, "matrix", "evaluate matrix", lambda run: matrix(run.folder), **judged))
+    runs.append(step(root, "matrix", "evaluate data-mix", lambda run: matrix(run.folder), **judged))
     runs.append(
         step(
             root, "fidelity", "evaluate fidelity", lambda run: scores.get("fidelity") or fidelity(), **judged

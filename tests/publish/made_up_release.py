@@ -29,13 +29,13 @@ def write_release(
     faces: FaceSet,
     audit: Scores | None = None,
     scores: tuple[Scores, ...] = (),
-    makers: tuple[Checkpoint, ...] = (),
+    source_models: tuple[Checkpoint, ...] = (),
     **settings: Any,
 ) -> Path:
     """The folder of the release; an audit of the set that passed, unless another is given."""
     config = ExportConfig(**settings)
     with RunDir.open(folder, "export", config, {"faces": faces.digest}) as run:
-        return export(config, faces, audit or audited(faces), scores, makers, run).parent
+        return export(config, faces, audit or audited(faces), scores, source_models, run).parent
 
 
 def contents(release: Path) -> dict[str, bytes]:

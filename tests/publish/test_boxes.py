@@ -79,5 +79,5 @@ def test_nobody_is_named(tmp_path: Path) -> None:
 def test_faces_without_boxes_are_refused(tmp_path: Path) -> None:
     writer = FaceSetWriter(tmp_path / "bare")
     writer.add(np.zeros((8, 8, 3), np.uint8), Face("a"))
-    with pytest.raises(InputError, match="find-lesions"):
+    with pytest.raises(InputError, match="detect-lesions"):
         export(tmp_path / "out", writer.finish())

@@ -61,7 +61,7 @@ class Balance(HTMLParser):
 
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
-    judged = ["usefulness", "utility-matrix", "fidelity", "realism", "privacy", "evidence"]
+    judged = ["usefulness", "data-mix", "fidelity", "realism", "privacy", "evidence"]
     photos = ["went-in", "left-out", "prepared"]
     wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
@@ -255,7 +255,7 @@ def test_confusion_matrices_hold_the_counts(page: str) -> None:
 
 
 def test_the_utility_matrix_shows_every_arm_its_difference_and_the_curve_over_the_ratio(page: str) -> None:
-    section = page[page.index('<section id="utility-matrix"') : page.index('<section id="fidelity"')]
+    section = page[page.index('<section id="data-mix"') : page.index('<section id="fidelity"')]
     text = re.sub(r"<[^>]+>", " ", section)
     assert re.search(r"real\+5x\s+what real\+5x means\s+60\s+200\s+real\s+0\.9 \(0\.82 to 0\.98\)", text)
     assert "Too few synthetic faces for real+5x" in text

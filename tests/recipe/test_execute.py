@@ -26,7 +26,7 @@ classes = ["healthy", "severe"]
 [steps.gan]
 stage = "train-gan"
 from = { faces = "photos" }
-only = "rosacea"
+label = "rosacea"
 kimg = 1.0
 share = 1.0
 """
@@ -101,7 +101,7 @@ seeds = "0-3"
 
 [steps.release]
 stage = "export"
-from = { faces = "faces", makers = "phantom-64" }
+from = { faces = "faces", source_models = "phantom-64" }
 
 [steps.report]
 stage = "report"

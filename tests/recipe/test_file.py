@@ -26,7 +26,7 @@ from = { faces = "photos" }
 stage = "train-gan"
 each = "class"
 from = { faces = "aligned", base = "ffhq.safetensors" }
-only = "{class}"
+label = "{class}"
 kimg = 5000.0
 preset = "stylegan2"
 
@@ -66,7 +66,7 @@ def test_a_step_that_names_a_stage_takes_the_place_of_the_large_one(tmp_path: Pa
 
 def test_other_steps_keep_what_the_small_form_does_not_change(tmp_path: Path) -> None:
     gan = read_recipe(written(tmp_path, LINE), small=True).steps[1]
-    assert (gan.name, gan.config.only, gan.config.kimg, gan.config.preset) == (
+    assert (gan.name, gan.config.label, gan.config.kimg, gan.config.preset) == (
         "gan-mild",
         "mild",
         0.1,

@@ -22,7 +22,7 @@ people = 10
 stage = "train-gan"
 each = "class"
 from = { faces = "photos", base = "phantom-64" }
-only = "{class}"
+label = "{class}"
 kimg = 1.0
 share = 0.5
 
@@ -61,7 +61,7 @@ def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
         "gan-very-severe",
         "faces",
     ]
-    assert [step.config.only for step in recipe.steps[1:3]] == ["healthy", "very severe"]
+    assert [step.config.label for step in recipe.steps[1:3]] == ["healthy", "very severe"]
     assert recipe.steps[3].inputs == {"checkpoints": ("gan-healthy", "gan-very-severe")}
 
 

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.skin.conftest import disc, make_faces, photo
 from tests.models.skin_segmenter.test_bisenet import published_state
+from tests.skin.conftest import disc, make_faces, photo
 
 from anonderm.core.affine import map_points
 from anonderm.core.checkpoint import Checkpoint

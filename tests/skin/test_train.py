@@ -22,7 +22,7 @@ from anonderm.skin import train
 from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.train import learning_rate, train_skin
 
-QUICK = TrainSkinConfig(size=64, crop=32, width=8, steps=6, warm_up=1, batch=4, judge_every=2)
+QUICK = TrainSkinConfig(size=64, crop=32, width=8, steps=6, warm_up=1, batch=4, val_interval=2)
 
 
 def run_training(config: TrainSkinConfig, faces: FaceSet, folder: Path, base: Checkpoint | None = None):
@@ -31,7 +31,7 @@ def run_training(config: TrainSkinConfig, faces: FaceSet, folder: Path, base: Ch
 
 
 def test_it_learns_what_can_be_learned_and_says_how_well(faces, tmp_path):
-    config = dataclasses.replace(QUICK, crop=48, width=8, steps=60, warm_up=6, judge_every=30)
+    config = dataclasses.replace(QUICK, crop=48, width=8, steps=60, warm_up=6, val_interval=30)
     checkpoint = run_training(config, faces, tmp_path / "run")
     scores = Scores.load(tmp_path / "run" / "scores.json").scores
     assert scores["dice_skin"].value > 0.85
@@ -147,7 +147,7 @@ def test_photos_that_are_no_squares_are_learned_from_undistorted(tmp_path):
 
 def test_training_starts_from_a_base_of_the_same_width(faces, tmp_path):
     base = run_training(QUICK, faces, tmp_path / "base")
-    still = dataclasses.replace(QUICK, steps=2, warm_up=1, judge_every=1, learning_rate=1e-12)
+    still = dataclasses.replace(QUICK, steps=2, warm_up=1, val_interval=1, learning_rate=1e-12)
     tuned = run_training(still, faces, tmp_path / "tuned", base)
     weights, before = tuned.tensors(), base.tensors()
     assert torch.allclose(weights["conv_out.conv_out.weight"], before["conv_out.conv_out.weight"], atol=1e-3)

@@ -23,10 +23,10 @@ class AuditConfig:
     arcface: str = "arcface-onnx"
     """The face matcher behind `arcface`: an ONNX file of yours, 112 x 112 in, a row out, or registered
     weights."""
-    plants: int = 40
+    canaries: int = 40
     """Training faces of which altered copies are hidden in a copy of the set, to see whether the audit finds
     them."""
-    min_plants_found: float = 0.95
+    min_canary_recall: float = 0.95
     """Share of each kind of hidden copy that the audit has to find, or its silence means nothing. Not 1: of
     40, two may be pictures without features."""
     min_people: int = 50
@@ -54,8 +54,8 @@ class AuditConfig:
     def __post_init__(self) -> None:
         check(len(self.matchers) >= 1, "matchers: name at least one.")
         check(len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.")
-        check(self.plants >= 20, f"plants = {self.plants}: must be at least 20; fewer tell little.")
-        check(0 < self.min_plants_found <= 1, "min_plants_found must be above 0 and at most 1.")
+        check(self.canaries >= 20, f"canaries = {self.canaries}: must be at least 20; fewer tell little.")
+        check(0 < self.min_canary_recall <= 1, "min_canary_recall must be above 0 and at most 1.")
         check(self.min_people >= 20, f"min_people = {self.min_people}: must be at least 20.")
         check(0 < self.max_excess < 1, f"max_excess = {self.max_excess}: must be above 0 and below 1.")
         check(0.5 < self.max_auc < 1, f"max_auc = {self.max_auc}: must be above 0.5 and below 1.")

@@ -79,7 +79,7 @@ def audit(
     people = People.of(real, others)
     matchers, missing = _installed(config)
     hidden = run.folder / "plants"
-    plants = plant(people.training, synthetic, config.plants, config.seed, hidden / "leaks", run)
+    plants = plant(people.training, synthetic, config.canaries, config.seed, hidden / "leaks", run)
     copies = copies_of(people.real, _COPIES, config.seed, hidden / "copies", run)
     stock = Stock(people, synthetic, plants, copies)
     parts = [part_of(matcher, stock, config.seed, run) for matcher in matchers]

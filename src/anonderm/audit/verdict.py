@@ -111,11 +111,11 @@ def _plants_found(config: AuditConfig, plants: Mapping[str, float]) -> list[Rule
     rules = []
     for change in COPIES:
         found = plants.get(change, 0.0)
-        passed = found >= config.min_plants_found
+        passed = found >= config.min_canary_recall
         why = f"{found:.0%} of hidden copies ({change}) are found"
         why += "" if passed else ": this audit can't see what it looks for"
         rules.append(
-            Rule(f"hidden copies found: {change}", config.min_plants_found, found, None, None, passed, why)
+            Rule(f"hidden copies found: {change}", config.min_canary_recall, found, None, None, passed, why)
         )
     return rules
 

@@ -9,9 +9,9 @@ from typing import Literal
 from anonderm.core.config import check
 from anonderm.models.classifier.settings import HeadName, WeightsName
 
-Best = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"]
+Monitor = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"]
 
-_BEST_OF = {
+_MONITORS = {
     "multi-label": ("accuracy", "loss", "macro_f1", "macro_auc"),
     "softmax": ("accuracy", "loss", "macro_f1", "quadratic_kappa"),
 }
@@ -26,7 +26,7 @@ class TrainClassifierConfig:
     lesion-cnn, a small one made for lesion types."""
     size: int | None = None
     """Side of the network's input in pixels; unset: the side of the stored images."""
-    skip_halvings: int = 0
+    drop_strides: int = 0
     """How many of the backbone's first strides to leave out, so that lesions of a few pixels survive."""
     weights: WeightsName = "random"
     """What the backbone starts from; imagenet: its published weights in the local Hugging Face cache."""
@@ -56,7 +56,7 @@ class TrainClassifierConfig:
     """How the learning rate goes: up and down, down from the start, or not at all."""
     weight_decay: float = 0.05
     """Weight decay: decoupled for adamw, added to the gradient for the others."""
-    best: Best = "accuracy"
+    monitor: Monitor = "accuracy"
     """The measure on the held-out faces whose best epoch is kept; of equals the one with the lowest loss."""
     patience: int | None = None
     """Stop after so many epochs in a row without a better one."""
@@ -84,7 +84,7 @@ class TrainClassifierConfig:
 
     def __post_init__(self) -> None:
         check(self.size is None or self.size >= 32, f"size = {self.size}: must be at least 32.")
-        check(0 <= self.skip_halvings <= 3, f"skip_halvings = {self.skip_halvings}: must be 0 to 3.")
+        check(0 <= self.drop_strides <= 3, f"drop_strides = {self.drop_strides}: must be 0 to 3.")
         check(
             self.weights_file is None or self.weights == "random",
             f"weights = {self.weights} and weights_file = {self.weights_file}: only one can be.",
@@ -105,10 +105,10 @@ class TrainClassifierConfig:
         check(self.batch >= 2, f"batch = {self.batch}: must be at least 2.")
         check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
         check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
-        known = _BEST_OF["multi-label" if self.head == "multi-label" else "softmax"]
+        known = _MONITORS["multi-label" if self.head == "multi-label" else "softmax"]
         check(
-            self.best in known,
-            f"best = {self.best}: not measured for head = {self.head}.",
+            self.monitor in known,
+            f"monitor = {self.monitor}: not measured for head = {self.head}.",
             f"Choose from: {', '.join(known)}.",
         )
         check(self.patience is None or self.patience >= 1, f"patience = {self.patience}: must be at least 1.")

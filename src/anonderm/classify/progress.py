@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from anonderm.classify.config import Best
+from anonderm.classify.config import Monitor
 
 Measures = dict[str, float | None]
 
@@ -20,7 +20,7 @@ class Progress:
     best: Measures = field(default_factory=dict)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def after_epoch(self, weights: dict[str, Tensor], measures: Measures, by: Best) -> None:
+    def after_epoch(self, weights: dict[str, Tensor], measures: Measures, by: Monitor) -> None:
         """Count one epoch; it is the best if measure `by` is better, or as good at a lower loss."""
         self.epoch += 1
         if not self.best or _rank(measures, by) > _rank(self.best, by):
@@ -28,7 +28,7 @@ class Progress:
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
 
-def _rank(measures: Measures, by: Best) -> tuple[float, float]:
+def _rank(measures: Measures, by: Monitor) -> tuple[float, float]:
     loss, value = measures["loss"], measures[by]
     behind = float("inf") if loss is None else loss
     if by == "loss":

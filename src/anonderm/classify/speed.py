@@ -21,7 +21,7 @@ def seconds_per_face(config: TrainClassifierConfig, size: int) -> float:
     """
     count = 16 if size <= _SMALL else 2
     with torch.random.fork_rng(devices=[]):
-        classifier = Classifier(config.backbone, _CLASSES, size, config.skip_halvings).to(device())
+        classifier = Classifier(config.backbone, _CLASSES, size, config.drop_strides).to(device())
         faces_NCHW = torch.rand(count, 3, size, size, device=device())
     classifier = classifier.to(memory_format=torch.channels_last)
     classifier.backbone.requires_grad_(not config.freeze_backbone)

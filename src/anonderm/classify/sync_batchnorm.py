@@ -1,4 +1,4 @@
-"""Batch norm over the parts of a batch that the processes of a team have.
+"""Batch norm over the parts of a batch that each rank has.
 
 Shapes: N faces of a part, C channels.
 """
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from anonderm.core.distributed import Team
+from anonderm.core.distributed import World
 from anonderm.models.classifier.batch_share import Part
 from anonderm.models.classifier.lesion_cnn import Dropout
 
@@ -20,19 +20,19 @@ from anonderm.models.classifier.lesion_cnn import Dropout
 def tell(part: Part, network: nn.Module) -> None:
     """Tell every layer that draws for, or looks at, the whole batch which part of it comes next."""
     for layer in network.modules():
-        if isinstance(layer, Dropout | TeamBatchNorm):
+        if isinstance(layer, Dropout | SyncBatchNorm):
             layer.part = part
 
 
-def norm_over_team(network: nn.Module) -> None:
+def convert_sync_batchnorm(network: nn.Module) -> None:
     """Replace every batch norm by one over the whole batch; names and weights stay. They need `tell`."""
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, _BatchNorm) and layer.track_running_stats:
-                setattr(parent, name, TeamBatchNorm(layer))
+                setattr(parent, name, SyncBatchNorm(layer))
 
 
-class TeamBatchNorm(_BatchNorm):
+class SyncBatchNorm(_BatchNorm):
     """A batch norm whose mean and variance are those of the parts of all processes together.
 
     `layer` gives its weights, and what timm's own kind does after the norm (drop, then act). torch's
@@ -61,9 +61,9 @@ class TeamBatchNorm(_BatchNorm):
         wide, shape = x.to(self.running_mean.dtype), (1, -1, *[1] * (x.ndim - 2))
         others = [0, *range(2, x.ndim)]
         count = part.whole * x[0, 0].numel()
-        mean_C = _TeamSum.apply(wide.sum(others), part.team) / count
+        mean_C = _AllReduce.apply(wide.sum(others), part.world) / count
         centred = wide - mean_C.view(shape)
-        variance_C = _TeamSum.apply(centred.square().sum(others), part.team) / count
+        variance_C = _AllReduce.apply(centred.square().sum(others), part.world) / count
         self._learn(mean_C.detach(), variance_C.detach() * (count / max(count - 1, 1)))
         scale_C = (variance_C + self.eps).rsqrt()
         normed = centred * (scale_C if self.weight is None else scale_C * self.weight).view(shape)
@@ -80,20 +80,20 @@ class TeamBatchNorm(_BatchNorm):
         self.running_var.lerp_(unbiased_C, share)
 
 
-class _TeamSum(torch.autograd.Function):
+class _AllReduce(torch.autograd.Function):
     """A sum over all processes, whose gradient comes from the losses of all of them."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, team: Team) -> Tensor:
-        ctx.team = team
-        return _summed(x, team)
+    def forward(ctx: Any, x: Tensor, world: World) -> Tensor:
+        ctx.world = world
+        return _summed(x, world)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _summed(grad, ctx.team), None
+        return _summed(grad, ctx.world), None
 
 
-def _summed(x: Tensor, team: Team) -> Tensor:
+def _summed(x: Tensor, world: World) -> Tensor:
     total = x.detach().clone()
-    team.add_up([total])
+    world.all_reduce([total])
     return total

@@ -29,7 +29,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     """Train on the rows of split train (or of none), choose the epoch on val; split test is never read.
 
     Run again in the same folder, it goes on after the last whole epoch, to the same weights; the processes of
-    a team come to those too, but for rounding. Raises BadLabel, TooFewImages, ConfigError, MissingPath,
+    torchrun come to those too, but for rounding. Raises BadLabel, TooFewImages, ConfigError, MissingPath,
     MissingWeights, BrokenArtefact or Diverged.
     """
     split = learning_split_by_types if config.head == "multi-label" else learning_split
@@ -49,14 +49,14 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     else:
         classifier.normalise_like(learning.pixels)
     classifier = classifier.to(device()).to(memory_format=torch.channels_last)
-    progress = _all_epochs(Trainer(config, classifier, learning, choosing, run.team), run)
+    progress = _all_epochs(Trainer(config, classifier, learning, choosing, run.world), run)
     shown = ", ".join(f"{name} {value:.3f}" for name, value in progress.best.items() if value is not None)
-    run.log(f"epoch {progress.best_epoch} is the best by {config.best}; on the held-out faces: {shown}")
+    run.log(f"epoch {progress.best_epoch} is the best by {config.monitor}; on the held-out faces: {shown}")
     card = CheckpointCard(
         kind="classifier",
         architecture={
             "backbone": config.backbone,
-            "skip_halvings": config.skip_halvings,
+            "drop_strides": config.drop_strides,
             "head": reading.describe(),
         },
         resolution=size,
@@ -68,7 +68,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
         notes=_notes(progress, learn, choose, classifier, origin),
     )
     path = run.folder / "checkpoint.safetensors"
-    if not run.team.leads:
+    if not run.world.is_main:
         return Checkpoint(path, card)
     checkpoint = Checkpoint.save(path, progress.best_weights, card)
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def _new_classifier(
             config.backbone,
             classes,
             size,
-            config.skip_halvings,
+            config.drop_strides,
             reading=reading,
             dropout=config.dropout,
             start=start,
@@ -124,13 +124,13 @@ def _need_measure(config: TrainClassifierConfig, choose: FaceSet, classifier: Cl
     truth = truth_of(choose, classifier.classes, classifier.reading).answers
     if classifier.reading.name == "multi-label":
         seen_K, count = truth.sum(0), len(truth)
-        short_K = (seen_K == 0) | (seen_K == count) if config.best == "macro_auc" else seen_K == 0
+        short_K = (seen_K == 0) | (seen_K == count) if config.monitor == "macro_auc" else seen_K == 0
     else:
         short_K = torch.bincount(truth, minlength=len(classifier.classes)) == 0
     missing = [name for name, short in zip(classifier.classes, short_K.tolist(), strict=True) if short]
-    if missing and config.best in ("macro_f1", "macro_auc"):
+    if missing and config.monitor in ("macro_f1", "macro_auc"):
         raise ConfigError(
-            f"best = {config.best}: not defined for {', '.join(missing)} on the held-out faces.",
+            f"monitor = {config.monitor}: not defined for {', '.join(missing)} on the held-out faces.",
             "Give best = loss, or a larger val split.",
         )
 
@@ -153,9 +153,9 @@ def _notes(
 def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
     config = trainer.config
     progress = Progress()
-    if run.team.leads:
+    if run.world.is_main:
         progress = resume_training(run.folder, progress, trainer.classifier, trainer.optimiser)
-    progress = follow_leader(run.team, progress, trainer.classifier, trainer.optimiser)
+    progress = follow_leader(run.world, progress, trainer.classifier, trainer.optimiser)
     run.rewind_metrics(progress.epoch)
     total, done = (trainer.steps * epochs for epochs in (config.epochs, progress.epoch))
     with run.bar("training the classifier", total, done) as bar:
@@ -167,7 +167,7 @@ def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
             measures = trainer.judge()
             held_out = {f"val_{name}": value for name, value in measures.items()}
             run.metrics(epoch + 1, loss=loss, accuracy=accuracy, **held_out)
-            progress.after_epoch(trainer.classifier.state_dict(), measures, config.best)
-            if run.team.leads:
+            progress.after_epoch(trainer.classifier.state_dict(), measures, config.monitor)
+            if run.world.is_main:
                 save_training(run.folder, progress, trainer.classifier, trainer.optimiser)
     return progress

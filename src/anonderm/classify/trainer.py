@@ -17,8 +17,8 @@ from torch import Tensor
 from anonderm.classify.augment import augment
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.progress import Measures
-from anonderm.classify.sync_batchnorm import norm_over_team, tell
-from anonderm.core.distributed import ALONE, Team
+from anonderm.classify.sync_batchnorm import convert_sync_batchnorm, tell
+from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import Diverged
 from anonderm.core.launch import step_generator
 from anonderm.metrics.grading import measures
@@ -43,7 +43,7 @@ class Labelled:
 class Trainer:
     """A classifier, its optimiser and its data; every epoch draws from its own generator.
 
-    The processes of a team share every batch, and all end with the weights of one that trains alone. Raises
+    Several processes share every batch, and all end with the weights of one that trains alone. Raises
     ConfigError where a step has fewer faces than there are processes.
     """
 
@@ -53,16 +53,16 @@ class Trainer:
         classifier: Classifier,
         learning: Labelled,
         choosing: Labelled,
-        team: Team = ALONE,
+        world: World = SINGLE,
     ) -> None:
-        self.team = team
+        self.world = world
         self.config, self.classifier, self.learning, self.choosing = config, classifier, learning, choosing
         self.ordered = is_ordered(classifier.reading, classifier.classes)
         shown = config.epoch_faces or len(learning.truth)
         self.steps = math.ceil(shown / config.batch)
-        Part.of(shown // self.steps, team)
-        if team.size > 1:
-            norm_over_team(classifier)
+        Part.of(shown // self.steps, world)
+        if world.size > 1:
+            convert_sync_batchnorm(classifier)
         classifier.backbone.requires_grad_(not config.freeze_backbone)
         self.optimiser = _optimiser(config, [p for p in classifier.parameters() if p.requires_grad])
         self.weights_K = _class_weights(classifier, learning.truth) if config.class_weights else None
@@ -83,7 +83,7 @@ class Trainer:
             rate = self.config.learning_rate * self._schedule(epoch * self.steps + step)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
-            part = Part.of(len(rows), self.team)
+            part = Part.of(len(rows), self.world)
             own_NCHW = self.learning.pixels[rows[part.rows]].float() / 255
             own_NCHW = augment(own_NCHW, self.config, generator, part)
             loss, is_right = self._learn(own_NCHW, self.learning.truth.rows(rows), part)
@@ -104,8 +104,8 @@ class Trainer:
         loss = reading.loss(outputs_NM, truth, self.weights_K, self.config.label_smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        if self.team.size > 1:
-            self.team.add_up([p.grad for p in self.classifier.parameters() if p.grad is not None])
+        if self.world.size > 1:
+            self.world.all_reduce([p.grad for p in self.classifier.parameters() if p.grad is not None])
         self.optimiser.step()
         decided = reading.decide(reading.probabilities(outputs_NM.detach()).cpu().numpy())
         return loss.item(), float((decided == truth.answers.cpu().numpy()).mean())
@@ -118,9 +118,9 @@ class Trainer:
         outputs_NM = torch.zeros(len(pixels_NCHW), reading.outputs, device=pixels_NCHW.device)
         batches = list(zip(*(each.split(_JUDGED_AT_ONCE) for each in (pixels_NCHW, outputs_NM)), strict=True))
         with torch.inference_mode(), self._precision():
-            for bytes_NCHW, batch_NM in batches[self.team.rank :: self.team.size]:
+            for bytes_NCHW, batch_NM in batches[self.world.rank :: self.world.size]:
                 batch_NM.copy_(self.classifier(bytes_NCHW.float() / 255))
-        self.team.add_up([outputs_NM])
+        self.world.all_reduce([outputs_NM])
         probabilities_NK = reading.probabilities(outputs_NM).cpu().numpy()
         decided = reading.decide(probabilities_NK)
         numbers = measures(truth.answers.cpu().numpy(), decided, probabilities_NK, self.ordered)

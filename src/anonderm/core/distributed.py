@@ -21,7 +21,7 @@ _PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Team:
+class World:
     """This process's place among `size`; the leader, rank 0, is the only one that writes the run folder.
 
     Every method must be called by all processes, in the same order. They raise ProcessLost when another one
@@ -32,10 +32,10 @@ class Team:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all processes: one message for all of them, of one dtype."""
         import torch
         import torch.distributed as dist
@@ -48,7 +48,7 @@ class Team:
         for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def copy_leader(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the leader's."""
         import torch.distributed as dist
 
@@ -58,10 +58,10 @@ class Team:
             sent = tensor.to(launch.device()).contiguous()
             with self._contact():
                 dist.broadcast(sent, 0)
-            if not self.leads:
+            if not self.is_main:
                 tensor.copy_(sent)
 
-    def hear_leader(self, value: Any) -> Any:
+    def broadcast_object(self, value: Any) -> Any:
         """The leader's `value`, which JSON must be able to hold; what the others give is ignored."""
         if self.size == 1:
             return value
@@ -69,10 +69,10 @@ class Team:
 
         message = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
         length = torch.tensor([len(message)])
-        self.copy_leader([length])
-        if not self.leads:
+        self.broadcast([length])
+        if not self.is_main:
             message = torch.empty(int(length), dtype=torch.uint8)
-        self.copy_leader([message])
+        self.broadcast([message])
         return json.loads(message.numpy().tobytes())
 
     def any(self, here: bool) -> bool:
@@ -82,10 +82,10 @@ class Team:
         import torch
 
         count = torch.tensor([float(here)], device=launch.device())
-        self.add_up([count])
+        self.all_reduce([count])
         return bool(count)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Return when every process has come here."""
         self.any(False)
 
@@ -101,14 +101,14 @@ class Team:
             ) from error
 
 
-ALONE = Team()
+SINGLE = World()
 
 
 @contextmanager
-def join() -> Iterator[Team]:
-    """The team that torchrun started this process in, over NCCL on CUDA and Gloo elsewhere; or ALONE."""
+def join() -> Iterator[World]:
+    """The processes that torchrun started this process in, over NCCL on CUDA and Gloo elsewhere; or SINGLE."""
     if launch.processes() == 1:
-        yield ALONE
+        yield SINGLE
         return
     import torch
     import torch.distributed as dist
@@ -122,8 +122,8 @@ def join() -> Iterator[Team]:
     on = launch.device()
     if on.startswith("cuda"):
         torch.cuda.set_device(on)
-    team = Team(int(os.environ["RANK"]), launch.processes())
-    with team._contact():
+    world = World(int(os.environ["RANK"]), launch.processes())
+    with world._contact():
         dist.init_process_group("nccl" if on.startswith("cuda") else "gloo", timeout=_PATIENCE)
-    yield team
+    yield world
     dist.destroy_process_group()  # not after an error, when it would wait for messages that never come

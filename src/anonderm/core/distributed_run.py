@@ -1,4 +1,4 @@
-"""The run folder of a team: the leader holds it, the others are told what they need of it."""
+"""The run folder under several processes: rank 0 writes it, the others receive what they need."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.distributed import Team
+from anonderm.core.distributed import World
 from anonderm.core.errors import ConfigError, ProcessLost
 from anonderm.core.progress import Bar
 from anonderm.core.rundir import RunDir, RunRecord
 
 
-class FollowedRun(RunDir):
-    """A run as the other processes of its team see it: they write and say nothing."""
+class SilentRun(RunDir):
+    """A run as ranks other than 0 see it: they write and log nothing."""
 
     def finish(self, outputs: object) -> None:
         pass
@@ -38,40 +38,40 @@ class _NoBar:
 
 
 @contextmanager
-def open_run(folder: Path, stage: str, config: Any, inputs: dict[str, Any], team: Team) -> Iterator[RunDir]:
+def open_run(folder: Path, stage: str, config: Any, inputs: dict[str, Any], world: World) -> Iterator[RunDir]:
     """Start or resume a run; the leader gets a RunDir, the others a FollowedRun.
 
     Raises what RunDir.open does, in the leader; ProcessLost in the others when the leader could not start,
     and ConfigError when a process has other inputs than the leader.
     """
-    if team.leads:
-        with _led(folder, stage, config, inputs, team) as run:
+    if world.is_main:
+        with _led(folder, stage, config, inputs, world) as run:
             yield run
         return
-    start = team.hear_leader(None)
+    start = world.broadcast_object(None)
     if start is None:
-        raise ProcessLost(f"process {team.rank}: process 0 did not start.", "Its message says why.")
+        raise ProcessLost(f"process {world.rank}: process 0 did not start.", "Its message says why.")
     different = [name for name in inputs if inputs[name] != start["inputs"].get(name)]
     if different:
         raise ConfigError(
-            f"process {team.rank}: the input {different[0]!r} is not the one that process 0 has.",
+            f"process {world.rank}: the input {different[0]!r} is not the one that process 0 has.",
             "Give all machines the same files.",
         )
-    run = FollowedRun(folder, stage, config, inputs)
-    run.team = team
+    run = SilentRun(folder, stage, config, inputs)
+    run.world = world
     if start["finished"] is not None:
         run.finished = RunRecord(folder, start["finished"])
     yield run
 
 
 @contextmanager
-def _led(folder: Path, stage: str, config: Any, inputs: dict[str, Any], team: Team) -> Iterator[RunDir]:
+def _led(folder: Path, stage: str, config: Any, inputs: dict[str, Any], world: World) -> Iterator[RunDir]:
     told = False
     try:
         with RunDir.open(folder, stage, config, inputs) as run:
-            run.team, told = team, True
-            team.hear_leader({"inputs": inputs, "finished": run.finished and run.finished.content})
+            run.world, told = world, True
+            world.broadcast_object({"inputs": inputs, "finished": run.finished and run.finished.content})
             yield run
     finally:
         if not told:
-            team.hear_leader(None)
+            world.broadcast_object(None)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from anonderm.core import config as configuration
 from anonderm.core import launch, progress
-from anonderm.core.distributed import ALONE
+from anonderm.core.distributed import SINGLE
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, ReleaseRefused, RunBusy
 from anonderm.core.files import (
     append_line,
@@ -103,7 +103,7 @@ class RunDir:
         self.folder = folder
         self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
-        self.team = ALONE
+        self.world = SINGLE
         """The processes that do this run; the others follow this one."""
         self.finished: RunRecord | None = None
         """The record of a run that an earlier call completed; there is nothing left to do."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from anonderm.core.distributed import Team
+from anonderm.core.distributed import World
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
 
@@ -144,7 +144,7 @@ def resume_training(
 
 
 def follow_leader(
-    team: Team, progress: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+    world: World, progress: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> AnyProgress:
     """Give all processes the leader's network, optimiser and progress, and return the progress.
 
@@ -152,18 +152,18 @@ def follow_leader(
     """
     import torch
 
-    if team.size == 1:
+    if world.size == 1:
         return progress
-    team.copy_leader(list(network.state_dict().values()))
+    world.broadcast(list(network.state_dict().values()))
     moments = optimiser_tensors("", optimiser)
     kinds = {name: [str(each.dtype).removeprefix("torch."), *each.shape] for name, each in moments.items()}
-    kinds, numbers = team.hear_leader([kinds, _numbers(progress)])
-    if not team.leads:
+    kinds, numbers = world.broadcast_object([kinds, _numbers(progress)])
+    if not world.is_main:
         moments = {
             name: torch.zeros(shape, dtype=getattr(torch, dtype)) for name, (dtype, *shape) in kinds.items()
         }
-    team.copy_leader(list(moments.values()))
-    if team.leads:
+    world.broadcast(list(moments.values()))
+    if world.is_main:
         return progress
     if moments:
         restore_optimiser("", optimiser, moments)

@@ -19,7 +19,7 @@ class ScreenConfig:
     is audited beside what came in.
     """
 
-    axes: int = 100
+    pca_components: int = 100
     """Directions of the face space; a deformed face lies far from the space of the training faces."""
 
     deformed_quantile: float = 0.995
@@ -59,7 +59,7 @@ class ScreenConfig:
         check(len(self.matchers) >= 1, "matchers: name at least one.")
         check(len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.")
         check(0 < self.fmr <= _HIGHEST_FMR, f"fmr = {self.fmr}: must be above 0 and at most {_HIGHEST_FMR}.")
-        check(self.axes >= 1, f"axes = {self.axes}: must be 1 or more.")
+        check(self.pca_components >= 1, f"pca_components = {self.pca_components}: must be 1 or more.")
         for name in ("deformed_quantile", "artefact_quantile"):
             check(0.5 < getattr(self, name) <= 1, f"{name} = {getattr(self, name)}: must lie in (0.5, 1].")
         check(0 <= self.copy_quantile < 0.5, f"copy_quantile = {self.copy_quantile}: must lie in [0, 0.5).")

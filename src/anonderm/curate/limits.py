@@ -64,7 +64,7 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
         nearest_other_person(faces_ND, mirrored_ND, subjects),
     )
     copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
-    unseen_N = distances_of_unseen(faces_ND, subjects, config.axes)
+    unseen_N = distances_of_unseen(faces_ND, subjects, config.pca_components)
     low, high = _statistic_limits(statistics(training, size), config)
     return Limits(
         low=low,

@@ -59,7 +59,7 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
         _training_copies(faces, train, limits),
         watched.reasons,
         _artefacts(faces, limits),
-        _deformed(faces, train, limits, config.axes),
+        _deformed(faces, train, limits, config.pca_components),
     ):
         reasons = found | reasons
     passed = faces.where(ids={face.id for face in faces} - reasons.keys())

@@ -62,7 +62,7 @@ def evaluate_classifier(
         details |= {"confusion": matrix_KK.tolist(), "chance": float(matrix_KK.sum(1).max() / len(tested))}
         statistics |= _counting(network, tested)
     people = [face.person for face in tested]
-    return Scores(with_intervals(statistics, people, config.seed, config.repeats, run), details)
+    return Scores(with_intervals(statistics, people, config.seed, config.bootstrap_samples, run), details)
 
 
 def _counting(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:

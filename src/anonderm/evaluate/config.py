@@ -64,7 +64,7 @@ class FidelityConfig:
 class UtilityConfig:
     """Test, on real faces, a classifier trained on synthetic faces beside one trained on real ones."""
 
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
 
     saliency_faces: int = 2
@@ -74,7 +74,10 @@ class UtilityConfig:
     """Fixes the bootstrap resamples."""
 
     def __post_init__(self) -> None:
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.saliency_faces >= 0, f"saliency_faces = {self.saliency_faces}: must be 0 or more.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
@@ -83,14 +86,17 @@ class UtilityConfig:
 class ClassifierScoresConfig:
     """Test a classifier on faces that it did not learn from."""
 
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
 
     seed: int = 0
     """Fixes the bootstrap resamples."""
 
     def __post_init__(self) -> None:
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
 
@@ -112,7 +118,7 @@ class SaliencyConfig:
     sheet_faces: int = 6
     """Faces of each class (or lesion type) on the picture sheet."""
 
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
 
     seed: int = 0
@@ -122,7 +128,10 @@ class SaliencyConfig:
         check(0 <= self.tolerance < 1, f"tolerance = {self.tolerance}: must be in [0, 1).")
         check(self.max_faces >= 1, f"max_faces = {self.max_faces}: must be 1 or more.")
         check(self.sheet_faces >= 0, f"sheet_faces = {self.sheet_faces}: must be 0 or more.")
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
 
@@ -146,7 +155,7 @@ class RealismConfig:
     max_faces: int = 1000
     """Most faces of a set that are compared; drawn at random."""
 
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
 
     seed: int = 0
@@ -156,5 +165,8 @@ class RealismConfig:
         check(self.folds >= 2, f"folds = {self.folds}: must be at least 2.")
         check(self.epochs >= 1, f"epochs = {self.epochs}: must be at least 1.")
         check(self.max_faces >= 10, f"max_faces = {self.max_faces}: must be at least 10.")
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")

@@ -144,7 +144,7 @@ def _scores(config: RealismConfig, name: str, test: TwoSample, real: FaceSet) ->
 
 
 def _score(config: RealismConfig, test: TwoSample, rows: NDArray[np.intp]) -> Score:
-    low, high = test.interval(rows, config.repeats, np.random.default_rng(config.seed))
+    low, high = test.interval(rows, config.bootstrap_samples, np.random.default_rng(config.seed))
     second = int(test.second_N[rows].sum())
     note = f"{second} faces against {len(rows) - second}, {config.folds} folds by person"
     return Score(test.auc(rows), low, high, len(rows), higher_is_better=False, note=note)
@@ -204,5 +204,5 @@ def _detected(
 def _share(config: RealismConfig, called_N: NDArray[np.bool_], faces: FaceSet) -> Score:
     people = [face.person for face in faces]
     rng = np.random.default_rng(config.seed)
-    low, high = interval(lambda rows: float(called_N[rows].mean()), people, rng, config.repeats)
+    low, high = interval(lambda rows: float(called_N[rows].mean()), people, rng, config.bootstrap_samples)
     return Score(float(called_N.mean()), low, high, len(faces), note="scores above 0.5")

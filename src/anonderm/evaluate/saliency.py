@@ -192,7 +192,7 @@ def _scores(
     for key, each in values.items():
         values_N = np.array(each)
         rng = np.random.default_rng(config.seed)
-        low, high = interval(partial(_mean, values_N), people[key], rng, config.repeats)
+        low, high = interval(partial(_mean, values_N), people[key], rng, config.bootstrap_samples)
         better = None if key.endswith("floor") and "above" not in key else True
         scores[key] = Score(float(values_N.mean()), low, high, len(each), better)
     return scores

@@ -99,7 +99,9 @@ def _scores(
     statistics["tstr_over_trtr/accuracy"] = partial(
         _accuracy_ratio, predicted["tstr"] == truth_N, predicted["trtr"] == truth_N
     )
-    return with_intervals(statistics, [face.person for face in test], config.seed, config.repeats, run)
+    return with_intervals(
+        statistics, [face.person for face in test], config.seed, config.bootstrap_samples, run
+    )
 
 
 def _accuracy_ratio(right_above_N: NDArray[np.bool_], right_below_N: NDArray[np.bool_], rows: Rows) -> float:

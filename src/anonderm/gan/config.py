@@ -52,7 +52,7 @@ _AUTO = {64: "tiny", 128: "small", 256: "paper256", 512: "paper512", 1024: "pape
 class TrainGanConfig:
     """Train StyleGAN2 with adaptive augmentation on the faces of the training split."""
 
-    only: str | None = None
+    label: str | None = None
     """Train on the faces of this label alone."""
     conditional: bool = False
     """Give generator and discriminator the label, so that faces can be made by class."""
@@ -113,7 +113,7 @@ class TrainGanConfig:
     """The embedding in which ticks are measured."""
     patience: int = 50
     """Stop after so many ticks in a row that were worse than the best, or copied training faces; 0: never."""
-    half: bool = False
+    fp16_weights: bool = False
     """Store the finished weights as float16: half the size, for weights that ship."""
     seed: int = 0
     """Same seed, same machine: same weights, however often the run was interrupted."""
@@ -139,8 +139,8 @@ class TrainGanConfig:
         check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
         check(self.patience >= 0, "patience must not be negative.")
         check(self.seed >= 0, f"seed = {self.seed} must not be negative.")
-        one = not (self.only and self.conditional)
-        check(one, "only and conditional exclude each other.", "A network of one class needs no label.")
+        one = not (self.label and self.conditional)
+        check(one, "label and conditional exclude each other.", "A network of one class needs no label.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,9 +89,9 @@ class Loop:
 
     def _stops(self, stop: Stop) -> bool:
         """Whether to stop after this step; several processes ask each other only now and then."""
-        if self.run.team.size == 1:
+        if self.run.world.size == 1:
             return stop.asked
-        return self.state.step % ADA_EVERY == 0 and self.run.team.any(stop.asked)
+        return self.state.step % ADA_EVERY == 0 and self.run.world.any(stop.asked)
 
     def _trouble(self, weights: bool) -> str:
         """The first number since the last look that is NaN or infinite, in words; empty if there is none."""
@@ -116,10 +116,10 @@ class Loop:
             times = f"The learning rate was lowered {MOST_ROLLBACKS} times already."
             raise Diverged(trouble, f"{times} {self._last_good()} {_ADVICE}.")
         rollbacks = self.state.rollbacks + 1
-        if self.run.team.leads:
+        if self.run.world.is_main:
             self.state.load(self._snapshot)
             self.state.slow_down(rollbacks)
-        self.state.follow(self.run.team)
+        self.state.follow(self.run.world)
         self._save()
         self.ticker.restart_clock()
         self.run.log(
@@ -128,7 +128,7 @@ class Loop:
         )
 
     def _save(self) -> None:
-        if self.run.team.leads:
+        if self.run.world.is_main:
             self.state.save(self._snapshot)
 
     def _stop(self) -> None:

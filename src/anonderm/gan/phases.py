@@ -39,7 +39,7 @@ def train_step(
     """Train both players on one batch and return what there is to log, still on the device.
 
     All randomness comes from (seed, step), so a resumed run repeats what the first would have done, and the
-    result does not depend on the split, but for rounding. Every process of the team returns the same numbers.
+    result does not depend on the split, but for rounding. Every rank returns the same numbers.
     """
     draws = Draws(settings.seed, state.step, images.pixels_N3HW.device)
     step = _Step(state, images, settings, split, draws)
@@ -104,7 +104,7 @@ class _Step:
 
     def move(self, optimiser: Adam, numbers: Numbers) -> None:
         """Add up the processes' gradients and numbers, and let the optimiser step."""
-        self.split.team.add_up([*optimiser.gradients(), *numbers.values()])
+        self.split.world.all_reduce([*optimiser.gradients(), *numbers.values()])
         optimiser.step()
 
 
@@ -187,7 +187,7 @@ def _path_length_phase(step: _Step) -> Numbers:
     for share in others:
         _path_lengths(step, share, measured)
     length_N = _path_lengths(step, last, measured)
-    step.split.team.add_up(list(measured.values()))
+    step.split.world.all_reduce(list(measured.values()))
     state.generator.track_average(measured["w"])
     mean = state.path_length_mean.lerp_(measured["length"], _PATH_LENGTH_DECAY).clone()
     for share in (last, *others):

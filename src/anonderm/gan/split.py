@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from anonderm.core.config import check
-from anonderm.core.distributed import ALONE, Team
+from anonderm.core.distributed import SINGLE, World
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,24 @@ class Share:
 
 @dataclass(frozen=True)
 class Split:
-    """A batch is split over the processes of a team, each of which goes over its part in `passes`."""
+    """A batch is split over the processes of a run, each of which goes over its part in `passes`."""
 
-    team: Team = ALONE
+    world: World = SINGLE
     passes: int = 1
     group: int = 1
 
     @staticmethod
-    def of(batch: int, micro_batch: int | None, group: int, team: Team) -> Split:
+    def of(batch: int, micro_batch: int | None, group: int, world: World) -> Split:
         """At most `micro_batch` images a pass.
 
         Raises ConfigError unless the batch splits evenly, into whole groups of the deviation statistics.
         """
         check(
-            batch % team.size == 0,
-            f"batch = {batch} does not split over {team.size} processes.",
+            batch % world.size == 0,
+            f"batch = {batch} does not split over {world.size} processes.",
             "Choose a batch that is a multiple of the number of processes.",
         )
-        own = batch // team.size
+        own = batch // world.size
         micro = min(micro_batch or own, own)
         check(
             own % micro == 0,
@@ -82,7 +82,7 @@ class Split:
             f"{micro} of {batch} images at once, but the discriminator compares images in groups of {group}.",
             f"Choose batch and micro_batch so that a process has a multiple of {max(group, 2)} at once.",
         )
-        return Split(team, own // micro, group if micro < batch else 1)
+        return Split(world, own // micro, group if micro < batch else 1)
 
     def grouped(self, whole: int) -> list[Share]:
         """The shares of this process, one a pass, of images that the discriminator compares."""
@@ -93,9 +93,9 @@ class Split:
         return self._shares(whole, 1)
 
     def _shares(self, whole: int, group: int) -> list[Share]:
-        run, parts = whole // group, self.passes * self.team.size
+        run, parts = whole // group, self.passes * self.world.size
         edges = [run * part // parts for part in range(parts + 1)]
-        own = range(self.team.rank * self.passes, (self.team.rank + 1) * self.passes)
+        own = range(self.world.rank * self.passes, (self.world.rank + 1) * self.passes)
         return [Share(whole, group, edges[part], edges[part + 1]) for part in own]
 
 

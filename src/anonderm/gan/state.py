@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anonderm.core.distributed import Team
+from anonderm.core.distributed import World
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
 from anonderm.gan.augment.probability import AugmentProbability
@@ -73,14 +73,14 @@ class TrainState:
         with open_snapshot(path) as (tensors, numbers):
             self._restore(tensors, numbers)
 
-    def follow(self, team: Team) -> None:
-        """Take over the state of the team's leader."""
+    def follow(self, world: World) -> None:
+        """Take over the state of rank 0."""
         tensors, numbers = self._content()
-        told = team.hear_leader({"names": list(tensors), "numbers": numbers})
+        told = world.broadcast_object({"names": list(tensors), "numbers": numbers})
         # The sums since the last tick are the only tensors that one process has and another has not.
         tensors = {name: tensors.get(name, torch.zeros_like(self.signs)) for name in told["names"]}
-        team.copy_leader(list(tensors.values()))
-        if not team.leads:
+        world.broadcast(list(tensors.values()))
+        if not world.is_main:
             self._restore(tensors, told["numbers"])
 
     def _content(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.distributed import Team
+from anonderm.core.distributed import World
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
@@ -39,41 +39,41 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     """Draw the seeds' faces from each checkpoint (and class); run again, it goes on with those it has.
 
     Raises ConfigError when two checkpoints would make faces of the same name, or none makes a class that was
-    asked for, InputError, BrokenArtefact. The processes of a team share the faces; the set is the same.
+    asked for, InputError, BrokenArtefact. Several processes share the faces; the set is the same.
     """
     keep_freed_memory()
     jobs = _of_classes(config.classes, [job for checkpoint in checkpoints for job in _jobs(checkpoint)])
     stems = slugs(job.name for job in jobs)
     if len(stems) < len(jobs):
         raise ConfigError("two generators make faces of one label.", "Run generate once for each of them.")
-    writer = FaceSetWriter(run.folder / "faces", run.team.rank)
-    own = [(job, _own_missing(stems[job.name], config, writer, run.team)) for job in jobs]
+    writer = FaceSetWriter(run.folder / "faces", run.world.rank)
+    own = [(job, _own_missing(stems[job.name], config, writer, run.world)) for job in jobs]
     _refuse_separate_disks(run)
-    run.team.wait()  # nobody writes before all have seen what is missing
+    run.world.barrier()  # nobody writes before all have seen what is missing
     done = len(writer.done)
     with run.bar("generating", done + sum(len(ids) for _, ids in own), done) as bar:
         for job, ids in own:
             for seed, image_HWC in _draw(job, list(ids), config):
                 writer.add(image_HWC, _row(job, ids[seed], seed, config))
                 bar.advance()
-    run.team.wait()
-    faces = writer.finish() if run.team.leads else None
-    run.team.wait()
+    run.world.barrier()
+    faces = writer.finish() if run.world.is_main else None
+    run.world.barrier()
     return faces or FaceSet.load(writer.folder)
 
 
-def _own_missing(stem: str, config: GenerateConfig, writer: FaceSetWriter, team: Team) -> dict[int, str]:
+def _own_missing(stem: str, config: GenerateConfig, writer: FaceSetWriter, world: World) -> dict[int, str]:
     """Seed and id of each face that this process has to draw: every so many-th batch of what is missing."""
     ids = {seed: f"{stem}-{seed:08d}" for seed in parse_seeds(config.seeds)}
     missing = [seed for seed in ids if ids[seed] not in writer.done]
-    starts = range(team.rank * BATCH, len(missing), team.size * BATCH)
+    starts = range(world.rank * BATCH, len(missing), world.size * BATCH)
     return {seed: ids[seed] for start in starts for seed in missing[start : start + BATCH]}
 
 
 def _refuse_separate_disks(run: RunDir) -> None:
     if not (run.folder / "run.json").exists():
         raise ConfigError(
-            f"process {run.team.rank} does not see {run.folder}, which process 0 made.",
+            f"process {run.world.rank} does not see {run.folder}, which process 0 made.",
             "Put --out on a disk that all machines share, or generate on one machine.",
         )
 

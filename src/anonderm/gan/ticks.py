@@ -65,12 +65,12 @@ class Ticker:
         self.restart_clock()
 
     def __enter__(self) -> Ticker:
-        if self._run.team.leads:
+        if self._run.world.is_main:
             self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._run.team.leads:
+        if self._run.world.is_main:
             self._events.close()
 
     def restart_clock(self) -> None:
@@ -89,10 +89,10 @@ class Ticker:
 
     def tick(self, state: TrainState) -> None:
         """Let the leader measure and write, and tell the others what it keeps."""
-        if self._run.team.leads:
+        if self._run.world.is_main:
             self._write(state)
         state.sums = TickSums()
-        state.best = Best(**self._run.team.hear_leader(state.best.numbers()))
+        state.best = Best(**self._run.world.broadcast_object(state.best.numbers()))
         self.restart_clock()
 
     def _write(self, state: TrainState) -> None:

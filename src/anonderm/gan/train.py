@@ -46,15 +46,15 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     images = load_images(training, arch.classes, launch.device())
     settings = step_settings(config, preset, arch.resolution)
     group = arch.deviation_group or settings.batch
-    split = Split.of(settings.batch, config.micro_batch, group, run.team)
+    split = Split.of(settings.batch, config.micro_batch, group, run.world)
     state = _start(config, preset, arch, base, run, images)
 
     plan = Plan.of(config, settings.batch)
-    held_out = _held_out(config, faces, training, run) if run.team.leads else None
+    held_out = _held_out(config, faces, training, run) if run.world.is_main else None
     with Ticker(config, run, plan, images, held_out, state.step) as ticker:
         Loop(config, settings, split, plan, images, state, ticker, run).train()
     trained = plan.kimg(state.step)
-    if not run.team.leads:
+    if not run.world.is_main:
         return Checkpoint(run.folder / _CHECKPOINT, _card(config, arch, training, base, {}))
     kept = _take_best(state, plan, held_out, run)
     card = _card(config, arch, training, base, kept | {"trained_kimg": trained})
@@ -64,7 +64,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
         state.discriminator,
         state.path_length_mean,
         card,
-        half=config.half,
+        fp16_weights=config.fp16_weights,
     )
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     forget_kept(run.folder)
@@ -76,7 +76,7 @@ def _held_out(config: TrainGanConfig, faces: FaceSet, training: FaceSet, run: Ru
     if not config.metric_faces:
         return None
     try:
-        validation = faces.where(split="val", label=config.only)
+        validation = faces.where(split="val", label=config.label)
         held_out = HeldOut.of(training, validation, config.metric_extractor, config.mirror)
     except MissingWeights as error:
         run.log(f"ticks are not measured, the last becomes the checkpoint: {error.message}")
@@ -115,7 +115,7 @@ def check_run(
 ) -> tuple[FaceSet, Preset, Architecture]:
     """The faces to train on and what is trained on them; raises whatever can be known before training."""
     check_against_base(config, base)
-    training = training_faces(faces, config.only)
+    training = training_faces(faces, config.label)
     resolution = training.image(training.faces[0]).shape[0]
     preset = preset_for(config.preset, resolution)
     arch = architecture(preset, resolution, training.labels if config.conditional else ())
@@ -141,7 +141,7 @@ def _start(
     lines = [
         f"{len(images)} faces of {arch.resolution} px; {_parameters(generator, discriminator)} parameters"
     ]
-    taken = Taken() if base is None else transfer(generator, discriminator, base, config.only)
+    taken = Taken() if base is None else transfer(generator, discriminator, base, config.label)
     learning = choose_trained(generator, discriminator, config, taken.fresh)
     lines += [*taken.lines, learning]
     rate = config.learning_rate or preset.learning_rate
@@ -150,12 +150,12 @@ def _start(
     if config.augment_p is not None:
         state.augment.p = config.augment_p
     snapshot = run.folder / SNAPSHOT
-    if run.team.leads and snapshot.exists():
+    if run.world.is_main and snapshot.exists():
         state.load(snapshot)
         lines = [f"going on from step {state.step}"]
     for line in lines:
         run.log(line)
-    state.follow(run.team)
+    state.follow(run.world)
     return state
 
 

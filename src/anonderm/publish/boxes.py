@@ -32,7 +32,7 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
     if not kinds:
         raise InputError(
             f"{faces.folder}: no face has lesion boxes.",
-            "Ingest photos with boxes, or let `anonderm find-lesions` find some.",
+            "Ingest photos with boxes, or let `anonderm detect-lesions` find some.",
         )
     sizes = {face.id: _size(faces, face) for face in run.progress(faces.faces, "measuring the faces")}
     written: list[Path] = []

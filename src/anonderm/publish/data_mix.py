@@ -1,4 +1,4 @@
-"""The report's section on the utility matrix: what each mix of real and synthetic faces teaches."""
+"""The report's section on the data-mix study: what each mix of real and synthetic faces teaches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MATRICES_IN_A_ROW = 2
 
 
 def mixes(material: Material) -> Section | None:
-    found = material.scored("evaluate matrix")
+    found = material.scored("evaluate data-mix")
     if found is None:
         return None
     record, scores = found
@@ -44,7 +44,7 @@ def mixes(material: Material) -> Section | None:
     blocks += _matrices(scores)
     curves = [chart for key, title in _CURVES.items() if (chart := _curve(record, scores, key, title))]
     blocks += [Charts("Training curves, one line an arm", tuple(curves))] if curves else []
-    blocks.append(score_table("All scores of the utility matrix", scores.scores, folded=True))
+    blocks.append(score_table("All scores of the data-mix study", scores.scores, folded=True))
     held = "as many optimiser steps" if scores.details["lengths"] == "steps" else "as many epochs"
     lead = (
         "One classifier, trained on real faces (TRTR), on synthetic faces alone (TSTR) and on mixes of both, "
@@ -52,7 +52,7 @@ def mixes(material: Material) -> Section | None:
         "no training has met (TRTS and TSTS: on synthetic faces that were held back). A difference is taken "
         "over the same people: its interval, not the overlap of two others, says whether an arm is better."
     )
-    return Section("utility-matrix", "What each mix of faces teaches", lead, tuple(blocks))
+    return Section("data-mix", "What each mix of faces teaches", lead, tuple(blocks))
 
 
 def _times(count: int) -> str:

@@ -157,7 +157,7 @@ def _progress(record: RunRecord) -> list[Block]:
 
 
 def _trained_on(record: RunRecord) -> str:
-    only = record.config.get("only")
+    only = record.config.get("label")
     return f", trained on {only}" if only else ", trained on every class"
 
 

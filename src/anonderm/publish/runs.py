@@ -50,7 +50,7 @@ class Material:
             [faces for record in self.of(*stages) if (faces := faces_of(record))]
             for stages in (SOURCES, PREPARERS)
         )
-        judges = self.of("evaluate utility", "evaluate matrix", "evaluate fidelity", "audit")
+        judges = self.of("evaluate utility", "evaluate data-mix", "evaluate fidelity", "audit")
         judged = [record.content["inputs"].get("real") for record in judges]
         meant = [faces for faces in (*read, *prepared) if faces.digest in judged]
         found = meant or prepared[-1:] or read
@@ -67,7 +67,7 @@ class Material:
         made = [faces for record in self.of(*MAKERS) if (faces := faces_of(record))]
         judged = [
             record.content["inputs"].get("faces" if record.stage == "export" else "synthetic")
-            for record in self.of("export", "evaluate matrix", "audit", "evaluate fidelity")
+            for record in self.of("export", "evaluate data-mix", "audit", "evaluate fidelity")
         ]
         meant = [faces for faces in made if faces.digest in judged]
         found = meant or made

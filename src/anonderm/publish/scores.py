@@ -37,7 +37,7 @@ _DISTANCES = {
 }
 _SHOWN_APART = (
     "evaluate utility",
-    "evaluate matrix",
+    "evaluate data-mix",
     "evaluate classifier",
     "evaluate saliency",
     "evaluate fidelity",

@@ -35,7 +35,7 @@ class Summary:
 
 def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     """Only what the runs have numbers for is said."""
-    matrix, audit = material.scores("evaluate matrix"), material.scores("audit")
+    matrix, audit = material.scores("evaluate data-mix"), material.scores("audit")
     utility = material.scores("evaluate utility") or matrix
     fidelity = material.scores("evaluate fidelity")
     sentences, numbers = _faces(material)

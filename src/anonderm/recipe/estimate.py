@@ -13,7 +13,7 @@ from typing import Any
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.images import IMAGE_SUFFIXES
-from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
 from anonderm.gan.config import TrainGanConfig
 from anonderm.models.stylegan2.ranges import parse_seeds
@@ -36,7 +36,7 @@ _COST = {
     "evaluate fidelity": (5.0, 0.003),
     "evaluate detector": (3.0, 0.01),
     "evaluate lesions": (5.0, 0.01),
-    "find-lesions": (1.0, 0.01),
+    "detect-lesions": (1.0, 0.01),
     "export-boxes": (0.5, 0.0015),
     "mask-and-crop": (0.5, 0.001),
     "audit": (15.0, 0.03),
@@ -140,7 +140,7 @@ def _seconds(step: Step, arriving: list[Flow], leaving: Flow) -> float:
         case "evaluate realism":
             faces = 2 * min(config.max_faces, *(each.count for each in arriving))
             return 5 + _slowness() * config.folds * config.epochs * faces * _ONLOOKER_FACE_S
-        case "evaluate matrix":
+        case "evaluate data-mix":
             shown = config.seeds * config.epochs * _shown_in_all_arms(config, arriving[0].count)
             return shown * face_seconds(config.classifier(), config.size or leaving.size)
         case "latents project":
@@ -185,7 +185,7 @@ def _classifying(step: Step, recipe: Recipe, leaving: dict[str, Flow]) -> float:
     )
 
 
-def _shown_in_all_arms(config: MatrixConfig, real: int) -> float:
+def _shown_in_all_arms(config: DataMixConfig, real: int) -> float:
     """Faces shown in an epoch, summed over the arms."""
     if config.lengths == "steps":
         return (4 + len(config.ratios)) * (config.epoch_faces or real)
@@ -215,7 +215,7 @@ def face_seconds(config: TrainClassifierConfig, size: int) -> float:
     return _classifier_timed(
         TrainClassifierConfig(
             backbone=config.backbone,
-            skip_halvings=config.skip_halvings,
+            drop_strides=config.drop_strides,
             freeze_backbone=config.freeze_backbone,
         ),
         size,

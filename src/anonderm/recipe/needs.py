@@ -47,7 +47,7 @@ def _missing(step: Step) -> Iterator[str]:
             yield from _of_others(config.weights)
         case "evaluate realism":
             yield from _of_others(config.detector)
-        case "train-classifier" | "evaluate matrix":
+        case "train-classifier" | "evaluate data-mix":
             yield from _of_backbone(config)
 
 

@@ -31,7 +31,7 @@ from anonderm.recipe.file import RecipeFile, read_file
 from anonderm.stages import STAGES, Stage
 
 _DATA = "{data}"
-_TELLS_CLASSES = ("train-classifier", "evaluate matrix")
+_TELLS_CLASSES = ("train-classifier", "evaluate data-mix")
 
 
 @dataclass(frozen=True)

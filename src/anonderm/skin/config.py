@@ -28,7 +28,7 @@ class TrainSkinConfig:
     """Photos a step."""
     learning_rate: float = 1e-2
     """Highest rate of the backbone."""
-    heads_rate: float = 10.0
+    head_lr_multiplier: float = 10.0
     """How many times as fast the parts beside the backbone learn; less suits a backbone without ImageNet's
     weights, which has as much to learn as they have."""
     momentum: float = 0.9
@@ -45,7 +45,7 @@ class TrainSkinConfig:
     noise, for masks of drawn faces that are to serve on photos."""
     resnet: Path | None = None
     """ImageNet weights of ResNet-18 to start the backbone from: torchvision's .pth file."""
-    judge_every: int = 1000
+    val_interval: int = 1000
     """Steps between two looks at the validation faces; the best one is kept."""
     seed: int = 0
     """Seed of the first weights, the order of the photos and the augmentation."""
@@ -70,10 +70,12 @@ class TrainSkinConfig:
             "A short training may warm up for a twentieth of its steps.",
         )
         check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
-        check(self.heads_rate > 0, f"heads_rate = {self.heads_rate}: must be positive.")
+        check(
+            self.head_lr_multiplier > 0, f"head_lr_multiplier = {self.head_lr_multiplier}: must be positive."
+        )
         check(0 <= self.momentum < 1, f"momentum = {self.momentum}: must be in [0, 1).")
         check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
-        check(self.judge_every >= 1, f"judge_every = {self.judge_every}: must be at least 1.")
+        check(self.val_interval >= 1, f"val_interval = {self.val_interval}: must be at least 1.")
         check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
 
 

@@ -205,7 +205,7 @@ def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[st
     fast = {id(parameter) for part in network.fast_parts for parameter in part.parameters()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in network.parameters():
-        times = config.heads_rate if id(parameter) in fast else 1.0
+        times = config.head_lr_multiplier if id(parameter) in fast else 1.0
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((times, decay), []).append(parameter)
     return [
@@ -223,7 +223,7 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
         for step, pairs in trainer.batches(progress.step):
             loss = progress.after_step(trainer.step(step, pairs))
             bar.advance(note=f"loss {loss:.3f}")
-            if progress.step % config.judge_every == 0 or progress.step == config.steps:
+            if progress.step % config.val_interval == 0 or progress.step == config.steps:
                 _judge(trainer, choose, run, progress)
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
             if stop.asked:

@@ -19,7 +19,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.metrics.average_precision import matches_by_kind, mean_average_precision
 from anonderm.models.lesion_detector.predict import load_detector
 
-SMALL = TrainDetectorConfig(side=128, lesion_side=16, steps=4, batch=2, validate_every=2)
+SMALL = TrainDetectorConfig(side=128, lesion_side=16, steps=4, batch=2, val_interval=2)
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def train(folder: Path, config: TrainDetectorConfig, faces: FaceSet) -> Checkpoi
 
 def test_it_learns_to_find_discs_and_to_tell_them_apart(make_spotted, tmp_path: Path) -> None:
     """mAP50 of the untrained network is below 0.01 here."""
-    config = dataclasses.replace(SMALL, steps=40, validate_every=40, learning_rate=3e-3)
+    config = dataclasses.replace(SMALL, steps=40, val_interval=40, learning_rate=3e-3)
     faces = make_spotted("faces", {"train": 12, "val": 3, "test": 5})
     checkpoint = train(tmp_path / "run", config, faces)
     detector, test = load_detector(checkpoint), faces.where(split="test")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.classify.lesions.conftest import spotted
 
-from anonderm.classify.lesions.config import FindLesionsConfig
+from anonderm.classify.lesions.config import DetectLesionsConfig
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import ConfigError, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -85,7 +85,9 @@ def scores_of(record: RunRecord) -> Scores:
 
 def score_detector(real: FaceSet, detector: Path, out: Path) -> RunRecord:
     references = {"real": real.folder, "detector": detector}
-    return run_stage(STAGES["evaluate detector"], DetectorScoresConfig(repeats=100), references, out)
+    return run_stage(
+        STAGES["evaluate detector"], DetectorScoresConfig(bootstrap_samples=100), references, out
+    )
 
 
 def compare(real: FaceSet, synthetic: FaceSet, detector: Path, out: Path) -> RunRecord:
@@ -185,14 +187,14 @@ def test_found_boxes_become_part_of_the_faces(tmp_path: Path, detector: Path, kn
     for face in faces:
         bare.add_from(faces, dataclasses.replace(face, lesions=()))
     references = {"faces": bare.finish().folder, "detector": detector}
-    record = run_stage(STAGES["find-lesions"], FindLesionsConfig(), references, tmp_path / "run")
+    record = run_stage(STAGES["detect-lesions"], DetectLesionsConfig(), references, tmp_path / "run")
     found = FaceSet.load(record.folder / "faces")
     for face, before in zip(found, faces, strict=True):
         assert face.lesions == tuple(each for each in before.lesions if each.kind == "papule")
         assert face.lesion_types == (("papule",) if face.lesions else ())
         assert np.array_equal(read_image(found.folder / face.file), faces.image(before))
     with pytest.raises(ConfigError, match="threshold"):
-        FindLesionsConfig(threshold=2)
+        DetectLesionsConfig(threshold=2)
 
 
 def test_a_random_network_finds_boxes_inside_the_face_of_any_shape(detector: Path) -> None:

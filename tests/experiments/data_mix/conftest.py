@@ -10,13 +10,13 @@ import numpy as np
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
-from anonderm.experiments.data_mix.config import MatrixConfig
-from anonderm.experiments.data_mix.study import evaluate_matrix
+from anonderm.experiments.data_mix.config import DataMixConfig
+from anonderm.experiments.data_mix.study import evaluate_data_mix
 
 CLASSES = ("healthy", "mild")
 QUICK: dict[str, Any] = {
     "backbone": "test_resnet",
-    "skip_halvings": 1,
+    "drop_strides": 1,
     "epochs": 3,
     "batch": 8,
     "learning_rate": 3e-3,
@@ -24,7 +24,7 @@ QUICK: dict[str, Any] = {
     "brightness": (0.9, 1.1),
     "ratios": (1.0,),
     "seeds": 1,
-    "repeats": 100,
+    "bootstrap_samples": 100,
 }
 
 
@@ -59,9 +59,9 @@ def synthetic_faces(folder: Path, count: int = 30, swapped: bool = False, **chan
 
 
 def evaluate(folder: Path, real: FaceSet, synthetic: FaceSet, **changes: Any) -> Scores:
-    config = MatrixConfig(**(QUICK | changes))
-    with RunDir.open(folder, "evaluate matrix", config, {}) as run:
-        scores = evaluate_matrix(config, real, synthetic, (), run)
+    config = DataMixConfig(**(QUICK | changes))
+    with RunDir.open(folder, "evaluate data-mix", config, {}) as run:
+        scores = evaluate_data_mix(config, real, synthetic, (), run)
         scores.save(folder / "scores.json")
         run.finish([folder / "scores.json"])
     return scores

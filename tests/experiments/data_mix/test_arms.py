@@ -12,7 +12,7 @@ from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
 from anonderm.experiments.data_mix.arms import Arm, arms
-from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.pools import joined, real_pool, synthetic_pool
 
 REAL = FaceSet(
@@ -40,7 +40,7 @@ def synthetic(healthy: int = 100, mild: int = 100) -> FaceSet:
 
 
 def made(drawn: FaceSet, **changes: object) -> tuple[dict[str, Arm], list[str]]:
-    config = MatrixConfig(**(QUICK | {"ratios": (0.5, 1.0, 2.0), "seeds": 2} | changes))  # type: ignore[arg-type]
+    config = DataMixConfig(**(QUICK | {"ratios": (0.5, 1.0, 2.0), "seeds": 2} | changes))  # type: ignore[arg-type]
     found, notes = arms(config, real_pool(REAL, 0), synthetic_pool(drawn, CLASSES, 0))
     return {arm.name: arm for arm in found}, notes
 
@@ -133,4 +133,4 @@ def test_other_classes_and_no_test_split_are_refused():
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
-        MatrixConfig(**(QUICK | wrong))
+        DataMixConfig(**(QUICK | wrong))

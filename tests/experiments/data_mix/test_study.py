@@ -1,4 +1,4 @@
-"""The utility matrix on faces whose answer is known, and resumed after a kill."""
+"""The data-mix study on faces whose answer is known, and resumed after a kill."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_all_arms_take_as_many_steps(evaluated: Scores):
 
 
 def test_the_table_and_the_picture_hold_every_arm(evaluated: Scores, folder: Path):
-    rows = list(csv.DictReader((folder / "run/matrix.csv").open(newline="")))
+    rows = list(csv.DictReader((folder / "run/data-mix.csv").open(newline="")))
     assert [row["arm"] for row in rows] == [
         "trtr",
         "trts",
@@ -89,8 +89,8 @@ def test_the_table_and_the_picture_hold_every_arm(evaluated: Scores, folder: Pat
     ]
     assert (rows[6]["real"], rows[6]["synthetic"], rows[6]["accuracy"]) == ("24", "24", "1.0")
     assert rows[2]["accuracy_minus_trtr"] == "0.0"
-    assert json.loads((folder / "run/matrix.json").read_text())["rows"][0]["arm"] == "trtr"
-    assert read_image(folder / "run/matrix.png").shape[1] > 800
+    assert json.loads((folder / "run/data-mix.json").read_text())["rows"][0]["arm"] == "trtr"
+    assert read_image(folder / "run/data-mix.png").shape[1] > 800
     assert [ratio for ratio, _ in ratio_curve(evaluated, "accuracy")] == [0, 1]
 
 
@@ -138,7 +138,7 @@ def test_a_training_that_meets_nan_is_named(
 
 
 def test_a_training_travels_to_another_process(real: FaceSet, tmp_path: Path):
-    from anonderm.experiments.data_mix.config import MatrixConfig
+    from anonderm.experiments.data_mix.config import DataMixConfig
 
-    training = Training(tmp_path, "real", MatrixConfig().classifier(1), real, {"real": real})
+    training = Training(tmp_path, "real", DataMixConfig().classifier(1), real, {"real": real})
     assert pickle.loads(pickle.dumps(training.subrun)).work.args == (training,)

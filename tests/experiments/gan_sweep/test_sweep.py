@@ -77,7 +77,7 @@ def test_every_combination_is_trained_with_typed_values() -> None:
         (("r1_gamma=1", "r1_gamma=2"), "was given before"),
         (("metric_faces=16,32",), "must be the same"),
         (("jobs=1,2",), "must be the same"),
-        (("conditional=true", "only=mild"), "must be the same"),
+        (("conditional=true", "label=mild"), "must be the same"),
         (("augment=none", "augment_p=0.2"), "at augment=none-augment_p=0.2: augment = none, but"),
         ((), "needs settings"),
     ],

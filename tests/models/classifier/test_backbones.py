@@ -45,7 +45,7 @@ def test_an_unknown_backbone_is_refused_with_near_names():
 
 def test_a_backbone_that_cannot_take_the_size_is_refused():
     with pytest.raises(ConfigError, match="64 px"):
-        Classifier("regnetx_002", CLASSES, 64, skip_halvings=2)
+        Classifier("regnetx_002", CLASSES, 64, drop_strides=2)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_base_that_only_a_card_knows_keeps_its_terms(faces: FaceSet, tmp_path:
 def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Path) -> None:
     generator = checkpoint(tmp_path, "one", licence="Terms of ward 7")
     drawn = drawn_by(faces, generator)
-    release = write_release(tmp_path / "export", drawn, makers=(generator,), licence="CC-BY-4.0")
+    release = write_release(tmp_path / "export", drawn, source_models=(generator,), licence="CC-BY-4.0")
     card = (release / "README.md").read_text(encoding="utf-8")
     assert "| Terms of ward 7 | generator that drew faces" in card
     assert licences(drawn, ancestors(drawn, (generator,))).keys() == {"CC-BY-4.0", "Terms of ward 7"}
@@ -66,4 +66,4 @@ def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Pa
 def test_a_generator_that_nobody_gave_is_said_to_be_unknown(faces: FaceSet, release: Path) -> None:
     (unknown,) = ancestors(faces, ())
     assert unknown.licence == "not stated"
-    assert "not given with --makers" in (release / "README.md").read_text(encoding="utf-8")
+    assert "not given with --source_models" in (release / "README.md").read_text(encoding="utf-8")

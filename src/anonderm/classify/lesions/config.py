@@ -45,7 +45,7 @@ class TrainDetectorConfig:
     """Training tiles change in brightness, contrast and colour by up to this share."""
     scale: tuple[float, float] = (0.8, 1.25)
     """Training tiles are zoomed by a factor drawn from this range."""
-    validate_every: int = 300
+    val_interval: int = 300
     """Steps between saved states and tests on the validation faces, of which the best decides."""
     seed: int = 0
     """Seed of the first weights, the tiles and the augmentation."""
@@ -65,12 +65,12 @@ class TrainDetectorConfig:
         check(0 <= self.colour < 1, f"colour = {self.colour}: must lie in [0, 1).")
         low, high = self.scale
         check(0.25 <= low <= high <= 4, f"scale = {self.scale}: must be a range within 0.25 to 4.")
-        check(self.validate_every >= 1, f"validate_every = {self.validate_every}: must be at least 1.")
+        check(self.val_interval >= 1, f"val_interval = {self.val_interval}: must be at least 1.")
         check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
 
 
 @dataclass(frozen=True)
-class FindLesionsConfig:
+class DetectLesionsConfig:
     """Put the boxes that a detector finds onto faces."""
 
     threshold: float | None = None

@@ -1,10 +1,10 @@
-"""find-lesions: faces -> the same faces with the boxes that a detector finds on them."""
+"""detect-lesions: faces -> the same faces with the boxes that a detector finds on them."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from anonderm.classify.lesions.config import FindLesionsConfig
+from anonderm.classify.lesions.config import DetectLesionsConfig
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.launch import device
@@ -12,7 +12,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.models.lesion_detector.predict import load_detector
 
 
-def find_lesions(config: FindLesionsConfig, faces: FaceSet, detector: Checkpoint, run: RunDir) -> FaceSet:
+def detect_lesions(config: DetectLesionsConfig, faces: FaceSet, detector: Checkpoint, run: RunDir) -> FaceSet:
     """Write `faces/` with the found lesions in place of any that were known; images are linked.
 
     A run that was cut short goes on with the faces it lacks. Raises BrokenArtefact.

@@ -91,7 +91,7 @@ def all_steps(trainer: Trainer, run: RunDir) -> StepProgress:
         while progress.step < config.steps:
             loss = progress.after_step(trainer.step(progress.step))
             bar.advance(note=f"loss {loss:.2f}")
-            if progress.step % config.validate_every == 0 or progress.step == config.steps:
+            if progress.step % config.val_interval == 0 or progress.step == config.steps:
                 _test(trainer, progress, run)
                 save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
             elif stop.asked:

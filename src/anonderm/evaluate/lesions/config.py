@@ -11,7 +11,7 @@ from anonderm.core.config import check
 class DetectorScoresConfig:
     """Score a lesion detector on the test faces, whose boxes are known."""
 
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
 
     shown: int = 3
@@ -21,7 +21,10 @@ class DetectorScoresConfig:
     """Fixes the bootstrap resamples."""
 
     def __post_init__(self) -> None:
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.shown >= 0, f"shown = {self.shown}: must be 0 or more.")
         check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 

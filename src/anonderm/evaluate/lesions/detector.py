@@ -67,7 +67,7 @@ def evaluate_detector(
         value = statistic(np.arange(len(test)))
         if np.isnan(value):
             continue
-        low, high = interval(statistic, people, np.random.default_rng(config.seed), config.repeats)
+        low, high = interval(statistic, people, np.random.default_rng(config.seed), config.bootstrap_samples)
         better = _HIGHER_IS_BETTER.get(name.partition("/")[0])
         scores[name] = Score(value, low, high, len(test), better)
     details = {

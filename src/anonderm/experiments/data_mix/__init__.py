@@ -1,1 +1,1 @@
-"""The utility matrix: a classifier trained on real faces, synthetic ones and mixes, tested on both."""
+"""The data-mix study: a classifier trained on real faces, synthetic ones and mixes, tested on both."""

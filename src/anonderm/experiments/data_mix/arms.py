@@ -1,4 +1,4 @@
-"""The arms of the utility matrix: what each of them learns from. K classes."""
+"""The arms of the data-mix study: what each of them learns from. K classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
-from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.pools import Pool, joined
 
 REAL, SYNTHETIC = "real", "synthetic"
@@ -36,7 +36,7 @@ class Arm:
     """Of each class with too few synthetic faces: how many there are, and how many were wanted."""
 
 
-def arms(config: MatrixConfig, real: Pool, synthetic: Pool) -> tuple[list[Arm], list[str]]:
+def arms(config: DataMixConfig, real: Pool, synthetic: Pool) -> tuple[list[Arm], list[str]]:
     """All arms, that on real faces first, and what is to be said of those that are not as asked for.
 
     Synthetic faces are added to the real ones in one random order a seed, so that a larger ratio holds the

@@ -1,4 +1,4 @@
-"""Settings of the utility matrix: those of one classifier, and of the arms. Imports no torch."""
+"""Settings of the data-mix study: those of one classifier, and of the arms. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.config import check
 
-_OWN = ("ratios", "seeds", "lengths", "repeats", "jobs")
+_OWN = ("ratios", "seeds", "lengths", "bootstrap_samples", "jobs")
 
 
 @dataclass(frozen=True)
-class MatrixConfig(TrainClassifierConfig):
+class DataMixConfig(TrainClassifierConfig):
     """Train one classifier on real faces, on synthetic ones and on both, and test each on real faces."""
 
     ratios: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -23,7 +23,7 @@ class MatrixConfig(TrainClassifierConfig):
     lengths: Literal["steps", "epochs"] = "steps"
     """What all arms have in common. steps: the optimiser steps, so that more of them are not mistaken for
     better faces; epochs: how often each of their faces is shown, as published."""
-    repeats: int = 1000
+    bootstrap_samples: int = 1000
     """Bootstrap resamples of the people behind each interval."""
     jobs: int = 1
     """Trainings that run side by side; they share the processor's cores, or have a GPU each while there are
@@ -37,7 +37,10 @@ class MatrixConfig(TrainClassifierConfig):
             "The ratio 0 is the arm on real faces, which is always there.",
         )
         check(self.seeds >= 1, f"seeds = {self.seeds}: must be at least 1.")
-        check(self.repeats >= 100, f"repeats = {self.repeats}: must be at least 100.")
+        check(
+            self.bootstrap_samples >= 100,
+            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
+        )
         check(self.jobs >= 1, f"jobs = {self.jobs}: must be at least 1.")
         check(
             self.head in ("softmax", "corn"),

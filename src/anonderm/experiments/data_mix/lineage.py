@@ -10,21 +10,22 @@ from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 
 
-def refuse_test_people(real: FaceSet, synthetic: FaceSet, makers: Sequence[Checkpoint]) -> list[str]:
+def refuse_test_people(real: FaceSet, synthetic: FaceSet, source_models: Sequence[Checkpoint]) -> list[str]:
     """What cannot be known of the synthetic faces' origin, as sentences to warn with.
 
-    makers: checkpoints of the GANs and the grader, whose cards name the faces they learned from. Raises
-    InputError for a synthetic face that comes from a test photo, and for a maker that learned from them.
+    source_models: checkpoints of the GANs and the grader, whose cards name the faces they learned from.
+    Raises InputError for a synthetic face that comes from a test photo, and for a source model that learned
+    from one.
     """
     test = real.where(split="test")
     _refuse_descendants(test, synthetic)
-    for maker in makers:
-        if maker.card.data_digest in _leaks(real) - _honours(real):
+    for model in source_models:
+        if model.card.data_digest in _leaks(real) - _honours(real):
             raise InputError(
-                f"{maker.path}: learned from the photos of {real.folder} without leaving out its test split.",
+                f"{model.path}: learned from the photos of {real.folder} without leaving out its test split.",
                 "Train it on the FaceSet with splits, and make the synthetic faces again.",
             )
-    return [*_unknown_makers(real, synthetic, makers), *_nameless(real, synthetic)]
+    return [*_unknown_makers(real, synthetic, source_models), *_nameless(real, synthetic)]
 
 
 def _refuse_descendants(test: FaceSet, synthetic: FaceSet) -> None:
@@ -53,22 +54,24 @@ def _honours(real: FaceSet) -> set[str]:
     return {real.digest, train.digest, *(train.where(label=label).digest for label in train.labels)}
 
 
-def _unknown_makers(real: FaceSet, synthetic: FaceSet, makers: Sequence[Checkpoint]) -> Iterable[str]:
-    if not makers:
+def _unknown_makers(real: FaceSet, synthetic: FaceSet, source_models: Sequence[Checkpoint]) -> Iterable[str]:
+    if not source_models:
         yield (
             "nothing tells which photos the GANs and the grader learned from: that they never saw the test "
-            "people is taken on trust (give them as makers)"
+            "people is taken on trust (give them as source_models)"
         )
         return
-    unnamed = {face.checkpoint for face in synthetic if face.checkpoint} - {each.digest for each in makers}
+    unnamed = {face.checkpoint for face in synthetic if face.checkpoint} - {
+        each.digest for each in source_models
+    }
     if unnamed:
-        yield f"{len(unnamed)} of the GANs that drew the synthetic faces are not among the makers given"
+        yield f"{len(unnamed)} GANs that generated synthetic faces are missing from source_models"
     known = _honours(real)
-    for maker in makers:
-        saw_photos = maker.card.notes.get("trained_on") != "synthetic"
-        if saw_photos and maker.card.data_digest not in known:
+    for model in source_models:
+        saw_photos = model.card.notes.get("trained_on") != "synthetic"
+        if saw_photos and model.card.data_digest not in known:
             yield (
-                f"a maker ({maker.card.kind} {maker.digest[:8]}) learned from other faces than the real "
+                f"a model ({model.card.kind} {model.digest[:8]}) learned from other faces than the real "
                 "training split: whether test people are among them cannot be known"
             )
 

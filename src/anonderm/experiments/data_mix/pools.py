@@ -1,4 +1,4 @@
-"""The faces of the utility matrix, real and synthetic: to learn from, to choose the epoch by, to test.
+"""The faces of the data-mix study, real and synthetic: to learn from, to choose the epoch by, to test.
 
 Nobody, and no synthetic face's relative, is in two of the three.
 """

@@ -19,7 +19,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.core.tones import TONES
 from anonderm.evaluate.statistics import grading_metrics
 from anonderm.experiments.data_mix.arms import REAL, SYNTHETIC
-from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.resampling import Draws, Values, score, values
 from anonderm.metrics import confusion
 
@@ -57,7 +57,7 @@ def people_of(faces: FaceSet) -> list[Any]:
 
 
 def scores_of(
-    config: MatrixConfig, tests: Mapping[str, Tested], classes: tuple[str, ...], run: RunDir
+    config: DataMixConfig, tests: Mapping[str, Tested], classes: tuple[str, ...], run: RunDir
 ) -> dict[str, Score]:
     """Every arm's scores, and how far it is from the reference of its test set; also by skin tone."""
     ordered = config.head == "corn" or set(classes) <= set(SEVERITIES)
@@ -65,7 +65,7 @@ def scores_of(
     scores: dict[str, Score] = {}
     with run.bar("intervals", sum(len(tested.decided) for tested in tests.values())) as bar:
         for name, tested in tests.items():
-            draws = Draws.of(tested.people, np.random.default_rng(config.seed), config.repeats)
+            draws = Draws.of(tested.people, np.random.default_rng(config.seed), config.bootstrap_samples)
             truth_N = tested.truth(classes)
             strata = {"": np.ones(len(truth_N), bool)} | (tested.tones() if name == REAL else {})
             against: dict[str, dict[str, Values]] = {}

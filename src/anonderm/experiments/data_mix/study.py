@@ -15,7 +15,7 @@ from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.evaluate.statistics import unproven
 from anonderm.experiments.data_mix.arms import REAL, SYNTHETIC, Arm, arms
-from anonderm.experiments.data_mix.config import MatrixConfig
+from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.lineage import refuse_test_people
 from anonderm.experiments.data_mix.pools import Pool, real_pool, synthetic_pool
 from anonderm.experiments.data_mix.scoring import Tested, confusion_of, people_of, scores_of
@@ -24,21 +24,21 @@ from anonderm.experiments.data_mix.training import FOLDER, Training
 from anonderm.experiments.subruns import do_all
 
 
-def evaluate_matrix(
-    config: MatrixConfig,
+def evaluate_data_mix(
+    config: DataMixConfig,
     real: FaceSet,
     synthetic: FaceSet,
-    makers: tuple[Checkpoint, ...],
+    source_models: tuple[Checkpoint, ...],
     run: RunDir,
 ) -> Scores:
     """Train and test every arm; run again in the same folder, it goes on with the trainings that are missing.
 
     Keys: <arm>/<measure>, and <arm>_minus_trtr/<measure> (of trts, _minus_tsts) over the same resampled
-    people; for skin tones <...>[light]. Values are means over the trainings. makers: the GANs and the grader
-    behind the synthetic faces. Raises InputError, BadLabel, TooFewImages, Diverged, and what train_classifier
-    raises.
+    people; for skin tones <...>[light]. Values are means over the trainings. source_models: the GANs
+    and the grader behind the synthetic faces. Raises InputError, BadLabel, TooFewImages, Diverged, and what
+    train_classifier raises.
     """
-    warnings = refuse_test_people(real, synthetic, makers)
+    warnings = refuse_test_people(real, synthetic, source_models)
     real_faces = real_pool(real, config.seed)
     classes = real_faces.learn.labels
     synthetic_faces = synthetic_pool(synthetic, classes, config.seed)
@@ -68,7 +68,7 @@ def evaluate_matrix(
     }
     made = Scores(scores, details)
     write_table(run.folder, made)
-    write_picture(run.folder / "matrix.png", made)
+    write_picture(run.folder / "data-mix.png", made)
     print_table(made)
     for warning in weak:
         run.log(f"Caution: {warning}")
@@ -107,7 +107,7 @@ def _tell(real: Pool, synthetic: Pool, notes: Sequence[str], warnings: Sequence[
 
 
 def _trainings(
-    arm: Arm, config: MatrixConfig, tests: Mapping[str, FaceSet], real_count: int, run: RunDir
+    arm: Arm, config: DataMixConfig, tests: Mapping[str, FaceSet], real_count: int, run: RunDir
 ) -> list[Training]:
     made = []
     for number, learn in enumerate(arm.learns):

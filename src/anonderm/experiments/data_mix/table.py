@@ -1,4 +1,4 @@
-"""What the arms of the utility matrix came to, in one table and one picture."""
+"""What the arms of the data-mix study came to, in one table and one picture."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def _cells(name: str, score: Score | None) -> dict[str, Any]:
 
 
 def write_table(folder: Path, made: Scores) -> None:
-    """matrix.json and matrix.csv."""
+    """data-mix.json and data-mix.csv."""
     found = rows(made)
-    write_json(folder / "matrix.json", {"seeds": made.details["seeds"], "rows": found})
+    write_json(folder / "data-mix.json", {"seeds": made.details["seeds"], "rows": found})
     text = io.StringIO()
     writer = csv.DictWriter(text, list(found[0]))
     writer.writeheader()
     writer.writerows(found)
-    write_text(folder / "matrix.csv", text.getvalue())
+    write_text(folder / "data-mix.csv", text.getvalue())
 
 
 def print_table(made: Scores) -> None:

@@ -1,4 +1,4 @@
-"""One training of the utility matrix: a run folder with a classifier and what it says of the test faces."""
+"""One training of the data-mix study: a run folder with a classifier and what it says of the test faces."""
 
 from __future__ import annotations
 

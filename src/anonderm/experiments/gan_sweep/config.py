@@ -13,7 +13,7 @@ from anonderm.core.errors import ConfigError
 from anonderm.gan.config import TrainGanConfig
 
 # With other values of these, the numbers of two trainings would not measure the same.
-_MEASURES = ("metric_faces", "metric_extractor", "only")
+_MEASURES = ("metric_faces", "metric_extractor", "label")
 _OWN = ("sweep", "jobs")
 
 

@@ -18,7 +18,7 @@ class Classifier(nn.Module):
     """Maps faces in 0..1 to outputs; carries the normalisation of its training set as buffers.
 
     `reading` says what the outputs mean; without one they are the logits of a softmax over the classes.
-    `skip_halvings` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px
+    `drop_strides` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px
     a ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
     Raises ConfigError for an unknown or unsuitable backbone.
     """
@@ -31,7 +31,7 @@ class Classifier(nn.Module):
         backbone: str,
         classes: tuple[str, ...],
         size: int,
-        skip_halvings: int = 0,
+        drop_strides: int = 0,
         *,
         reading: Reading | None = None,
         dropout: float = 0.0,
@@ -40,10 +40,10 @@ class Classifier(nn.Module):
         super().__init__()
         self.classes = classes
         self.size = size
-        self.skip_halvings = skip_halvings
+        self.drop_strides = drop_strides
         self.reading: Reading = reading or Softmax(len(classes))
         self.backbone = create_backbone(backbone, size, start)
-        _keep_resolution(self.backbone, skip_halvings)
+        _keep_resolution(self.backbone, drop_strides)
         self.dropout = Dropout(dropout)
         self.head = nn.Linear(_feature_count(self.backbone, backbone, size), self.reading.outputs)
         self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
@@ -104,7 +104,7 @@ def _feature_count(backbone: nn.Module, name: str, size: int) -> int:
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             f"backbone = {name!r} cannot take {size} px images with these settings ({error}).",
-            "Choose another size, a smaller skip_halvings, or a ResNet, DenseNet or EfficientNet.",
+            "Choose another size, a smaller drop_strides, or a ResNet, DenseNet or EfficientNet.",
         ) from error
     backbone.train(training)
     return features_ND.shape[1]

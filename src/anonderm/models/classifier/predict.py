@@ -25,7 +25,7 @@ def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
             card.architecture["backbone"],
             card.classes,
             card.resolution,
-            card.architecture["skip_halvings"],
+            card.architecture["drop_strides"],
             reading=read_as(card.architecture["head"], len(card.classes)),
         )
         classifier.load_state_dict(checkpoint.tensors())

@@ -27,13 +27,13 @@ def save_gan(
     path_length_mean: Tensor,
     card: CheckpointCard,
     *,
-    half: bool = False,
+    fp16_weights: bool = False,
 ) -> Checkpoint:
-    """Write both networks; `half` stores float16, half the size. Loading gives float32 either way."""
+    """Write both networks; `fp16_weights` stores float16, half the size. Loading gives float32 either way."""
     tensors = with_prefix(GENERATOR, generator.state_dict())
     tensors |= with_prefix(DISCRIMINATOR, discriminator.state_dict())
     tensors[PATH_LENGTH_MEAN] = path_length_mean
-    if half:
+    if fp16_weights:
         tensors = {name: tensor.half() for name, tensor in tensors.items()}
     return Checkpoint.save(path, tensors, card)
 

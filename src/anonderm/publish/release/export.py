@@ -43,7 +43,7 @@ def export(
     faces: FaceSet,
     audit: Scores | None,
     scores: tuple[Scores, ...],
-    makers: tuple[Checkpoint, ...],
+    source_models: tuple[Checkpoint, ...],
     run: RunDir,
 ) -> Path:
     """Write the release below run.folder/"release"; returns its list of checksums.
@@ -53,7 +53,7 @@ def export(
     BrokenArtefact where an image is not the one that was audited, StorageError.
     """
     refuse_real(faces)
-    behind = ancestors(faces, makers)
+    behind = ancestors(faces, source_models)
     if "coco" in config.formats:
         refuse_without_boxes(faces)
     audit = without_paths(audit) if audit else None

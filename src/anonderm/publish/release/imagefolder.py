@@ -54,7 +54,7 @@ def refuse_without_boxes(faces: FaceSet) -> None:
     if not kinds_of(faces):
         raise InputError(
             f"{faces.folder}: no face has lesion boxes, so there is nothing to write as COCO.",
-            "Leave coco out of formats, or let `anonderm find-lesions` find boxes first.",
+            "Leave coco out of formats, or let `anonderm detect-lesions` find boxes first.",
         )
 
 

@@ -13,7 +13,7 @@ from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 
 NOT_STATED = "not stated"
-_UNKNOWN = "not given with --makers, so its licence and what it learned from are not known here"
+_UNKNOWN = "not given with --source_models, so its licence and what it learned from are not known here"
 _KINDS = {"gan": "generator", "classifier": "classifier that sorted the faces", "encoder": "face embedding"}
 
 
@@ -27,13 +27,13 @@ class Ancestor:
     learned_from: str
 
 
-def ancestors(faces: FaceSet, makers: Sequence[Checkpoint]) -> tuple[Ancestor, ...]:
-    """The generators, their bases and theirs, then the other makers; each once.
+def ancestors(faces: FaceSet, source_models: Sequence[Checkpoint]) -> tuple[Ancestor, ...]:
+    """The generators, their bases and theirs, then the other source_models; each once.
 
     Raises InputError for a generator that is named by something else than a sha256, such as a path.
     """
     known = {digest: weights.load(name) for digest, name in _shipped().items()}
-    known |= {each.digest: each for each in makers}
+    known |= {each.digest: each for each in source_models}
     drew = sorted({str(face.checkpoint) for face in faces})
     for digest in drew:
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
@@ -41,7 +41,7 @@ def ancestors(faces: FaceSet, makers: Sequence[Checkpoint]) -> tuple[Ancestor, .
                 f"{faces.folder}: its faces name a generator {digest[:40]!r}, which is no sha256.",
                 "Give faces that `anonderm generate` drew.",
             )
-    others = [each.digest for each in makers if each.digest not in drew]
+    others = [each.digest for each in source_models if each.digest not in drew]
     found: dict[str, Ancestor] = {}
     for digest in (*drew, *others):
         role = "generator that drew faces" if digest in drew else ""
