@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import subprocess
 import sys
@@ -71,14 +70,3 @@ def test_generate_takes_checkpoints_with_and_without_a_flag(
 def test_an_unknown_command_is_refused(capsys) -> None:
     assert main(["trian-gan"]) == 2
     assert "trian-gan" in capsys.readouterr().err
-
-
-def test_no_stage_imports_another_stage() -> None:
-    """But for a sweep, which is another stage several times."""
-    made_of = {"gan.sweep": {"gan.train"}}
-    modules = {stage.function.partition(":")[0] for stage in STAGES.values()}
-    for name in modules:
-        module = importlib.import_module(f"anonderm.{name}")
-        source = inspect.getsource(module)
-        for other in modules - {name} - made_of.get(name, set()):
-            assert f"anonderm.{other} " not in source, f"{name} imports the stage module {other}"

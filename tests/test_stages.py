@@ -8,7 +8,8 @@ import pytest
 
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Score, Scores
+from anonderm.core.records import Face, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.stages import STAGES, Input, Stage, open_artefact, run_stage
 

@@ -5,6 +5,7 @@ Reading this file imports no stage: functions and configuration classes are name
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import json
@@ -21,10 +22,12 @@ from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.image_folder import pictures
 from anonderm.core.records import Scores
+from anonderm.core.results import base as results
+from anonderm.core.results.base import Result, load_result
 from anonderm.core.rundir import RunRecord
 
 Kind = Literal["faces", "images", "checkpoint", "scores", "run"]
-Artefact = FaceSet | Checkpoint | Scores | RunRecord
+Artefact = FaceSet | Checkpoint | Scores | Result | RunRecord
 Reference = str | Path
 
 
@@ -391,7 +394,9 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
         path = path / _OUTPUT[kind]
     if kind == "faces":
         return FaceSet.load(path)
-    return Scores.load(path) if kind == "scores" else Checkpoint.load(path)
+    if kind == "scores":
+        return load_result(path) if path.name == results.FILE else Scores.load(path)
+    return Checkpoint.load(path)
 
 
 _WANTED: dict[Kind, str] = {
@@ -414,6 +419,8 @@ def _in_run(folder: Path, kind: Kind) -> Path:
     record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
     if not record.done:
         raise MissingPath(f"{folder}: this run is not finished.", "Run its command again, to the end.")
+    if kind == "scores" and (folder / results.FILE).exists():
+        return folder / results.FILE
     if not (folder / _OUTPUT[kind]).exists():
         raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
     return folder / _OUTPUT[kind]
@@ -466,7 +473,10 @@ def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
         return [_digests(each) for each in value]
     if isinstance(value, FaceSet | Checkpoint):
         return value.digest
-    content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
+    if isinstance(value, Result):
+        content: Any = dataclasses.asdict(value)
+    else:
+        content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
     return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
 
 
@@ -480,6 +490,9 @@ def _output_files(result: Any, folder: Path) -> list[Path]:
         case Scores():
             result.save(folder / "scores.json")
             return [folder / "scores.json"]
+        case Result():
+            result.save(folder / results.FILE)
+            return [folder / results.FILE]
         case Path():
             return [result]
         case list():

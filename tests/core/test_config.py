@@ -3,15 +3,26 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from anonderm.core.config import check, differences, from_dict, to_dict, to_toml
+from anonderm.core.config import (
+    Count,
+    Positive,
+    Settings,
+    Share,
+    check,
+    differences,
+    from_dict,
+    to_dict,
+    to_toml,
+)
 from anonderm.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Settings:
+class _Example:
     learning_rate: float = 0.002
     epochs: int = 10
     source: Path | None = None
@@ -26,13 +37,13 @@ class Settings:
 
 def test_an_unknown_setting_suggests_the_nearest_known_one():
     with pytest.raises(ConfigError, match=r"my\.toml \[train\]: unknown setting 'learning_rat'") as caught:
-        from_dict(Settings, {"learning_rat": 0.1}, "my.toml [train]")
+        from_dict(_Example, {"learning_rat": 0.1}, "my.toml [train]")
     assert "'learning_rate'" in caught.value.hint
 
 
 def test_a_setting_like_no_other_lists_the_known_ones():
     with pytest.raises(ConfigError) as caught:
-        from_dict(Settings, {"zzz": 1}, "my.toml")
+        from_dict(_Example, {"zzz": 1}, "my.toml")
     assert "epochs" in caught.value.hint
 
 
@@ -43,34 +54,34 @@ def test_a_setting_like_no_other_lists_the_known_ones():
 def test_a_value_of_the_wrong_type_is_named(values):
     (name,) = values
     with pytest.raises(ConfigError, match=rf"my\.toml: {name}"):
-        from_dict(Settings, values, "my.toml")
+        from_dict(_Example, values, "my.toml")
 
 
 def test_a_value_out_of_range_keeps_its_own_message():
     with pytest.raises(ConfigError, match="epochs = 0: must be positive"):
-        from_dict(Settings, {"epochs": 0}, "my.toml")
+        from_dict(_Example, {"epochs": 0}, "my.toml")
 
 
 @pytest.mark.parametrize(
     "settings",
-    [Settings(), Settings(1, 2, Path("photos/a b"), (), (0.5, 0.9), 'say "hi"\n', False)],
+    [_Example(), _Example(1, 2, Path("photos/a b"), (), (0.5, 0.9), 'say "hi"\n', False)],
 )
 def test_settings_come_back_from_toml_as_they_were(settings):
-    back = from_dict(Settings, tomllib.loads(to_toml(settings)), "config.toml")
+    back = from_dict(_Example, tomllib.loads(to_toml(settings)), "config.toml")
     assert back == settings
     assert isinstance(back.classes, tuple)
 
 
 def test_every_default_is_written_out_but_what_is_not_set():
-    assert set(to_dict(Settings())) == {
+    assert set(to_dict(_Example())) == {
         "learning_rate", "epochs", "classes", "betas", "name", "mirror",
     }  # fmt: skip
 
 
 def test_differences_name_each_setting_that_changed():
-    old, new = to_dict(Settings()), to_dict(Settings(epochs=20, source=Path("photos")))
+    old, new = to_dict(_Example()), to_dict(_Example(epochs=20, source=Path("photos")))
     assert differences(old, new) == ["epochs: 10 -> 20", "source: (not set) -> photos"]
-    assert differences(old, tomllib.loads(to_toml(Settings()))) == []
+    assert differences(old, tomllib.loads(to_toml(_Example()))) == []
 
 
 def test_a_command_line_names_a_file_without_its_folder() -> None:
@@ -92,3 +103,38 @@ def test_a_command_line_sets_every_setting_and_names_no_input() -> None:
     assert "--class-weights" in words
     assert "--brightness 0.6 1.0" in words
     assert "--size" not in words
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded(Settings):
+    epochs: Count = 3
+    rate: Positive = 0.1
+    share: Share | None = None
+    pairs: tuple[Count, ...] = (1,)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "epochs = 0: must be at least 1."),
+        ({"epochs": 1.5}, "epochs = 1.5: must be a whole number."),
+        ({"rate": 0.0}, "rate = 0.0: must be greater than 0."),
+        ({"rate": float("inf")}, "rate = inf: must be finite."),
+        ({"rate": float("nan")}, "rate = nan: must be greater than 0."),
+        ({"share": 1.5}, "share = 1.5: must be at most 1."),
+        ({"pairs": (2, 0)}, "pairs = (2, 0): must be at least 1."),
+    ],
+)
+def test_bounds_hold_however_a_configuration_is_made(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        _Bounded(**values)
+    assert error.value.message == message
+    with pytest.raises(ConfigError, match=r"file\.toml"):
+        from_dict(_Bounded, values, "file.toml")
+
+
+def test_allowed_values_pass_and_the_default_is_named() -> None:
+    assert _Bounded(share=0.5, pairs=(1, 2)).share == 0.5
+    with pytest.raises(ConfigError) as error:
+        _Bounded(epochs=-1)
+    assert error.value.hint == "Default: 3."

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.errors import BrokenArtefact, MissingPath
-from anonderm.core.records import Score, Scores, order_labels
+from anonderm.core.records import Scores, order_labels
+from anonderm.core.results.base import Score
 
 
 def test_labels_run_from_mild_to_severe_then_by_alphabet():

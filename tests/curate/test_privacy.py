@@ -13,7 +13,8 @@ from anonderm.audit.canaries import plant
 from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
-from anonderm.core.records import Face, Score, Scores
+from anonderm.core.records import Face, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.privacy import Sighting, Watch, limit_at

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 
 FAILED = "singling out by dlib at FMR 0.1%: excess 0.3 is above the limit 0.05"
 

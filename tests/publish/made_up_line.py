@@ -14,7 +14,8 @@ from made_up_audit import audited
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import append_line, write_text
 from anonderm.core.images import Pixels, grid, write_png
-from anonderm.core.records import Face, Score, Scores
+from anonderm.core.records import Face, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export

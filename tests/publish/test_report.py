@@ -18,7 +18,8 @@ from made_up_line import CLASSES, audit, draw_face, make_line, share, synthetic,
 
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.report import report

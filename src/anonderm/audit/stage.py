@@ -48,7 +48,8 @@ from anonderm.audit.worst_pairs import save_cases
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import AnondermError, MissingExtra, MissingWeights, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.altered_copies import copies_of
 from anonderm.embeddings.matchers.matcher import Matcher

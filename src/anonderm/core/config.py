@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import shlex
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from annotated_types import Ge, Gt, Le, Predicate
 
 from anonderm.core.errors import ConfigError
 
 T = TypeVar("T")
+
+Count = Annotated[int, Ge(1)]
+"""A whole number, at least 1."""
+Whole = Annotated[int, Ge(0)]
+"""A whole number, at least 0."""
+Positive = Annotated[float, Gt(0), Predicate(math.isfinite)]
+"""A finite number above 0."""
+NonNegative = Annotated[float, Ge(0), Predicate(math.isfinite)]
+"""A finite number, at least 0."""
+Share = Annotated[float, Ge(0), Le(1)]
+"""A number from 0 to 1."""
 
 
 def check(condition: bool, message: str, hint: str = "") -> None:
@@ -19,10 +34,81 @@ def check(condition: bool, message: str, hint: str = "") -> None:
         raise ConfigError(message, hint)
 
 
+class Settings:
+    """The base of configuration classes: on construction, every value is checked against its annotation.
+
+    A class with a `__post_init__` of its own calls `check_bounds(self)` in it first.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+def check_bounds(config: Any) -> None:
+    """Raise ConfigError for the first setting whose value its annotation does not allow."""
+    import pydantic
+
+    cls: Any = type(config)
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        try:
+            _adapter(cls, field.name).validate_python(value)
+        except pydantic.ValidationError as error:
+            raise ConfigError(
+                f"{field.name} = {value!r}: {_problem(error)}.", _default_hint(field)
+            ) from error
+
+
+@cache
+def _adapter(cls: Any, name: str) -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(get_type_hints(cls, include_extras=True)[name])
+
+
+def _problem(error: Any) -> str:
+    """What is wrong, in our words where pydantic compared with a bound."""
+    first = error.errors()[0]
+    bound = next((text for name, text in _BOUNDS.items() if name in first.get("ctx", {})), None)
+    if bound is not None:
+        return bound.format(**first["ctx"])
+    return _PROBLEMS.get(first["type"]) or first["msg"][:1].lower() + first["msg"][1:]
+
+
+_BOUNDS = {
+    "ge": "must be at least {ge:g}",
+    "gt": "must be greater than {gt:g}",
+    "le": "must be at most {le:g}",
+    "lt": "must be less than {lt:g}",
+}
+_PROBLEMS = {
+    "finite_number": "must be finite",
+    "predicate_failed": "must be finite",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+
+
+def _default_hint(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return ""
+    return "It may be left out." if field.default is None else f"Default: {field.default}."
+
+
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
     """Build a configuration from plain values; `where` names the file and table for errors.
 
-    Raises ConfigError for an unknown key (with the nearest known one) or a value of the wrong type.
+    Raises ConfigError for an unknown key (with the nearest known one) or a value that is not allowed.
     """
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in values:
@@ -48,7 +134,7 @@ def typed(kind: type[T], value: Any, where: str) -> T:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         place = f"{where}: {name}" if name else where
-        raise ConfigError(f"{place} = {first['input']!r}: {first['msg']}.") from error
+        raise ConfigError(f"{place} = {first['input']!r}: {_problem(error)}.") from error
 
 
 def to_dict(config: Any) -> dict[str, Any]:

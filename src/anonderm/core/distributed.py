@@ -106,7 +106,7 @@ SINGLE = World()
 
 @contextmanager
 def join() -> Iterator[World]:
-    """The processes that torchrun started this process in, over NCCL on CUDA and Gloo elsewhere; or SINGLE."""
+    """The processes that torchrun started this process in, by NCCL on CUDA, Gloo elsewhere; or SINGLE."""
     if launch.processes() == 1:
         yield SINGLE
         return

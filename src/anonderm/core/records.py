@@ -10,6 +10,7 @@ from typing import Any
 
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import read_json, write_json
+from anonderm.core.results.base import Score
 
 LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
 
@@ -90,18 +91,6 @@ class Face:
 
     def to_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A number with its interval (95% unless `note` says otherwise) and how many faces it rests on."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    higher_is_better: bool | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

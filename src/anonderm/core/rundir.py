@@ -4,6 +4,7 @@ run.json       stage, inputs with digests, seed, versions, machine, outputs with
 config.toml    the effective settings, every default written out
 log.txt        what was said while it ran
 metrics.jsonl  one row of numbers a tick
+remembered.jsonl  while it runs: pieces of work that are done (core/memory.py)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from anonderm.core.files import (
     write_json,
     write_text,
 )
+from anonderm.core.memory import Memory
 
 T = TypeVar("T")
 
@@ -103,6 +105,8 @@ class RunDir:
         self.folder = folder
         self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
+        self.memory = Memory(folder)
+        """Pieces of work that are done; emptied when the run is finished."""
         self.world = SINGLE
         """The processes that do this run; the others follow this one."""
         self.finished: RunRecord | None = None
@@ -187,8 +191,13 @@ class RunDir:
                 "Choose another --out, delete this folder to start over, or go back to the old settings.",
             )
 
+    def remember(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` gives, or gave before the run was cut short: JSON values and numpy arrays, nested."""
+        return self.memory.remember(key, make)
+
     def finish(self, outputs: Iterable[Path]) -> None:
         """Mark the run done, with the sha256 of each output file."""
+        self.memory.forget()
         self._content["outputs"] = {
             str(path.relative_to(self.folder)): sha256_file(path) for path in sorted(outputs)
         }

@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import Embeddings, embed
 from anonderm.evaluate.config import FidelityConfig

@@ -34,7 +34,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json, write_json
 from anonderm.core.images import write_png
 from anonderm.core.progress import Bar
-from anonderm.core.records import Face, Score, Scores
+from anonderm.core.records import Face, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed
 from anonderm.evaluate.c2st import SIZE, onlooker

@@ -22,7 +22,8 @@ from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import append_line, read_json_lines
 from anonderm.core.launch import device
-from anonderm.core.records import Face, Lesion, Score, Scores
+from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.held_out import check_labels, unseen_faces

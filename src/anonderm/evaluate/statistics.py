@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.records import Score
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.metrics import confusion, grading
 from anonderm.metrics.bootstrap import Rows, Statistic, interval

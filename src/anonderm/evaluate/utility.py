@@ -16,7 +16,8 @@ from anonderm.core.errors import BadLabel
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.launch import device
-from anonderm.core.records import SEVERITIES, Face, Score, Scores
+from anonderm.core.records import SEVERITIES, Face, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.held_out import labelled_test_faces

@@ -15,7 +15,8 @@ from PIL import Image
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, read_image
-from anonderm.core.records import Face, Score
+from anonderm.core.records import Face
+from anonderm.core.results.base import Score
 from anonderm.publish.charts import Chart, number
 
 _QUALITY = 84

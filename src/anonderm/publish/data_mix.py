@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Matrix, Row, Section, Table, compact, interval, score_table

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 
 # A pattern of the score's name, and what it says in words.
 HEADLINES = (

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number

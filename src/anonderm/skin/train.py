@@ -26,7 +26,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop

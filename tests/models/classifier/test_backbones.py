@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath, MissingWeights
 from anonderm.models.classifier.backbones import (
     cached_weights,
@@ -173,4 +174,4 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path):
 
 def test_both_a_file_and_published_weights_are_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="only one"):
-        settings(weights="imagenet", weights_file=tmp_path / "weights.pth")
+        TrainClassifierConfig(weights="imagenet", weights_file=tmp_path / "weights.pth")

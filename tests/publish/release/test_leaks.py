@@ -20,7 +20,8 @@ from PIL.PngImagePlugin import PngInfo
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Lesion, Score, Scores
+from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.results.base import Score
 
 # A subject id, a file name, a photo's id, a user, a camera and its owner, a place.
 SECRETS = ("person-00", "IMG_4711", "Jane-Doe", "jane-doe", "NIKON-COOLPIX", "Ward-7-Lisbon", "case-0815")

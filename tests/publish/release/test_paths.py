@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 from anonderm.publish.release.paths import without_paths
 
 

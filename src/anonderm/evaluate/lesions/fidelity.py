@@ -33,7 +33,8 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
-from anonderm.core.records import Face, Lesion, Score, Scores
+from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.lesions.config import LesionFidelityConfig
 from anonderm.evaluate.lesions.detections import as_the_detector_sees, draw_boxes, find_on

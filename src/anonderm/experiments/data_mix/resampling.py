@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.records import Score
+from anonderm.core.results.base import Score
 from anonderm.metrics.bootstrap import rows_by_group
 from anonderm.metrics.confusion import Metric
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from anonderm.classify.split import families
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import SEVERITIES, Score
+from anonderm.core.records import SEVERITIES
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.core.tones import TONES
 from anonderm.evaluate.statistics import grading_metrics

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anonderm.core.files import atomic_path, write_json, write_text
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

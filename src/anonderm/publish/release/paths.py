@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.records import Score, Scores
+from anonderm.core.records import Scores
+from anonderm.core.results.base import Score
 
 _GONE = "(a path)"
 # An absolute path with at least two parts; `singling_out[dlib]/FMR 1%` and `and/or` are none.

@@ -1,0 +1,73 @@
+"""A result: a frozen dataclass that is written to results.json and read back, checked field by field."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from anonderm.core.errors import BrokenArtefact
+from anonderm.core.files import read_json, write_json
+
+FILE = "results.json"
+
+# The class of each kind of result, as `module:class` below this package.
+KINDS: dict[str, str] = {}
+
+AnyResult = TypeVar("AnyResult", bound="Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number with its interval (95% unless `note` says otherwise) and how many faces it rests on."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    higher_is_better: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The base of all results; `kind` names the class in the file."""
+
+    kind: ClassVar[str]
+
+    def save(self, path: Path) -> None:
+        write_json(path, {"kind": self.kind, **dataclasses.asdict(self)})
+
+    @classmethod
+    def load(cls: type[AnyResult], path: Path) -> AnyResult:
+        """Raises MissingPath, or BrokenArtefact for a file of another kind or with a wrong field."""
+        found = load_result(path)
+        if not isinstance(found, cls):
+            raise BrokenArtefact(f"{path}: a result of kind {found.kind}, not {cls.kind}.")
+        return found
+
+
+def load_result(path: Path) -> Result:
+    """A result of any kind. Raises MissingPath, or BrokenArtefact with the field that is wrong."""
+    import pydantic
+
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("kind") not in KINDS:
+        raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
+    fields = {name: value for name, value in content.items() if name != "kind"}
+    try:
+        result: Result = pydantic.TypeAdapter(_class(content["kind"])).validate_python(fields)
+        return result
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BrokenArtefact(
+            f"{path}: {place}: {first['msg']}.", "Run its stage again, in another folder."
+        ) from error
+
+
+def _class(kind: str) -> Any:
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(importlib.import_module(f"anonderm.core.results.{module}"), name)
