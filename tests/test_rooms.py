@@ -35,7 +35,7 @@ FILES = {_name(path): path for path in ROOT.rglob("*.py") if path != ROOT / "__i
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of this package that a file imports, wherever in the file, by their names below anonderm."""
+    """The modules of this package that a file imports, at the top or inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("anonderm."):
