@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/anonderm run recipes/phantom.toml --out runs/phantom
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
