@@ -95,7 +95,7 @@ def test_a_finished_run_whose_output_is_gone_is_not_passed_on(faces: Path, tmp_p
 
 def test_scores_are_saved_and_several_inputs_are_counted(faces: Path, tmp_path: Path) -> None:
     run_stage(COUNT, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "n")
-    scores = open_artefact("scores", tmp_path / "n")
+    scores = open_artefact("result", tmp_path / "n")
     assert isinstance(scores, Scores)
     assert scores.scores["faces"].value == 6
 

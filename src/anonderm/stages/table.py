@@ -1,70 +1,11 @@
-"""The table of stages, and how one is run: open the inputs, open the run folder, call the function.
+"""The table of stages.
 
 Reading this file imports no stage: functions and configuration classes are named, and imported when needed.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import importlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
-
-from anonderm.core import launch, weights
-from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.distributed import join
-from anonderm.core.distributed_run import open_run
-from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath
-from anonderm.core.faceset import MANIFEST, FaceSet
-from anonderm.core.image_folder import pictures
-from anonderm.core.records import Scores
-from anonderm.core.results import base as results
-from anonderm.core.results.base import Result, load_result
-from anonderm.core.rundir import RunRecord
-
-Kind = Literal["faces", "images", "checkpoint", "scores", "run"]
-Artefact = FaceSet | Checkpoint | Scores | Result | RunRecord
-Reference = str | Path
-
-
-@dataclass(frozen=True)
-class Input:
-    """An artefact that a stage reads; `many` takes one or more, `optional` may be left out.
-
-    A `positional` one is given on the command line without a flag.
-    """
-
-    kind: Kind
-    help: str
-    many: bool = False
-    optional: bool = False
-    positional: bool = False
-
-
-@dataclass(frozen=True)
-class Stage:
-    """`function` and `config` are written `module:name`, under the package anonderm.
-
-    `parallel`: torchrun may start it as several processes; the function then finds them in `run.world`.
-    """
-
-    name: str
-    help: str
-    function: str
-    config: str
-    inputs: Mapping[str, Input] = field(default_factory=dict)
-    parallel: bool = False
-
-    def load_function(self) -> Any:
-        return _load(self.function)
-
-    def load_config(self) -> Any:
-        return _load(self.config)
-
+from anonderm.stages.stage import Input, Stage
 
 _REAL = Input("faces", "The real faces: a FaceSet with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
@@ -345,14 +286,14 @@ STAGES = {
             "publish.release.config:ExportConfig",
             {
                 "faces": _SYNTHETIC,
-                "audit": Input("scores", "The audit of these very faces.", optional=True),
+                "audit": Input("result", "The audit of these very faces.", optional=True),
                 "source_models": Input(
                     "checkpoint",
                     "The GANs and the grader behind the faces: the card states their terms.",
                     many=True,
                     optional=True,
                 ),
-                "scores": Input("scores", "Scores to state on the data set card.", many=True, optional=True),
+                "scores": Input("result", "Scores to state on the data set card.", many=True, optional=True),
             },
         ),
         Stage(
@@ -364,137 +305,3 @@ STAGES = {
         ),
     )
 }
-
-
-def _load(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(f"anonderm.{module}"), name)
-
-
-def open_artefact(kind: Kind, reference: Reference) -> Artefact:
-    """An artefact by its own path, by the run folder that made it, or (weights) by its registered name.
-
-    Raises MissingPath or BrokenArtefact.
-    """
-    path = Path(reference)
-    if kind == "checkpoint" and str(reference) in weights.REGISTER:
-        return weights.load(str(reference))
-    if not path.exists():
-        known = f", or the name of weights: {', '.join(weights.REGISTER)}" if kind == "checkpoint" else ""
-        raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
-    if kind == "run":
-        return RunRecord.load(path)
-    if kind == "images":
-        if not any((path / name).exists() for name in ("run.json", MANIFEST)):
-            return pictures(path)
-        kind = "faces"
-    if (path / "run.json").exists():
-        path = _in_run(path, kind)
-    elif path.is_dir() and kind != "faces":
-        path = path / _OUTPUT[kind]
-    if kind == "faces":
-        return FaceSet.load(path)
-    if kind == "scores":
-        return load_result(path) if path.name == results.FILE else Scores.load(path)
-    return Checkpoint.load(path)
-
-
-_WANTED: dict[Kind, str] = {
-    "faces": "a FaceSet, or the run folder that made one",
-    "images": "an image, a folder of images, a FaceSet, or the run folder that made one",
-    "checkpoint": "a .safetensors file with its .json card, or the run folder that made one",
-    "scores": "a scores.json, or the run folder that made one",
-    "run": "a run folder",
-}
-_OUTPUT: dict[Kind, str] = {
-    "faces": "faces",
-    "images": "faces",
-    "checkpoint": "checkpoint.safetensors",
-    "scores": "scores.json",
-}
-
-
-def _in_run(folder: Path, kind: Kind) -> Path:
-    """Where a finished run keeps its artefact of this kind."""
-    record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
-    if not record.done:
-        raise MissingPath(f"{folder}: this run is not finished.", "Run its command again, to the end.")
-    if kind == "scores" and (folder / results.FILE).exists():
-        return folder / results.FILE
-    if not (folder / _OUTPUT[kind]).exists():
-        raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
-    return folder / _OUTPUT[kind]
-
-
-def run_stage(
-    stage: Stage,
-    config: Any,
-    references: Mapping[str, Reference | tuple[Reference, ...] | None],
-    out: Path,
-) -> RunRecord:
-    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short.
-
-    Under torchrun every process calls this, and gets the same record. Raises ConfigError for inputs that do
-    not fit the stage or under several processes that it cannot use, and what open_run and the stage raise.
-    """
-    if not stage.parallel:
-        launch.refuse_several_processes(stage.name)
-    inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
-    digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
-    with join() as world:
-        with open_run(out, stage.name, config, digests, world) as run:
-            if run.finished is None:
-                result = stage.load_function()(config=config, run=run, **inputs)
-                if world.is_main:
-                    run.finish(_output_files(result, run.folder))
-            elif world.is_main:
-                run.finished.verify()
-        record = RunRecord.load(out).content if world.is_main else None
-        return RunRecord(out, world.broadcast_object(record))
-
-
-def _open_input(
-    stage: Stage, name: str, reference: Reference | tuple[Reference, ...] | None
-) -> Artefact | tuple[Artefact, ...] | None:
-    wanted = stage.inputs[name]
-    given = reference if isinstance(reference, tuple) else () if reference is None else (reference,)
-    if not given and not wanted.optional:
-        raise ConfigError(f"{stage.name}: the input {name!r} is missing.", f"It is: {wanted.help}")
-    if not wanted.many and len(given) > 1:
-        raise ConfigError(f"{stage.name}: the input {name!r} takes one, got {len(given)}.")
-    opened = tuple(open_artefact(wanted.kind, each) for each in given)
-    if wanted.many:
-        return opened
-    return opened[0] if opened else None
-
-
-def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
-    if isinstance(value, tuple):
-        return [_digests(each) for each in value]
-    if isinstance(value, FaceSet | Checkpoint):
-        return value.digest
-    if isinstance(value, Result):
-        content: Any = dataclasses.asdict(value)
-    else:
-        content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
-    return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
-
-
-def _output_files(result: Any, folder: Path) -> list[Path]:
-    match result:
-        case FaceSet():
-            put_aside = folder / "rejected" / MANIFEST
-            return [result.folder / MANIFEST, *([put_aside] if put_aside.exists() else [])]
-        case Checkpoint():
-            return [result.path, result.path.with_suffix(".json")]
-        case Scores():
-            result.save(folder / "scores.json")
-            return [folder / "scores.json"]
-        case Result():
-            result.save(folder / results.FILE)
-            return [folder / results.FILE]
-        case Path():
-            return [result]
-        case list():
-            return result
-    raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")

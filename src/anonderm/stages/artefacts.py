@@ -1,0 +1,74 @@
+"""Opening an artefact by its path, by the run folder that made it, or by the name of shipped weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anonderm.core import weights
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import MissingPath
+from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.image_folder import pictures
+from anonderm.core.records import Scores
+from anonderm.core.results import base as results
+from anonderm.core.results.base import Result, load_result
+from anonderm.core.rundir import RunRecord
+from anonderm.stages.stage import Kind
+
+Artefact = FaceSet | Checkpoint | Scores | Result | RunRecord
+Reference = str | Path
+
+
+def open_artefact(kind: Kind, reference: Reference) -> Artefact:
+    """An artefact by its own path, by the run folder that made it, or (weights) by its registered name.
+
+    Raises MissingPath or BrokenArtefact.
+    """
+    path = Path(reference)
+    if kind == "checkpoint" and str(reference) in weights.REGISTER:
+        return weights.load(str(reference))
+    if not path.exists():
+        known = f", or the name of weights: {', '.join(weights.REGISTER)}" if kind == "checkpoint" else ""
+        raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
+    if kind == "run":
+        return RunRecord.load(path)
+    if kind == "images":
+        if not any((path / name).exists() for name in ("run.json", MANIFEST)):
+            return pictures(path)
+        kind = "faces"
+    if (path / "run.json").exists():
+        path = _in_run(path, kind)
+    elif path.is_dir() and kind != "faces":
+        path = path / _OUTPUT[kind]
+    if kind == "faces":
+        return FaceSet.load(path)
+    if kind == "result":
+        return load_result(path) if path.name == results.FILE else Scores.load(path)
+    return Checkpoint.load(path)
+
+
+_WANTED: dict[Kind, str] = {
+    "faces": "a FaceSet, or the run folder that made one",
+    "images": "an image, a folder of images, a FaceSet, or the run folder that made one",
+    "checkpoint": "a .safetensors file with its .json card, or the run folder that made one",
+    "result": "a scores.json, or the run folder that made one",
+    "run": "a run folder",
+}
+_OUTPUT: dict[Kind, str] = {
+    "faces": "faces",
+    "images": "faces",
+    "checkpoint": "checkpoint.safetensors",
+    "result": "scores.json",
+}
+
+
+def _in_run(folder: Path, kind: Kind) -> Path:
+    """Where a finished run keeps its artefact of this kind."""
+    record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
+    if not record.done:
+        raise MissingPath(f"{folder}: this run is not finished.", "Run its command again, to the end.")
+    if kind == "result" and (folder / results.FILE).exists():
+        return folder / results.FILE
+    if not (folder / _OUTPUT[kind]).exists():
+        raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
+    return folder / _OUTPUT[kind]

@@ -1,0 +1,97 @@
+"""Running one stage: open the inputs, open the run folder, call the function."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anonderm.core import launch
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.distributed import join
+from anonderm.core.distributed_run import open_run
+from anonderm.core.errors import BrokenArtefact, ConfigError
+from anonderm.core.faceset import MANIFEST, FaceSet
+from anonderm.core.records import Scores
+from anonderm.core.results import base as results
+from anonderm.core.results.base import Result
+from anonderm.core.rundir import RunRecord
+from anonderm.stages.artefacts import Artefact, Reference, open_artefact
+from anonderm.stages.stage import Stage
+
+
+def run_stage(
+    stage: Stage,
+    config: Any,
+    references: Mapping[str, Reference | tuple[Reference, ...] | None],
+    out: Path,
+) -> RunRecord:
+    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short.
+
+    Under torchrun every process calls this, and gets the same record. Raises ConfigError for inputs that do
+    not fit the stage or under several processes that it cannot use, and what open_run and the stage raise.
+    """
+    if not stage.parallel:
+        launch.refuse_several_processes(stage.name)
+    inputs = {name: _open_input(stage, name, references.get(name)) for name in stage.inputs}
+    digests = {name: _digests(value) for name, value in inputs.items() if value is not None}
+    with join() as world:
+        with open_run(out, stage.name, config, digests, world) as run:
+            if run.finished is None:
+                result = stage.load_function()(config=config, run=run, **inputs)
+                if world.is_main:
+                    run.finish(_output_files(result, run.folder))
+            elif world.is_main:
+                run.finished.verify()
+        record = RunRecord.load(out).content if world.is_main else None
+        return RunRecord(out, world.broadcast_object(record))
+
+
+def _open_input(
+    stage: Stage, name: str, reference: Reference | tuple[Reference, ...] | None
+) -> Artefact | tuple[Artefact, ...] | None:
+    wanted = stage.inputs[name]
+    given = reference if isinstance(reference, tuple) else () if reference is None else (reference,)
+    if not given and not wanted.optional:
+        raise ConfigError(f"{stage.name}: the input {name!r} is missing.", f"It is: {wanted.help}")
+    if not wanted.many and len(given) > 1:
+        raise ConfigError(f"{stage.name}: the input {name!r} takes one, got {len(given)}.")
+    opened = tuple(open_artefact(wanted.kind, each) for each in given)
+    if wanted.many:
+        return opened
+    return opened[0] if opened else None
+
+
+def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
+    if isinstance(value, tuple):
+        return [_digests(each) for each in value]
+    if isinstance(value, FaceSet | Checkpoint):
+        return value.digest
+    if isinstance(value, Result):
+        content: Any = dataclasses.asdict(value)
+    else:
+        content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
+    return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _output_files(result: Any, folder: Path) -> list[Path]:
+    match result:
+        case FaceSet():
+            put_aside = folder / "rejected" / MANIFEST
+            return [result.folder / MANIFEST, *([put_aside] if put_aside.exists() else [])]
+        case Checkpoint():
+            return [result.path, result.path.with_suffix(".json")]
+        case Scores():
+            result.save(folder / "scores.json")
+            return [folder / "scores.json"]
+        case Result():
+            result.save(folder / results.FILE)
+            return [folder / results.FILE]
+        case Path():
+            return [result]
+        case list():
+            return result
+    raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")
