@@ -19,7 +19,7 @@ from anonderm.core.images import read_image
 from anonderm.embeddings.dlib_faces import DlibFaces
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.cutter import Cutter, Task
-from anonderm.ingest.align.landmarks import points_of
+from anonderm.ingest.align.face_points import points_of
 
 # Points of the template, found by drawing them: pupils, corners of the eyes, these and lids, mouth's corners.
 _PUPILS = ((0,), (1,))

@@ -3,7 +3,8 @@ import pytest
 
 from anonderm.core.errors import ConfigError, InputError, MissingPath
 from anonderm.core.images import read_image
-from anonderm.ingest.align.landmarks import DlibLandmarker, from_five, landmarker, points_of
+from anonderm.ingest.align.face_points import from_five, points_of
+from anonderm.ingest.align.landmarks import DlibLandmarker, landmarker
 
 # A head in 3-D, in distances between the eyes: x to the right of the picture, y down, z towards the camera.
 # Right eye (outer, inner corner), left eye (outer, inner), nose base, middle of the mouth.

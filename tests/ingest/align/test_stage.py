@@ -14,7 +14,8 @@ from anonderm.core.images import read_image
 from anonderm.core.records import Face, Lesion
 from anonderm.ingest.align import cutter
 from anonderm.ingest.align.config import AlignConfig
-from anonderm.ingest.align.framing import FacePoints, ffhq_square
+from anonderm.ingest.align.face_points import FacePoints
+from anonderm.ingest.align.framing import ffhq_square
 from anonderm.ingest.align.point_file import read_points, row_of
 from anonderm.stages import STAGES, run_stage
 

@@ -16,8 +16,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, encode_png
 from anonderm.core.records import Face
 from anonderm.ingest.align.config import AlignConfig
+from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.framing import (
-    FacePoints,
     Square,
     centre_square,
     cut,

@@ -13,27 +13,10 @@ from numpy.typing import NDArray
 
 from anonderm.core.affine import Affine
 from anonderm.core.images import Pixels, resize
-
-Point = tuple[float, float]
+from anonderm.ingest.align.face_points import FacePoints, Point
 
 _BLURRED_FROM = 0.04  # distance from the photo's edge where padding is wholly blurred, in sides of the square
 _BLUR = 0.02  # standard deviation of that blur, in sides of the square
-
-
-@dataclass(frozen=True, slots=True)
-class FacePoints:
-    """Where the eyes and the middle of the mouth are; left and right as seen on the upright face's picture.
-
-    An eye's point is the mean of its outline, the mouth's the middle between its corners.
-    """
-
-    left_eye: Point
-    right_eye: Point
-    mouth: Point
-
-    @property
-    def points_32(self) -> NDArray[np.float64]:
-        return np.array([self.left_eye, self.right_eye, self.mouth], float)
 
 
 @dataclass(frozen=True, slots=True)

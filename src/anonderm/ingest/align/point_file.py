@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError, MissingPath
-from anonderm.ingest.align.framing import FacePoints, Point
+from anonderm.ingest.align.face_points import FacePoints, Point
 
 PLACES = ("left_eye", "right_eye", "mouth_left", "mouth_right")
 COLUMNS = ("photo", *(f"{place}_{axis}" for place in PLACES for axis in "xy"))

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from anonderm.core.affine import map_points
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, grid, resize
-from anonderm.ingest.align.framing import FacePoints, cut, ffhq_square, whole_square
+from anonderm.ingest.align.face_points import FacePoints
+from anonderm.ingest.align.framing import cut, ffhq_square, whole_square
 
 _SIDE = 160
 _COLUMNS = 8

@@ -28,7 +28,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.core.workers import in_order
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.cutter import CutFace, Result, Task, start
-from anonderm.ingest.align.framing import FacePoints
+from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
 from anonderm.ingest.align.sheet import sheet
 

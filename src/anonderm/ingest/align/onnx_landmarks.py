@@ -18,8 +18,8 @@ from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
 from anonderm.core.onnx import OnnxNetwork
 from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces
-from anonderm.ingest.align.framing import FacePoints, Square, cut
-from anonderm.ingest.align.landmarks import face_points, from_five, points_of
+from anonderm.ingest.align.face_points import FacePoints, face_points, from_five, points_of
+from anonderm.ingest.align.framing import Square, cut
 
 _WIDENED = 1.3  # side of the square that the network sees, in sides of dlib's box
 
