@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import Headline, Result, Score
 
 # A pattern of the score's name, and what it says in words.
 HEADLINES = (
@@ -33,7 +33,13 @@ def first(scores: Scores | None, pattern: str) -> Score | None:
     return next((scores.scores[name] for name in names), None) if scores else None
 
 
-def headlines(every: Iterable[Scores]) -> list[tuple[str, Score]]:
-    """The scores to say first, in words, in a fixed order."""
-    merged = Scores({name: score for scores in every for name, score in scores.scores.items()})
-    return [(words, score) for pattern, words in HEADLINES if (score := first(merged, pattern)) is not None]
+def headlines(results: Iterable[Scores | Result]) -> list[Headline]:
+    """The scores to state first."""
+    found: list[Headline] = []
+    for result in results:
+        if isinstance(result, Result):
+            found += result.headline()
+        else:
+            named = ((label, first(result, pattern)) for pattern, label in HEADLINES)
+            found += [Headline(label, score) for label, score in named if score is not None]
+    return found

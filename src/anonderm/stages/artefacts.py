@@ -16,14 +16,16 @@ from anonderm.core.rundir import RunRecord
 from anonderm.stages.stage import Kind
 
 Artefact = FaceSet | Checkpoint | Scores | Result | RunRecord
-Reference = str | Path
+Reference = str | Path | FaceSet | Checkpoint
 
 
 def open_artefact(kind: Kind, reference: Reference) -> Artefact:
     """An artefact by its own path, by the run folder that made it, or (weights) by its registered name.
 
-    Raises MissingPath or BrokenArtefact.
+    One that is in memory is returned as it is. Raises MissingPath or BrokenArtefact.
     """
+    if isinstance(reference, FaceSet | Checkpoint):
+        return reference
     path = Path(reference)
     if kind == "checkpoint" and str(reference) in weights.REGISTER:
         return weights.load(str(reference))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -31,11 +33,38 @@ class Score:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part of a result that could not be measured, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A score that a summary states first; `label` says in words what it measures."""
+
+    label: str
+    score: Score
+
+
 @dataclass(frozen=True)
 class Result:
-    """The base of all results; `kind` names the class in the file."""
+    """The base of all results; `kind` names the class in the file.
+
+    Fields have no default: a file without one of them is damaged. What may be missing is `None` in the file.
+    """
 
     kind: ClassVar[str]
+
+    def headline(self) -> tuple[Headline, ...]:
+        """The scores that the data set card and the summary of a report state first."""
+        return ()
+
+    def scores(self) -> dict[str, Score]:
+        """Every score by its place in the file, such as `tstr/f1/mild`."""
+        return dict(_scores_in(self, ()))
 
     def save(self, path: Path) -> None:
         write_json(path, {"kind": self.kind, **dataclasses.asdict(self)})
@@ -58,7 +87,8 @@ def load_result(path: Path) -> Result:
         raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
     fields = {name: value for name, value in content.items() if name != "kind"}
     try:
-        result: Result = pydantic.TypeAdapter(_class(content["kind"])).validate_python(fields)
+        adapter = pydantic.TypeAdapter(_class(content["kind"]))
+        result: Result = adapter.validate_json(json.dumps(fields), strict=True)
         return result
     except pydantic.ValidationError as error:
         first = error.errors()[0]
@@ -71,3 +101,17 @@ def load_result(path: Path) -> Result:
 def _class(kind: str) -> Any:
     module, _, name = KINDS[kind].partition(":")
     return getattr(importlib.import_module(f"anonderm.core.results.{module}"), name)
+
+
+def _scores_in(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Score]]:
+    if isinstance(value, Score):
+        yield "/".join(place), value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _scores_in(getattr(value, field.name), (*place, field.name))
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _scores_in(each, (*place, str(name)))
+    elif isinstance(value, tuple | list):
+        for number, each in enumerate(value):
+            yield from _scores_in(each, (*place, str(getattr(each, "name", number))))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
+from anonderm.core.results.base import Result
 from anonderm.core.tones import TONES, tone_of
 from anonderm.publish.blocks import interval
 from anonderm.publish.charts import number
@@ -31,14 +32,14 @@ def card(
     config: ExportConfig,
     faces: FaceSet,
     audit: Scores | None,
-    scores: tuple[Scores, ...],
+    scores: tuple[Scores | Result, ...],
     licence: str,
     behind: Sequence[Ancestor],
     decision: Decision,
 ) -> str:
     """Markdown: what the set is, how it was made, how good it is, and what it must not be used for."""
     template = environment().get_template("card.md.jinja")
-    told = (*scores, *((audit,) if audit else ()))
+    results = (*scores, *((audit,) if audit else ()))
     files = next((files for name, files in _LOADED if name in config.formats), None)
     return template.render(
         config=config,
@@ -56,11 +57,14 @@ def card(
         licences=list(licences(faces, behind).items()),
         decision=decision,
         measured=bool(scores),
-        headlines=[(words, number(s.value), interval(s), s.n) for words, s in headlines(told)],
+        headlines=[
+            (line.label, number(line.score.value), interval(line.score), line.score.n)
+            for line in headlines(results)
+        ],
         scores=[
             (name, number(s.value), interval(s), s.n, s.note)
-            for each in told
-            for name, s in each.scores.items()
+            for each in results
+            for name, s in (each.scores if isinstance(each, Scores) else each.scores()).items()
         ],
         version=__version__,
     )

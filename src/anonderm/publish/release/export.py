@@ -19,6 +19,7 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file, storage_errors, write_json, write_text
 from anonderm.core.records import Scores
+from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
 from anonderm.publish.release.card import card
 from anonderm.publish.release.config import ExportConfig
@@ -42,7 +43,7 @@ def export(
     config: ExportConfig,
     faces: FaceSet,
     audit: Scores | None,
-    scores: tuple[Scores, ...],
+    scores: tuple[Scores | Result, ...],
     source_models: tuple[Checkpoint, ...],
     run: RunDir,
 ) -> Path:
@@ -102,7 +103,7 @@ def _write_papers(
     config: ExportConfig,
     faces: FaceSet,
     audit: Scores | None,
-    scores: tuple[Scores, ...],
+    scores: tuple[Scores | Result, ...],
     behind: tuple[Ancestor, ...],
     decision: Decision,
     release: Path,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import Result
+
+AnyResult = TypeVar("AnyResult", bound=Scores | Result)
 
 _GONE = "(a path)"
 # An absolute path with at least two parts; `singling_out[dlib]/FMR 1%` and `and/or` are none.
@@ -15,21 +18,21 @@ _PATH = re.compile(r"(?<![\w\])~.])(?:[A-Za-z]:)?[\\/](?:[\w.~@+-]+[\\/])+[\w.~@
 _HOME = re.compile(r"(?<!\w)~(?:[\\/][\w.@+-]+)+")
 
 
-def without_paths(scores: Scores) -> Scores:
-    """The same Scores, with every path in its texts replaced."""
-    cleaned = {
-        name: Score(s.value, s.low, s.high, s.n, s.higher_is_better, _clean(s.note))
-        for name, s in scores.scores.items()
-    }
-    return Scores(cleaned, _clean_all(scores.details))
+def without_paths(result: AnyResult) -> AnyResult:
+    """The same result, with every path in its texts replaced."""
+    cleaned: AnyResult = _clean_all(result)
+    return cleaned
 
 
 def _clean_all(value: Any) -> Any:
     if isinstance(value, str):
         return _clean(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **_clean_all(fields))
     if isinstance(value, dict):
         return {key: _clean_all(each) for key, each in value.items()}
-    return [_clean_all(each) for each in value] if isinstance(value, list | tuple) else value
+    return type(value)(map(_clean_all, value)) if isinstance(value, list | tuple) else value
 
 
 def _clean(text: str) -> str:
