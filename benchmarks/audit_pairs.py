@@ -24,7 +24,7 @@ from anonderm.audit.config import AuditConfig
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.altered_copies import copies_of
-from anonderm.embeddings.calibrated import Calibrated, calibrated
+from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.config import IngestConfig
@@ -40,14 +40,14 @@ def aligned(source: Path, folder: Path, **settings: Any) -> FaceSet:
     return FaceSet.load(folder / "aligned" / "faces")
 
 
-def measured(eye: Calibrated, real: FaceSet, planted: list[FaceSet], run: RunDir) -> dict[str, Any]:
+def measured(eye: CalibratedMatcher, real: FaceSet, planted: list[FaceSet], run: RunDir) -> dict[str, Any]:
     inside_N = np.array([face.split == "train" for face in real])
     training, control = real.where(split="train"), real.where(split="test")
     views, outside = eye.views[inside_N], eye.faces[~inside_N]
-    found = [look_for(plants, eye.matcher.describe(plants, run), training, views) for plants in planted]
+    found = [look_for(plants, eye.matcher.extract(plants, run), training, views) for plants in planted]
     changes = [change for each in found for change in each.changes]
-    told: dict[str, Any] = {"blind": eye.calibration.blind, "eer": eye.calibration.eer}
-    told["genuine_pairs"] = f"{eye.calibration.genuine} from {eye.calibration.genuine_from}"
+    told: dict[str, Any] = {"uninformative": eye.calibration.uninformative, "eer": eye.calibration.eer}
+    told["genuine_pairs"] = f"{eye.calibration.genuine} from {eye.calibration.genuine_source}"
     told["impostor_pairs"] = eye.calibration.impostor
     for level in eye.calibration.levels:
         if level.threshold is None:
@@ -57,7 +57,7 @@ def measured(eye: Calibrated, real: FaceSet, planted: list[FaceSet], run: RunDir
         alarms = false_alarms(
             outside, next(people), views, next(people), level.threshold, np.random.default_rng(0)
         )
-        told[f"fmr {level.asked:.1%}"] = {
+        told[f"fmr {level.target_fmr:.1%}"] = {
             "threshold": level.threshold,
             "how": level.how,
             "fmr": level.fmr,
@@ -79,7 +79,7 @@ def main(pairs: Path, faces: Path, work: Path) -> None:
         ]
         copies = copies_of(real, real.people, 100, work / "copies", run)
         for name in MATCHERS:
-            eye = calibrated(make_matcher(name), real, copies, run, np.random.default_rng(0))
+            eye = calibrate_matcher(make_matcher(name), real, copies, run, np.random.default_rng(0))
             # dlib takes 0.1 s a face: two of the eight plantings
             told[name] = measured(eye, real, planted[: 2 if name == "dlib" else 8], run)
     results.write("audit_pairs", told)

@@ -23,7 +23,7 @@ import numpy as np
 import results
 from numpy.typing import NDArray
 
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.embeddings.search import nearest
 
 WIDTH = 128
@@ -41,8 +41,8 @@ def faces(count: int, seed: int) -> Rows:
 
 
 def own(gallery: Rows) -> Callable[[Rows], NDArray[Any]]:
-    described = Described.of(gallery[:, None])
-    return lambda queries: nearest(Described.of(queries[:, None]), described).indices_M
+    described = Templates.of(gallery[:, None])
+    return lambda queries: nearest(Templates.of(queries[:, None]), described).indices_M
 
 
 def faiss_flat(gallery: Rows) -> Callable[[Rows], NDArray[Any]]:

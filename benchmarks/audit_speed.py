@@ -69,7 +69,7 @@ def _dlib_seconds(faces: FaceSet, count: int, folder: Path) -> float:
     """Wall time a face, by as many processes as there are cores."""
     with RunDir.open(folder, "audit", AuditConfig(), {}) as run:
         started = time.monotonic()
-        make_matcher("dlib").describe(FaceSet(faces.folder, faces.faces[:count]), run)
+        make_matcher("dlib").extract(FaceSet(faces.folder, faces.faces[:count]), run)
         return (time.monotonic() - started) / count
 
 

@@ -14,7 +14,7 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
 from anonderm.embeddings.altered_copies import copies_of
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 
 def picture(seed: int) -> np.ndarray:
@@ -96,8 +96,8 @@ def test_copies_to_calibrate_on_are_altered(training, tmp_path, run):
     assert len(copies) == 2 * (len(COPIES) - 1)
 
 
-def on_a_line(*places: float) -> Described:
-    return Described.of(np.array(places, np.float32).reshape(-1, 1, 1))
+def on_a_line(*places: float) -> Templates:
+    return Templates.of(np.array(places, np.float32).reshape(-1, 1, 1))
 
 
 def planted(tmp_path, *rows: tuple[str, str, str]) -> FaceSet:

@@ -14,7 +14,7 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.alterations import COPIES
 from anonderm.embeddings.altered_copies import copies_of
-from anonderm.embeddings.calibrated import calibrated
+from anonderm.embeddings.calibrated import calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 
 PEOPLE = 10
@@ -39,10 +39,10 @@ def test_every_copy_of_a_training_photo_is_found_and_strangers_are_not(people, t
     with RunDir.open(tmp_path / "run", "audit", AuditConfig(), {}) as run:
         plants = plant(training, control, PEOPLE, 0, tmp_path / "plants", run)
         copies = copies_of(people, PEOPLE // 2, 1, tmp_path / "copies", run)
-        eye = calibrated(make_matcher("copy"), people, copies, run, np.random.default_rng(0))
-        found = look_for(plants, eye.matcher.describe(plants, run), training, eye.views[inside])
-    assert eye.calibration.blind is None
-    assert eye.calibration.genuine_from == "copies"
+        eye = calibrate_matcher(make_matcher("copy"), people, copies, run, np.random.default_rng(0))
+        found = look_for(plants, eye.matcher.extract(plants, run), training, eye.views[inside])
+    assert eye.calibration.uninformative is None
+    assert eye.calibration.genuine_source == "copies"
     level = eye.calibration.levels[1]
     hits = shares(found.changes, found.hits(level.threshold))
     assert {change: hits[change][0] for change in COPIES} == dict.fromkeys(COPIES, PEOPLE // 2)

@@ -10,7 +10,7 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 from anonderm.embeddings.calibration import Calibration, calibrate
 from anonderm.embeddings.identity_pairs import Pairs
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 WIDTH = 64
 
@@ -28,8 +28,8 @@ def calibration() -> Calibration:
     return calibrate("m", genuine, impostor, "photos", (60, 60), np.random.default_rng(0))
 
 
-def described(rows: np.ndarray) -> Described:
-    return Described.of(rows[:, None])
+def described(rows: np.ndarray) -> Templates:
+    return Templates.of(rows[:, None])
 
 
 def test_strangers_are_not_repeated(calibration):

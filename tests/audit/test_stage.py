@@ -19,7 +19,7 @@ from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed
-from anonderm.embeddings.matchers.matcher import Described, Matcher
+from anonderm.embeddings.matchers.matcher import Matcher, Templates
 
 CONFIG = AuditConfig(matchers=("copy",), canaries=20, pairs=2)
 TRAINED, KEPT_OUT = 80, 60
@@ -76,12 +76,11 @@ class Quick:
     """Stands in for the copy detector, whose own tests are elsewhere: thumbnails, plain and mirrored."""
 
     name: str = "copy"
-    sees: str = "the picture"
-    knows_faces: bool = False
+    recognises_people: bool = False
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         sides = (False, True) if views else (False,)
-        return Described.of(np.stack([embed(faces, "thumbnail", flip=flip) for flip in sides], axis=1))
+        return Templates.of(np.stack([embed(faces, "thumbnail", flip=flip) for flip in sides], axis=1))
 
 
 def quick(name: str, arcface: str) -> Matcher:
@@ -195,7 +194,7 @@ def test_other_photos_of_the_same_people_sharpen_linkability(
 def test_single_photos_leave_linkability_out_and_say_so(strangers: FaceSet, tmp_path: Path) -> None:
     result = run_audit(tmp_path / "run", people_set(tmp_path / "faces", photos=1), strangers)
     assert "linkability[copy]" in [entry["score"] for entry in result.details["left_out"]]
-    assert result.details["matchers"][0]["genuine_from"] == "copies"
+    assert result.details["matchers"][0]["genuine_source"] == "copies"
 
 
 def test_without_people_kept_out_there_is_no_control(

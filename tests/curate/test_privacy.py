@@ -21,7 +21,7 @@ from anonderm.curate.privacy import Sighting, Watch, limit_at
 from anonderm.curate.screen import screen
 from anonderm.embeddings.calibration import Calibration, Level
 from anonderm.embeddings.matchers import registry
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.experiments import privacy_screen
 
 TRAINED, KEPT_OUT, STRANGERS = 40, 40, 200
@@ -35,13 +35,12 @@ class Quick:
     """A matcher that knows people by where their picture is bright: thumbnails, plain and mirrored."""
 
     name: str = "copy"
-    sees: str = "bright places"
-    knows_faces: bool = True
+    recognises_people: bool = True
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         small_NHW = np.stack([resize(faces.image(face), 8).mean(axis=2) for face in faces]) / 255
         sides = (small_NHW, small_NHW[:, :, ::-1]) if views else (small_NHW,)
-        return Described.of(np.stack([s.reshape(len(faces), -1) for s in sides], 1).astype(np.float32))
+        return Templates.of(np.stack([s.reshape(len(faces), -1) for s in sides], 1).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class Random(Quick):
 
     name: str = "encoder"
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         rng = np.random.default_rng(len(faces) + views)
-        return Described.of(rng.normal(size=(len(faces), 1 + views, 8)).astype(np.float32))
+        return Templates.of(rng.normal(size=(len(faces), 1 + views, 8)).astype(np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +229,11 @@ def test_a_stop_in_the_second_audit_resumes_to_the_same(matchers, real, stranger
         if len(audited) == 2:
             raise KeyboardInterrupt
         attacks = [attack("singling_out", "copy", "FMR 1%", (0.1, 0.0, 0.2))]
-        details = {"attacks": attacks, "matchers": [{"matcher": "copy", "blind": None}], "left_out": []}
+        details = {
+            "attacks": attacks,
+            "matchers": [{"matcher": "copy", "uninformative": None}],
+            "left_out": [],
+        }
         return Scores({}, details | {"verdicts": {"images": {"passed": True}}})
 
     monkeypatch.setattr("anonderm.audit.stage.audit", quick)
@@ -270,7 +273,7 @@ def test_only_the_choosing_matcher_at_its_rate_or_below_is_so_by_construction():
         for matcher in ("dlib", "copy")
         for level in ("FMR 0.1%", "FMR 1%")
     ]
-    matchers = [{"matcher": name, "blind": None} for name in ("dlib", "copy")]
+    matchers = [{"matcher": name, "uninformative": None} for name in ("dlib", "copy")]
     scores = Scores({"a": Score(0)}, {"attacks": attacks, "matchers": matchers})
     rows = privacy_screen.compare(scores, scores, ("copy",), 0.001)
     chosen = [(row["matcher"], row["level"]) for row in rows if row["by_construction"]]
@@ -279,7 +282,7 @@ def test_only_the_choosing_matcher_at_its_rate_or_below_is_so_by_construction():
 
 def test_the_gap_that_a_filter_leaves_is_told():
     attacks = [attack("membership", "dlib", "AUC", (-0.2, -0.3, -0.1))]
-    scores = Scores({}, {"attacks": attacks, "matchers": [{"matcher": "dlib", "blind": None}]})
+    scores = Scores({}, {"attacks": attacks, "matchers": [{"matcher": "dlib", "uninformative": None}]})
     rows = privacy_screen.compare(scores, scores, (), 0.001)
     told = privacy_screen.lines(rows, Watch((Sighting("copy", 1.0, "measured", None, {}, None),), ()))
     assert any("a gap: dlib" in line for line in told)

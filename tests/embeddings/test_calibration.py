@@ -8,7 +8,7 @@ import pytest
 
 from anonderm.embeddings.calibration import Calibration, calibrate, rate_over_people
 from anonderm.embeddings.identity_pairs import Pairs, copy_pairs, photo_pairs
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 
 def rng() -> np.random.Generator:
@@ -21,25 +21,25 @@ def pairs(distances, same: bool = False) -> Pairs:
     return Pairs(np.asarray(distances, float), np.repeat(people[:, :1], 2, axis=1) if same else people)
 
 
-def calibrated(genuine, impostor, seen=(100, 100)) -> Calibration:
-    return calibrate("m", pairs(genuine, same=True), pairs(impostor), "photos", seen, rng())
+def calibrated(genuine, impostor, enrolled=(100, 100)) -> Calibration:
+    return calibrate("m", pairs(genuine, same=True), pairs(impostor), "photos", enrolled, rng())
 
 
-def test_thresholds_let_exactly_as_many_strangers_through_as_they_say():
+def test_thresholds_accept_exactly_the_stated_share_of_impostor_pairs():
     found = calibrated(np.linspace(0, 1, 100), np.arange(2000, 0, -1))
     assert [level.threshold for level in found.levels] == [2.0, 20.0]
     assert [level.fmr[0] for level in found.levels] == [0.001, 0.01]
     assert [level.how for level in found.levels] == ["measured", "measured"]
 
 
-def test_equal_distances_are_not_let_through_beyond_the_rate():
+def test_tied_distances_do_not_exceed_the_rate():
     found = calibrated(np.zeros(20), np.repeat(5.0, 1000))
     assert found.threshold(0.01) < 5
     assert found.levels[1].fmr[0] == 0
 
 
 def test_two_normal_distributions_have_the_error_rates_of_theory():
-    """Means 2 apart, deviation 1: the rates are equal at the middle; FNMR at FMR 1% = 1 - Phi(2 - 2.33)."""
+    """Means 2 apart, deviation 1: the rates are equal halfway; FNMR at FMR 1% = 1 - Phi(2 - 2.33)."""
     draw = np.random.default_rng(2).normal
     found = calibrated(draw(4, 1, 1_500), draw(6, 1, 1_500))
     assert found.eer == pytest.approx(NormalDist().cdf(-1), abs=0.02)
@@ -47,7 +47,7 @@ def test_two_normal_distributions_have_the_error_rates_of_theory():
     assert found.levels[1].fnmr[0] == pytest.approx(missed, abs=0.07)
 
 
-def test_a_rate_that_the_pairs_are_too_few_for_is_extrapolated_and_said_to_be():
+def test_a_rate_too_small_for_the_number_of_pairs_is_extrapolated_and_marked_so():
     found = calibrated(np.zeros(20), np.random.default_rng(3).normal(10, 1, 500))
     assert [level.how for level in found.levels] == ["extrapolated", "measured"]
     assert found.threshold(0.001) == pytest.approx(10 + NormalDist().inv_cdf(0.001), abs=0.35)
@@ -55,21 +55,21 @@ def test_a_rate_that_the_pairs_are_too_few_for_is_extrapolated_and_said_to_be():
 
 
 @pytest.mark.parametrize(
-    ("genuine", "impostor", "seen", "why"),
+    ("genuine", "impostor", "enrolled", "why"),
     [
-        (np.zeros(50), np.full(50, 9.0), (100, 100), "50 pairs of two people"),
-        (np.zeros(9), np.linspace(5, 9, 500), (100, 100), "9 pairs of one person"),
+        (np.zeros(50), np.full(50, 9.0), (100, 100), "50 impostor pairs"),
+        (np.zeros(9), np.linspace(5, 9, 500), (100, 100), "9 genuine pairs"),
         (np.linspace(0, 9, 50), np.linspace(0, 9, 500), (100, 100), "misses 98%"),
         (np.zeros(50), np.linspace(5, 9, 500), (49, 100), "49 of 100 pictures"),
     ],
 )
-def test_a_matcher_that_is_too_weak_here_is_blind_and_says_why(genuine, impostor, seen, why):
-    assert why in calibrated(genuine, impostor, seen).blind
+def test_an_uninformative_matcher_is_reported_with_the_reason(genuine, impostor, enrolled, why):
+    assert why in calibrated(genuine, impostor, enrolled).uninformative
 
 
-def test_a_matcher_that_tells_people_apart_is_not_blind_and_its_curve_is_plain_json():
+def test_a_matcher_that_separates_people_is_informative_and_its_curve_is_plain_json():
     found = calibrated(np.linspace(0, 1, 50), np.linspace(2, 9, 1000))
-    assert found.blind is None
+    assert found.uninformative is None
     assert found.eer == 0
     curve = np.array(json.loads(json.dumps(found.as_json(), allow_nan=False))["curve"])
     assert len(curve) <= 200
@@ -79,7 +79,7 @@ def test_a_matcher_that_tells_people_apart_is_not_blind_and_its_curve_is_plain_j
     assert curve[-1, 1:].tolist() == [1, 0]
 
 
-def test_an_interval_over_people_is_wider_where_people_hit_together():
+def test_the_interval_is_wider_where_hits_share_people():
     """400 pairs of 20 photos a side: of 200 pairs of strangers, or of two people who are all alike."""
     lone = pairs(np.arange(190))
     together = Pairs(np.arange(190.0), np.array(np.triu_indices(20, 1)).T)
@@ -90,17 +90,17 @@ def test_an_interval_over_people_is_wider_where_people_hit_together():
     assert wide_high - wide_low > high - low
 
 
-def test_no_hit_still_has_an_interval_above_zero():
+def test_without_hits_the_interval_still_reaches_above_zero():
     lone = pairs(np.arange(50))
     share, low, high = rate_over_people(np.zeros(50, bool), lone.people_P2, rng())
     assert (share, low) == (0, 0)
     assert 0.05 < high < 0.1
 
 
-def two_photos_of_each(people: int) -> tuple[Described, list[str]]:
+def two_photos_of_each(people: int) -> tuple[Templates, list[str]]:
     looks = np.random.default_rng(4).normal(0, 1, (people, 1, 8))
     rows = np.repeat(looks, 2, axis=0) + np.random.default_rng(5).normal(0, 0.01, (2 * people, 1, 8))
-    return Described.of(rows.astype(np.float32)), [f"p{row // 2}" for row in range(2 * people)]
+    return Templates.of(rows.astype(np.float32)), [f"p{row // 2}" for row in range(2 * people)]
 
 
 def test_every_pair_counts_once_as_genuine_or_as_impostor():
@@ -111,16 +111,16 @@ def test_every_pair_counts_once_as_genuine_or_as_impostor():
     assert genuine.distances_P.max() < impostor.distances_P.min()
 
 
-def test_of_very_many_photos_some_are_drawn(monkeypatch):
-    monkeypatch.setattr("anonderm.embeddings.identity_pairs._MOST", 10)
+def test_of_many_photos_a_sample_is_compared(monkeypatch):
+    monkeypatch.setattr("anonderm.embeddings.identity_pairs._MAX_PHOTOS", 10)
     genuine, impostor = photo_pairs(*two_photos_of_each(12)[:1] * 2, two_photos_of_each(12)[1], rng())
     assert len(genuine) + len(impostor) == 45
 
 
-def test_a_copy_that_is_not_seen_is_a_pair_that_no_threshold_finds():
+def test_a_copy_that_fails_to_enrol_is_a_pair_that_no_threshold_accepts():
     faces, people = two_photos_of_each(3)
     rows = faces.rows_NVD[[4, 0]].copy()
     rows[1] = np.nan
-    found = copy_pairs(Described.of(rows), faces, np.array([4, 0]), people)
+    found = copy_pairs(Templates.of(rows), faces, np.array([4, 0]), people)
     assert found.distances_P.tolist() == [0, np.inf]
     assert found.people == 2

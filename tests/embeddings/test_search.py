@@ -5,15 +5,15 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from anonderm.embeddings import search
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.embeddings.search import distances, nearest
 
 
-def described(faces: int, views: int = 1, seed: int = 0, width: int = 16) -> Described:
-    return Described.of(np.random.default_rng(seed).normal(3, 1, (faces, views, width)).astype(np.float32))
+def described(faces: int, views: int = 1, seed: int = 0, width: int = 16) -> Templates:
+    return Templates.of(np.random.default_rng(seed).normal(3, 1, (faces, views, width)).astype(np.float32))
 
 
-def by_hand(one: Described, other: Described) -> np.ndarray:
+def by_hand(one: Templates, other: Templates) -> np.ndarray:
     """The distances with two loops over views."""
     tables = [
         cdist(one.rows_NVD[:, v].astype(float), other.rows_NVD[:, w].astype(float))
@@ -36,7 +36,7 @@ def test_the_nearest_are_those_of_all_distances(monkeypatch, views_a, views_b, k
 
 
 def test_a_copy_lies_at_distance_0_however_long_its_row_is():
-    gallery = Described.of(described(40).rows_NVD + np.float32(1000))
+    gallery = Templates.of(described(40).rows_NVD + np.float32(1000))
     found = nearest(gallery[[5, 9]], gallery)
     assert found.distances_M.tolist() == [0, 0]
     assert found.indices_M.tolist() == [5, 9]
@@ -45,8 +45,8 @@ def test_a_copy_lies_at_distance_0_however_long_its_row_is():
 def test_a_face_that_is_not_seen_finds_nobody_and_is_found_by_nobody():
     rows = described(6).rows_NVD.copy()
     rows[2] = np.nan
-    faces = Described.of(rows)
-    assert faces.unseen == 1
+    faces = Templates.of(rows)
+    assert faces.failed_to_enrol == 1
     found = nearest(faces, faces, 6)
     assert np.isinf(found.distances_MK[2]).all()
     assert (found.indices_MK[2] == -1).all()

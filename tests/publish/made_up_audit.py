@@ -38,8 +38,8 @@ def attack(name: str, matcher: str, level: str, main: float, control: float) -> 
 def matcher(name: str, blind: str | None) -> dict[str, Any]:
     pairs = {"genuine": 120, "genuine_people": 40, "impostor": 4000, "impostor_people": 80}
     curve = [[at / 10, (at / 10) ** 3, (1 - at / 10) ** 3] for at in range(11)]
-    told = {"genuine_from": "photos", "unseen": 0, "curve": curve, "false_alarms": None}
-    return {"matcher": name, "eer": 0.02 if blind is None else 0.48, "blind": blind, **pairs, **told}
+    told = {"genuine_source": "photos", "failed_to_enrol": 0, "curve": curve, "false_alarms": None}
+    return {"matcher": name, "eer": 0.02 if blind is None else 0.48, "uninformative": blind, **pairs, **told}
 
 
 def audited(faces: FaceSet, passed: bool = True) -> Scores:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anonderm.embeddings.calibration import rate_over_people
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.embeddings.search import distances, nearest
 
 
@@ -26,9 +26,9 @@ class Alarms:
 
 
 def false_alarms(
-    control: Described,
+    control: Templates,
     control_people: Sequence[str],
-    views: Described,
+    views: Templates,
     training_people: Sequence[str],
     threshold: float,
     rng: np.random.Generator,
@@ -38,18 +38,18 @@ def false_alarms(
 
     Pairs are counted on `most` faces a side, drawn where there are more.
     """
-    alarmed_M = nearest(control, views).distances_M[control.seen_N] <= threshold
-    seen_M, seen_N = (np.flatnonzero(side.seen_N) for side in (control, views))
-    if not len(seen_M) or not len(seen_N):
+    alarmed_M = nearest(control, views).distances_M[control.enrolled_N] <= threshold
+    seen_M, enrolled_N = (np.flatnonzero(side.enrolled_N) for side in (control, views))
+    if not len(seen_M) or not len(enrolled_N):
         return None
-    seen_M, seen_N = (
+    seen_M, enrolled_N = (
         np.sort(rng.choice(seen, most, replace=False)) if len(seen) > most else seen
-        for seen in (seen_M, seen_N)
+        for seen in (seen_M, enrolled_N)
     )
-    hits_P = (distances(control[seen_M], views[seen_N]) <= threshold).ravel()
-    names = np.concatenate([np.asarray(control_people)[seen_M], np.asarray(training_people)[seen_N]])
+    hits_P = (distances(control[seen_M], views[enrolled_N]) <= threshold).ravel()
+    names = np.concatenate([np.asarray(control_people)[seen_M], np.asarray(training_people)[enrolled_N]])
     _, codes = np.unique(names, return_inverse=True)
-    one_P = np.repeat(codes[: len(seen_M)], len(seen_N))
+    one_P = np.repeat(codes[: len(seen_M)], len(enrolled_N))
     two_P = np.tile(codes[len(seen_M) :], len(seen_M))
     rate = rate_over_people(hits_P, np.stack([one_P, two_P], axis=1), rng)
     return Alarms(len(hits_P), rate, len(alarmed_M), float(alarmed_M.mean()))

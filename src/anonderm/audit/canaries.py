@@ -16,7 +16,7 @@ from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
 from anonderm.embeddings.altered_copies import altered, by_person, one_face_each
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.embeddings.search import distances
 from anonderm.metrics.bootstrap import rows_by_group, wilson_interval
 
@@ -69,7 +69,7 @@ class Found:
         return np.asarray(self.distances_R <= threshold)
 
 
-def look_for(plants: FaceSet, described: Described, training: FaceSet, views: Described) -> Found:
+def look_for(plants: FaceSet, described: Templates, training: FaceSet, views: Templates) -> Found:
     """Search the training faces for each plant; a person's other photo is not compared with itself.
 
     described: the plants; views: the training faces.

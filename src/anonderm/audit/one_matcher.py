@@ -21,7 +21,7 @@ from anonderm.audit.attacks.singling_out import singling_out
 from anonderm.audit.people import Bools, People
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings import search
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 NEAREST = 5  # K: synthetic faces looked at for each photo; the K-th tells the density
 _MOST_PEOPLE = 300  # of either side, for memorisation
@@ -40,8 +40,8 @@ class Seen:
     """
 
     matcher: str
-    real: Described
-    synthetic: Described
+    real: Templates
+    synthetic: Templates
     thresholds: Mapping[float, float]
 
 
@@ -56,7 +56,7 @@ def attack_all(
     arms = Arms.of(everyone.where(everyone.rows_N < len(people.real)), people)
     if min(len(arms.main.people), len(arms.control.people)) < 2:
         return [], {}, [(f"every attack by {seen.matcher}", "it sees fewer than two people of one side")]
-    faces = int(seen.synthetic.seen_N.sum())
+    faces = int(seen.synthetic.enrolled_N.sum())
     known_rows = len(people.real) if people.others else None
     pairs = Arms.of(everyone, people)
     real_labels = [face.label for face in people.faces]
@@ -105,8 +105,8 @@ class Arms:
 
 def _reach(seen: Seen, people: People, run: RunDir) -> Reach:
     """Of the photos that the matcher sees, the nearest synthetic faces."""
-    rows_N = np.flatnonzero(seen.real.seen_N)
-    k = min(NEAREST, int(seen.synthetic.seen_N.sum()))
+    rows_N = np.flatnonzero(seen.real.enrolled_N)
+    k = min(NEAREST, int(seen.synthetic.enrolled_N.sum()))
     with run.bar(f"searching with {seen.matcher}", len(rows_N)) as bar:
         found = search.nearest(seen.real[rows_N], seen.synthetic, max(k, 1), bar)
     owners = tuple(people.faces[row].person for row in rows_N)
@@ -125,7 +125,7 @@ def _by_nearness(arms: Arms) -> tuple[Floats, Floats]:
 
 
 def _singled_out(seen: Seen, arms: Arms, rng: np.random.Generator) -> Attacks:
-    faces = int(seen.synthetic.seen_N.sum())
+    faces = int(seen.synthetic.enrolled_N.sum())
     return [
         singling_out(seen.matcher, _named(rate), limit, rate, arms.main, arms.control, faces, rng)
         for rate, limit in seen.thresholds.items()
@@ -146,11 +146,11 @@ def _density(seen: Seen, reach: Reach, people: People, run: RunDir, rng: np.rand
     halves = _halves(names, is_main_N, rng)
     kth_N = np.full(len(names), np.inf)
     for half in (0, 1):
-        rows = np.flatnonzero(~is_main_N & (halves == half) & seen.real.seen_N)
-        asking = np.flatnonzero((halves != half) & seen.real.seen_N)
+        rows = np.flatnonzero(~is_main_N & (halves == half) & seen.real.enrolled_N)
+        asking = np.flatnonzero((halves != half) & seen.real.enrolled_N)
         if len(rows) < k or k < NEAREST or not len(asking):
             return []
-        found = search.nearest(seen.real[asking], seen.real[rows].as_is(), k)
+        found = search.nearest(seen.real[asking], seen.real[rows].first_view(), k)
         kth_N[asking] = found.distances_MK[:, -1]
     used = reach.where(reach.rows_N < len(people.real))
     arms, width = Arms.of(used, people), seen.real.rows_NVD.shape[2]
@@ -174,18 +174,18 @@ def _halves(names_N: NDArray[np.str_], is_main_N: Bools, rng: np.random.Generato
 
 def _memorisation(seen: Seen, people: People, rng: np.random.Generator) -> Attacks:
     """Over as many people of either side, and at most 10,000 synthetic faces."""
-    rows = np.flatnonzero(seen.real.seen_N[: len(people.real)])
+    rows = np.flatnonzero(seen.real.enrolled_N[: len(people.real)])
     owners = [people.faces[row].person for row in rows]
     main_N, control_N = equal_sides(owners, people.in_training()[rows], _MOST_PEOPLE, rng)
     chosen = np.flatnonzero(main_N | control_N)
     real = seen.real[rows[chosen]]
-    made = np.flatnonzero(seen.synthetic.seen_N)
+    made = np.flatnonzero(seen.synthetic.enrolled_N)
     synthetic = seen.synthetic[np.sort(rng.permutation(made)[:_MOST_SYNTHETIC])]
     sets = Sets(
         real.rows_ND,
         synthetic.rows_ND,
         search.distances(synthetic, real),
-        search.distances(real.as_is(), real),
+        search.distances(real.first_view(), real),
         main_N[chosen],
         np.unique([owners[row] for row in chosen], return_inverse=True)[1],
     )

@@ -21,9 +21,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json, write_json
 from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.calibrated import Calibrated, calibrated
+from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.calibration import Calibration
-from anonderm.embeddings.matchers.matcher import Described, Matcher
+from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.embeddings.matchers.registry import MATCHERS
 
 _LARGEST = 50  # groups of repeats that are told by id
@@ -55,7 +55,7 @@ class Part:
     @property
     def blind(self) -> str | None:
         """Why the matcher counts for nothing; None where it sees."""
-        why: str | None = self.calibration["blind"]
+        why: str | None = self.calibration["uninformative"]
         return why
 
 
@@ -100,16 +100,16 @@ def _number(matcher: Matcher) -> int:
 
 def _work_out(matcher: Matcher, stock: Stock, rng: np.random.Generator, run: RunDir) -> dict[str, Any]:
     people = stock.people
-    known = calibrated(matcher, people.real, stock.copies, run, rng)
-    levels = {level.asked: level.threshold for level in known.calibration.levels}
+    known = calibrate_matcher(matcher, people.real, stock.copies, run, rng)
+    levels = {level.target_fmr: level.threshold for level in known.calibration.levels}
     thresholds = {rate: limit for rate, limit in levels.items() if limit is not None}
     strictest = thresholds[min(thresholds)] if thresholds else None
-    plants = matcher.describe(stock.plants, run)
+    plants = matcher.extract(stock.plants, run)
     found = look_for(stock.plants, plants, people.training, known.views[people.training_rows])
     views = known.views
     if people.others:
-        views = _joined(views, matcher.describe(people.others, run, views=True))
-    synthetic = matcher.describe(stock.synthetic, run)
+        views = _joined(views, matcher.extract(people.others, run, views=True))
+    synthetic = matcher.extract(stock.synthetic, run)
     seen = Seen(matcher.name, views, synthetic, thresholds)
     labels = [face.label for face in stock.synthetic]
     attacks, tones, left_out = attack_all(seen, people, labels, run, rng)
@@ -124,7 +124,7 @@ def _work_out(matcher: Matcher, stock: Stock, rng: np.random.Generator, run: Run
     }
 
 
-def _repeats(synthetic: Described, calibration: Calibration, faces: FaceSet, run: RunDir) -> dict[str, Any]:
+def _repeats(synthetic: Templates, calibration: Calibration, faces: FaceSet, run: RunDir) -> dict[str, Any]:
     """How many synthetic faces repeat, in how many groups; the largest groups by id and as a picture."""
     found = find_repeats(synthetic, calibration)
     told = {
@@ -142,13 +142,13 @@ def _repeats(synthetic: Described, calibration: Calibration, faces: FaceSet, run
     return told | {"file": file}
 
 
-def _joined(one: Described, two: Described) -> Described:
+def _joined(one: Templates, two: Templates) -> Templates:
     rows_NVD = np.concatenate([one.rows_NVD, two.rows_NVD])
-    return Described(rows_NVD, np.concatenate([one.seen_N, two.seen_N]))
+    return Templates(rows_NVD, np.concatenate([one.enrolled_N, two.enrolled_N]))
 
 
 def _alarms(
-    known: Calibrated, people: People, threshold: float, rng: np.random.Generator
+    known: CalibratedMatcher, people: People, threshold: float, rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """How often people kept out are taken for people in training."""
     main, control = people.training_rows, people.kept_out_rows

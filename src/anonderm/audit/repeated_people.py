@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize
-from anonderm.embeddings.calibration import Calibration, beyond, strangers
-from anonderm.embeddings.matchers.matcher import Described, Rows
+from anonderm.embeddings.calibration import Calibration, extrapolated_threshold, impostor_spread
+from anonderm.embeddings.matchers.matcher import Rows, Templates
 from anonderm.metrics.clustering import blocks, cluster
 
 _WRONG = 0.5  # pairs of strangers in the whole set that may be expected within the threshold
@@ -41,13 +41,13 @@ class Repeats:
         return sum(map(len, self.groups_G))
 
 
-def find_repeats(synthetic: Described, calibration: Calibration) -> Repeats:
+def find_repeats(synthetic: Templates, calibration: Calibration) -> Repeats:
     """Groups by average linkage, cut where half a pair of strangers is to be expected in the whole set.
 
     Pairs grow with the square of the faces, so the threshold falls with them. It falls further where the
     synthetic faces are more alike than the real ones that calibrated it: see `own_threshold`.
     """
-    rows = np.flatnonzero(synthetic.seen_N)
+    rows = np.flatnonzero(synthetic.enrolled_N)
     threshold = strict_threshold(calibration, len(rows))
     if threshold is None or len(rows) < 2:
         return Repeats(calibration.matcher, threshold, len(rows), ())
@@ -63,7 +63,7 @@ def find_repeats(synthetic: Described, calibration: Calibration) -> Repeats:
 def strict_threshold(calibration: Calibration, faces: int) -> float | None:
     """For a search among all pairs of so many faces; None where it cannot be had."""
     level, pairs = calibration.threshold(_LEVEL), faces * (faces - 1) / 2
-    strict = calibration.extrapolated(min(_LEVEL, _WRONG / max(pairs, 1)))
+    strict = calibration.extrapolated_threshold(min(_LEVEL, _WRONG / max(pairs, 1)))
     return None if level is None or strict is None else min(level, strict)
 
 
@@ -78,7 +78,7 @@ def own_threshold(rows_ND: Rows, threshold: float) -> float:
     distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in blocks(some_ND)])
     if float(np.median(distances_P)) <= threshold:
         return threshold
-    own = beyond(strangers(distances_P), _LEVEL)
+    own = extrapolated_threshold(impostor_spread(distances_P), _LEVEL)
     return threshold if own is None else min(threshold, own)
 
 

@@ -134,21 +134,21 @@ def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[tuple[str, st
 def _look(
     matcher: Matcher, fmr: float, faces: FaceSet, known: FaceSet, copies: FaceSet, run: RunDir
 ) -> Sighting:
-    from anonderm.embeddings.calibrated import calibrated
+    from anonderm.embeddings.calibrated import calibrate_matcher
     from anonderm.embeddings.matchers.registry import MATCHERS
     from anonderm.embeddings.search import nearest
 
     rng = np.random.default_rng([SEED, MATCHERS.index(matcher.name)])
-    real = calibrated(matcher, known, copies, run, rng)
+    real = calibrate_matcher(matcher, known, copies, run, rng)
     limit, how = limit_at(real.calibration, fmr)
-    blind = real.calibration.blind
+    blind = real.calibration.uninformative
     if blind is None and limit is None:
         blind = f"no distance has a false match rate of {fmr:g} here"
     if blind is not None or limit is None:
         return Sighting(matcher.name, None, how, blind, {}, None)
     is_train_N = np.array([face.split == TRAINING for face in known])
     people = real.views[is_train_N]
-    described = matcher.describe(faces, run)
+    described = matcher.extract(faces, run)
     with run.bar(f"searching people in training with {matcher.name}", len(faces)) as bar:
         found = nearest(described, people, bar=bar)
     train = known.where(split=TRAINING).faces
@@ -159,7 +159,7 @@ def _look(
     }
     strangers = real.faces[~is_train_N]
     taken = nearest(strangers, people).distances_M <= limit
-    seen = int(strangers.seen_N.sum())
+    seen = int(strangers.enrolled_N.sum())
     return Sighting(
         matcher.name, limit, how, None, reasons, (int(taken.sum()), seen) if len(strangers) else None
     )
@@ -170,8 +170,10 @@ def limit_at(calibration: Calibration, fmr: float) -> tuple[float | None, str]:
 
     A rate that the calibration has no level for is extrapolated, never beyond the next larger level.
     """
-    level = min((each for each in calibration.levels if each.asked >= fmr), key=lambda each: each.asked)
-    if level.asked == fmr or level.threshold is None:
+    level = min(
+        (each for each in calibration.levels if each.target_fmr >= fmr), key=lambda each: each.target_fmr
+    )
+    if level.target_fmr == fmr or level.threshold is None:
         return level.threshold, level.how
-    beyond = calibration.extrapolated(fmr)
+    beyond = calibration.extrapolated_threshold(fmr)
     return (None, "unreachable") if beyond is None else (min(level.threshold, beyond), "extrapolated")

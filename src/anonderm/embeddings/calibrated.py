@@ -1,4 +1,4 @@
-"""A matcher with the real faces as it sees them, and what it is worth on them."""
+"""A matcher calibrated on the real faces, with their templates."""
 
 from __future__ import annotations
 
@@ -8,42 +8,49 @@ import numpy as np
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.calibration import ENOUGH_GENUINE, ENOUGH_PEOPLE, Calibration, From, calibrate
+from anonderm.embeddings.calibration import (
+    ENOUGH_GENUINE,
+    ENOUGH_PEOPLE,
+    Calibration,
+    GenuineSource,
+    calibrate,
+)
 from anonderm.embeddings.identity_pairs import Pairs, copy_pairs, photo_pairs
-from anonderm.embeddings.matchers.matcher import Described, Matcher
+from anonderm.embeddings.matchers.matcher import Matcher, Templates
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """faces, views: the real faces, as they are and with their views, in the order of the set."""
+class CalibratedMatcher:
+    """faces, views: templates of the real faces without and with views, in the order of the set."""
 
     matcher: Matcher
-    faces: Described
-    views: Described
+    faces: Templates
+    views: Templates
     calibration: Calibration
 
 
-def calibrated(
+def calibrate_matcher(
     matcher: Matcher, real: FaceSet, copies: FaceSet, run: RunDir, rng: np.random.Generator
-) -> Calibrated:
-    """Describe the real faces and calibrate on them, people of training and people kept out alike.
+) -> CalibratedMatcher:
+    """Extract templates of the real faces and calibrate on all of them, members and non-members alike.
 
-    copies: altered copies of real faces (plants.copies_of). They are the genuine pairs of a matcher that
-    knows no faces, and the floor for others where fewer than 5 people, or 10 pairs, have several photos.
+    copies: altered copies of real faces (altered_copies.copies_of). They are the genuine pairs of a matcher
+    that does not recognise people, and of others where fewer than 5 people, or 10 pairs, have several photos.
     """
-    faces, views = matcher.describe(real, run), matcher.describe(real, run, views=True)
+    faces, views = matcher.extract(real, run), matcher.extract(real, run, views=True)
     people = [face.person for face in real]
     genuine, impostor = photo_pairs(faces, views, people, rng)
-    genuine_from: From = "photos"
-    if not matcher.knows_faces or len(genuine) < ENOUGH_GENUINE or genuine.people < ENOUGH_PEOPLE:
-        genuine, genuine_from = _of_copies(matcher, real, copies, views, run), "copies"
-    seen = (len(faces) - faces.unseen, len(faces))
-    return Calibrated(
-        matcher, faces, views, calibrate(matcher.name, genuine, impostor, genuine_from, seen, rng)
-    )
+    source: GenuineSource = "photos"
+    if not matcher.recognises_people or len(genuine) < ENOUGH_GENUINE or genuine.people < ENOUGH_PEOPLE:
+        genuine, source = _pairs_of_copies(matcher, real, copies, views, run), "copies"
+    enrolled = (len(faces) - faces.failed_to_enrol, len(faces))
+    calibration = calibrate(matcher.name, genuine, impostor, source, enrolled, rng)
+    return CalibratedMatcher(matcher, faces, views, calibration)
 
 
-def _of_copies(matcher: Matcher, real: FaceSet, copies: FaceSet, views: Described, run: RunDir) -> Pairs:
+def _pairs_of_copies(
+    matcher: Matcher, real: FaceSet, copies: FaceSet, views: Templates, run: RunDir
+) -> Pairs:
     row_of = {face.id: row for row, face in enumerate(real.faces)}
     originals_R = np.array([row_of[face.parents[0]] for face in copies], np.intp)
-    return copy_pairs(matcher.describe(copies, run), views, originals_R, [face.person for face in real])
+    return copy_pairs(matcher.extract(copies, run), views, originals_R, [face.person for face in real])

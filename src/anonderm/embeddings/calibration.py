@@ -1,8 +1,8 @@
-"""What a matcher is worth on the user's own faces: how often it errs, and at which distance.
+"""Error rates of a matcher on the user's own faces, and the distance thresholds that give them.
 
-FMR, the false match rate: share of pairs of two people at or below a distance. FNMR, the false non-match
-rate: share of pairs of one person above it. EER: where both are equal. A matcher that misses more than half
-of the genuine pairs at an FMR of 1% is blind here: what it does not find says nothing.
+FMR, the false match rate: share of impostor pairs at or below a threshold. FNMR, the false non-match rate:
+share of genuine pairs above it. EER: the rate at which both are equal. A matcher is uninformative if it
+misses more than half of the genuine pairs at an FMR of 1%.
 """
 
 # P pairs, Q people, B resamples, T thresholds of a curve
@@ -22,27 +22,27 @@ from anonderm.embeddings.search import Floats
 from anonderm.metrics.bootstrap import wilson_interval
 
 FMRS = (0.001, 0.01)
-"""False match rates for which a threshold is given."""
+"""False match rates for which thresholds are calibrated."""
 
 ENOUGH_GENUINE, ENOUGH_PEOPLE, ENOUGH_IMPOSTOR = 10, 5, 100
-_BLIND_FNMR = 0.5  # at the larger of FMRS
-_LEAST_SEEN = 0.5  # share of faces
+_MAX_FNMR = 0.5  # at the largest of FMRS
+_MIN_ENROLLED = 0.5  # share of faces
 _RESAMPLES = 500
-_CURVE = 200  # points at most
+_CURVE_POINTS = 200  # at most
 
-From = Literal["photos", "copies"]
+GenuineSource = Literal["photos", "copies"]
 
 
 @dataclass(frozen=True)
 class Level:
-    """The distance at or below which two faces are taken for one person, for a false match rate.
+    """The largest distance at which two faces match, for a target false match rate.
 
-    how: measured; extrapolated (too few pairs for so small a rate: a normal distribution is laid through the
-    median and the lower 16% of strangers); or unreachable, and then there is no threshold. fmr and fnmr are
-    the shares seen on the pairs, each with its 95% interval over people.
+    how: measured; extrapolated (too few pairs for so small a rate: from a normal distribution fitted to the
+    median and the lower 16% of the impostor distances); or unreachable: there is no threshold. fmr, fnmr: the
+    measured rates, each with its 95% interval over people.
     """
 
-    asked: float
+    target_fmr: float
     threshold: float | None
     how: Literal["measured", "extrapolated", "unreachable"]
     fmr: tuple[float, float, float] | None = None
@@ -51,34 +51,35 @@ class Level:
 
 @dataclass(frozen=True)
 class Calibration:
-    """genuine_from: photos (several of a person) or copies (altered copies of one photo: the floor, since
-    other photos differ more). blind: why the matcher counts for nothing here; None for one that sees.
+    """The error rates of one matcher on one set of faces.
 
-    curve: [threshold, FMR, FNMR], ascending. strangers: median of the impostor distances, and how far the
-    16% of the nearest lie below it; None where there is no pair.
+    genuine, impostor: number of pairs. genuine_source: photos (several of a person) or copies (altered copies
+    of one photo; these give a lower bound of the FNMR, as two photos differ more). uninformative: the reason
+    why the matcher cannot be relied on here, or None. curve: [threshold, FMR, FNMR], ascending.
+    impostor_spread: see `impostor_spread`; None without impostor pairs.
     """
 
     matcher: str
     faces: int
-    unseen: int
+    failed_to_enrol: int
     genuine: int
     genuine_people: int
-    genuine_from: From
+    genuine_source: GenuineSource
     impostor: int
     impostor_people: int
     eer: float | None
     levels: tuple[Level, ...]
-    blind: str | None
+    uninformative: str | None
     curve: tuple[tuple[float, float, float], ...]
-    strangers: tuple[float, float] | None
+    impostor_spread: tuple[float, float] | None
 
-    def extrapolated(self, fmr: float) -> float | None:
-        """The threshold for any rate, by a normal distribution laid through `strangers`; None below 0."""
-        return None if self.strangers is None else beyond(self.strangers, fmr)
+    def extrapolated_threshold(self, fmr: float) -> float | None:
+        """The threshold for any rate; None where it would not be above 0."""
+        return None if self.impostor_spread is None else extrapolated_threshold(self.impostor_spread, fmr)
 
     def threshold(self, fmr: float) -> float | None:
-        """Of one of FMRS; None where it is unreachable."""
-        return next(level.threshold for level in self.levels if level.asked == fmr)
+        """For one of FMRS; None where it is unreachable."""
+        return next(level.threshold for level in self.levels if level.target_fmr == fmr)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -88,27 +89,27 @@ def calibrate(
     matcher: str,
     genuine: Pairs,
     impostor: Pairs,
-    genuine_from: From,
-    seen: tuple[int, int],
+    genuine_source: GenuineSource,
+    enrolled: tuple[int, int],
     rng: np.random.Generator,
 ) -> Calibration:
-    """seen: faces that the matcher sees, of how many."""
+    """enrolled: the number of faces enrolled, and of all faces."""
     levels = tuple(_level(fmr, genuine, impostor, rng) for fmr in FMRS)
     curve_T3 = _curve(genuine.distances_P, impostor.distances_P)
     return Calibration(
         matcher,
-        seen[1],
-        seen[1] - seen[0],
+        enrolled[1],
+        enrolled[1] - enrolled[0],
         len(genuine),
         genuine.people,
-        genuine_from,
+        genuine_source,
         len(impostor),
         impostor.people,
         _equal_error(curve_T3),
         levels,
-        _blind(levels[-1], genuine, impostor, seen),
+        _uninformative(levels[-1], genuine, impostor, enrolled),
         tuple((float(t), float(fmr), float(fnmr)) for t, fmr, fnmr in _thinned(curve_T3)),
-        strangers(impostor.distances_P) if len(impostor) else None,
+        impostor_spread(impostor.distances_P) if len(impostor) else None,
     )
 
 
@@ -129,27 +130,27 @@ def _level(fmr: float, genuine: Pairs, impostor: Pairs, rng: np.random.Generator
 def _threshold(
     ascending_P: Floats, fmr: float
 ) -> tuple[float | None, Literal["measured", "extrapolated", "unreachable"]]:
-    """The largest distance with no more than this share of strangers at or below it."""
+    """The largest distance with at most this share of impostor pairs at or below it."""
     if len(ascending_P) < ENOUGH_IMPOSTOR:
         return None, "unreachable"
     allowed = int(fmr * len(ascending_P) + 1e-9)
     if allowed:
-        within, next_one = ascending_P[allowed - 1], ascending_P[min(allowed, len(ascending_P) - 1)]
-        return float(within if next_one > within else np.nextafter(within, -np.inf)), "measured"
-    threshold = beyond(strangers(ascending_P), fmr)
+        last, following = ascending_P[allowed - 1], ascending_P[min(allowed, len(ascending_P) - 1)]
+        return float(last if following > last else np.nextafter(last, -np.inf)), "measured"
+    threshold = extrapolated_threshold(impostor_spread(ascending_P), fmr)
     if threshold is None:
         return None, "unreachable"
     return min(threshold, float(ascending_P[0])), "extrapolated"
 
 
-def strangers(impostor_P: NDArray[np.floating]) -> tuple[float, float]:
-    """Median of the distances of two people, and how far the lower 16% lie below it."""
+def impostor_spread(impostor_P: NDArray[np.floating]) -> tuple[float, float]:
+    """The median of the impostor distances, and its distance to their 16th percentile."""
     low, middle = np.quantile(impostor_P, (NormalDist().cdf(-1), 0.5))
     return float(middle), float(middle - low)
 
 
-def beyond(spread: tuple[float, float], fmr: float) -> float | None:
-    """The distance of a false match rate, by a normal distribution laid through `strangers`; None below 0."""
+def extrapolated_threshold(spread: tuple[float, float], fmr: float) -> float | None:
+    """The quantile of a normal distribution with this `impostor_spread`; None where it is not above 0."""
     threshold = spread[0] + NormalDist().inv_cdf(fmr) * spread[1]
     return threshold if threshold > 0 else None
 
@@ -157,16 +158,21 @@ def beyond(spread: tuple[float, float], fmr: float) -> float | None:
 def rate_over_people(
     hits_P: NDArray[np.bool_], people_P2: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """The share of pairs that hit, with a 95% interval: bootstrap over people, not narrower than Wilson's.
+    """The share of hits with a 95% interval: bootstrap over people, never narrower than Wilson's.
 
-    A pair of two people counts as often as the product of how often both were drawn; one of a single person
-    as often as that person. Wilson's is for as many trials as there are pairs of people, or people.
+    In a resample, an impostor pair has the product of both people's multiplicities as its weight, and a
+    genuine pair its person's. Wilson's interval takes the number of pairs of people (or of people) as the
+    number of trials.
     """
     people, code_P2 = np.unique(people_P2, return_inverse=True)
     code_P2 = code_P2.reshape(people_P2.shape)
     count, single = len(people), bool((people_P2[:, 0] == people_P2[:, 1]).all())
     drawn_BQ = rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES).astype(np.float32)
-    weigh = _of_one(code_P2[:, 0], count, drawn_BQ) if single else _of_two(code_P2, count, drawn_BQ)
+    weigh = (
+        _weigh_genuine(code_P2[:, 0], count, drawn_BQ)
+        if single
+        else _weigh_impostor(code_P2, count, drawn_BQ)
+    )
     hit_B, all_B = weigh(hits_P.astype(np.float64)), weigh(np.ones(len(hits_P)))
     low, high = np.quantile(hit_B[all_B > 0] / all_B[all_B > 0], (0.025, 0.975))
     share = float(hits_P.mean())
@@ -178,11 +184,11 @@ def rate_over_people(
 Weigh = Callable[[Floats], Floats]
 
 
-def _of_one(person_P: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
+def _weigh_genuine(person_P: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
     return lambda values_P: drawn_BQ.astype(np.float64) @ np.bincount(person_P, values_P, count)
 
 
-def _of_two(people_P2: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
+def _weigh_impostor(people_P2: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
     from scipy.sparse import csr_array
 
     def weigh(values_P: Floats) -> Floats:
@@ -194,7 +200,7 @@ def _of_two(people_P2: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float
 
 
 def _curve(genuine_P: Floats, impostor_P: Floats) -> Floats:
-    """Threshold, FMR and FNMR [T, 3] at every distance that occurs."""
+    """Threshold, FMR and FNMR [T, 3] at every distinct distance."""
     places_T = np.unique(np.concatenate([genuine_P, impostor_P]))
     places_T = places_T[np.isfinite(places_T)]
     fmr_T = np.searchsorted(np.sort(impostor_P), places_T, "right") / max(len(impostor_P), 1)
@@ -203,10 +209,10 @@ def _curve(genuine_P: Floats, impostor_P: Floats) -> Floats:
 
 
 def _thinned(curve_T3: Floats) -> Floats:
-    """Evenly spaced along both rates: half of the points where the FMR grows, half where the FNMR falls."""
-    if len(curve_T3) <= _CURVE:
+    """At most _CURVE_POINTS of the points: half of them evenly spaced in FMR, half in FNMR."""
+    if len(curve_T3) <= _CURVE_POINTS:
         return curve_T3
-    grown_T = np.linspace(0, 1, _CURVE // 2)
+    grown_T = np.linspace(0, 1, _CURVE_POINTS // 2)
     by_fmr = np.searchsorted(curve_T3[:, 1], grown_T * curve_T3[-1, 1])
     by_fnmr = np.searchsorted(-curve_T3[:, 2], -curve_T3[0, 2] + grown_T * (curve_T3[0, 2] - curve_T3[-1, 2]))
     return curve_T3[np.unique(np.clip(np.concatenate([by_fmr, by_fnmr]), 0, len(curve_T3) - 1))]
@@ -219,16 +225,14 @@ def _equal_error(curve_T3: Floats) -> float | None:
     return float(curve_T3[best, 1:].mean())
 
 
-def _blind(level: Level, genuine: Pairs, impostor: Pairs, seen: tuple[int, int]) -> str | None:
-    if seen[0] < _LEAST_SEEN * seen[1]:
-        return f"it sees a face on {seen[0]} of {seen[1]} pictures"
+def _uninformative(level: Level, genuine: Pairs, impostor: Pairs, enrolled: tuple[int, int]) -> str | None:
+    if enrolled[0] < _MIN_ENROLLED * enrolled[1]:
+        return f"it finds a face in only {enrolled[0]} of {enrolled[1]} pictures"
     if len(impostor) < ENOUGH_IMPOSTOR:
-        return (
-            f"{len(impostor)} pairs of two people are too few to calibrate it; {ENOUGH_IMPOSTOR} are needed"
-        )
+        return f"{len(impostor)} impostor pairs are too few to calibrate it; {ENOUGH_IMPOSTOR} are needed"
     if len(genuine) < ENOUGH_GENUINE:
-        return f"{len(genuine)} pairs of one person are too few to calibrate it; {ENOUGH_GENUINE} are needed"
-    if level.fnmr is None or level.fnmr[0] > _BLIND_FNMR:
+        return f"{len(genuine)} genuine pairs are too few to calibrate it; {ENOUGH_GENUINE} are needed"
+    if level.fnmr is None or level.fnmr[0] > _MAX_FNMR:
         missed = "all" if level.fnmr is None else f"{level.fnmr[0]:.0%}"
-        return f"at a false match rate of {level.asked:.0%} it misses {missed} of the pairs of one person"
+        return f"at a false match rate of {level.target_fmr:.0%} it misses {missed} of the genuine pairs"
     return None

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.progress import Bar
-from anonderm.embeddings.matchers.matcher import Described, Rows
+from anonderm.embeddings.matchers.matcher import Rows, Templates
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Nearest:
         return self.indices_MK[:, 0]
 
 
-def nearest(queries: Described, gallery: Described, k: int = 1, bar: Bar | None = None) -> Nearest:
+def nearest(queries: Templates, gallery: Templates, k: int = 1, bar: Bar | None = None) -> Nearest:
     """The k nearest faces of the gallery for each query, over all views of both.
 
     Faces that are not seen find nobody and are found by nobody. The bar advances by one a query.
@@ -63,7 +63,7 @@ def nearest(queries: Described, gallery: Described, k: int = 1, bar: Bar | None 
     return Nearest(distances_MK, indices_MK)
 
 
-def _candidates(queries: Described, gallery: Described, depth: int) -> NDArray[np.intp]:
+def _candidates(queries: Templates, gallery: Templates, depth: int) -> NDArray[np.intp]:
     """The nearest faces [A, C] by float32 products, in no order; -1 where there is nobody."""
     squares_AC = np.full((len(queries), depth), np.inf, np.float32)
     near_AC = np.full(squares_AC.shape, -1, np.intp)
@@ -90,7 +90,7 @@ def _smallest(values_AB: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     return places_AC
 
 
-def distances(queries: Described, gallery: Described) -> NDArray[np.float32]:
+def distances(queries: Templates, gallery: Templates) -> NDArray[np.float32]:
     """All distances [M, N]; inf where one of both is not seen. For sets of which all pairs fit in memory."""
     table_MN = np.full((len(queries), len(gallery)), np.inf, np.float32)
     for rows in _ranges(len(queries), _BLOCK_A):
@@ -99,7 +99,7 @@ def distances(queries: Described, gallery: Described) -> NDArray[np.float32]:
     return table_MN
 
 
-def blocks(queries: Described, gallery: Described) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def blocks(queries: Templates, gallery: Templates) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Columns of the gallery, and the squared distances [M, B] of all queries to them; inf for the unseen.
 
     They are sums that float32 rounds: a square of 0 may come out a little below it.
@@ -116,10 +116,10 @@ def blocks(queries: Described, gallery: Described) -> Iterator[tuple[slice, NDAr
         lengths_BV1 = np.einsum("bvd,bvd->bv", part_BVD, part_BVD)[:, :, None]
         part_BVE = np.concatenate([part_BVD, lengths_BV1], axis=2)
         block_MB = _over_views(longer_MWE, squares_MW, part_BVE)
-        if queries.unseen:
-            block_MB[~queries.seen_N] = np.inf
-        if not gallery.seen_N[columns].all():
-            block_MB[:, ~gallery.seen_N[columns]] = np.inf
+        if queries.failed_to_enrol:
+            block_MB[~queries.enrolled_N] = np.inf
+        if not gallery.enrolled_N[columns].all():
+            block_MB[:, ~gallery.enrolled_N[columns]] = np.inf
         yield slice(columns.start, columns.start + len(part_BVD)), block_MB
 
 
@@ -134,13 +134,13 @@ def _over_views(longer_MWE: Rows, squares_MW: Rows, part_BVE: Rows) -> NDArray[n
     return smallest_MB
 
 
-def _middle(gallery: Described) -> Rows:
+def _middle(gallery: Templates) -> Rows:
     """About the mean row; of many faces some speak for all, as any point near them will do."""
     some = gallery.rows_NVD[:: max(1, len(gallery) // 1000)]
     return np.asarray(some.mean(axis=(0, 1), dtype=np.float64), np.float32)
 
 
-def _exact(queries: Described, gallery: Described, near_MC: NDArray[np.intp]) -> Floats:
+def _exact(queries: Templates, gallery: Templates, near_MC: NDArray[np.intp]) -> Floats:
     """Distances [M, C] to these faces of the gallery, from differences; inf for -1."""
     exact_MC = np.full(near_MC.shape, np.inf)
     for column in range(near_MC.shape[1]):

@@ -106,7 +106,10 @@ def compare(before: Scores, after: Scores, seeing: tuple[str, ...], fmr: float) 
     by_construction: a matcher that chose the faces, at a threshold not above the one it chose by.
     """
     blind = {
-        each["matcher"] for scores in (before, after) for each in scores.details["matchers"] if each["blind"]
+        each["matcher"]
+        for scores in (before, after)
+        for each in scores.details["matchers"]
+        if each["uninformative"]
     }
     earlier = {_key(each): each for each in before.details["attacks"]}
     return [

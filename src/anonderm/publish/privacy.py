@@ -166,13 +166,13 @@ def _curve(calibration: dict[str, Any]) -> Chart | None:
         "strangers taken for one (FMR)": [(at, fmr) for at, fmr, _ in calibration["curve"]],
         "one taken for two (FNMR)": [(at, fnmr) for at, _, fnmr in calibration["curve"]],
     }
-    blind, error = calibration["blind"], calibration["eer"]
+    blind, error = calibration["uninformative"], calibration["eer"]
     told = [f"Blind, and counts for nothing: {blind}."] if blind else [f"Equal error rate {percent(error)}."]
     told.append(f"{calibration['genuine']:,} pairs of one person, {calibration['impostor']:,} of two.")
-    if calibration["genuine_from"] == "copies":
+    if calibration["genuine_source"] == "copies":
         told.append("Pairs of one are altered copies of one photo: the floor, as other photos differ more.")
-    if calibration["unseen"]:
-        told.append(f"No face is found on {calibration['unseen']:,} pictures.")
+    if calibration["failed_to_enrol"]:
+        told.append(f"No face is found on {calibration['failed_to_enrol']:,} pictures.")
     return charts.lines(calibration["matcher"], series, "distance", " ".join(told))
 
 

@@ -54,9 +54,9 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_altered_copy_is_nearer_than_every_other_picture(tmp_path, run, change):
     originals = [picture(seed) for seed in range(5)]
-    views = CopyMatcher().describe(faceset(tmp_path / "real", originals), run, views=True)
+    views = CopyMatcher().extract(faceset(tmp_path / "real", originals), run, views=True)
     altered = faceset(tmp_path / "altered", [CHANGES[change](image) for image in originals])
-    table = distances(CopyMatcher().describe(altered, run), views)
+    table = distances(CopyMatcher().extract(altered, run), views)
     own, others = np.diag(table), table[~np.eye(5, dtype=bool)]
     assert own.max() < 0.7 * others.min()
     if change in ("exact", "flip"):
@@ -65,7 +65,7 @@ def test_an_altered_copy_is_nearer_than_every_other_picture(tmp_path, run, chang
 
 def test_a_picture_without_edges_is_like_no_other(tmp_path, run):
     flat = np.full((SIDE, SIDE, 3), 120, np.uint8)
-    found = CopyMatcher().describe(faceset(tmp_path / "faces", [flat, picture(1)]), run)
+    found = CopyMatcher().extract(faceset(tmp_path / "faces", [flat, picture(1)]), run)
     assert not found.rows_ND[0].any()
     assert np.linalg.norm(found.rows_ND[1]) == pytest.approx(1, abs=1e-5)
 
@@ -77,10 +77,10 @@ def test_brightness_and_contrast_hardly_count():
 
 def test_what_was_described_once_is_read_again(tmp_path, run, monkeypatch):
     faces = faceset(tmp_path / "faces", [picture(seed) for seed in range(3)])
-    first = CopyMatcher().describe(faces, run, views=True)
+    first = CopyMatcher().extract(faces, run, views=True)
     assert first.rows_NVD.shape == (3, 40, 512)
     monkeypatch.setattr("anonderm.embeddings.matchers.copies.edges", None)
-    assert np.array_equal(CopyMatcher().describe(faces, run, views=True).rows_NVD, first.rows_NVD)
+    assert np.array_equal(CopyMatcher().extract(faces, run, views=True).rows_NVD, first.rows_NVD)
 
 
 def test_the_edges_of_a_mirrored_picture_are_those_of_the_picture_mirrored():

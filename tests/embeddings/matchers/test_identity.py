@@ -28,7 +28,7 @@ def describer():
 @pytest.fixture
 def matcher():
     looked.clear()
-    return IdentityMatcher("means", "the means", "0" * 64, 2, describer)
+    return IdentityMatcher("means", "0" * 64, 2, describer)
 
 
 @pytest.fixture
@@ -49,29 +49,29 @@ def faces(tmp_path) -> FaceSet:
 
 
 def test_a_face_is_described_as_it_is_and_mirrored(matcher, faces, run):
-    found = matcher.describe(faces, run, views=True)
+    found = matcher.extract(faces, run, views=True)
     assert found.rows_NVD[0].tolist() == [[10, 200], [200, 10]]
-    assert found.seen_N.tolist() == [True, True, False]
-    assert found.unseen == 1
+    assert found.enrolled_N.tolist() == [True, True, False]
+    assert found.failed_to_enrol == 1
 
 
 def test_nothing_is_looked_at_twice_not_even_in_another_part_of_the_set(matcher, faces, run):
-    matcher.describe(faces, run)
+    matcher.extract(faces, run)
     assert len(looked) == 3
-    matcher.describe(FaceSet(faces.folder, faces.faces[1:]), run)
+    matcher.extract(FaceSet(faces.folder, faces.faces[1:]), run)
     assert len(looked) == 3
-    matcher.describe(faces, run, views=True)
+    matcher.extract(faces, run, views=True)
     assert len(looked) == 6
 
 
 def test_another_network_looks_again(matcher, faces, run):
-    matcher.describe(faces, run)
-    IdentityMatcher("means", "the means", "1" * 64, 2, describer).describe(faces, run)
+    matcher.extract(faces, run)
+    IdentityMatcher("means", "1" * 64, 2, describer).extract(faces, run)
     assert len(looked) == 6
 
 
 def test_a_set_without_faces_has_no_rows(matcher, faces, run):
-    assert matcher.describe(FaceSet(faces.folder, ()), run).rows_NVD.shape == (0, 1, 2)
+    assert matcher.extract(FaceSet(faces.folder, ()), run).rows_NVD.shape == (0, 1, 2)
 
 
 def test_dlib_knows_two_photos_of_one_person_and_tells_two_people_apart(shared_data, tmp_path, run):
@@ -80,7 +80,7 @@ def test_dlib_knows_two_photos_of_one_person_and_tells_two_people_apart(shared_d
     for name in ("001_neutral", "001_smiling", "002_neutral"):
         writer.add(resize(read_image(shared_data / "pairs" / f"{name}.jpg")[:768, :768], 384), Face(name))
     people = writer.finish()
-    found = dlib_matcher().describe(people, run)
+    found = dlib_matcher().extract(people, run)
     table = distances(found, found)
-    assert found.seen_N.all()
+    assert found.enrolled_N.all()
     assert table[0, 1] < 0.5 < 0.65 < table[0, 2]

@@ -37,7 +37,7 @@ def arcface_matcher(given: str = "arcface-onnx") -> IdentityMatcher:
     load_dlib()
     file = weights.find(given)
     width = len(ArcFace(file).describe_cut(np.zeros((_SIDE, _SIDE, 3), np.uint8)))
-    return IdentityMatcher("arcface", "the person", sha256_file(file), width, partial(_describer, file))
+    return IdentityMatcher("arcface", sha256_file(file), width, partial(_describer, file))
 
 
 def _describer(path: Path) -> Describer:

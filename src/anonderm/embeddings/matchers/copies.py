@@ -24,7 +24,7 @@ from anonderm.core.images import LUMINANCE, Pixels
 from anonderm.core.rundir import RunDir
 from anonderm.core.threads import in_order
 from anonderm.embeddings.kept import kept
-from anonderm.embeddings.matchers.matcher import Described, Rows
+from anonderm.embeddings.matchers.matcher import Rows, Templates
 
 _SIDE = 64  # S
 _CELLS = 8  # C
@@ -46,11 +46,10 @@ class CopyMatcher:
     """See the module."""
 
     name: str = "copy"
-    sees: str = "the picture"
-    knows_faces: bool = False
+    recognises_people: bool = False
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
-        """See Matcher. Every face is seen."""
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment never fails."""
         windows = _WINDOWS if views else _WINDOWS[:1]
         sides = 2 if views else 1
         kind = "copy-views" if views else "copy"
@@ -72,7 +71,7 @@ class CopyMatcher:
                     bar.advance()
             return made
 
-        return Described.of(kept(path, len(faces), work))
+        return Templates.of(kept(path, len(faces), work))
 
 
 def _grey(face_HWC: Pixels) -> Plane:

@@ -1,4 +1,4 @@
-"""The project's own encoder as a matcher: it learned on drawn faces, and is blind on most others."""
+"""The phantom encoder as a matcher. It was trained on drawn faces and is uninformative on most photos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,10 @@ class EncoderMatcher:
     """Raises MissingWeights where the encoder is not installed."""
 
     name: str = "encoder"
-    sees: str = "a drawn face"
-    knows_faces: bool = True
+    recognises_people: bool = True
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
-        """See Matcher. Every face is seen."""
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment never fails."""
         sides = (False, True) if views else (False,)
         rows = [embed(faces, "phantom-encoder", flip=flip) for flip in sides]
-        return Described.of(np.stack(rows, axis=1))
+        return Templates.of(np.stack(rows, axis=1))

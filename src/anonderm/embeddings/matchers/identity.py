@@ -18,7 +18,7 @@ from anonderm.core.images import Pixels, read_image
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.dlib_faces import FIVE_POINTS, IDENTITY, DlibPerson, load_dlib, model_path
 from anonderm.embeddings.journal import Journal
-from anonderm.embeddings.matchers.matcher import Described
+from anonderm.embeddings.matchers.matcher import Templates
 
 Describer = Callable[[Pixels], NDArray[np.float32] | None]
 """Pixels uint8 RGB [H, W, 3] -> float32 [D], or None where no face is found."""
@@ -29,23 +29,22 @@ class IdentityMatcher:
     """`start` makes a describer, in each process anew; `digest` changes when its rows could."""
 
     name: str
-    sees: str
     digest: str
     width: int
     start: Callable[[], Describer]
-    knows_faces: bool = True
+    recognises_people: bool = True
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
-        """See Matcher. A face that is found in no picture of it is not seen."""
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment fails where a face is found in none of the views."""
         sides = (False, True) if views else (False,)
         pictures = [_Picture(faces.folder / face.file, flip) for face in faces for flip in sides]
         stamps = [face.sha256 + ("-flipped" if flip else "") for face in faces for flip in sides]
         journal = Journal(faces.folder / "embeddings" / f"{self.name}-{self.digest[:16]}.jsonl", False)
-        with run.bar(f"looking at faces with {self.name}", len(pictures)) as bar:
+        with run.bar(f"describing faces with {self.name}", len(pictures)) as bar:
             found = journal.rows(pictures, stamps, partial(_Look, self.start), bar)
         nothing_D = np.full(self.width, np.nan, np.float32)
         rows = np.array([nothing_D if row is None else row for row in found], np.float32)
-        return Described.of(rows.reshape(len(faces), len(sides), self.width))
+        return Templates.of(rows.reshape(len(faces), len(sides), self.width))
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def dlib_matcher() -> IdentityMatcher:
     """The published 128-d descriptor. Raises MissingExtra."""
     load_dlib()
     digests = "".join(sha256_file(model_path(name)) for name in (FIVE_POINTS, IDENTITY))
-    return IdentityMatcher("dlib", "the person", sha256_bytes(digests.encode()), 128, _dlib_describer)
+    return IdentityMatcher("dlib", sha256_bytes(digests.encode()), 128, _dlib_describer)
 
 
 def _dlib_describer() -> Describer:

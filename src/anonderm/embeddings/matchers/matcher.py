@@ -1,4 +1,4 @@
-"""What a matcher makes of faces, and the interface that every matcher has."""
+"""Templates of faces, and the interface of every matcher that extracts them."""
 
 # N faces, V views of a face, D features, M faces on the other side of a comparison
 
@@ -18,62 +18,59 @@ Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Described:
-    """Faces as a matcher sees them: the distance of two is Euclidean, the smallest over their views.
+class Templates:
+    """One matcher's embeddings of faces, with one or more views of each.
 
-    rows_NVD: float32; view 0 is the face as it is. seen_N: whether the matcher sees a face at all; the rows
-    of one that it does not see are 0 and are compared with nothing.
+    rows_NVD: float32; view 0 is the unchanged picture. The distance between two faces is the smallest
+    Euclidean distance between any of their views. enrolled_N: False where the matcher found no face (failure
+    to enrol); such rows are 0 and have no distance to anything.
     """
 
     rows_NVD: Rows
-    seen_N: NDArray[np.bool_]
+    enrolled_N: NDArray[np.bool_]
 
     @staticmethod
-    def of(rows_NVD: Rows) -> Described:
-        """A row with a number that is not finite belongs to a face that is not seen."""
-        seen_N = np.asarray(np.isfinite(rows_NVD).all(axis=(1, 2)))
-        return Described(np.where(seen_N[:, None, None], rows_NVD, np.float32(0)), seen_N)
+    def of(rows_NVD: Rows) -> Templates:
+        """A face with a value that is not finite counts as a failure to enrol."""
+        enrolled_N = np.asarray(np.isfinite(rows_NVD).all(axis=(1, 2)))
+        return Templates(np.where(enrolled_N[:, None, None], rows_NVD, np.float32(0)), enrolled_N)
 
     def __len__(self) -> int:
         return len(self.rows_NVD)
 
     @property
     def rows_ND(self) -> Rows:
-        """One row a face: as it is."""
+        """The first view of each face."""
         return self.rows_NVD[:, 0]
 
     @property
-    def unseen(self) -> int:
-        return int((~self.seen_N).sum())
+    def failed_to_enrol(self) -> int:
+        return int((~self.enrolled_N).sum())
 
     def __getitem__(
         self, faces: slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
-    ) -> Described:
-        """Those faces only."""
-        return Described(self.rows_NVD[faces], self.seen_N[faces])
+    ) -> Templates:
+        """The chosen faces only."""
+        return Templates(self.rows_NVD[faces], self.enrolled_N[faces])
 
-    def as_is(self) -> Described:
-        """The same faces without their other views."""
-        return Described(self.rows_NVD[:, :1], self.seen_N)
+    def first_view(self) -> Templates:
+        """The same faces with their first view only."""
+        return Templates(self.rows_NVD[:, :1], self.enrolled_N)
 
 
 class Matcher(Protocol):
-    """Tells how alike two faces are. `sees` says in a few words by what."""
+    """Measures how similar two faces are."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def sees(self) -> str: ...
+    def recognises_people(self) -> bool:
+        """Whether it matches different photos of one person; otherwise only copies of one photo."""
 
-    @property
-    def knows_faces(self) -> bool:
-        """Whether it is meant to know a person on another photo; if not, only a copy of the photo."""
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """The template of every face; with `views`, also of mirrored (copy matcher: and cropped) versions.
 
-    def describe(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Described:
-        """Every face as it is; with `views` also mirrored, and otherwise as it may lie in a picture.
-
-        It is enough that one side of a comparison has its views: give them to the smaller one. What was
-        worked out before is read from faces.folder/embeddings. Raises MissingPath, UnreadableImage or
-        ProcessLost.
+        Views are needed on one side of a comparison only: request them for the smaller set. Raises
+        MissingPath, UnreadableImage or ProcessLost.
         """

@@ -137,7 +137,7 @@ def matchers(audit: Scores) -> Section | None:
             f"{each['genuine']:,} of {each['genuine_people']:,} people",
             f"{each['impostor']:,} of {each['impostor_people']:,} people",
             "" if each["eer"] is None else percent(each["eer"]),
-            f"blind, so it counts for nothing: {each['blind']}" if each["blind"] else "sees",
+            f"blind, so it counts for nothing: {each['uninformative']}" if each["uninformative"] else "sees",
         )
         for each in every
     )
