@@ -19,11 +19,11 @@ from reference_gan import ReferenceGan
 from anonderm.core import launch
 from anonderm.gan import phases
 from anonderm.gan.config import Preset, TrainGanConfig, architecture
-from anonderm.gan.data import TrainingImages
-from anonderm.gan.settings import step_settings
-from anonderm.gan.state import new_networks, new_state
-from anonderm.models.stylegan2.memory import keep_freed_memory
-from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.gan.step_settings import step_settings
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import new_networks, new_state
+from anonderm.models.stylegan2.allocator import keep_freed_memory
+from anonderm.models.stylegan2.generator import to_pixels
 from anonderm.models.stylegan2.precision import use_precision
 from anonderm.models.stylegan2.sampling import draw_faces
 

@@ -39,16 +39,16 @@ from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.files import write_json
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.embeddings.extractors import embed_pixels
+from anonderm.gan.batch_split import Share
 from anonderm.gan.config import PRESETS, TrainGanConfig
-from anonderm.gan.data import load_images, training_faces
 from anonderm.gan.random_streams import Draws, Purpose
-from anonderm.gan.settings import step_settings
-from anonderm.gan.split import Share
+from anonderm.gan.step_settings import step_settings
 from anonderm.gan.ticks import Plan
+from anonderm.gan.training_images import load_images, training_faces
 from anonderm.ingest.config import IngestConfig
 from anonderm.metrics.distances import kernel_distance
 from anonderm.models.stylegan2.architecture import Precision
-from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.models.stylegan2.generator import to_pixels
 from anonderm.models.stylegan2.sampling import draw_faces
 from anonderm.stages import STAGES, open_artefact, run_stage
 

@@ -27,10 +27,11 @@ from reference import use
 
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import load_discriminator, load_generator
-from anonderm.models.stylegan2.foreign.config import ImportGanConfig
-from anonderm.models.stylegan2.foreign.convert import import_gan
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator, to_pixels
+from anonderm.models.stylegan2.discriminator import new_discriminator
+from anonderm.models.stylegan2.generator import new_generator, to_pixels
 from anonderm.models.stylegan2.sampling import draw_faces
+from anonderm.models.stylegan2.third_party.config import ImportGanConfig
+from anonderm.models.stylegan2.third_party.importer import import_gan
 
 _SEEDS = range(16)
 _PSI = 0.7

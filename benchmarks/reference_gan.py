@@ -20,10 +20,10 @@ from torch import Tensor
 
 from anonderm.gan.config import Preset
 from anonderm.gan.phases import ADA_EVERY
-from anonderm.gan.settings import StepSettings
-from anonderm.gan.state import PATH_LENGTH_EVERY, R1_EVERY
+from anonderm.gan.step_settings import StepSettings
+from anonderm.gan.training_state import PATH_LENGTH_EVERY, R1_EVERY
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, GENERATOR
-from anonderm.models.stylegan2.foreign.nvidia import discriminator_tensor, generator_tensor
+from anonderm.models.stylegan2.third_party.pytorch_networks import discriminator_tensor, generator_tensor
 
 # Phases in their order: the network that learns, every so many steps. Gradients are multiplied with that.
 PHASES = {"Gmain": ("G", 1), "Greg": ("G", PATH_LENGTH_EVERY), "Dmain": ("D", 1), "Dreg": ("D", R1_EVERY)}

@@ -245,20 +245,20 @@ def _verify(arguments: list[str]) -> int:
 
 
 def _import_gan(arguments: list[str]) -> int:
-    from anonderm.models.stylegan2.foreign.config import ImportGanConfig
+    from anonderm.models.stylegan2.third_party.config import ImportGanConfig
 
     config = tyro.cli(ImportGanConfig, prog="anonderm import-gan", args=arguments)
-    from anonderm.models.stylegan2.foreign.convert import import_gan
+    from anonderm.models.stylegan2.third_party.importer import import_gan
 
     print(import_gan(config).path)
     return 0
 
 
 def _export_gan(arguments: list[str]) -> int:
-    from anonderm.models.stylegan2.foreign.config import ExportGanConfig
+    from anonderm.models.stylegan2.third_party.config import ExportGanConfig
 
     config = tyro.cli(ExportGanConfig, prog="anonderm export-gan", args=arguments)
-    from anonderm.models.stylegan2.foreign.deploy import export_gan
+    from anonderm.models.stylegan2.third_party.exporter import export_gan
 
     print(export_gan(config, cast("Checkpoint", open_artefact("checkpoint", config.checkpoint))))
     return 0

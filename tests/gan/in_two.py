@@ -10,7 +10,7 @@ from unittest.mock import patch
 import torch
 
 from anonderm.core.errors import ProcessLost
-from anonderm.gan import loop
+from anonderm.gan import training_loop
 from anonderm.gan.config import PRESETS, GenerateConfig, Preset, TrainGanConfig
 from anonderm.stages import STAGES, run_stage
 
@@ -45,14 +45,14 @@ def train_and_generate(folder: Path, out: Path) -> None:
 
 def lose_process_1(folder: Path, out: Path) -> None:
     """Process 1 fails in its second step; raises ProcessLost in process 0."""
-    step = loop.train_step
+    step = training_loop.train_step
 
     def failing(state, *rest):
         if state.step == 1 and os.environ["RANK"] == "1":
             raise RuntimeError("this process fails")
         return step(state, *rest)
 
-    with patch.object(loop, "train_step", failing):
+    with patch.object(training_loop, "train_step", failing):
         run_stage(STAGES["train-gan"], TRAIN, {"faces": folder / "faces"}, out / "lost")
 
 

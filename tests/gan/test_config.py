@@ -9,7 +9,7 @@ import pytest
 
 from anonderm.core.errors import ConfigError
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, preset_for
-from anonderm.gan.settings import step_settings
+from anonderm.gan.step_settings import step_settings
 from anonderm.models.stylegan2.architecture import Architecture
 
 

@@ -9,7 +9,8 @@ import torch
 
 from anonderm.gan import losses
 from anonderm.gan.config import PRESETS, architecture
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import new_discriminator
+from anonderm.models.stylegan2.generator import new_generator
 
 TINY = architecture(PRESETS["tiny"], 16, ())
 

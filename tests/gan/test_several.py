@@ -16,7 +16,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunRecord
 from anonderm.gan.config import PRESETS, architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import new_discriminator
+from anonderm.models.stylegan2.generator import new_generator
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, TooFewIm
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunDir
-from anonderm.gan.data import load_images, training_faces
-from anonderm.gan.split import Share
+from anonderm.gan.batch_split import Share
 from anonderm.gan.train import train_gan
+from anonderm.gan.training_images import load_images, training_faces
 from anonderm.models.stylegan2.checkpoint import load_generator
 
 

@@ -14,11 +14,12 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
-from anonderm.gan.state import new_networks
+from anonderm.gan.training_state import new_networks
 from anonderm.gan.transfer import check_against_base, choose_trained, transfer
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
-from anonderm.models.stylegan2.networks import Discriminator, Generator
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator
 
 SHORT = dataclasses.replace(QUICK, kimg=0.016, metric_faces=0)
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from anonderm.core.config import check
 from anonderm.embeddings.extractors import ExtractorName
-from anonderm.gan.augment.pipelines import PipelineName
+from anonderm.gan.augment.groups import PipelineName
 from anonderm.models.stylegan2.architecture import Architecture, Precision
-from anonderm.models.stylegan2.ranges import check_psi, parse_psi_layers, parse_seeds
+from anonderm.models.stylegan2.range_options import check_psi, parse_psi_layers, parse_seeds
 
 
 @dataclass(frozen=True, slots=True)

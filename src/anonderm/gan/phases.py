@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from anonderm.gan import losses
 from anonderm.gan.augment.pipeline import augment
-from anonderm.gan.data import TrainingImages
+from anonderm.gan.batch_split import WHOLE, Share, Split
 from anonderm.gan.optimiser import Adam
 from anonderm.gan.random_streams import Draws, Purpose
-from anonderm.gan.settings import StepSettings
-from anonderm.gan.split import WHOLE, Share, Split
-from anonderm.gan.state import PATH_LENGTH_EVERY, R1_EVERY, TrainState
+from anonderm.gan.step_settings import StepSettings
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import PATH_LENGTH_EVERY, R1_EVERY, TrainState
 
 ADA_EVERY = 4
 _EMA_RAMP = 0.05

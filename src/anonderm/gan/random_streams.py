@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anonderm.gan.split import Share
+from anonderm.gan.batch_split import Share
 
 
 class Purpose(IntEnum):

@@ -9,13 +9,13 @@ import torch
 
 from anonderm.core import launch
 from anonderm.gan.config import Preset, PresetName, TrainGanConfig, architecture, preset_for
-from anonderm.gan.data import TrainingImages
 from anonderm.gan.phases import train_step
-from anonderm.gan.settings import step_settings
-from anonderm.gan.state import R1_EVERY, new_networks, new_state
+from anonderm.gan.step_settings import step_settings
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import R1_EVERY, new_networks, new_state
 from anonderm.gan.transfer import choose_trained
+from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.memory import keep_freed_memory
 from anonderm.models.stylegan2.precision import use_precision
 
 _WARM_UP = 2

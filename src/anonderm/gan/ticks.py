@@ -14,14 +14,14 @@ from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
-from anonderm.gan.best import Best
+from anonderm.gan.best_tick import Best
 from anonderm.gan.config import TrainGanConfig
-from anonderm.gan.data import TrainingImages
-from anonderm.gan.events import EventFile
-from anonderm.gan.state import METRIC, SAMPLES, TrainState
-from anonderm.gan.sums import TickSums
-from anonderm.gan.validation import HeldOut
-from anonderm.models.stylegan2.networks import to_pixels
+from anonderm.gan.tensorboard_events import EventFile
+from anonderm.gan.tick_metrics import HeldOut
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import METRIC, SAMPLES, TrainState
+from anonderm.gan.training_stats import TickSums
+from anonderm.models.stylegan2.generator import to_pixels
 
 _BATCH = 32
 

@@ -17,18 +17,18 @@ from anonderm.core.errors import MissingWeights
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
+from anonderm.gan.batch_split import Split
 from anonderm.gan.config import Preset, TrainGanConfig, architecture, preset_for
-from anonderm.gan.data import TrainingImages, load_images, training_faces
-from anonderm.gan.loop import Loop
-from anonderm.gan.settings import step_settings
-from anonderm.gan.split import Split
-from anonderm.gan.state import TrainState, new_networks, new_state
+from anonderm.gan.step_settings import step_settings
+from anonderm.gan.tick_metrics import HeldOut
 from anonderm.gan.ticks import Plan, Ticker, forget_kept, kept_file
+from anonderm.gan.training_images import TrainingImages, load_images, training_faces
+from anonderm.gan.training_loop import Loop
+from anonderm.gan.training_state import TrainState, new_networks, new_state
 from anonderm.gan.transfer import Taken, check_against_base, check_layers, choose_trained, transfer
-from anonderm.gan.validation import HeldOut
 from anonderm.models.stylegan2 import checkpoint as gan_checkpoint
+from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.memory import keep_freed_memory
 from anonderm.models.stylegan2.precision import use_precision
 
 _CHECKPOINT = "checkpoint.safetensors"

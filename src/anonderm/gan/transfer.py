@@ -26,14 +26,15 @@ from anonderm.core.config import check
 from anonderm.gan.config import TrainGanConfig
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import PATH_LENGTH_MEAN, load_discriminator, load_generator
-from anonderm.models.stylegan2.class_transfer import (
+from anonderm.models.stylegan2.class_layers import (
     CLASS_LAYERS_D,
     CLASS_LAYERS_G,
     fit_discriminator,
     fit_generator,
     told,
 )
-from anonderm.models.stylegan2.networks import Discriminator, Generator
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator
 
 
 def check_against_base(config: TrainGanConfig, base: Checkpoint | None) -> None:

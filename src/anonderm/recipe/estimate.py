@@ -16,7 +16,7 @@ from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
 from anonderm.gan.config import TrainGanConfig
-from anonderm.models.stylegan2.ranges import parse_seeds
+from anonderm.models.stylegan2.range_options import parse_seeds
 from anonderm.recipe.plan import Recipe, Step
 
 # Seconds on the reference machine (2 cores, AVX2): a fixed part, and a part for each face of 64 x 64 pixels.

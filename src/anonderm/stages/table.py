@@ -92,7 +92,7 @@ STAGES = {
         Stage(
             "generate",
             "Draw synthetic faces from one or more GAN checkpoints; a seed fixes an image.",
-            "gan.synthesize:generate",
+            "gan.generate:generate",
             "gan.config:GenerateConfig",
             {"checkpoints": Input("checkpoint", "GAN checkpoints.", many=True, positional=True)},
             parallel=True,
@@ -114,7 +114,7 @@ STAGES = {
         Stage(
             "latents project",
             "Find the latents whose faces come nearest to given images.",
-            "gan.latents.projections:project_images",
+            "gan.latents.project:project_images",
             "gan.latents.config:ProjectConfig",
             {"checkpoint": _GAN, "faces": Input("images", "The images to find.")},
         ),

@@ -16,10 +16,11 @@ from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.models.stylegan2 import white_box
+from anonderm.models.stylegan2 import white_box_scores
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
-from anonderm.models.stylegan2.networks import Discriminator, Generator, new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
+from anonderm.models.stylegan2.generator import Generator, new_generator
 from anonderm.models.stylegan2.sampling import draw_faces
 
 
@@ -57,8 +58,10 @@ def rng() -> np.random.Generator:
 
 def test_a_discriminators_score_does_not_depend_on_what_is_beside_a_photo(tmp_path: Path) -> None:
     gan, faces = saved(tmp_path, *networks()), photos(tmp_path / "a", noise(40, 1))
-    together = np.concatenate(list(white_box.discriminator_scores(gan, faces)))
-    alone = [next(white_box.discriminator_scores(gan, FaceSet(faces.folder, (face,))))[0] for face in faces]
+    together = np.concatenate(list(white_box_scores.discriminator_scores(gan, faces)))
+    alone = [
+        next(white_box_scores.discriminator_scores(gan, FaceSet(faces.folder, (face,))))[0] for face in faces
+    ]
     assert together == pytest.approx(alone, abs=1e-5)
     assert together.std() > 1e-3
 
@@ -90,11 +93,11 @@ def test_a_discriminator_that_learned_the_training_photos_gives_them_away(tmp_pa
 
 def test_the_highest_score_of_her_photos_is_a_persons(tmp_path: Path) -> None:
     gan, faces = saved(tmp_path, *networks()), photos(tmp_path / "a", noise(12, 4), photos_each=3)
-    scores = np.concatenate(list(white_box.discriminator_scores(gan, faces)))
+    scores = np.concatenate(list(white_box_scores.discriminator_scores(gan, faces)))
     others = photos(tmp_path / "b", noise(9, 5))
     with opened(tmp_path) as run:
         area, *_ = by_discriminator("generator 1", gan, faces, others, run, rng())
-    other = np.concatenate(list(white_box.discriminator_scores(gan, others)))
+    other = np.concatenate(list(white_box_scores.discriminator_scores(gan, others)))
     assert area.main.people == 4
     assert area.main.value == pytest.approx(np.mean(scores.reshape(4, 3).max(axis=1)[:, None] > other))
 
@@ -116,8 +119,8 @@ def test_photos_that_the_generator_draws_are_projected_nearer_and_a_killed_run_g
     lines = kept.splitlines(keepends=True)
     (tmp_path / "run" / "projections.jsonl").write_text("".join(lines[:3]) + lines[3][:40])
     calls = []
-    original = white_box.projection_distances
-    monkeypatch.setattr(white_box, "projection_distances", lambda *a: calls.append(1) or original(*a))
+    original = white_box_scores.projection_distances
+    monkeypatch.setattr(white_box_scores, "projection_distances", lambda *a: calls.append(1) or original(*a))
     with opened(tmp_path) as run:
         again, *_ = by_projection("generator 1", gan, main, control, 18, 5, run, rng())
     assert again == area

@@ -11,8 +11,9 @@ import torch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.discriminator import new_discriminator
+from anonderm.models.stylegan2.generator import new_generator
+from anonderm.models.stylegan2.loaded_generator import Model
 
 Save = Callable[..., Checkpoint]
 

@@ -19,7 +19,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.class_directions import class_directions
 from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import moved
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.sampling import pictures, styles
 
 CONFIG = ClassDirectionsConfig(samples=500, columns=3, seeds="1-2", alpha=1.0)

@@ -13,7 +13,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.mix import mix, mixed
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.sampling import draw_faces, pictures
 
 

@@ -20,10 +20,10 @@ from anonderm.core.image_folder import pictures as loose_pictures
 from anonderm.core.images import write_png
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.gan.latents import projections
+from anonderm.gan.latents import project as stage
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.models.stylegan2.image_distance import image_distance, pyramid
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.projection import Projection, Spread, noise_structure, project
 from anonderm.models.stylegan2.sampling import draw_faces
 
@@ -119,7 +119,7 @@ def write_images(folder: Path, model: Model, seeds: list[int]) -> FaceSet:
 
 def run_project(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet, folder: Path) -> list[Path]:
     with RunDir.open(folder, "latents project", config, {}) as run:
-        files = projections.project_images(config, checkpoint, faces, run)
+        files = stage.project_images(config, checkpoint, faces, run)
         run.finish(files)
     return files
 
@@ -138,7 +138,7 @@ def test_an_interrupted_projection_ends_with_the_same_files(
             raise KeyboardInterrupt
         return project(*given, **named)
 
-    monkeypatch.setattr(projections, "project", killed_at_the_second)
+    monkeypatch.setattr(stage, "project", killed_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         run_project(QUICK, checkpoint, faces, tmp_path / "cut")
     cut = run_project(QUICK, checkpoint, faces, tmp_path / "cut")

@@ -15,7 +15,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import moved
 from anonderm.gan.latents.sefa import affines, factorise, sefa
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.sampling import pictures
 
 

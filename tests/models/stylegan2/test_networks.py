@@ -11,7 +11,8 @@ from torch import Tensor
 
 from anonderm.gan.config import PRESETS, architecture
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator, to_pixels, with_deviation
+from anonderm.models.stylegan2.discriminator import new_discriminator, with_deviation
+from anonderm.models.stylegan2.generator import new_generator, to_pixels
 
 TINY = architecture(PRESETS["tiny"], 32, ())
 CONDITIONAL = dataclasses.replace(TINY, classes=("healthy", "severe"))

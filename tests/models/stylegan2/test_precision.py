@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from anonderm.gan import losses
 from anonderm.models.stylegan2 import precision
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.networks import Discriminator, Generator, new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
+from anonderm.models.stylegan2.generator import Generator, new_generator
 from anonderm.models.stylegan2.precision import use_precision
 
 # 64 to 128 maps of 8 to 32 px: as wide as what goes wrong, and as small as a second allows.

@@ -43,10 +43,10 @@ def by_discriminator(
     where the checkpoint holds no discriminator. Raises InputError unless it is a GAN checkpoint,
     BrokenArtefact.
     """
-    from anonderm.models.stylegan2 import white_box
+    from anonderm.models.stylegan2 import white_box_scores
 
     arms = [_known(generator, arm) for arm in (main, control)]
-    if not all(arms) or not white_box.has_discriminator(generator):
+    if not all(arms) or not white_box_scores.has_discriminator(generator):
         return []
     main_P, control_Q = (_discriminator_scores(generator, arm, run) for arm in arms)
     return membership("discriminator", name, main_P, control_Q, rng, "the discriminator's score of a photo")
@@ -78,19 +78,19 @@ def by_projection(
 
 
 def _known(generator: Checkpoint, faces: FaceSet) -> FaceSet:
-    from anonderm.models.stylegan2 import white_box
+    from anonderm.models.stylegan2 import white_box_scores
 
-    knows_N = white_box.can_be_asked(generator, faces)
+    knows_N = white_box_scores.can_be_asked(generator, faces)
     return FaceSet(faces.folder, tuple(f for f, knows in zip(faces, knows_N, strict=True) if knows))
 
 
 def _discriminator_scores(generator: Checkpoint, faces: FaceSet, run: RunDir) -> Floats:
     """The highest score [P] of each person's photos."""
-    from anonderm.models.stylegan2 import white_box
+    from anonderm.models.stylegan2 import white_box_scores
 
     parts = []
     with run.bar("asking the discriminator", len(faces)) as bar:
-        for scores_B in white_box.discriminator_scores(generator, faces):
+        for scores_B in white_box_scores.discriminator_scores(generator, faces):
             parts.append(scores_B)
             bar.advance(len(scores_B))
     score_N = np.concatenate(parts)
@@ -107,14 +107,14 @@ def _one_photo_each(faces: FaceSet, rng: np.random.Generator) -> FaceSet:
 
 def _projection_distances(generator: Checkpoint, faces: FaceSet, steps: int, run: RunDir, bar: Bar) -> Floats:
     """The distance left [N] of every photo."""
-    from anonderm.models.stylegan2 import white_box
+    from anonderm.models.stylegan2 import white_box_scores
 
     path, found = run.folder / _KEPT, dict[str, float]()
     kept = {tuple(row["asked"]): row["distances"] for row in read_json_lines(path)}
     for batch in _of_one_class(faces, bool(generator.card.classes)):
         question = (generator.digest, str(steps), *(face.sha256 for face in batch))
         if question not in kept:
-            kept[question] = white_box.projection_distances(generator, batch, steps).tolist()
+            kept[question] = white_box_scores.projection_distances(generator, batch, steps).tolist()
             append_line(path, json.dumps({"asked": question, "distances": kept[question]}))
         found |= {face.id: distance for face, distance in zip(batch, kept[question], strict=True)}
         bar.advance(len(batch))

@@ -17,7 +17,7 @@ from anonderm.core.files import atomic_path, write_json, write_text
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.rundir import RunRecord
 from anonderm.experiments.gan_sweep.config import Configuration
-from anonderm.gan.best import COPIES
+from anonderm.gan.best_tick import COPIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anonderm.gan.split import Share
+from anonderm.gan.batch_split import Share
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anonderm.gan.augment.draw import Draw
-from anonderm.gan.augment.pipelines import Group
+from anonderm.gan.augment.groups import Group
 
 _TRANSLATION = 0.125  # of the image's side: the furthest in whole pixels, the deviation in parts of them
 _SCALE_OCTAVES = 0.2

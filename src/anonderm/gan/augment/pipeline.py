@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from anonderm.gan.augment import bands, colour, corruption, geometry
+from anonderm.gan.augment import colour, corruption, frequency_bands, geometry
 from anonderm.gan.augment.draw import Draw
-from anonderm.gan.augment.pipelines import Group
+from anonderm.gan.augment.groups import Group
 from anonderm.gan.augment.resample import resample
-from anonderm.gan.split import Share
+from anonderm.gan.batch_split import Share
 
 
 def augment(
@@ -40,7 +40,7 @@ def augment(
     if "colour" in groups:
         x_N3HW = colour.tint(x_N3HW, draw)
     if "filter" in groups:
-        x_N3HW = bands.amplify_bands(x_N3HW, draw)
+        x_N3HW = frequency_bands.amplify_bands(x_N3HW, draw)
     if "noise" in groups:
         x_N3HW = corruption.add_noise(x_N3HW, draw)
     if "cutout" in groups:

@@ -23,9 +23,9 @@ from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import Directions, write_results
 from anonderm.models.stylegan2 import sampling
 from anonderm.models.stylegan2.checkpoint import architecture_of
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.projection import Spread
-from anonderm.models.stylegan2.ranges import layers_of
+from anonderm.models.stylegan2.range_options import layers_of
 
 _SAMPLES = 10_000  # latents behind the spread of w
 _VISIBLE = 0.1  # of that spread; shorter directions hardly change a face

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from anonderm.core.config import check
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
-from anonderm.models.stylegan2.ranges import check_psi, parse_layers, parse_psi_layers, parse_seeds
+from anonderm.models.stylegan2.range_options import check_psi, parse_layers, parse_psi_layers, parse_seeds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ClassDirectionsConfig, SefaConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.opened import Model
-from anonderm.models.stylegan2.ranges import parse_seeds
+from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.range_options import parse_seeds
 
 
 @dataclass(frozen=True)

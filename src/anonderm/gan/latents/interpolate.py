@@ -18,8 +18,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import InterpolateConfig
 from anonderm.gan.latents.video import write_video
 from anonderm.models.stylegan2 import sampling
-from anonderm.models.stylegan2.opened import Model
-from anonderm.models.stylegan2.ranges import parse_seeds
+from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.range_options import parse_seeds
 
 
 def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) -> Path:

@@ -17,8 +17,8 @@ from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.opened import Model
-from anonderm.models.stylegan2.ranges import layers_of, parse_seeds
+from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.range_options import layers_of, parse_seeds
 
 
 def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:

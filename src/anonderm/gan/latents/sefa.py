@@ -18,9 +18,10 @@ from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import Directions, write_results
-from anonderm.models.stylegan2.networks import Block, Generator, Linear
-from anonderm.models.stylegan2.opened import Model
-from anonderm.models.stylegan2.ranges import layers_of
+from anonderm.models.stylegan2.generator import Block, Generator
+from anonderm.models.stylegan2.layers import Linear
+from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.range_options import layers_of
 
 _SAMPLES = 10_000  # latents behind the standard deviation along a direction
 

@@ -14,7 +14,8 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BrokenArtefact, InputError
 from anonderm.core.snapshot import under_prefix, with_prefix
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.networks import Discriminator, Generator
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator
 
 GENERATOR, DISCRIMINATOR, PATH_LENGTH_MEAN = "generator.", "discriminator.", "path_length_mean"
 _Network = TypeVar("_Network", bound=nn.Module)

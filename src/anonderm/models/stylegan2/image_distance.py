@@ -17,7 +17,7 @@ from torch import Tensor
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.models.stylegan2.checkpoint import load_discriminator
-from anonderm.models.stylegan2.networks import Discriminator
+from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.projection_settings import DistanceName
 
 _SMALLEST = 8

@@ -9,7 +9,8 @@ import torch
 from anonderm.models.stylegan2.architecture import Precision
 
 if TYPE_CHECKING:
-    from anonderm.models.stylegan2.networks import Discriminator, Generator
+    from anonderm.models.stylegan2.discriminator import Discriminator
+    from anonderm.models.stylegan2.generator import Generator
 
 
 def use_precision(precision: Precision, *networks: Generator | Discriminator) -> None:

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anonderm.core.launch import step_generator
+from anonderm.models.stylegan2.generator import Generator
 from anonderm.models.stylegan2.image_distance import ImageDistance
-from anonderm.models.stylegan2.networks import Generator
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
 
 _RAMP_UP, _RAMP_DOWN, _PERTURBED = 0.05, 0.25, 0.75  # shares of the steps

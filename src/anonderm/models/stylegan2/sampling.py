@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anonderm.core import launch
 from anonderm.core.images import Pixels
-from anonderm.models.stylegan2.networks import Generator, Noise, to_pixels
+from anonderm.models.stylegan2.generator import Generator, Noise, to_pixels
 
 # Kernels may round differently for another batch size, so every batch has this one; the last is filled up.
 BATCH = 16

@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anonderm.models.stylegan2.networks import Discriminator, Generator, Linear, StyledConvolution, ToRGB
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator, StyledConvolution, ToRGB
+from anonderm.models.stylegan2.layers import Linear
 
 SOURCE = "raise SystemExit('the source code in the pickle was run')"
 _FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64

@@ -24,7 +24,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from anonderm.models.stylegan2.networks import Discriminator, Generator, Linear, Mapping
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator
+from anonderm.models.stylegan2.layers import Linear, Mapping
 
 # Names that begin like this hold tensors that depend on the classes; the functions here fill them.
 CLASS_LAYERS_G = ("mapping.embed.", "mapping.layers.0.")

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.gan.conftest import QUICK, make_faces, same, train
-from tests.gan.test_loop import SMALL, stop_at
+from tests.gan.test_training_loop import SMALL, stop_at
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import Pixels
-from anonderm.gan.best import COPIES, Best
-from anonderm.gan.validation import HeldOut, Measured
+from anonderm.gan.best_tick import COPIES, Best
+from anonderm.gan.tick_metrics import HeldOut, Measured
 
 
 def _judged(*numbers: tuple[float, float, float], best: Best | None = None) -> tuple[Best, list[bool]]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anonderm.core.errors import InputError
-from anonderm.models.stylegan2.foreign.layout import (
+from anonderm.models.stylegan2.third_party.imported_networks import (
     Found,
     block_sizes,
     demand,
@@ -21,7 +21,7 @@ from anonderm.models.stylegan2.foreign.layout import (
     same_mapping_rate,
     unsupported,
 )
-from anonderm.models.stylegan2.foreign.pickles import Stored
+from anonderm.models.stylegan2.third_party.safe_pickle import Stored
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
 _LAYERS = {"conv0": "grow", "conv1": "convolution", "torgb": "to_rgb"}

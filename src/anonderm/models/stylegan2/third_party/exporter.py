@@ -21,8 +21,8 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BrokenArtefact, MissingExtra
 from anonderm.core.files import atomic_path
 from anonderm.models.stylegan2.checkpoint import load_generator
-from anonderm.models.stylegan2.foreign.config import ExportGanConfig
-from anonderm.models.stylegan2.networks import Generator, to_pixels
+from anonderm.models.stylegan2.generator import Generator, to_pixels
+from anonderm.models.stylegan2.third_party.config import ExportGanConfig
 
 _CHECKED = 3  # images; another number than the two that are traced, so that a fixed batch size would show
 _PSI = 0.7

@@ -17,9 +17,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunRecord
 from anonderm.core.stop import deferred_stop
-from anonderm.gan import loop, phases
+from anonderm.gan import phases, training_loop
 from anonderm.gan.config import PRESETS, architecture
-from anonderm.gan.state import TrainState, new_networks, new_state
+from anonderm.gan.training_state import TrainState, new_networks, new_state
 
 SMALL = dataclasses.replace(QUICK, metric_faces=0)
 """Ten steps, a tick every three."""
@@ -73,7 +73,7 @@ def test_nan_stops_training_and_names_tick_phase_and_snapshot(
 def test_a_weight_that_is_not_finite_never_reaches_a_snapshot(
     small_faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = loop.train_step
+    healthy = training_loop.train_step
 
     def train_step(state: TrainState, *rest: object) -> phases.Numbers:
         numbers = healthy(state, *rest)  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def test_a_weight_that_is_not_finite_never_reaches_a_snapshot(
             next(state.generator.parameters()).data.flatten()[0] = float("inf")
         return numbers
 
-    monkeypatch.setattr(loop, "train_step", train_step)
+    monkeypatch.setattr(training_loop, "train_step", train_step)
     with pytest.raises(Diverged, match=r"tick 2, step 6, .*a weight is NaN or infinite"):
         train(SMALL, small_faces, tmp_path / "run")
     assert len(read_json_lines(tmp_path / "run/metrics.jsonl")) == 1

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anonderm.gan.validation import Measured
+from anonderm.gan.tick_metrics import Measured
 
 COPIES = 4.0
 """A tick with more than this many times the expected number of near-copies is kept only if all are so.

@@ -18,12 +18,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_convert import ARCH, imported, networks
+from test_importer import ARCH, imported, networks
 
 from anonderm.core.errors import AnondermError, BrokenArtefact, InputError, MissingPath, UnsafePickle
-from anonderm.models.stylegan2.foreign.config import ImportGanConfig
-from anonderm.models.stylegan2.foreign.convert import import_gan
-from anonderm.models.stylegan2.foreign.pickles import read_pickle
+from anonderm.models.stylegan2.third_party.config import ImportGanConfig
+from anonderm.models.stylegan2.third_party.importer import import_gan
+from anonderm.models.stylegan2.third_party.safe_pickle import read_pickle
 
 
 class Call:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.gan.split import Share
+from anonderm.gan.batch_split import Share
 
 FEWEST = 8
 

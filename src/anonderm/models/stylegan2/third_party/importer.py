@@ -11,10 +11,11 @@ from anonderm.core.errors import InputError
 from anonderm.core.files import sha256_file
 from anonderm.core.snapshot import with_prefix
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, GENERATOR
-from anonderm.models.stylegan2.foreign import layout, nvidia, tensorflow
-from anonderm.models.stylegan2.foreign.config import ImportGanConfig
-from anonderm.models.stylegan2.foreign.pickles import Stored, TensorFlowNetwork, read_pickle
-from anonderm.models.stylegan2.networks import Discriminator, Generator
+from anonderm.models.stylegan2.discriminator import Discriminator
+from anonderm.models.stylegan2.generator import Generator
+from anonderm.models.stylegan2.third_party import imported_networks, pytorch_networks, tensorflow_networks
+from anonderm.models.stylegan2.third_party.config import ImportGanConfig
+from anonderm.models.stylegan2.third_party.safe_pickle import Stored, TensorFlowNetwork, read_pickle
 
 
 def import_gan(config: ImportGanConfig) -> Checkpoint:
@@ -24,7 +25,7 @@ def import_gan(config: ImportGanConfig) -> Checkpoint:
     """
     try:
         found, origin = _find(read_pickle(config.pickle))
-        arch = layout.architecture(found, config.classes)
+        arch = imported_networks.architecture(found, config.classes)
         _check(Generator(arch), found.generator, "generator")
         if found.discriminator:
             _check(Discriminator(arch), found.discriminator, "discriminator")
@@ -51,12 +52,12 @@ def import_gan(config: ImportGanConfig) -> Checkpoint:
     return Checkpoint.save(config.out, tensors, card)
 
 
-def _find(content: Any) -> tuple[layout.Found, str]:
+def _find(content: Any) -> tuple[imported_networks.Found, str]:
     if isinstance(content, dict) and isinstance(content.get("G_ema"), Stored):
-        return nvidia.find(content), "a PyTorch pickle"
+        return pytorch_networks.find(content), "a PyTorch pickle"
     networks = content if isinstance(content, tuple) else ()
     if len(networks) == 3 and all(isinstance(network, TensorFlowNetwork) for network in networks):
-        return tensorflow.find(networks), "a TensorFlow pickle"
+        return tensorflow_networks.find(networks), "a TensorFlow pickle"
     held = (
         f"a dict of {', '.join(map(str, list(content)[:8]))}"
         if isinstance(content, dict)
@@ -74,4 +75,4 @@ def _check(network: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise layout.unsupported(f"the {name} is not StyleGAN2's ({reason[:400]})") from error
+        raise imported_networks.unsupported(f"the {name} is not StyleGAN2's ({reason[:400]})") from error

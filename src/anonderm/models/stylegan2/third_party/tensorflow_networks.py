@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anonderm.core.errors import InputError
-from anonderm.models.stylegan2.foreign.layout import (
+from anonderm.models.stylegan2.third_party.imported_networks import (
     Found,
     block_sizes,
     demand,
@@ -21,7 +21,7 @@ from anonderm.models.stylegan2.foreign.layout import (
     same_mapping_rate,
     unsupported,
 )
-from anonderm.models.stylegan2.foreign.pickles import TensorFlowNetwork, plain_array
+from anonderm.models.stylegan2.third_party.safe_pickle import TensorFlowNetwork, plain_array
 
 _FIRST_VERSION, _ADA_VERSION = 4, 5
 _LAYERS = {"Conv": "convolution", "Conv0_up": "grow", "Conv1": "convolution", "ToRGB": "to_rgb"}

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import ConfigError
+from anonderm.gan.batch_split import WHOLE, Share, Split
 from anonderm.gan.config import PRESETS, TrainGanConfig
-from anonderm.gan.data import TrainingImages
 from anonderm.gan.phases import Numbers, train_step
 from anonderm.gan.random_streams import Draws, Purpose
-from anonderm.gan.settings import step_settings
-from anonderm.gan.split import WHOLE, Share, Split
-from anonderm.gan.state import TrainState, new_networks, new_state
+from anonderm.gan.step_settings import step_settings
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import TrainState, new_networks, new_state
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.networks import with_deviation
+from anonderm.models.stylegan2.discriminator import with_deviation
 
 BATCH = 16
 CONFIG = TrainGanConfig(batch=BATCH, r1_gamma=1.0, path_length_weight=2.0, style_mixing=0.9, ada_kimg=1)

@@ -17,10 +17,11 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import load_discriminator, load_generator
-from anonderm.models.stylegan2.foreign.config import ImportGanConfig
-from anonderm.models.stylegan2.foreign.convert import import_gan
-from anonderm.models.stylegan2.networks import Discriminator, Generator, new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
+from anonderm.models.stylegan2.generator import Generator, new_generator
 from anonderm.models.stylegan2.sampling import draw_faces
+from anonderm.models.stylegan2.third_party.config import ImportGanConfig
+from anonderm.models.stylegan2.third_party.importer import import_gan
 
 ARCH = Architecture(32, 512, 48, z_dim=24, w_dim=16, mapping_layers=2)
 CONDITIONAL = dataclasses.replace(

@@ -13,12 +13,13 @@ from torch import Tensor
 from anonderm.core.distributed import World
 from anonderm.core.launch import step_generator
 from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
-from anonderm.gan.augment.probability import AugmentProbability
-from anonderm.gan.best import Best
+from anonderm.gan.augment.adaptive import AugmentProbability
+from anonderm.gan.best_tick import Best
 from anonderm.gan.optimiser import Adam
-from anonderm.gan.sums import TickSums
+from anonderm.gan.training_stats import TickSums
 from anonderm.models.stylegan2.architecture import Architecture
-from anonderm.models.stylegan2.networks import Discriminator, Generator, new_discriminator, new_generator
+from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
+from anonderm.models.stylegan2.generator import Generator, new_generator
 
 R1_EVERY = 16
 PATH_LENGTH_EVERY = 4

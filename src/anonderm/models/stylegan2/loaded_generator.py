@@ -19,10 +19,10 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize, square
 from anonderm.core.rundir import RunDir
 from anonderm.models.stylegan2 import sampling
+from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.checkpoint import load_generator
-from anonderm.models.stylegan2.memory import keep_freed_memory
-from anonderm.models.stylegan2.networks import Generator
-from anonderm.models.stylegan2.ranges import psi_by_layer
+from anonderm.models.stylegan2.generator import Generator
+from anonderm.models.stylegan2.range_options import psi_by_layer
 
 _MAPPED_AT_ONCE = 1000
 

@@ -27,9 +27,9 @@ from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import open_snapshot, write_snapshot
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.gan.latents.sheet import labelled_sheet
+from anonderm.models.stylegan2.generator import to_pixels
 from anonderm.models.stylegan2.image_distance import ImageDistance, image_distance
-from anonderm.models.stylegan2.networks import to_pixels
-from anonderm.models.stylegan2.opened import Model, target_images
+from anonderm.models.stylegan2.loaded_generator import Model, target_images
 from anonderm.models.stylegan2.projection import Projection, Spread, project
 
 _SAMPLES = 10_000  # latents behind the mean and the spread of w

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anonderm.gan.augment.pipelines import PIPELINES, Group
+from anonderm.gan.augment.groups import PIPELINES, Group
 from anonderm.gan.config import Preset, TrainGanConfig
 
 

@@ -10,7 +10,7 @@ import torch
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
-from anonderm.models.stylegan2.opened import Model
+from anonderm.models.stylegan2.loaded_generator import Model
 from anonderm.models.stylegan2.sampling import draw_faces, pictures
 
 Save = Callable[..., Checkpoint]

@@ -12,13 +12,13 @@ from anonderm.core.errors import Diverged
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.core.stop import Stop, deferred_stop
+from anonderm.gan.batch_split import Split
 from anonderm.gan.config import TrainGanConfig
-from anonderm.gan.data import TrainingImages
 from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
-from anonderm.gan.settings import StepSettings
-from anonderm.gan.split import Split
-from anonderm.gan.state import TrainState
+from anonderm.gan.step_settings import StepSettings
 from anonderm.gan.ticks import Plan, Ticker
+from anonderm.gan.training_images import TrainingImages
+from anonderm.gan.training_state import TrainState
 
 MOST_ROLLBACKS = 3
 

@@ -15,10 +15,10 @@ from anonderm.core.names import slugs
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.gan.config import GenerateConfig
+from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.checkpoint import architecture_of, load_generator
-from anonderm.models.stylegan2.memory import keep_freed_memory
 from anonderm.models.stylegan2.precision import use_precision
-from anonderm.models.stylegan2.ranges import parse_seeds, psi_by_layer
+from anonderm.models.stylegan2.range_options import parse_seeds, psi_by_layer
 from anonderm.models.stylegan2.sampling import BATCH, draw_faces
 
 

@@ -14,10 +14,11 @@ from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.gan.config import PRESETS, GenerateConfig, architecture
-from anonderm.gan.synthesize import generate
+from anonderm.gan.generate import generate
 from anonderm.models.stylegan2.checkpoint import load_discriminator, load_generator, save_gan
-from anonderm.models.stylegan2.networks import new_discriminator, new_generator, to_pixels
-from anonderm.models.stylegan2.ranges import psi_by_layer
+from anonderm.models.stylegan2.discriminator import new_discriminator
+from anonderm.models.stylegan2.generator import new_generator, to_pixels
+from anonderm.models.stylegan2.range_options import psi_by_layer
 from anonderm.models.stylegan2.sampling import draw_faces, latents, styles
 
 PSI = (0.7,) * 6  # a generator of 16 px has six style layers

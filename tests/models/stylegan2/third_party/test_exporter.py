@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_convert import ARCH, CONDITIONAL, networks
+from test_importer import ARCH, CONDITIONAL, networks
 
 from anonderm.cli import main
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BrokenArtefact, ConfigError, MissingExtra
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
-from anonderm.models.stylegan2.foreign import deploy
-from anonderm.models.stylegan2.foreign.config import ExportGanConfig
-from anonderm.models.stylegan2.foreign.deploy import export_gan
-from anonderm.models.stylegan2.networks import Generator, to_pixels
+from anonderm.models.stylegan2.generator import Generator, to_pixels
 from anonderm.models.stylegan2.sampling import draw_faces, latents
+from anonderm.models.stylegan2.third_party import exporter
+from anonderm.models.stylegan2.third_party.config import ExportGanConfig
+from anonderm.models.stylegan2.third_party.exporter import export_gan
 
 
 def saved(path: Path, arch: Architecture) -> tuple[Checkpoint, Generator]:
@@ -75,8 +75,8 @@ def test_without_the_extra_onnx_is_refused_by_its_name(
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_a_file_that_draws_other_images_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, run = deploy._torchscript()
-    monkeypatch.setitem(deploy._FORMATS, ".pt", lambda: (write, lambda *both: run(*both) + 0.1))
+    write, run = exporter._torchscript()
+    monkeypatch.setitem(exporter._FORMATS, ".pt", lambda: (write, lambda *both: run(*both) + 0.1))
     checkpoint, _ = saved(tmp_path, ARCH)
     with pytest.raises(BrokenArtefact, match="draws other images"):
         export_gan(ExportGanConfig("", tmp_path / "net.pt"), checkpoint)

@@ -23,7 +23,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.snapshot import under_prefix
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, architecture_of, load_discriminator
 from anonderm.models.stylegan2.image_distance import image_distance
-from anonderm.models.stylegan2.opened import Model, target_images
+from anonderm.models.stylegan2.loaded_generator import Model, target_images
 from anonderm.models.stylegan2.projection import Spread, project
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anonderm.gan.augment.probability import AugmentProbability
+from anonderm.gan.augment.adaptive import AugmentProbability
 
 
 def test_p_rises_while_d_recognises_its_training_images_and_falls_when_it_does_not() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.errors import ConfigError
-from anonderm.models.stylegan2.ranges import (
+from anonderm.models.stylegan2.range_options import (
     layers_of,
     parse_layers,
     parse_psi_layers,
