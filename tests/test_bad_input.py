@@ -162,7 +162,7 @@ def test_a_folder_recipe_is_refused_before_any_work(photos: Path, tmp_path: Path
     assert "no image in this class" in refused(*line, photos)
     shutil.rmtree(photos / "mild")
     shutil.rmtree(photos / "healthy")
-    assert "one class only" in refused(*line, photos)
+    assert "only one class" in refused(*line, photos)
     assert not (tmp_path / "line").exists()
 
 

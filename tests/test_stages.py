@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from anonderm.core.cost import FaceCost
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Scores
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.stages import STAGES, Input, Stage, open_artefact, run_stage
+from anonderm.stages.stage import _load
 
 calls: list[str] = []
 
@@ -130,3 +133,27 @@ def test_every_stage_of_the_table_can_be_loaded() -> None:
     for stage in STAGES.values():
         assert callable(stage.load_function())
         assert isinstance(stage.load_config(), type)
+
+
+OUTPUTS = {"FaceSet": "faces", "Checkpoint": "checkpoint", "Path": None, "list[Path]": None}
+
+
+def test_every_stage_declares_what_it_returns() -> None:
+    for stage in STAGES.values():
+        returned = stage.load_function().__annotations__["return"]
+        declared = OUTPUTS.get(returned, "result")
+        assert stage.output == declared or stage.name == "train-skin", stage.name
+
+
+def test_the_common_settings_of_a_stage_are_settings_of_it() -> None:
+    for stage in STAGES.values():
+        names = [field.name for field in dataclasses.fields(stage.load_config())]
+        assert 1 <= len(stage.common) <= 5, stage.name
+        assert set(stage.common) <= set(names), stage.name
+
+
+def test_every_cost_and_every_look_up_of_weights_can_be_loaded() -> None:
+    for stage in STAGES.values():
+        assert callable(stage.load_cost())
+        assert stage.cost != FaceCost(0.0), f"{stage.name}: no cost is stated"
+        assert not stage.needs or callable(_load(stage.needs))

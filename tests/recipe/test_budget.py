@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from anonderm.classify import planning as classify
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import ConfigError
+from anonderm.gan import planning as gan
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
 from anonderm.gan.speed import multiplications
-from anonderm.recipe import budget, estimate
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
+from anonderm.recipe.estimate import estimate
 from anonderm.recipe.plan import Recipe, read_recipe
 
 PHANTOM = Path(__file__).parents[2] / "recipes" / "phantom.toml"
@@ -22,9 +24,8 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     def steady(config: TrainGanConfig, size: int) -> float:
         return 20.0
 
-    monkeypatch.setattr(estimate, "kimg_seconds", steady)
-    monkeypatch.setattr(budget, "kimg_seconds", steady)
-    monkeypatch.setattr(estimate, "face_seconds", lambda config, size: 0.002)
+    monkeypatch.setattr(gan, "kimg_seconds", steady)
+    monkeypatch.setattr(classify, "face_seconds", lambda config, size: 0.002)
     return read_recipe(PHANTOM)
 
 
@@ -33,7 +34,7 @@ def training_seconds(recipe: Recipe) -> float:
 
 
 def test_training_fills_what_the_other_steps_leave(recipe: Recipe) -> None:
-    seconds = estimate.estimate(recipe)
+    seconds = estimate(recipe)
     others = sum(seconds[step.name] for step in recipe.steps if not step.share)
     left = 60 * 60 * 0.95 - others
     assert training_seconds(fit_to_budget(recipe, 60)) == pytest.approx(left, rel=0.01)
@@ -63,11 +64,11 @@ def test_a_budget_that_leaves_no_training_is_refused_with_one_that_would_do(reci
 
 def test_a_longer_training_is_estimated_to_take_longer(recipe: Recipe) -> None:
     shorter, longer = fit_to_budget(recipe, 30), fit_to_budget(recipe, 60)
-    assert estimate.estimate(longer)["all-gan"] > estimate.estimate(shorter)["all-gan"]
+    assert estimate(longer)["all-gan"] > estimate(shorter)["all-gan"]
 
 
 def test_a_step_of_every_stage_has_an_estimate(recipe: Recipe) -> None:
-    assert all(seconds > 0 for seconds in estimate.estimate(recipe).values())
+    assert all(seconds > 0 for seconds in estimate(recipe).values())
 
 
 PAPERS = ("acnegan", "rosacea", "skin_filtered_acne", "lesion_types")
@@ -77,11 +78,11 @@ PAPERS = ("acnegan", "rosacea", "skin_filtered_acne", "lesion_types")
 def test_the_recipe_of_a_paper_is_estimated_from_its_file_alone(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "kimg_seconds", lambda config, size: 20.0)
-    monkeypatch.setattr(estimate, "face_seconds", lambda config, size: size**2 * 1e-6)
+    monkeypatch.setattr(gan, "kimg_seconds", lambda config, size: 20.0)
+    monkeypatch.setattr(classify, "face_seconds", lambda config, size: size**2 * 1e-6)
     path = PHANTOM.with_name(f"{name}.toml")
-    large = estimate.estimate(read_recipe(path, without_photos=True))
-    small = estimate.estimate(read_recipe(path, small=True))
+    large = estimate(read_recipe(path, without_photos=True))
+    small = estimate(read_recipe(path, small=True))
     assert all(seconds > 0 for seconds in large.values())
     assert sum(small.values()) < 0.05 * sum(large.values())
 
@@ -93,7 +94,7 @@ def test_a_network_for_large_images_has_more_to_compute() -> None:
 
 def test_a_deeper_classifier_takes_longer() -> None:
     tiny, deep = (
-        estimate.face_seconds(TrainClassifierConfig(backbone=name), 64)
+        classify.face_seconds(TrainClassifierConfig(backbone=name), 64)
         for name in ("test_resnet", "resnet18")
     )
     assert 0 < tiny < deep

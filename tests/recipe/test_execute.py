@@ -7,7 +7,7 @@ import pytest
 from anonderm.core.errors import BadLabel, ConfigChanged, ReleaseRefused
 from anonderm.core.files import read_json
 from anonderm.core.rundir import RunRecord
-from anonderm.recipe import budget, estimate
+from anonderm.gan import planning as gan
 from anonderm.recipe.execute import _lacking, run_recipe
 from anonderm.recipe.plan import Step
 from anonderm.stages import STAGES
@@ -41,8 +41,7 @@ def recipe(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (estimate, budget):
-        monkeypatch.setattr(module, "kimg_seconds", lambda config, size: 20.0)
+    monkeypatch.setattr(gan, "kimg_seconds", lambda config, size: 20.0)
 
 
 def test_until_stops_there_and_what_is_done_stays(recipe: Path, tmp_path: Path) -> None:

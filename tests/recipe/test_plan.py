@@ -148,7 +148,7 @@ def test_one_class_is_refused_before_any_work_where_a_classifier_follows(
     tmp_path: Path, photos: Path
 ) -> None:
     shutil.rmtree(photos / "healthy")
-    with pytest.raises(BadLabel, match="one class only, rosacea; the step real-classifier"):
+    with pytest.raises(BadLabel, match="only one class, rosacea; the step real-classifier"):
         read_recipe(RECIPES[0], photos)
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,9 @@ from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
 from anonderm.core.files import atomic_path, read_json, sha256_file, write_json
 
 SHIPPED = Path(__file__).parents[1] / "weights"
+Lookup = Callable[[], object]
+"""Looks up weights; raises MissingWeights, MissingPath or BrokenArtefact where they cannot be used."""
+
 _NOTED = "sha256.json"  # digests of the files whose publisher states none, as they were when first seen
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
-from anonderm.recipe.estimate import estimate, flows, kimg_seconds
+from anonderm.recipe.estimate import estimate
 from anonderm.recipe.plan import Recipe, Step
 
 _RESERVE = 0.05  # estimates err; this share of the budget stays unplanned
@@ -33,17 +33,16 @@ def fit_to_budget(recipe: Recipe, minutes: float) -> Recipe:
     seconds = estimate(recipe)
     fixed = sum(seconds[step.name] for step in recipe.steps if not step.share)
     training = minutes * 60 * (1 - _RESERVE) - fixed
-    sizes = {name: flow.size for name, flow in flows(recipe).items()}
     planned = {
-        step.name: _fitting_kimg(step, sizes[step.name], training, minutes, fixed)
+        step.name: _fitting_kimg(step, seconds[step.name], training, minutes, fixed)
         for step in recipe.steps
         if step.share
     }
     return with_planned_lengths(recipe, planned)
 
 
-def _fitting_kimg(step: Step, size: int, training_s: float, minutes: float, fixed_s: float) -> float:
-    kimg = round(step.share * training_s / kimg_seconds(step.config, size), 2)
+def _fitting_kimg(step: Step, step_s: float, training_s: float, minutes: float, fixed_s: float) -> float:
+    kimg = round(step.share * training_s / step_s * step.config.kimg, 2)
     if kimg < _SHORTEST_KIMG:
         raise ConfigError(
             f"{step.name}: {minutes:g} minutes leave {max(kimg, 0):g} kimg of training, which is too little.",

@@ -24,14 +24,11 @@ from anonderm.core import weights
 from anonderm.core.config import check, from_dict, typed
 from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.names import is_plain, slugs
-from anonderm.core.records import order_labels
-from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.layouts import find_photos
 from anonderm.recipe.file import RecipeFile, read_file
 from anonderm.stages import STAGES, Stage
 
 _DATA = "{data}"
-_TELLS_CLASSES = ("train-classifier", "evaluate data-mix")
+_STEP_KEYS = ("stage", "from", "each", "share")  # what is not a setting of the stage
 
 
 @dataclass(frozen=True)
@@ -105,24 +102,28 @@ def _classes(path: Path, content: RecipeFile, data: Path | None) -> tuple[str, .
 
 
 def _labels_in(path: Path, content: RecipeFile, data: Path) -> tuple[str, ...]:
-    """The classes of the photos, as the recipe's step that takes them will read them."""
-    bodies = {name: body for name, body in content.steps.items() if body.get("stage") == "ingest"}
-    name, body = next(iter(bodies.items()), ("photos", {}))
-    settings = {key: value for key, value in body.items() if key not in ("stage", "each", "share")}
-    config = from_dict(IngestConfig, {**settings, "source": data}, f"{path} [steps.{name}]")
-    _, found = find_photos(config)
-    labels = order_labels(photo.label for photo in found.photos if photo.label is not None)
+    """The classes of the photos, as the step that reads them will find them."""
+    name, stage, body = "photos", STAGES["ingest"], {"source": data}
+    for step, values in content.steps.items():
+        if (reader := STAGES.get(str(values.get("stage")))) and reader.labels:
+            name, stage, body = step, reader, values
+            break
+    settings = {key: _fill("", value, None, data) for key, value in body.items() if key not in _STEP_KEYS}
+    labels = stage.find_labels(from_dict(stage.load_config(), settings, f"{path} [steps.{name}]"))
     if not labels:
-        raise BadLabel(f"{data}: its photos have no labels.", "Give them one: `label` in the step of ingest.")
+        raise BadLabel(
+            f"{data}: the photos have no labels.",
+            f"Set `label` in [steps.{name}], or sort them by class.",
+        )
     return labels
 
 
 def _refuse_one_class(place: Path, classes: tuple[str, ...], steps: list[Step]) -> None:
     """A classifier would refuse it as well, but perhaps hours later."""
-    needs_two = [step.name for step in steps if step.stage.name in _TELLS_CLASSES]
-    if len(classes) == 1 and needs_two:
+    needs_more = [step.name for step in steps if 0 < len(classes) < step.stage.min_classes]
+    if needs_more:
         raise BadLabel(
-            f"{place}: one class only, {classes[0]}; the step {needs_two[0]} has to tell two apart.",
+            f"{place}: only one class, {classes[0]}; the step {needs_more[0]} needs at least two.",
             "Add a folder of photos of another class, such as healthy.",
         )
 

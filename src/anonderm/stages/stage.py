@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from anonderm.core.cost import Cost, FaceCost, Workload
+from anonderm.core.weights import Lookup
 
 Kind = Literal["faces", "images", "checkpoint", "result", "run"]
 
@@ -14,7 +17,7 @@ Kind = Literal["faces", "images", "checkpoint", "result", "run"]
 class Input:
     """An artefact that a stage reads; `many` takes one or more, `optional` may be left out.
 
-    A `positional` one is given on the command line without a flag.
+    A `positional` one needs no flag on the command line.
     """
 
     kind: Kind
@@ -26,9 +29,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Stage:
-    """`function` and `config` are written `module:name`, under the package anonderm.
+    """A function and its configuration class.
 
-    `parallel`: torchrun may start it as several processes; the function then finds them in `run.world`.
+    Functions and classes are named `module:name`, without the leading `anonderm.`, and imported when needed.
     """
 
     name: str
@@ -36,13 +39,34 @@ class Stage:
     function: str
     config: str
     inputs: Mapping[str, Input] = field(default_factory=dict)
+    output: Kind | None = None
+    """What a later stage can read from the run folder; None: only files for people or other programs."""
+    common: tuple[str, ...] = ()
+    """The settings that users change most; help shows them first."""
+    cost: str | FaceCost = field(default_factory=lambda: FaceCost(0.0))
+    """Seconds and faces; `module:name` of a function (config, Workload) -> Cost."""
+    needs: str = ""
+    """A function config -> list[Lookup]: looks up the weights that a run with this configuration loads."""
+    labels: str = ""
+    """A function config -> tuple[str, ...]: the labels of the user's photos, for stages that read photos."""
+    min_classes: int = 0
     parallel: bool = False
+    """torchrun may start it as several processes; the function then finds them in `run.world`."""
 
     def load_function(self) -> Any:
         return _load(self.function)
 
     def load_config(self) -> Any:
         return _load(self.config)
+
+    def load_cost(self) -> Callable[[Any, Workload], Cost]:
+        return self.cost if isinstance(self.cost, FaceCost) else _load(self.cost)
+
+    def lookups(self, config: Any) -> list[Lookup]:
+        return _load(self.needs)(config) if self.needs else []
+
+    def find_labels(self, config: Any) -> tuple[str, ...]:
+        return _load(self.labels)(config)
 
 
 def _load(place: str) -> Any:

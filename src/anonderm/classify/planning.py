@@ -1,0 +1,47 @@
+"""What the stages of this package cost, and which weights they load."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+from anonderm.classify.config import TrainClassifierConfig
+from anonderm.classify.lesions.config import TrainDetectorConfig
+from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.core.weights import Lookup
+
+_DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50": 5.0}  # one tile of 320 px
+
+
+def train_classifier_cost(config: TrainClassifierConfig, work: Workload) -> Cost:
+    count, size = work.first.count, work.first.size
+    face_s = face_seconds(config, config.size or size)
+    shown = config.epochs * (config.epoch_faces or count)
+    return Cost(Flow(count, size, training_s=face_s), measured_s=shown * face_s)
+
+
+def train_detector_cost(config: TrainDetectorConfig, work: Workload) -> Cost:
+    tiles = config.steps * config.batch * (config.side / 320) ** 2
+    return Cost(Flow(work.first.count, work.first.size), tiles * _DETECTOR_TILE_S[config.network])
+
+
+def backbone_needs(config: TrainClassifierConfig) -> list[Lookup]:
+    from anonderm.models.classifier.backbones import start_weights
+
+    return [partial(start_weights, config.backbone, config.weights, config.weights_file)]
+
+
+def face_seconds(config: TrainClassifierConfig, size: int) -> float:
+    """Seconds for one face, once through the training of this classifier, measured."""
+    pace = TrainClassifierConfig(
+        backbone=config.backbone,
+        drop_strides=config.drop_strides,
+        freeze_backbone=config.freeze_backbone,
+    )
+    return _measured(pace, size)
+
+
+@cache
+def _measured(config: TrainClassifierConfig, size: int) -> float:
+    from anonderm.classify.speed import seconds_per_face
+
+    return seconds_per_face(config, size)

@@ -1,0 +1,38 @@
+"""What the stages of this package cost, and which weights they load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from anonderm.core import weights
+from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.embeddings.extractors import PUBLISHED
+from anonderm.evaluate.config import EncoderConfig, FidelityConfig, RealismConfig
+
+_ENCODER_STEP_S = 0.4
+_CNN_FACE_S = 0.001  # one face, once through the CNN of the two-sample test, with its baseline
+
+
+def train_encoder_cost(config: EncoderConfig, work: Workload) -> Cost:
+    output = Flow(work.first.count, work.first.size)
+    return Cost(output, (output.size / 64) ** 2 * config.steps * _ENCODER_STEP_S)
+
+
+def realism_cost(config: RealismConfig, work: Workload) -> Cost:
+    faces = 2 * min(config.max_faces, *(flow.count for flow in work.flows))
+    output = Flow(work.first.count, work.first.size)
+    return Cost(output, config.folds * config.epochs * faces * _CNN_FACE_S, measured_s=5)
+
+
+def fidelity_needs(config: FidelityConfig) -> list[weights.Lookup]:
+    return _extractor_needs(config.extractors)
+
+
+def realism_needs(config: RealismConfig) -> list[weights.Lookup]:
+    detector = [partial(weights.find, config.detector)] if config.detector else []
+    return [*_extractor_needs(config.extractors), *detector]
+
+
+def _extractor_needs(names: Iterable[str]) -> list[weights.Lookup]:
+    return [partial(weights.find, PUBLISHED[name]) for name in names if name in PUBLISHED]

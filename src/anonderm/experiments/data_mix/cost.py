@@ -1,0 +1,20 @@
+"""What the data-mix study costs."""
+
+from __future__ import annotations
+
+from anonderm.classify.planning import face_seconds
+from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.experiments.data_mix.config import DataMixConfig
+
+
+def data_mix_cost(config: DataMixConfig, work: Workload) -> Cost:
+    output = Flow(work.first.count, work.first.size)
+    shown = config.seeds * config.epochs * _shown_in_all_arms(config, output.count)
+    return Cost(output, measured_s=shown * face_seconds(config.classifier(), config.size or output.size))
+
+
+def _shown_in_all_arms(config: DataMixConfig, real: int) -> float:
+    """Faces shown in an epoch, summed over the arms."""
+    if config.lengths == "steps":
+        return (4 + len(config.ratios)) * (config.epoch_faces or real)
+    return real * (4 + sum(1 + ratio for ratio in config.ratios))

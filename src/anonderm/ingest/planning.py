@@ -1,0 +1,44 @@
+"""What the stages of this package cost, which weights they load, and which classes the photos have."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from anonderm.core import weights
+from anonderm.core.cost import Cost, FaceCost, Flow, Workload
+from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.core.records import order_labels
+from anonderm.ingest.config import IngestConfig, PhantomConfig, RestoreConfig
+
+_PHANTOM = FaceCost(1.0, 0.008)
+_INGEST = FaceCost(1.0, 0.006)
+_RESTORE_FACE_S = {"lanczos": 0.0003, "spandrel": 0.1, "dfdnet": 0.1}
+
+
+def phantom_cost(config: PhantomConfig, work: Workload) -> Cost:
+    count = config.people * (config.photos_min + config.photos_max) // 2
+    return _PHANTOM(config, work, Flow(count, config.size))
+
+
+def ingest_cost(config: IngestConfig, work: Workload) -> Cost:
+    photos = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in config.source.rglob("*"))
+    return _INGEST(config, work, Flow(photos or work.assumed_photos, config.size))
+
+
+def restore_cost(config: RestoreConfig, work: Workload) -> Cost:
+    output = Flow(work.first.count, config.size)
+    pixels = (config.size / 64) ** 2
+    return Cost(output, 1 + output.count * pixels * _RESTORE_FACE_S[config.restorer])
+
+
+def restore_needs(config: RestoreConfig) -> list[weights.Lookup]:
+    name = config.weights or ("dfdnet" if config.restorer == "dfdnet" else None)
+    return [partial(weights.find, name)] if name else []
+
+
+def labels(config: IngestConfig) -> tuple[str, ...]:
+    """The labels of the photos. Raises MissingPath, EmptyFolder or BadLabel."""
+    from anonderm.ingest.sources.layouts import find_photos
+
+    _, found = find_photos(config)
+    return order_labels(photo.label for photo in found.photos if photo.label is not None)

@@ -1,0 +1,134 @@
+"""Stages that evaluate classifiers and synthetic faces, and the privacy audit."""
+
+from anonderm.core.cost import FaceCost
+from anonderm.stages.stage import Input, Stage
+
+_REAL = Input("faces", "The real faces, with splits.")
+_SYNTHETIC = Input("faces", "The synthetic faces.")
+_DETECTOR = Input("checkpoint", "A checkpoint from `train-detector`.")
+_CLASSIFIER = Input("checkpoint", "A classifier checkpoint.")
+
+EVALUATION = (
+    Stage(
+        "evaluate fidelity",
+        "Compare synthetic with real faces: FID, KID, precision and recall, against a real-vs-real baseline.",
+        "evaluate.fidelity:evaluate_fidelity",
+        "evaluate.config:FidelityConfig",
+        {"real": _REAL, "synthetic": _SYNTHETIC},
+        output="result",
+        common=("extractors", "neighbours", "max_faces", "seed"),
+        cost=FaceCost(5.0, 0.003),
+        needs="evaluate.planning:fidelity_needs",
+    ),
+    Stage(
+        "evaluate realism",
+        "Test whether classifiers can tell the synthetic faces from the real ones.",
+        "evaluate.realism:evaluate_realism",
+        "evaluate.config:RealismConfig",
+        {"real": _REAL, "synthetic": _SYNTHETIC},
+        output="result",
+        common=("detector", "extractors", "folds", "epochs", "max_faces"),
+        cost="evaluate.planning:realism_cost",
+        needs="evaluate.planning:realism_needs",
+    ),
+    Stage(
+        "evaluate utility",
+        "Compare a classifier trained on synthetic faces with one trained on real faces, on real test faces.",
+        "evaluate.utility:evaluate_utility",
+        "evaluate.config:UtilityConfig",
+        {
+            "real": _REAL,
+            "trained_on_real": Input("checkpoint", "A classifier trained on the real train split."),
+            "trained_on_synthetic": Input("checkpoint", "A classifier trained on synthetic faces only."),
+        },
+        output="result",
+        common=("bootstrap_samples", "saliency_faces", "seed"),
+        cost=FaceCost(3.0, 0.0001, inference=1 / 3),
+    ),
+    Stage(
+        "evaluate data-mix",
+        "Train a classifier on every mix of real and synthetic faces, and test each on real faces.",
+        "experiments.data_mix.study:evaluate_data_mix",
+        "experiments.data_mix.config:DataMixConfig",
+        {
+            "real": _REAL,
+            "synthetic": _SYNTHETIC,
+            "source_models": Input(
+                "checkpoint",
+                "The GANs and the grader behind the synthetic faces; their cards list their training data.",
+                many=True,
+                optional=True,
+            ),
+        },
+        output="result",
+        common=("ratios", "seeds", "lengths", "backbone", "epochs"),
+        cost="experiments.data_mix.cost:data_mix_cost",
+        needs="classify.planning:backbone_needs",
+        min_classes=2,
+    ),
+    Stage(
+        "evaluate classifier",
+        "Test a classifier (severity, lesion counts or lesion types) on faces it was not trained on.",
+        "evaluate.classifier:evaluate_classifier",
+        "evaluate.config:ClassifierScoresConfig",
+        {
+            "faces": Input("faces", "The faces: the test split, or all of a set without splits."),
+            "classifier": _CLASSIFIER,
+        },
+        output="result",
+        common=("bootstrap_samples", "seed"),
+        cost=FaceCost(3.0, 0.0001, inference=1 / 3),
+    ),
+    Stage(
+        "evaluate saliency",
+        "Measure whether a classifier's saliency maps fall on the lesions, compared with chance.",
+        "evaluate.saliency:evaluate_saliency",
+        "evaluate.config:SaliencyConfig",
+        {
+            "faces": Input("faces", "Faces with lesion boxes or skin masks: the test split, or all."),
+            "classifier": _CLASSIFIER,
+        },
+        output="result",
+        common=("explain", "tolerance", "max_faces", "sheet_faces", "bootstrap_samples"),
+        cost=FaceCost(5.0, 0.0001, inference=1.0),
+    ),
+    Stage(
+        "evaluate detector",
+        "Test a lesion detector on faces with known boxes.",
+        "evaluate.lesions.detector:evaluate_detector",
+        "evaluate.lesions.config:DetectorScoresConfig",
+        {"real": _REAL, "detector": _DETECTOR},
+        output="result",
+        common=("bootstrap_samples", "shown", "seed"),
+        cost=FaceCost(3.0, 0.01),
+    ),
+    Stage(
+        "evaluate lesions",
+        "Compare the number, size and position of lesions on synthetic and real faces.",
+        "evaluate.lesions.fidelity:evaluate_lesions",
+        "evaluate.lesions.config:LesionFidelityConfig",
+        {"real": _REAL, "synthetic": _SYNTHETIC, "detector": _DETECTOR},
+        output="result",
+        common=("max_faces", "shown", "seed"),
+        cost=FaceCost(5.0, 0.01),
+    ),
+    Stage(
+        "audit",
+        "Attack the synthetic set: can training subjects be re-identified more often than controls?",
+        "audit.stage:audit",
+        "audit.config:AuditConfig",
+        {
+            "real": _REAL,
+            "synthetic": _SYNTHETIC,
+            "generators": Input(
+                "checkpoint", "GANs whose weights may be released as well.", many=True, optional=True
+            ),
+            "others": Input(
+                "faces", "Other photos of the subjects in `real`, not used for training.", optional=True
+            ),
+        },
+        output="result",
+        common=("matchers", "arcface", "canaries", "min_people", "max_excess"),
+        cost=FaceCost(15.0, 0.03),
+    ),
+)

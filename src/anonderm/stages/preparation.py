@@ -1,0 +1,84 @@
+"""Stages that turn photos into aligned faces with masks and boxes."""
+
+from anonderm.core.cost import FaceCost
+from anonderm.stages.stage import Input, Stage
+
+PREPARATION = (
+    Stage(
+        "phantom",
+        "Draw phantom faces: synthetic drawings with known classes, lesions, masks and subjects.",
+        "ingest.phantoms:phantom",
+        "ingest.config:PhantomConfig",
+        output="faces",
+        common=("people", "classes", "size", "lesion_scale", "seed"),
+        cost="ingest.planning:phantom_cost",
+    ),
+    Stage(
+        "ingest",
+        "Read a folder of photos, in any of many layouts, into a FaceSet with splits by subject.",
+        "ingest.ingest:ingest",
+        "ingest.config:IngestConfig",
+        output="faces",
+        common=("source", "size", "whole", "subjects", "skip_unreadable"),
+        cost="ingest.planning:ingest_cost",
+        labels="ingest.planning:labels",
+    ),
+    Stage(
+        "align",
+        "Crop the faces out of whole photos, aligned as in FFHQ.",
+        "ingest.align.stage:align",
+        "ingest.align.config:AlignConfig",
+        {"faces": Input("faces", "Whole photos, from `ingest --whole`.", positional=True)},
+        output="faces",
+        common=("size", "several", "fallback", "points", "model"),
+        cost=FaceCost(2.0, 0.5, any_size=True, resizes=True),
+    ),
+    Stage(
+        "restore",
+        "Bring faces to one size: downsample large ones, upsample small ones with a restorer.",
+        "ingest.restore.stage:restore",
+        "ingest.config:RestoreConfig",
+        {"faces": Input("faces", "Aligned faces.")},
+        output="faces",
+        common=("size", "restorer", "weights", "points", "batch"),
+        cost="ingest.planning:restore_cost",
+        needs="ingest.planning:restore_needs",
+    ),
+    Stage(
+        "skin",
+        "Segment the skin of every face at full resolution, and measure its tone.",
+        "skin.apply:find_skin",
+        "skin.config:SkinConfig",
+        {
+            "faces": Input("faces", "Aligned faces or whole photos.", positional=True),
+            "network": Input("checkpoint", "A checkpoint from `train-skin`.", optional=True),
+        },
+        output="faces",
+        common=("weights", "size", "keep_masks", "min_skin", "fallback"),
+        cost=FaceCost(2.0, 0.25, any_size=True),
+        needs="skin.planning:skin_needs",
+    ),
+    Stage(
+        "mask-and-crop",
+        "Keep only the skin: clear all other pixels and crop to its bounding box.",
+        "skin.crop:mask_and_crop",
+        "skin.config:MaskAndCropConfig",
+        {"faces": Input("faces", "Faces with skin masks, from `skin`.", positional=True)},
+        output="faces",
+        common=("size", "min_skin", "fallback"),
+        cost=FaceCost(0.5, 0.001, resizes=True),
+    ),
+    Stage(
+        "detect-lesions",
+        "Detect lesions on faces and store their boxes.",
+        "classify.lesions.detect:detect_lesions",
+        "classify.lesions.config:DetectLesionsConfig",
+        {
+            "faces": Input("faces", "The faces on which to detect lesions."),
+            "detector": Input("checkpoint", "A checkpoint from `train-detector`."),
+        },
+        output="faces",
+        common=("threshold",),
+        cost=FaceCost(1.0, 0.01),
+    ),
+)
