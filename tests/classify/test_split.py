@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonderm.classify.split import learning_split, learning_split_by_types
+from anonderm.classify.split import split_by_class, split_by_types
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
@@ -22,21 +22,21 @@ def test_given_splits_are_honoured():
         for label in ("healthy", "mild")
         for split in ("train", "val", "test")
     ]
-    learn, choose = learning_split(synthetic(*rows), 0)
-    assert {face.id for face in learn} == {"healthy-train", "mild-train"}
-    assert {face.id for face in choose} == {"healthy-val", "mild-val"}
+    train, val = split_by_class(synthetic(*rows), 0)
+    assert {face.id for face in train} == {"healthy-train", "mild-train"}
+    assert {face.id for face in val} == {"healthy-val", "mild-val"}
 
 
 def test_a_fifth_of_every_class_is_held_out():
     faces = synthetic(*(Face(f"{label}{i}", label=label) for label in ("healthy", "mild") for i in range(50)))
-    learn, choose = learning_split(faces, 0)
-    assert [len(part.where(label=label)) for part in (learn, choose) for label in faces.labels] == [
+    train, val = split_by_class(faces, 0)
+    assert [len(part.where(label=label)) for part in (train, val) for label in faces.labels] == [
         40,
         40,
         10,
         10,
     ]
-    assert learning_split(faces, 0) == (learn, choose)
+    assert split_by_class(faces, 0) == (train, val)
 
 
 @settings(deadline=None)
@@ -51,23 +51,23 @@ def test_no_person_and_no_parent_is_on_both_sides(ties: list[tuple[int, int]], s
         )
     )
     try:
-        learn, choose = learning_split(faces, seed)
+        train, val = split_by_class(faces, seed)
     except TooFewImages:
         return
-    assert not {face.subject for face in learn} & {face.subject for face in choose}
-    assert not {face.parents for face in learn} & {face.parents for face in choose}
-    assert len(learn) + len(choose) == len(faces)
+    assert not {face.subject for face in train} & {face.subject for face in val}
+    assert not {face.parents for face in train} & {face.parents for face in val}
+    assert len(train) + len(val) == len(faces)
 
 
 def test_two_faces_cannot_be_split():
     with pytest.raises(TooFewImages, match="best epoch"):
-        learning_split(synthetic(Face("a", label="healthy"), Face("b", label="mild")), 0)
+        split_by_class(synthetic(Face("a", label="healthy"), Face("b", label="mild")), 0)
 
 
 def test_a_class_that_only_val_has_cannot_be_learned():
     rows = (Face("a", label="healthy", split="train"), Face("b", label="mild", split="val"))
-    with pytest.raises(TooFewImages, match="to learn mild from"):
-        learning_split(synthetic(*rows), 0)
+    with pytest.raises(TooFewImages, match="to train mild from"):
+        split_by_class(synthetic(*rows), 0)
 
 
 def test_lesion_types_are_dealt_as_evenly_as_classes():
@@ -78,8 +78,8 @@ def test_lesion_types_are_dealt_as_evenly_as_classes():
             for i in range(20)
         )
     )
-    learn, choose = learning_split_by_types(faces, 0)
-    for part, expected in ((learn, 16), (choose, 4)):
+    train, val = split_by_types(faces, 0)
+    for part, expected in ((train, 16), (val, 4)):
         assert [sum(kinds == face.lesion_types for face in part) for kinds in (("papule",), ())] == [
             expected
         ] * 2
@@ -90,5 +90,5 @@ def test_a_type_that_only_val_shows_cannot_be_learned():
         Face("a", split="train", lesion_types=("papule",)),
         Face("b", split="val", lesion_types=("nodule",)),
     )
-    with pytest.raises(TooFewImages, match="to learn nodule from"):
-        learning_split_by_types(synthetic(*rows), 0)
+    with pytest.raises(TooFewImages, match="to train nodule from"):
+        split_by_types(synthetic(*rows), 0)

@@ -199,18 +199,6 @@ def test_batches_counts_people_and_terms(tmp_path: Path) -> None:
     assert [face.id for face in faces.where(split=("train", None))] == ["a", "b", "d"]
 
 
-def test_a_set_is_parted_by_people(tmp_path: Path) -> None:
-    named = [Face(f"{person}{index}", subject=person) for person in "abcdefghi" for index in range(3)]
-    faces = FaceSet(tmp_path, (*named, Face("nobody")))
-    drawn, others = faces.parted(4, np.random.default_rng(0))
-    assert (drawn.people, others.people) == (4, 6)
-    assert not {face.person for face in drawn} & {face.person for face in others}
-    assert sorted([*drawn, *others], key=faces.faces.index) == list(faces)
-    assert faces.parted(4, np.random.default_rng(0)) == (drawn, others)
-    assert faces.parted(4, np.random.default_rng(1)) != (drawn, others)
-    assert faces.parted(0, np.random.default_rng(0)) == (FaceSet(tmp_path, ()), faces)
-
-
 def test_a_set_is_synthetic_where_every_face_names_what_drew_it(tmp_path: Path):
     photo, drawn = Face("photo"), Face("drawn", checkpoint="gan")
     origins = [FaceSet(tmp_path, faces).origin for faces in ((photo,), (drawn,), (photo, drawn))]

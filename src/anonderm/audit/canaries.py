@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
+from anonderm.core.splits import rows_by_group
 from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
 from anonderm.embeddings.altered_copies import altered, by_person, one_face_each
 from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.embeddings.search import distances
-from anonderm.metrics.bootstrap import rows_by_group, wilson_interval
+from anonderm.metrics.bootstrap import wilson_interval
 
 _AT_A_TIME = 256  # plants that are searched for together
 

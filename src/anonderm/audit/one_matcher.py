@@ -20,6 +20,7 @@ from anonderm.audit.attacks.reproduction import FEWEST, reproduction
 from anonderm.audit.attacks.singling_out import singling_out
 from anonderm.audit.people import Bools, People
 from anonderm.core.rundir import RunDir
+from anonderm.core.splits import shuffled
 from anonderm.embeddings import search
 from anonderm.embeddings.matchers.matcher import Templates
 
@@ -166,9 +167,8 @@ def _halves(names_N: NDArray[np.str_], is_main_N: Bools, rng: np.random.Generato
     """0 or 1 for each photo: its person's half, dealt at random on either side."""
     half_N = np.zeros(len(names_N), np.intp)
     for side_N in (is_main_N, ~is_main_N):
-        people = np.unique(names_N[side_N])
-        first = rng.permutation(people)[: len(people) // 2]
-        half_N[side_N] = np.isin(names_N[side_N], first)
+        people = shuffled(names_N[side_N], rng)
+        half_N[side_N] = np.isin(names_N[side_N], people[: len(people) // 2])
     return half_N
 
 

@@ -8,7 +8,7 @@ import torch
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.progress import Progress
-from anonderm.classify.split import learning_split, learning_split_by_types
+from anonderm.classify.split import split_by_class, split_by_types
 from anonderm.classify.trainer import Labelled, Trainer
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
@@ -32,7 +32,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     torchrun come to those too, but for rounding. Raises BadLabel, TooFewImages, ConfigError, MissingPath,
     MissingWeights, BrokenArtefact or Diverged.
     """
-    split = learning_split_by_types if config.head == "multi-label" else learning_split
+    split = split_by_types if config.head == "multi-label" else split_by_class
     learn, choose = split(faces, config.seed)
     classes, reading = reading_for(config.head, config.count_bounds, learn)
     size = config.size or learn.image(learn.faces[0]).shape[0]

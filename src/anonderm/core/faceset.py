@@ -119,15 +119,6 @@ class FaceSet:
         )
         return FaceSet(self.folder, tuple(kept))
 
-    def parted(self, people: int, rng: np.random.Generator) -> tuple[FaceSet, FaceSet]:
-        """The faces of so many people, drawn by `rng`, and those of everyone else."""
-        everyone = sorted({face.person for face in self.faces})
-        drawn = {everyone[index] for index in rng.permutation(len(everyone))[:people]}
-        theirs, others = (
-            tuple(face for face in self.faces if (face.person in drawn) is side) for side in (True, False)
-        )
-        return FaceSet(self.folder, theirs), FaceSet(self.folder, others)
-
     def image(self, face: Face) -> Pixels:
         """uint8 RGB [H, W, 3]. Raises MissingPath or UnreadableImage."""
         return _read(self.folder / face.file)

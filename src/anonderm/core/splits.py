@@ -1,11 +1,27 @@
-"""Train, validation and test, by person."""
+"""Splits by person: nobody is in two parts of a split.
+
+assign_splits     train, val and test at ingest, stratified by class
+hold_out          a fifth of the faces, stratified by class: classifiers, the data-mix study
+hold_out_people   so many people, whatever their class: lesion detectors, skin masks, halves of a set
+group_folds       folds of a cross-validation, blocks of a jackknife
+
+`hold_out` and `hold_out_people` draw differently, and each keeps the rows of the models trained by it so far.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Face
+
+Rows = NDArray[np.intp]
 
 
 def assign_splits(
@@ -22,17 +38,17 @@ def assign_splits(
     share is above zero, a class of two people or more has someone in test, one of three or more also in val.
     Does not depend on the order of the photos.
     """
-    shown: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for subject, label in zip(subjects, labels, strict=True):
-        shown[subject][label] += 1
+        counts[subject][label] += 1
     people: dict[str, list[str]] = defaultdict(list)
-    for subject, counts in sorted(shown.items()):
-        people[max(sorted(counts), key=counts.__getitem__)].append(subject)
+    for subject, of_person in counts.items():
+        people[max(sorted(of_person), key=of_person.__getitem__)].append(subject)
 
     splits: dict[str, str] = {}
     for _, members in sorted(people.items()):
         test, val = _sizes(len(members), val_share, test_share)
-        drawn = [members[index] for index in rng.permutation(len(members))]
+        drawn = shuffled(members, rng)
         splits |= dict.fromkeys(drawn[:test], "test")
         splits |= dict.fromkeys(drawn[test : test + val], "val")
         splits |= dict.fromkeys(drawn[test + val :], "train")
@@ -44,3 +60,92 @@ def _sizes(people: int, val_share: float, test_share: float) -> tuple[int, int]:
     test = min(max(round(people * test_share), int(test_share > 0)), people - 1)
     val = min(max(round(people * val_share), int(val_share > 0)), people - 1 - test)
     return test, val
+
+
+def train_and_val(
+    faces: FaceSet, hold_out: Callable[[FaceSet], tuple[FaceSet, FaceSet]]
+) -> tuple[FaceSet, FaceSet]:
+    """Faces to train on (split train or none) and to validate on; never one of split test.
+
+    `hold_out` takes validation faces from the others in a set without val rows.
+    """
+    train, val = faces.where(split=("train", None)), faces.where(split="val")
+    return (train, val) if len(val) else hold_out(train)
+
+
+def hold_out(faces: FaceSet, strata: Sequence[str], seed: int) -> tuple[FaceSet, FaceSet]:
+    """About four fifths of the faces, and the others, which share no person, parent or latent with them.
+
+    strata: one a face, each divided as evenly as families allow. The second part is empty where all faces are
+    of one family.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    family_N = families(faces)
+    folds = min(5, len(set(family_N)), max(Counter(strata).values(), default=0))
+    if folds < 2:
+        return faces, FaceSet(faces.folder, ())
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about classes smaller than the number of folds
+        _, held_out = next(splitter.split(np.zeros(len(faces)), strata, family_N))
+    return _parts(faces, np.isin(np.arange(len(faces)), held_out))
+
+
+def hold_out_people(faces: FaceSet, count: int, rng: np.random.Generator) -> tuple[FaceSet, FaceSet]:
+    """The faces of all but `count` people drawn at random, and the faces of those."""
+    drawn = set(shuffled((face.person for face in faces), rng)[:count])
+    return _parts(faces, [face.person in drawn for face in faces])
+
+
+def _parts(faces: FaceSet, held_out_N: Iterable[bool]) -> tuple[FaceSet, FaceSet]:
+    parts: tuple[list[Face], list[Face]] = ([], [])
+    for face, held_out in zip(faces, held_out_N, strict=True):
+        parts[int(held_out)].append(face)
+    rest, held = (FaceSet(faces.folder, tuple(part)) for part in parts)
+    return rest, held
+
+
+def families(faces: FaceSet) -> Rows:
+    """A number [N] for each face, equal where faces share a person, parent or latent, or others link them."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ties = [(row, tie) for row, face in enumerate(faces) for tie in _ties(face)]
+    columns = {tie: len(faces) + number for number, tie in enumerate(dict.fromkeys(tie for _, tie in ties))}
+    size = len(faces) + len(columns)
+    rows = [row for row, _ in ties]
+    graph = coo_array((np.ones(len(ties)), (rows, [columns[tie] for _, tie in ties])), shape=(size, size))
+    return connected_components(graph, directed=False)[1][: len(faces)]
+
+
+def _ties(face: Face) -> list[tuple[str, ...]]:
+    """What a face may share with others. A seed names one latent of one generator, whatever the class."""
+    ties: list[tuple[str, ...]] = [("subject", face.subject)] if face.subject else []
+    if face.checkpoint and face.seed is not None:
+        ties.append(("latent", face.checkpoint, str(face.seed)))
+    return [*ties, *(("parent", parent) for parent in face.parents)]
+
+
+def shuffled(groups: Iterable[Any], rng: np.random.Generator) -> list[Any]:
+    """The distinct groups in random order, which does not depend on the order they come in."""
+    distinct = sorted(set(groups))
+    return [distinct[index] for index in rng.permutation(len(distinct))]
+
+
+def group_folds(groups: Sequence[Hashable], folds: int, rng: np.random.Generator) -> list[list[Rows]]:
+    """The groups dealt out at random into so many folds, one at a time; of each group its rows.
+
+    For cross-validation, and for the blocks of a jackknife.
+    """
+    members = rows_by_group(groups)
+    order = rng.permutation(len(members))
+    return [[members[group] for group in order[fold::folds]] for fold in range(folds)]
+
+
+def rows_by_group(groups: Sequence[Hashable]) -> list[Rows]:
+    """The row indices of each group, in the order in which groups first appear."""
+    found: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(groups):
+        found.setdefault(group, []).append(row)
+    return [np.array(rows, np.intp) for rows in found.values()]

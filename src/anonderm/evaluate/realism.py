@@ -37,6 +37,7 @@ from anonderm.core.progress import Bar
 from anonderm.core.records import Face, Scores
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
+from anonderm.core.splits import hold_out_people
 from anonderm.embeddings.extractors import embed
 from anonderm.evaluate.c2st import SIZE, onlooker
 from anonderm.evaluate.config import RealismConfig
@@ -59,7 +60,7 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
     detector = load_detector(weights.find(config.detector)) if config.detector else None
     rng = np.random.default_rng(config.seed)
     chosen = matched(real, synthetic, config.max_faces, rng)
-    halves = chosen[0].parted(chosen[0].people // 2, rng)
+    halves = hold_out_people(chosen[0], chosen[0].people // 2, rng)[::-1]
     scores: dict[str, Score] = {}
     details: dict[str, Any] = {
         "compared": chosen[0].label_counts or {"all": len(chosen[0])},

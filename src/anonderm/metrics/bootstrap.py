@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.intp]
+from anonderm.core.splits import Rows, group_folds, rows_by_group
+
 Statistic = Callable[[Rows], float]
 
 _NORMAL_95 = 1.959964
@@ -53,16 +53,14 @@ def jackknife_variances(
     value without some block gets no variance; for fewer than two groups there is none at all.
     Source: Kott 2001, eq. 2.
     """
-    members = rows_by_group(groups)
-    count = min(blocks, len(members))
+    count = min(blocks, len(set(groups)))
     if count < 2:
         return {}
-    order = rng.permutation(len(members))
     everything = np.arange(len(groups))
-    replicates = []
-    for block in range(count):
-        left_out = np.concatenate([members[group] for group in order[block::count]])
-        replicates.append(statistics(np.setdiff1d(everything, left_out)))
+    replicates = [
+        statistics(np.setdiff1d(everything, np.concatenate(left_out)))
+        for left_out in group_folds(groups, count, rng)
+    ]
     names = set.intersection(*(set(replicate) for replicate in replicates))
     values = {name: np.array([replicate[name] for replicate in replicates]) for name in sorted(names)}
     return {name: float((count - 1) * values[name].var()) for name in values}
@@ -83,11 +81,3 @@ def wilson_interval(successes: float, n: int, tail: float = 0.025) -> tuple[floa
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half_width = z / (1 + z2 / n) * float(np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)))
     return max(0.0, centre - half_width), min(1.0, centre + half_width)
-
-
-def rows_by_group(groups: Sequence[Hashable]) -> list[Rows]:
-    """The row indices of each group, in the order in which groups first appear."""
-    found: dict[Hashable, list[int]] = {}
-    for row, group in enumerate(groups):
-        found.setdefault(group, []).append(row)
-    return [np.array(rows, np.intp) for rows in found.values()]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anonderm.core.errors import TooFewImages
-from anonderm.metrics.bootstrap import rows_by_group
+from anonderm.core.splits import rows_by_group
 
 Floats = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from anonderm.metrics.bootstrap import Rows, rows_by_group
+from anonderm.core.splits import group_folds, rows_by_group
 from anonderm.metrics.gaussian import Floats, Gaussian, Scatter
 
 _CHUNK = 4096
@@ -96,11 +96,7 @@ def _quarters(
     rows_ND: NDArray[np.floating], people: Sequence[Hashable], rng: np.random.Generator
 ) -> list[Scatter]:
     """Four parts that share no person; none where a part has no more images than features."""
-    members = rows_by_group(people)
-    order = rng.permutation(len(members))
-    parts: list[list[Rows]] = [
-        [members[person] for person in order[part::_QUARTERS]] for part in range(_QUARTERS)
-    ]
+    parts = group_folds(people, _QUARTERS, rng)
     if min(sum(map(len, part)) for part in parts) <= rows_ND.shape[1]:
         return []
     return [Scatter.of(rows_ND[np.sort(np.concatenate(part))]) for part in parts]

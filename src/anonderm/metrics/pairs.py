@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anonderm.metrics.bootstrap import rows_by_group
+from anonderm.core.splits import group_folds
 
 Floats = NDArray[np.float64]
 
@@ -51,10 +51,7 @@ class Sample:
         dtype: torch.dtype = torch.float64,
     ) -> Sample:
         """Deals the groups (people) into `blocks`, or into as many as there are people, at random."""
-        members = rows_by_group(groups)
-        order = rng.permutation(len(members))
-        count = min(blocks, len(members))
-        dealt = [[members[person] for person in order[block::count]] for block in range(count)]
+        dealt = group_folds(groups, min(blocks, len(set(groups))), rng)
         order_N = np.concatenate([rows for block in dealt for rows in block])
         rows_ND = torch.from_numpy(embeddings_ND[order_N]).to(dtype)
         bounds = np.cumsum([0, *(sum(map(len, block)) for block in dealt)])

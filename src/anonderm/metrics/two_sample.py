@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import TooFewImages
-from anonderm.metrics.bootstrap import Rows, interval, rows_by_group
+from anonderm.core.splits import Rows, group_folds
+from anonderm.metrics.bootstrap import interval
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -87,13 +88,14 @@ def deal_folds(
 ) -> NDArray[np.int64]:
     """The fold of each row: the people of each set are dealt out at random."""
     fold_N = np.empty(len(second_N), np.int64)
-    members = rows_by_group(people)
     for second in (False, True):
-        own = [rows for rows in members if second_N[rows[0]] == second]
-        if len(own) < folds:
-            raise TooFewImages(f"{folds} folds take at least {folds} people a set, and one has {len(own)}.")
-        for place, index in enumerate(rng.permutation(len(own))):
-            fold_N[own[index]] = place % folds
+        own = np.flatnonzero(second_N == second)
+        owners = [people[row] for row in own]
+        count = len(set(owners))
+        if count < folds:
+            raise TooFewImages(f"{folds} folds take at least {folds} people a set, and one has {count}.")
+        for fold, members in enumerate(group_folds(owners, folds, rng)):
+            fold_N[own[np.concatenate(members)]] = fold
     return fold_N
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.splits import hold_out_people, train_and_val
 
 _MOST_JUDGED = 512
 _HELD_OUT = 0.2
@@ -30,9 +31,10 @@ def split_masks(faces: FaceSet, seed: int) -> Masks:
     every n-th is taken. Raises TooFewImages.
     """
     masked = FaceSet(faces.folder, tuple(face for face in faces if face.mask is not None))
-    learn, choose = masked.where(split=("train", None)), masked.where(split="val")
-    if len(choose) == 0:
-        choose, learn = learn.parted(round(_HELD_OUT * learn.people), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    learn, choose = train_and_val(
+        masked, lambda train: hold_out_people(train, round(_HELD_OUT * train.people), rng)
+    )
     if len(learn) < 2 or len(choose) == 0:
         raise TooFewImages(
             f"{faces.folder}: {len(masked)} of {len(faces)} faces have a skin mask, {len(learn)} of them to "

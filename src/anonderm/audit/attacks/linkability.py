@@ -15,7 +15,7 @@ import numpy as np
 
 from anonderm.audit.arms import Attack, Case, Floats, excess_of_rates, rate
 from anonderm.audit.attacks.reach import Reach
-from anonderm.metrics.bootstrap import rows_by_group
+from anonderm.core.splits import rows_by_group
 
 _WORST = 8
 

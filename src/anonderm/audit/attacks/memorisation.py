@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from anonderm.audit.arms import SURE, Arm, Attack, Excess
 from anonderm.audit.attacks.data_copying import data_copying
 from anonderm.audit.attacks.likelihood import likelihood_gap
+from anonderm.core.splits import shuffled
 
 _BLOCKS = 10  # of people on either side, each left out once
 _CENTRES = 1000  # synthetic faces in the likelihood's mixture
@@ -157,10 +158,10 @@ def _both_ways(sets: Sets) -> dict[str, tuple[float, float]]:
 def _blocks(sets: Sets, rng: np.random.Generator) -> NDArray[np.intp]:
     """The block [N] of each photo; a block holds as many people of either side, dealt at random."""
     block_P = np.empty(int(sets.person_N.max()) + 1, np.intp)
-    sides = [np.unique(sets.person_N[side_N]) for side_N in (sets.reference_N, ~sets.reference_N)]
-    count = min(_BLOCKS, *(len(side) for side in sides))
+    sides = [shuffled(sets.person_N[side_N], rng) for side_N in (sets.reference_N, ~sets.reference_N)]
+    count = min(_BLOCKS, *map(len, sides))
     for side in sides:
-        block_P[rng.permutation(side)] = np.arange(len(side)) % count
+        block_P[side] = np.arange(len(side)) % count
     return block_P[sets.person_N]
 
 
@@ -194,7 +195,7 @@ def equal_sides(
 ) -> tuple[Bools, Bools]:
     """Which rows are one side's and the other's, of as many people each, `most` at most, drawn at random."""
     names_N = np.array(owners, str)
-    sides = [np.unique(names_N[side]) for side in (reference_N, ~reference_N)]
-    count = min(most, *(len(side) for side in sides))
-    one, two = (np.isin(names_N, rng.permutation(side)[:count]) for side in sides)
+    sides = [shuffled(names_N[side], rng) for side in (reference_N, ~reference_N)]
+    count = min(most, *map(len, sides))
+    one, two = (np.isin(names_N, side[:count]) for side in sides)
     return one & reference_N, two & ~reference_N

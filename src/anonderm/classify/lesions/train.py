@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from anonderm.classify.lesions.config import TrainDetectorConfig
-from anonderm.classify.lesions.split import learning_split
+from anonderm.classify.lesions.split import split_boxes
 from anonderm.classify.lesions.thresholds import best_threshold
 from anonderm.classify.lesions.trainer import Trainer, all_steps
 from anonderm.core import imagenet
@@ -32,7 +32,7 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
     BrokenArtefact (weights that do not fit) or Diverged.
     """
     boxed = with_known_boxes(faces.where(split=("train", "val", None)), config.one_kind)
-    learn, choose = learning_split(boxed, config.seed)
+    learn, choose = split_boxes(boxed, config.seed)
     counts = ", ".join(f"{count} {kind}" for kind, count in lesion_counts(learn).items())
     run.log(f"learning from {len(learn)} faces ({counts}), choosing the step on {len(choose)}")
     trainer = Trainer(config, _architecture(config, learn, run), learn, choose)

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from anonderm.classify.split import held_out, learning_split
+from anonderm.classify.split import split_by_class
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
+from anonderm.core.splits import hold_out
 from anonderm.evaluate.held_out import labelled_test_faces
 
 
@@ -33,7 +34,7 @@ def real_pool(real: FaceSet, seed: int) -> Pool:
     Raises InputError without a test split or with people in two splits, BadLabel, TooFewImages.
     """
     test = labelled_test_faces(real)
-    learn, choose = learning_split(real, seed)
+    learn, choose = split_by_class(real, seed)
     tested = {face.person for face in test}
     both = [face.person for face in (*learn, *choose) if face.person in tested]
     if both:
@@ -61,8 +62,8 @@ def synthetic_pool(synthetic: FaceSet, classes: tuple[str, ...], seed: int) -> P
         )
     test, rest = synthetic.where(split="test"), synthetic.where(split=("train", "val", None))
     if len(test) == 0:
-        rest, test = held_out(rest, [str(face.label) for face in rest], seed)
-    learn, choose = learning_split(rest, seed)
+        rest, test = hold_out(rest, [str(face.label) for face in rest], seed)
+    learn, choose = split_by_class(rest, seed)
     return Pool(learn, choose, test)
 
 

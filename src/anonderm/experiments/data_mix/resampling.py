@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.results.base import Score
-from anonderm.metrics.bootstrap import rows_by_group
+from anonderm.core.splits import rows_by_group
 from anonderm.metrics.confusion import Metric
 
 Values = NDArray[np.float64]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.classify.split import families
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import SEVERITIES
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
+from anonderm.core.splits import families
 from anonderm.core.tones import TONES
 from anonderm.evaluate.statistics import grading_metrics
 from anonderm.experiments.data_mix.arms import REAL, SYNTHETIC
