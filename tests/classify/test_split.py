@@ -16,7 +16,7 @@ def synthetic(*faces: Face) -> FaceSet:
     return FaceSet(Path("faces"), faces)
 
 
-def test_given_splits_are_honoured():
+def test_the_splits_of_a_set_are_honoured():
     rows = [
         Face(f"{label}-{split}", label=label, split=split)
         for label in ("healthy", "mild")
@@ -66,7 +66,7 @@ def test_two_faces_cannot_be_split():
 
 def test_a_class_that_only_val_has_cannot_be_learned():
     rows = (Face("a", label="healthy", split="train"), Face("b", label="mild", split="val"))
-    with pytest.raises(TooFewImages, match="to train mild from"):
+    with pytest.raises(TooFewImages, match="to learn mild from"):
         split_by_class(synthetic(*rows), 0)
 
 
@@ -90,5 +90,5 @@ def test_a_type_that_only_val_shows_cannot_be_learned():
         Face("a", split="train", lesion_types=("papule",)),
         Face("b", split="val", lesion_types=("nodule",)),
     )
-    with pytest.raises(TooFewImages, match="to train nodule from"):
+    with pytest.raises(TooFewImages, match="to learn nodule from"):
         split_by_types(synthetic(*rows), 0)
