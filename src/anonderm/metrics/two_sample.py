@@ -90,7 +90,7 @@ def deal_folds(
     fold_N = np.empty(len(second_N), np.int64)
     for second in (False, True):
         own = np.flatnonzero(second_N == second)
-        owners = [people[row] for row in own]
+        owners = [people[row] for row in own.tolist()]
         count = len(set(owners))
         if count < folds:
             raise TooFewImages(f"{folds} folds take at least {folds} people a set, and one has {count}.")
