@@ -21,8 +21,8 @@ def test_an_error_comes_after_the_results_before_it(processes):
         next(results)
 
 
-def test_a_process_that_dies_is_told():
-    with pytest.raises(ProcessLost, match="worker process is gone"):
+def test_a_process_that_dies_raises_process_lost():
+    with pytest.raises(ProcessLost, match="worker process died"):
         list(in_order(partial(partial, os._exit), [1], 2))
 
 

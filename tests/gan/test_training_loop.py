@@ -140,7 +140,7 @@ def test_a_run_stopped_between_ticks_ends_with_the_same_weights_and_metrics(
 def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not() -> None:
     with deferred_stop() as stop:
         os.kill(os.getpid(), signal.SIGINT)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 

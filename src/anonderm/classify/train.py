@@ -16,7 +16,7 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT, follow_leader, resume_training, save_training
+from anonderm.core.snapshot import SNAPSHOT, broadcast_training, resume_training, save_training
 from anonderm.models.classifier.backbones import RANDOM, published_normalisation, start_weights
 from anonderm.models.classifier.heads import Reading
 from anonderm.models.classifier.label_distribution import LabelDistribution
@@ -155,7 +155,7 @@ def _all_epochs(trainer: Trainer, run: RunDir) -> Progress:
     progress = Progress()
     if run.world.is_main:
         progress = resume_training(run.folder, progress, trainer.classifier, trainer.optimiser)
-    progress = follow_leader(run.world, progress, trainer.classifier, trainer.optimiser)
+    progress = broadcast_training(run.world, progress, trainer.classifier, trainer.optimiser)
     run.rewind_metrics(progress.epoch)
     total, done = (trainer.steps * epochs for epochs in (config.epochs, progress.epoch))
     with run.bar("training the classifier", total, done) as bar:

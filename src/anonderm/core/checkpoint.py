@@ -1,4 +1,4 @@
-"""Checkpoint: weights as safetensors, and a JSON card that says what is needed to use them."""
+"""Checkpoint: weights as safetensors, and a JSON card with everything that is needed to use them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Kind = Literal["gan", "classifier", "encoder", "skin", "detector"]
 
 @dataclass(frozen=True)
 class CheckpointCard:
-    """What a user of the weights must know.
+    """The description of the weights.
 
-    `classes` are the labels the network knows, in the order of its outputs or embeddings; `label` is the one
-    class that a generator was trained on. `data_digest` is the digest of the training FaceSet.
+    `classes` are the labels of a conditional network or classifier, in the order of its embeddings or
+    outputs; `label` is the class of a generator that was trained on a single one. `data_digest` is the digest
+    of the training FaceSet.
     """
 
     kind: Kind
@@ -41,19 +42,19 @@ class CheckpointCard:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`path` is the .safetensors file; its card lies beside it with the suffix .json."""
+    """`path` is the .safetensors file; its card is next to it, with the suffix .json."""
 
     path: Path
     card: CheckpointCard
 
     @staticmethod
     def load(path: Path) -> Checkpoint:
-        """Read the card; the tensors are read when asked for. Raises MissingPath or BrokenArtefact."""
-        hint = "Give a .safetensors file that has its .json card beside it."
+        """Read the card; `tensors` reads the weights. Raises MissingPath or BrokenArtefact."""
+        hint = "Give a .safetensors file that has its .json card next to it."
         if not path.exists():
             raise MissingPath(f"{path}: no such checkpoint.", hint)
         if not path.with_suffix(".json").exists():
-            raise MissingPath(f"{path}: not a checkpoint, or its card {path.stem}.json is gone.", hint)
+            raise MissingPath(f"{path}: not a checkpoint, or its card {path.stem}.json is missing.", hint)
         content = read_json(path.with_suffix(".json"))
         try:
             lists = {name: tuple(content[name]) for name in ("pixel_range", "classes")}
@@ -64,7 +65,7 @@ class Checkpoint:
 
     @staticmethod
     def save(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -> Checkpoint:
-        """Write the weights, then the card; each atomically."""
+        """Write the weights, then the card, each atomically."""
         from safetensors.torch import save
 
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -77,23 +78,24 @@ class Checkpoint:
         return sha256_file(self.path)
 
     @contextmanager
-    def opened_as(self, kind: Kind, told: str, hint: str) -> Iterator[CheckpointCard]:
-        """The card, to build and fill the network that it describes.
+    def opened_as(self, kind: Kind, name: str, hint: str) -> Iterator[CheckpointCard]:
+        """The card, for building the network that it describes and loading its weights.
 
-        Raises BrokenArtefact for a checkpoint of another kind than that, which is `told` in the message
-        (hint: what to give in its place), and where weights and card turn out not to fit.
+        Raises BrokenArtefact for another kind of checkpoint (`name` is what the message calls the expected
+        one, `hint` what to do), and if the weights do not fit the card.
         """
         if self.card.kind != kind:
-            raise BrokenArtefact(f"{self.path}: a checkpoint of kind {self.card.kind}, not of {told}.", hint)
+            raise BrokenArtefact(f"{self.path}: a checkpoint of kind {self.card.kind}, not {name}.", hint)
         try:
             yield self.card
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise BrokenArtefact(
-                f"{self.path}: weights and card do not fit ({error}).", "Train the network again."
+                f"{self.path}: weights and card do not fit ({error}).",
+                "Train it again, or download it again.",
             ) from error
 
     def tensors(self, device: str = "cpu") -> dict[str, Tensor]:
-        """Raises BrokenArtefact when the file is damaged."""
+        """The weights on this device. Raises BrokenArtefact if the file is damaged."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -101,5 +103,5 @@ class Checkpoint:
             return load_file(self.path, device=device)
         except (SafetensorError, OSError) as error:
             raise BrokenArtefact(
-                f"{self.path}: damaged weights ({error}).", "Make or fetch them again."
+                f"{self.path}: damaged weights ({error}).", "Create or download them again."
             ) from error

@@ -1,10 +1,10 @@
-"""The processes of one run: one alone, or several that torchrun started, on one machine or many."""
+"""The processes of one run: a single one, or several started by torchrun on one or more machines."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,16 +16,15 @@ from anonderm.core.errors import ConfigError, ProcessLost
 if TYPE_CHECKING:
     from torch import Tensor
 
-# The longest that one process works while the others wait: the leader, at a tick with many metric faces.
-_PATIENCE = timedelta(hours=1)
+# The longest that ranks wait for one that is still working: rank 0, when it evaluates many faces.
+_TIMEOUT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among `size`; the leader, rank 0, is the only one that writes the run folder.
+    """The rank of this process among `size`. Only rank 0 writes to the run folder.
 
-    Every method must be called by all processes, in the same order. They raise ProcessLost when another one
-    is gone.
+    All processes must call the same methods in the same order. Raises ProcessLost when a process has died.
     """
 
     rank: int = 0
@@ -36,33 +35,51 @@ class World:
         return self.rank == 0
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its sum over all processes: one message for all of them, of one dtype."""
+        """Replace each tensor by its sum over all processes. All have one dtype and travel in one message."""
         import torch
         import torch.distributed as dist
 
         if self.size == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        with self._contact():
+        with self._process_lost():
             dist.all_reduce(flat)
         for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by the leader's."""
+        """Replace each tensor by that of rank 0."""
         import torch.distributed as dist
 
         if self.size == 1:
             return
         for tensor in tensors:
             sent = tensor.to(launch.device()).contiguous()
-            with self._contact():
+            with self._process_lost():
                 dist.broadcast(sent, 0)
             if not self.is_main:
                 tensor.copy_(sent)
 
+    def broadcast_named(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors of rank 0, whose names, shapes and dtypes the other ranks need not know."""
+        if self.size == 1:
+            return tensors
+        import torch
+
+        layout = {
+            name: (str(each.dtype).removeprefix("torch."), list(each.shape)) for name, each in tensors.items()
+        }
+        layout = self.broadcast_object(layout)
+        if not self.is_main:
+            tensors = {
+                name: torch.empty(shape, dtype=getattr(torch, dtype))
+                for name, (dtype, shape) in layout.items()
+            }
+        self.broadcast(list(tensors.values()))
+        return tensors
+
     def broadcast_object(self, value: Any) -> Any:
-        """The leader's `value`, which JSON must be able to hold; what the others give is ignored."""
+        """The JSON value of rank 0; the values of the other ranks are ignored."""
         if self.size == 1:
             return value
         import torch
@@ -76,7 +93,7 @@ class World:
         return json.loads(message.numpy().tobytes())
 
     def any(self, here: bool) -> bool:
-        """Whether it is so in any process."""
+        """Whether `here` is true in at least one process."""
         if self.size == 1:
             return here
         import torch
@@ -86,18 +103,18 @@ class World:
         return bool(count)
 
     def barrier(self) -> None:
-        """Return when every process has come here."""
+        """Wait until every process has reached this call."""
         self.any(False)
 
     @contextmanager
-    def _contact(self) -> Iterator[None]:
+    def _process_lost(self) -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
             raise ProcessLost(
                 f"process {self.rank} of {self.size} lost contact with the others "
                 f"({str(error).splitlines()[0]}).",
-                "The first error above says why. Run the same command again: it goes on where it stopped.",
+                "The first error above is the cause. Run the same command again to resume.",
             ) from error
 
 
@@ -106,7 +123,7 @@ SINGLE = World()
 
 @contextmanager
 def join() -> Iterator[World]:
-    """The processes that torchrun started this process in, by NCCL on CUDA, Gloo elsewhere; or SINGLE."""
+    """Join the processes that torchrun started (NCCL on CUDA, otherwise Gloo); SINGLE without torchrun."""
     if launch.processes() == 1:
         yield SINGLE
         return
@@ -117,13 +134,13 @@ def join() -> Iterator[World]:
     if missing:
         raise ConfigError(
             f"WORLD_SIZE is {launch.processes()}, but {missing[0]} is not set.",
-            "Start several processes with torchrun; docs/several-gpus.md shows how.",
+            "Start several processes with torchrun; see docs/several-gpus.md.",
         )
-    on = launch.device()
-    if on.startswith("cuda"):
-        torch.cuda.set_device(on)
+    device = launch.device()
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
     world = World(int(os.environ["RANK"]), launch.processes())
-    with world._contact():
-        dist.init_process_group("nccl" if on.startswith("cuda") else "gloo", timeout=_PATIENCE)
+    with world._process_lost():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=_TIMEOUT)
     yield world
-    dist.destroy_process_group()  # not after an error, when it would wait for messages that never come
+    dist.destroy_process_group()  # not after an error, when it would wait for messages that will not come

@@ -1,4 +1,4 @@
-"""The run folder under several processes: rank 0 writes it, the others receive what they need."""
+"""The run folder of several processes: rank 0 writes it and broadcasts what the other ranks need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anonderm.core.rundir import RunDir, RunRecord
 
 
 class SilentRun(RunDir):
-    """A run as ranks other than 0 see it: they write and log nothing."""
+    """The run of a rank other than 0, which writes and logs nothing."""
 
     def finish(self, outputs: object) -> None:
         pass
@@ -39,23 +39,23 @@ class _NoBar:
 
 @contextmanager
 def open_run(folder: Path, stage: str, config: Any, inputs: dict[str, Any], world: World) -> Iterator[RunDir]:
-    """Start or resume a run; the leader gets a RunDir, the others a FollowedRun.
+    """Start or resume a run: rank 0 gets a RunDir, the other ranks a SilentRun.
 
-    Raises what RunDir.open does, in the leader; ProcessLost in the others when the leader could not start,
-    and ConfigError when a process has other inputs than the leader.
+    Raises, on rank 0, whatever RunDir.open raises; on the other ranks, ProcessLost when rank 0 could not
+    start and ConfigError when an input differs from that of rank 0.
     """
     if world.is_main:
-        with _led(folder, stage, config, inputs, world) as run:
+        with _open_on_rank_0(folder, stage, config, inputs, world) as run:
             yield run
         return
     start = world.broadcast_object(None)
     if start is None:
-        raise ProcessLost(f"process {world.rank}: process 0 did not start.", "Its message says why.")
+        raise ProcessLost(f"process {world.rank}: process 0 did not start.", "See its error message.")
     different = [name for name in inputs if inputs[name] != start["inputs"].get(name)]
     if different:
         raise ConfigError(
-            f"process {world.rank}: the input {different[0]!r} is not the one that process 0 has.",
-            "Give all machines the same files.",
+            f"process {world.rank}: the input {different[0]!r} differs from that of process 0.",
+            "Give every machine the same files.",
         )
     run = SilentRun(folder, stage, config, inputs)
     run.world = world
@@ -65,13 +65,15 @@ def open_run(folder: Path, stage: str, config: Any, inputs: dict[str, Any], worl
 
 
 @contextmanager
-def _led(folder: Path, stage: str, config: Any, inputs: dict[str, Any], world: World) -> Iterator[RunDir]:
-    told = False
+def _open_on_rank_0(
+    folder: Path, stage: str, config: Any, inputs: dict[str, Any], world: World
+) -> Iterator[RunDir]:
+    started = False
     try:
         with RunDir.open(folder, stage, config, inputs) as run:
-            run.world, told = world, True
+            run.world, started = world, True
             world.broadcast_object({"inputs": inputs, "finished": run.finished and run.finished.content})
             yield run
     finally:
-        if not told:
+        if not started:
             world.broadcast_object(None)

@@ -1,4 +1,4 @@
-"""What a process runs on, and where its randomness comes from."""
+"""The device, processes and machine of a run, and the random generator of each of its steps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def device() -> str:
-    """`cuda` where there is one, else `cpu`; under torchrun each process has a GPU of its own.
+    """`cuda` if available, otherwise `cpu`; under torchrun, each process gets its own GPU.
 
-    The variable ANONDERM_DEVICE overrides.
+    The environment variable ANONDERM_DEVICE overrides this.
     """
     import torch
 
@@ -29,30 +29,30 @@ def device() -> str:
 
 
 def processes() -> int:
-    """How many processes torchrun started for this run; 1 without it."""
+    """The number of processes that torchrun started; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def refuse_several_processes(stage: str) -> None:
-    """Raise ConfigError under torchrun with two processes or more: they would race on one run folder."""
+    """Raise ConfigError if torchrun started more than one process: they would race for one run folder."""
     if processes() > 1:
         raise ConfigError(
-            f"started as {processes()} processes (WORLD_SIZE); {stage} runs in one, on one device.",
-            "Start it without torchrun; ANONDERM_DEVICE=cuda:1 chooses a device.",
+            f"started as {processes()} processes (WORLD_SIZE), but {stage} runs in a single process.",
+            "Start it without torchrun. To choose a GPU, set ANONDERM_DEVICE, for instance to cuda:1.",
         )
 
 
-def step_generator(seed: int, step: int, on: str = "cpu") -> torch.Generator:
-    """The generator of all randomness of one training step: a resumed run draws what the first would have."""
+def step_generator(seed: int, step: int, device: str = "cpu") -> torch.Generator:
+    """The random generator of one step: a resumed run draws the same numbers as an uninterrupted one."""
     import numpy as np
     import torch
 
     state = np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0]
-    return torch.Generator(on).manual_seed(int(state >> np.uint64(1)))
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
 def machine() -> dict[str, Any]:
-    """What a reader of a result must know of the machine; nothing that names it or its owner."""
+    """The hardware of a run, without anything that identifies the machine or its owner."""
     import torch
 
     return {

@@ -1,4 +1,4 @@
-"""Progress for people: a bar in a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a bar in a terminal, elsewhere a line every 15 seconds."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def duration(seconds: float) -> str:
 
 
 class Bar(Protocol):
-    """How far one piece of work has come; `advance` after each unit, `note` for numbers worth watching."""
+    """The progress of a task: call `advance` after each unit; `note` is shown beside the bar."""
 
     def advance(self, units: float = 1, note: str = "") -> None: ...
 
 
 @contextmanager
 def bar(description: str, total: float | None, done: float = 0) -> Iterator[Bar]:
-    """A progress bar on stderr; `done` units were finished by an earlier run."""
+    """A progress bar on stderr; an earlier run completed `done` of the units."""
     if sys.stderr.isatty():
         with _terminal_bar(description, total, done) as terminal:
             yield terminal

@@ -1,4 +1,4 @@
-"""The snapshot of a training: one safetensors file, replaced at once, so that it is whole or not there."""
+"""Training snapshots: one safetensors file, replaced atomically, from which training resumes exactly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BEST = "best_weights"
 
 
 class Progress(Protocol):
-    """How far a training came: a dataclass of what JSON can hold, and the weights of its best moment."""
+    """The progress of a training: a dataclass of JSON values, and the best weights so far."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     best_weights: dict[str, Tensor]
@@ -36,7 +36,7 @@ AnyProgress = TypeVar("AnyProgress", bound=Progress)
 
 @dataclass
 class StepProgress:
-    """How many steps were done, the loss since the last look, and the best weights so far."""
+    """The steps completed, the loss since the last evaluation, and the best weights so far."""
 
     step: int = 0
     loss_sum: float = 0.0
@@ -46,14 +46,14 @@ class StepProgress:
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def after_step(self, loss: float) -> float:
-        """Count a step; the mean loss since the last look."""
+        """Count a step; return the mean loss since the last evaluation."""
         self.step += 1
         self.loss_sum += loss
         self.loss_steps += 1
         return self.loss_sum / self.loss_steps
 
-    def judged(self, weights: Mapping[str, Tensor], measure: float) -> float:
-        """Keep the weights if none were better by this measure (0..1); the mean loss since the last look."""
+    def after_evaluation(self, weights: Mapping[str, Tensor], measure: float) -> float:
+        """Keep the weights if their measure (0..1) is the best; return the mean loss since the last call."""
         if measure > self.best_measure:
             self.best_step, self.best_measure = self.step, measure
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
@@ -63,17 +63,17 @@ class StepProgress:
 
 
 def write_snapshot(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-    """Write tensors, and the numbers that go with them, as JSON holds them. Raises StorageError."""
+    """Write tensors, and JSON values to go with them. Raises StorageError."""
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # save() and a plain write, as safetensors' own save_file hides a full disk in an error of its own.
+    # Not save_file of safetensors, whose own error type would hide that the disk is full.
     write_bytes(path, save(plain, metadata={_NUMBERS: json.dumps(dict(numbers))}))
 
 
 @contextmanager
 def open_snapshot(path: Path) -> Iterator[tuple[dict[str, Tensor], dict[str, Any]]]:
-    """The tensors and numbers of a snapshot; what fails in reading or using them raises BrokenArtefact."""
+    """The tensors and JSON values of a snapshot; errors in reading or using them become BrokenArtefact."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -87,17 +87,17 @@ def open_snapshot(path: Path) -> Iterator[tuple[dict[str, Tensor], dict[str, Any
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors, each name beginning with `prefix`."""
+    """The tensors, with `prefix` put before each name."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def under_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose name begins with `prefix`, which is taken off."""
+    """The tensors whose names start with `prefix`, which is removed from the names."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The moments of a torch optimiser, named prefix + index of the parameter + name of the moment."""
+    """The state of a torch optimiser, named prefix + index of the parameter + / + name of the tensor."""
     return {
         f"{prefix}{index}/{name}": value
         for index, state in optimiser.state_dict()["state"].items()
@@ -106,7 +106,7 @@ def optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str
 
 
 def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` gave."""
+    """Restore what `optimiser_tensors` returned."""
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in under_prefix(prefix, tensors).items():
         index, _, name = key.partition("/")
@@ -117,7 +117,7 @@ def restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Ma
 def save_training(
     folder: Path, progress: Progress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Write the state of a training after a whole step or epoch to folder/SNAPSHOT. Raises StorageError."""
+    """Write the state of a training after a step or epoch to folder/SNAPSHOT. Raises StorageError."""
     tensors = with_prefix("network/", network.state_dict()) | with_prefix("best/", progress.best_weights)
     tensors |= optimiser_tensors("optimiser/", optimiser)
     write_snapshot(folder / SNAPSHOT, tensors, _numbers(progress))
@@ -130,9 +130,9 @@ def _numbers(progress: Progress) -> dict[str, Any]:
 def resume_training(
     folder: Path, fresh: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> AnyProgress:
-    """Put network and optimiser back where `save_training` left them; `fresh` where there is no file.
+    """Restore network and optimiser from folder/SNAPSHOT; return its progress, or `fresh` without a file.
 
-    Raises BrokenArtefact for a damaged file.
+    Raises BrokenArtefact if the file is damaged.
     """
     path = folder / SNAPSHOT
     if not path.exists():
@@ -143,28 +143,17 @@ def resume_training(
         return replace(fresh, **numbers, best_weights=under_prefix("best/", tensors))
 
 
-def follow_leader(
+def broadcast_training(
     world: World, progress: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> AnyProgress:
-    """Give all processes the leader's network, optimiser and progress, and return the progress.
+    """Give all ranks the network, optimiser and progress of rank 0, and return the progress.
 
-    The weights of the best moment stay with the leader, who alone saves them.
+    Only rank 0 keeps the best weights, as it alone saves them.
     """
-    import torch
-
-    if world.size == 1:
-        return progress
     world.broadcast(list(network.state_dict().values()))
-    moments = optimiser_tensors("", optimiser)
-    kinds = {name: [str(each.dtype).removeprefix("torch."), *each.shape] for name, each in moments.items()}
-    kinds, numbers = world.broadcast_object([kinds, _numbers(progress)])
-    if not world.is_main:
-        moments = {
-            name: torch.zeros(shape, dtype=getattr(torch, dtype)) for name, (dtype, *shape) in kinds.items()
-        }
-    world.broadcast(list(moments.values()))
+    moments = world.broadcast_named(optimiser_tensors("", optimiser))
+    numbers = world.broadcast_object(_numbers(progress))
     if world.is_main:
         return progress
-    if moments:
-        restore_optimiser("", optimiser, moments)
+    restore_optimiser("", optimiser, moments)
     return replace(progress, **numbers)

@@ -1,4 +1,4 @@
-"""A stop that waits for the end of the step, so that nothing is lost."""
+"""Defer SIGTERM and Ctrl-C to the end of a step, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass
 class Stop:
-    """Whether the user, or the system, has asked this process to end."""
+    """Whether the user or the system has requested that this process end."""
 
-    asked: bool = False
+    requested: bool = False
 
 
 @contextmanager
 def deferred_stop() -> Iterator[Stop]:
-    """Within, the first SIGTERM or Ctrl-C only sets `asked`; a second one raises KeyboardInterrupt at once.
+    """Within, the first SIGTERM or Ctrl-C only sets `requested`; a second one raises KeyboardInterrupt.
 
-    Outside the main thread, where Python lets nobody handle signals, nothing changes.
+    Outside the main thread, where Python does not allow signal handlers, nothing changes.
     """
     stop = Stop()
 
-    def ask(_number: int, _frame: Any) -> None:
-        if stop.asked:
+    def handle(_number: int, _frame: Any) -> None:
+        if stop.requested:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.requested = True
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    earlier = {number: signal.signal(number, ask) for number in _SIGNALS}
+    previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield stop
     finally:
-        for number, handler in earlier.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

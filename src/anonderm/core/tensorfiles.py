@@ -1,4 +1,4 @@
-"""Tensors out of files that others wrote, without running anything in them."""
+"""Read tensors from third-party files without executing any code in them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The named tensors of a .safetensors file, or of what torch.save wrote (.pth, .pt, .ckpt), on the CPU.
 
-    Of a training's checkpoint its weights, the averaged ones first. Raises MissingPath, UnsafePickle (more
-    than tensors in it), InputError (another kind of file) or BrokenArtefact.
+    From a training checkpoint it takes the weights, preferably the averaged ones. Raises MissingPath,
+    UnsafePickle (the file holds more than tensors), InputError (another kind of file) or BrokenArtefact.
     """
     if not path.is_file():
         raise MissingPath(f"{path}: no such file.", "Give a .pth, .ckpt or .safetensors file.")
@@ -34,9 +34,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_weights(path: Path, hint: str) -> dict[str, Tensor]:
-    """`read_tensors` of a file that should hold one known network's weights.
+    """`read_tensors` for a file that should hold the weights of one known network.
 
-    Raises MissingPath, or BrokenArtefact with this hint for whatever else the file is.
+    Raises MissingPath, and BrokenArtefact with this hint for anything else that is wrong with the file.
     """
     try:
         return read_tensors(path)
@@ -55,7 +55,7 @@ def _safetensors(path: Path) -> Mapping[str, object]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise BrokenArtefact(
-            f"{path}: not a readable .safetensors file ({error}).", "Get it again."
+            f"{path}: not a readable .safetensors file ({error}).", "Download it again."
         ) from error
 
 
@@ -67,19 +67,19 @@ def _torch(path: Path) -> Mapping[str, object]:
         content = None if program else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafePickle(
-            f"{path}: holds something else than tensors, or is damaged ({str(error).splitlines()[0][:200]}).",
-            "It is refused, and nothing in it was run. Give a file with the weights only.",
+            f"{path}: holds more than tensors, or is damaged ({str(error).splitlines()[0][:200]}).",
+            "It was not executed. Give a file that holds only weights.",
         ) from error
-    # torch.load raises whatever a damaged file makes its parser raise.
+    # On a damaged file, torch.load can raise almost anything.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise BrokenArtefact(f"{path}: not a file of weights ({reason}).", "Get it again.") from error
+        raise BrokenArtefact(f"{path}: not a file of weights ({reason}).", "Download it again.") from error
     if program:
         raise UnsafePickle(
-            f"{path}: a TorchScript program.", "It is not run. Give a file with the weights only."
+            f"{path}: a TorchScript program.", "It was not executed. Give a file that holds only weights."
         )
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: holds a {type(content).__name__} in place of named tensors.")
+        raise InputError(f"{path}: holds a {type(content).__name__} instead of named tensors.")
     return content
 
 
@@ -95,5 +95,5 @@ def _named_tensors(path: Path, content: Mapping[str, object]) -> dict[str, Tenso
 
     named = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
     if not named:
-        raise InputError(f"{path}: no named tensors in it.", "Give a file with a network's weights.")
+        raise InputError(f"{path}: holds no named tensors.", "Give a file with the weights of a network.")
     return named

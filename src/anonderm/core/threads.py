@@ -1,4 +1,4 @@
-"""Work shared out to threads, with the results in order and only a few of them in memory."""
+"""A thread pool that returns results in order and keeps only a few of them in memory."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST = 8  # threads; images are large, and so many are in memory at once
+_MOST = 8  # threads; each holds large images
 
 
 def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`function` of each item, in the order of the items, worked out a few items ahead.
+    """`function` of each item, in the order of the items, computed a few items ahead.
 
-    For functions that leave the interpreter most of the time: Pillow, zlib, hashing, files. What `function`
-    raises is raised here, after the results before it.
+    For functions that release the interpreter lock most of the time: Pillow, zlib, hashing, file access. An
+    exception of `function` is raised here, after the results of the items before it.
     """
     threads = min(_MOST, cores())
     pool = ThreadPoolExecutor(threads)
@@ -29,7 +29,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def results(submit: Callable[[T], Future[R]], items: Iterable[T], most: int) -> Iterator[R]:
-    """Of each item in order, with at most so many of the items after it submitted."""
+    """The results in the order of the items, with at most `most` items submitted ahead."""
     ahead: deque[Future[R]] = deque()
     for item in items:
         ahead.append(submit(item))
@@ -40,7 +40,7 @@ def results(submit: Callable[[T], Future[R]], items: Iterable[T], most: int) -> 
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

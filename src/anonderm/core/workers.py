@@ -1,4 +1,4 @@
-"""Work shared out to processes, with the results in order and only a few of them in memory."""
+"""A process pool that returns results in order and keeps only a few of them in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anonderm.core.threads import cores, results
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MOST = 16  # processes; each holds its own models and images
+_MOST = 16  # processes; each loads its own models
 
 _function: Callable[[Any], Any] | None = None
 
@@ -25,11 +25,12 @@ _function: Callable[[Any], Any] | None = None
 def in_order(
     start: Callable[[], Callable[[T], R]], items: Iterable[T], processes: int | None = None
 ) -> Iterator[R]:
-    """What the function that `start` makes gives for each item, in the order of the items.
+    """Apply the function that `start` returns to each item; the results are in the order of the items.
 
-    For functions that keep the interpreter busy. Each process calls `start` once, so it may load models;
-    `start`, items and results must be picklable. One process: everything happens in this one. What the
-    function raises is raised here, after the results before it; raises ProcessLost where a process dies.
+    For functions that hold the interpreter lock. Each process calls `start` once, so it may load models;
+    `start`, items and results must be picklable. With one process, the work is done in this one. An exception
+    of the function is raised here, after the results of the items before it. Raises ProcessLost when a
+    process dies.
     """
     count = min(processes or cores(), _MOST)
     if count == 1:
@@ -41,8 +42,8 @@ def in_order(
         yield from results(lambda item: pool.submit(_work, item), items, 2 * count)
     except BrokenProcessPool as error:
         raise ProcessLost(
-            "A worker process is gone, perhaps killed because memory ran out.",
-            "Run the same command again to go on; `taskset -c 0` before it makes it use one process.",
+            "A worker process died, perhaps because memory ran out.",
+            "Run the same command again to resume; with `taskset -c 0` before it, it uses one process.",
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

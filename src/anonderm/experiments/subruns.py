@@ -67,7 +67,7 @@ def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
                     with deferred_stop() as stop:  # a stop in here would leave a process that nobody ends
                         process.start()
                         running[slot] = (each, process)
-                    if stop.asked:
+                    if stop.requested:
                         raise KeyboardInterrupt
             connection.wait([process.sentinel for _, process in running.values()])
             for slot, (each, process) in list(running.items()):

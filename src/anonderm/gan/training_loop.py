@@ -90,8 +90,8 @@ class Loop:
     def _stops(self, stop: Stop) -> bool:
         """Whether to stop after this step; several processes ask each other only now and then."""
         if self.run.world.size == 1:
-            return stop.asked
-        return self.state.step % ADA_EVERY == 0 and self.run.world.any(stop.asked)
+            return stop.requested
+        return self.state.step % ADA_EVERY == 0 and self.run.world.any(stop.requested)
 
     def _trouble(self, weights: bool) -> str:
         """The first number since the last look that is NaN or infinite, in words; empty if there is none."""

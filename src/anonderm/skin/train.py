@@ -227,7 +227,7 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
             if progress.step % config.val_interval == 0 or progress.step == config.steps:
                 _judge(trainer, choose, run, progress)
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
-            if stop.asked:
+            if stop.requested:
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
                 raise KeyboardInterrupt
     return progress
@@ -236,5 +236,5 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
 def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: StepProgress) -> None:
     agreement = judge(trainer.network, choose, trainer.config.size, run, "judging")
     dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
-    loss = progress.judged(trainer.network.state_dict(), agreement.mean_dice)
+    loss = progress.after_evaluation(trainer.network.state_dict(), agreement.mean_dice)
     run.metrics(progress.step, loss=loss, val_dice=agreement.mean_dice, val_miou=agreement.mean_iou, **dice)

@@ -94,16 +94,16 @@ def all_steps(trainer: Trainer, run: RunDir) -> StepProgress:
             if progress.step % config.val_interval == 0 or progress.step == config.steps:
                 _test(trainer, progress, run)
                 save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
-            elif stop.asked:
+            elif stop.requested:
                 save_training(run.folder, progress, trainer.detector.network, trainer.optimiser)
-            if stop.asked:
+            if stop.requested:
                 raise KeyboardInterrupt
     return progress
 
 
 def _test(trainer: Trainer, progress: StepProgress, run: RunDir) -> None:
     map50, map50_95 = mean_average_precision(trainer.judge(run, "testing on the validation faces"))
-    loss = progress.judged(trainer.detector.network.state_dict(), map50)
+    loss = progress.after_evaluation(trainer.detector.network.state_dict(), map50)
     run.metrics(progress.step, loss=loss, val_map50=map50, val_map50_95=map50_95)
 
 
