@@ -26,7 +26,7 @@ def test_newcombes_interval_is_the_published_one():
 def test_the_excess_is_the_difference_of_the_rates_and_its_interval_holds_it():
     excess = excess_of_rates(successes(30, 100), successes(12, 80), rng())
     assert excess.value == pytest.approx(0.30 - 0.15)
-    assert excess.sure < excess.low < excess.value < excess.high
+    assert excess.lower_bound < excess.low < excess.value < excess.high
 
 
 def test_the_interval_does_not_vanish_where_nobody_is_found():

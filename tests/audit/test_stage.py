@@ -98,7 +98,7 @@ def run_audit(
 ) -> Scores:
     with pytest.MonkeyPatch.context() as patch, RunDir.open(folder, "audit", config, {}) as run:
         patch.setattr(stage, "make_matcher", quick)
-        return audit(config, real, synthetic, (), others, run)
+        return audit(config, real, synthetic, (), others, None, run)
 
 
 @pytest.fixture(scope="module")

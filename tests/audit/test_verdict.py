@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from anonderm.audit.arms import Arm, Attack, Excess
 from anonderm.audit.config import AuditConfig
 from anonderm.audit.verdict import Rule, Verdict, by_tone, images, weights
 from anonderm.core.errors import ConfigError
+from anonderm.core.results.audit import Arm, Attack, Excess
 from anonderm.embeddings.alterations import COPIES
 
 CONFIG = AuditConfig()

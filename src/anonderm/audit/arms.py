@@ -9,76 +9,22 @@ split, so a generator that learned nothing of anyone in particular treats them a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from anonderm.core.results.audit import Arm, Excess
 from anonderm.metrics.bootstrap import wilson_interval
 
 Floats = NDArray[np.float64]
 
 SURE = 0.001
-"""One-sided error of `Excess.sure`: 25 tests of an honest generator, each at this level, give a false alarm
-in one audit of 40 at most (Bonferroni)."""
+"""One-sided error of `Excess.lower_bound`. With 25 tests of an honest generator, each at this level, at most
+one audit in 40 raises a false alarm (Bonferroni)."""
 
 _REPEATS = 4000
 _AT_ONCE = 2**22
 _FEW_VALUES = 20
 _ENDS = (0.025, 0.975, SURE)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A value with its 95% interval; `successes` of `people` where it is a rate of people."""
-
-    value: float
-    low: float
-    high: float
-    people: int
-    successes: float | None = None
-
-
-@dataclass(frozen=True)
-class Excess:
-    """Main over control (an AUC: over one half), with its 95% interval; above `sure` at 99.9%, one-sided."""
-
-    value: float
-    low: float
-    high: float
-    sure: float
-
-
-@dataclass(frozen=True)
-class Case:
-    """A real photo and the synthetic face that betrays it, by their rows."""
-
-    real: int
-    synthetic: int
-    distance: float
-
-
-@dataclass(frozen=True)
-class Attack:
-    """`level` is the threshold or measure; `control` and `baseline` are None where the measure has none."""
-
-    name: str
-    matcher: str
-    level: str
-    main: Arm
-    control: Arm | None
-    baseline: float | None
-    excess: Excess
-    note: str = ""
-    worst: tuple[Case, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return f"{self.name}[{self.matcher}]/{self.level}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "worst"}
 
 
 def rate(values_P: ArrayLike) -> Arm:
@@ -97,11 +43,11 @@ def excess_of_rates(main_P: ArrayLike, control_Q: ArrayLike, rng: np.random.Gene
     main, control = np.asarray(main_P, float), np.asarray(control_Q, float)
     resampled_R = resampled_means(main, rng) - resampled_means(control, rng)
     value = float(main.mean() - control.mean())
-    low, high, sure = np.quantile(resampled_R, _ENDS)
+    low, high, bound = np.quantile(resampled_R, _ENDS)
     score_low, score_high = newcombe(main.mean(), len(main), control.mean(), len(control))
-    score_sure, _ = newcombe(main.mean(), len(main), control.mean(), len(control), SURE)
+    score_bound, _ = newcombe(main.mean(), len(main), control.mean(), len(control), SURE)
     return Excess(
-        value, min(float(low), score_low), max(float(high), score_high), min(float(sure), score_sure)
+        value, min(float(low), score_low), max(float(high), score_high), min(float(bound), score_bound)
     )
 
 

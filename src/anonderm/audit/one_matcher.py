@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import Attack, Floats
+from anonderm.audit.arms import Floats
 from anonderm.audit.attacks.inference import inference
 from anonderm.audit.attacks.linkability import linkability
 from anonderm.audit.attacks.membership import area_under_curve, domias, gan_leaks, membership
@@ -19,6 +19,7 @@ from anonderm.audit.attacks.reach import Reach
 from anonderm.audit.attacks.reproduction import FEWEST, reproduction
 from anonderm.audit.attacks.singling_out import singling_out
 from anonderm.audit.people import Bools, People
+from anonderm.core.results.audit import Attack
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import shuffled
 from anonderm.embeddings import search

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from anonderm.audit.alarms import false_alarms
-from anonderm.audit.arms import Arm, Attack, Case, Excess
 from anonderm.audit.canaries import look_for
 from anonderm.audit.one_matcher import Seen, attack_all
 from anonderm.audit.people import People
@@ -20,6 +19,7 @@ from anonderm.audit.repeated_people import find_repeats, ids, sheet
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json, write_json
 from anonderm.core.images import write_png
+from anonderm.core.results.audit import Arm, Attack, Excess, Pair
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.calibration import Calibration
@@ -89,7 +89,7 @@ def attack_from(kept: Mapping[str, Any]) -> Attack:
         "main": Arm(**kept["main"]),
         "control": kept["control"] and Arm(**kept["control"]),
         "excess": Excess(**kept["excess"]),
-        "worst": tuple(Case(**case) for case in kept["worst"]),
+        "worst": tuple(Pair(**case) for case in kept["worst"]),
     }
     return Attack(**{**kept, **parts})
 

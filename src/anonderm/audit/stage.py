@@ -38,7 +38,6 @@ from typing import Any
 import numpy as np
 
 from anonderm.audit import verdict
-from anonderm.audit.arms import Attack
 from anonderm.audit.attacks.white_box import by_discriminator, by_projection
 from anonderm.audit.canaries import plant, shares
 from anonderm.audit.config import AuditConfig
@@ -46,11 +45,14 @@ from anonderm.audit.part import Part, Stock, attack_from, kept_part, part_of
 from anonderm.audit.people import People
 from anonderm.audit.worst_pairs import save_cases
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import AnondermError, MissingExtra, MissingWeights, TooFewImages
+from anonderm.core.errors import AnondermError, InputError, MissingExtra, MissingWeights, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
+from anonderm.core.results import privacy_screen
+from anonderm.core.results.audit import Attack
 from anonderm.core.results.base import Score
-from anonderm.core.rundir import RunDir
+from anonderm.core.results.privacy_screen import PrivacyScreen
+from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.embeddings.altered_copies import copies_of
 from anonderm.embeddings.matchers.matcher import Matcher
 from anonderm.embeddings.matchers.registry import make_matcher
@@ -67,17 +69,20 @@ def audit(
     synthetic: FaceSet,
     generators: tuple[Checkpoint, ...],
     others: FaceSet | None,
+    screen: RunRecord | None,
     run: RunDir,
 ) -> Scores:
     """Attack the synthetic faces, and the generators' weights where they are given.
 
-    others: photos of the people of `real` that no training saw; they sharpen linkability. Raises InputError
-    where nobody is in training or nobody was kept out, TooFewImages, and what the last matcher lacks where
-    none is here.
+    others: photos of the people of `real` that were not used for training; they sharpen linkability. screen:
+    the run of `screen --privacy` that selected the faces; the result then carries its caveat. Raises
+    InputError if there are no members or no non-members, or if `screen` is not of these faces; TooFewImages;
+    and the last matcher's error if none is installed.
     """
     if not synthetic.faces:
         raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.", "Generate some faces first.")
     people = People.of(real, others)
+    selected = _selection(screen, synthetic) if screen else []
     matchers, missing = _installed(config)
     hidden = run.folder / "plants"
     plants = plant(people.training, synthetic, config.canaries, config.seed, hidden / "leaks", run)
@@ -85,11 +90,26 @@ def audit(
     stock = Stock(people, synthetic, plants, copies)
     parts = [part_of(matcher, stock, config.seed, run) for matcher in matchers]
     by_weights, not_asked = _white_box(config, generators, people, run)
-    result = _result(config, stock, parts, by_weights, missing + not_asked, run)
+    result = _result(config, stock, parts, by_weights, selected + missing + not_asked, run)
     _tell(result, run)
     shutil.rmtree(hidden)
     shutil.rmtree(run.folder / "parts")
     return result
+
+
+def _selection(screen: RunRecord, synthetic: FaceSet) -> Missing:
+    """What the audit of selected faces cannot show. Raises InputError unless `screen` kept these faces."""
+    path = screen.folder / privacy_screen.FILE
+    if not path.exists():
+        raise InputError(f"{screen.folder}: not a run of `screen --privacy`.", "Leave --screen out.")
+    kept = {face.sha256 for face in FaceSet.load(screen.folder / "faces")}
+    if not {face.sha256 for face in synthetic} <= kept:
+        raise InputError(
+            f"{screen.folder}: this run did not keep all faces of {synthetic.folder}.",
+            "Give the run of `screen --privacy` that these faces come from, or leave --screen out.",
+        )
+    caveat = PrivacyScreen.load(path).caveat
+    return [("an unbiased estimate", caveat)] if caveat else []
 
 
 def _installed(config: AuditConfig) -> tuple[list[Matcher], Missing]:
@@ -170,11 +190,11 @@ def _result(
         },
         "matchers": [dict(part.calibration) for part in parts],
         "attacks": [
-            each.as_json() | {"worst": save_cases(each, people, stock.synthetic, config.pairs, run)}
+            dataclasses.asdict(each) | {"worst": save_cases(each, people, stock.synthetic, config.pairs, run)}
             for each in attacks
         ],
         "tones": [
-            {"tone": tone, "attack": each.key} | each.as_json()
+            {"tone": tone, "attack": each.key} | dataclasses.asdict(each)
             for part in parts
             for tone, every in part.tones.items()
             for each in every

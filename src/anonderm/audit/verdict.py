@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anonderm.audit.arms import Attack
 from anonderm.audit.config import AuditConfig
+from anonderm.core.results.audit import Attack
 from anonderm.embeddings.alterations import COPIES
 
 WHITE_BOX = ("discriminator", "projection")
@@ -129,7 +129,7 @@ def _enough_people(config: AuditConfig, kept_out: int) -> Rule:
 
 def _attack(config: AuditConfig, attack: Attack) -> Rule:
     excess, limit = attack.excess, _limit(config, attack)
-    shown, open_end = excess.sure > 0, limit is not None and excess.high > limit
+    shown, open_end = excess.lower_bound > 0, limit is not None and excess.high > limit
     if shown:
         why = "shown: people in training are found beyond what people kept out explain"
     elif open_end:
@@ -158,7 +158,7 @@ def by_tone(whole: Sequence[Attack], groups: Mapping[str, Sequence[Attack]]) -> 
     for tone, attacks in groups.items():
         for attack, all_people in zip(attacks, whole, strict=True):
             limit = max(all_people.excess.high, 0.0)
-            passed = attack.excess.sure <= limit
+            passed = attack.excess.lower_bound <= limit
             why = (
                 "no worse than the whole" if passed else "worse protected than the whole, beyond its interval"
             )

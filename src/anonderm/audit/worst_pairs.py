@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.audit.arms import Attack
 from anonderm.audit.people import People
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import grid, resize, square, write_png
+from anonderm.core.results.audit import Attack
 from anonderm.core.rundir import RunDir
 
 _SIDE = 256

@@ -15,8 +15,7 @@ class ScreenConfig:
     """Reject artefacts, deformed faces, duplicates and near-copies of training faces.
 
     Every limit is measured on the training faces themselves; the settings say how far beyond them a
-    synthetic face may lie. With --privacy faces that look like somebody in training go too, and what is left
-    is audited beside what came in.
+    synthetic face may lie. With --privacy, faces that match a training subject are rejected too.
     """
 
     pca_components: int = 100
@@ -41,19 +40,17 @@ class ScreenConfig:
     """Two synthetic faces are duplicates below this many times the distance of a near-copy."""
 
     privacy: bool = False
-    """Also reject faces that a matcher takes for a person in training, and audit the faces before and after:
-    OUT/audit-before and OUT/audit. After a filter some numbers of an audit are good by construction; the log
-    says which."""
+    """Also reject faces that a matcher takes for a training subject. `anonderm audit-screen` audits the faces
+    before and after: some results of an audit of selected faces hold by construction."""
 
     matchers: tuple[MatcherName, ...] = ("dlib", "copy", "encoder")
-    """Matchers that --privacy asks: any of dlib, arcface, copy, encoder, as in the audit. One that is blind
-    on these photos rejects nothing. One left out here is still asked by the audit: a check from outside."""
+    """Matchers used by --privacy: any of dlib, arcface, copy, encoder, as in the audit. A matcher that is
+    uninformative on these photos rejects nothing. One left out here can check the screen independently."""
 
     fmr: float = 0.001
-    """False match rate of --privacy: the share of pairs of strangers that a matcher takes for one person.
-    0.1% as a face lost is drawn again, and a person found can't be hidden again. Every face is compared with
-    everybody: with 1,000 people in training 0.1% costs half of the honest faces, so lower it then. The log
-    tells what it costs."""
+    """False match rate of --privacy: the share of impostor pairs that a matcher takes for one person. Each
+    face is compared with all training faces, so with 1,000 of them even 0.1% rejects half of the innocent
+    faces; lower it then. The log reports what the rate costs."""
 
     def __post_init__(self) -> None:
         check(len(self.matchers) >= 1, "matchers: name at least one.")

@@ -1,8 +1,8 @@
-"""Which synthetic faces a matcher takes for a person in training.
+"""Reject synthetic faces that a matcher takes for a training subject.
 
-The matchers and their calibration are those of the audit, so that a distance means the same in both. One that
-is blind on these photos puts nothing aside. Nothing is put aside for people kept out of training. How many of
-their own photos the filter would take tells how many strangers it takes along.
+Matchers and calibration are those of the audit, so a distance means the same in both. An uninformative
+matcher rejects nothing, and no face is rejected for resembling a non-member. The share of the non-members'
+own photos that a threshold would reject estimates how many innocent faces it costs.
 """
 
 # M synthetic faces, N real ones
@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from anonderm.core.errors import AnondermError, InputError, MissingExtra, MissingWeights
 from anonderm.core.faceset import FaceSet
+from anonderm.core.results.base import LeftOut
+from anonderm.core.results.privacy_screen import PrivacyScreen, ScreeningMatcher
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 
@@ -24,155 +26,129 @@ if TYPE_CHECKING:
     from anonderm.embeddings.calibration import Calibration
     from anonderm.embeddings.matchers.matcher import Matcher
 
-TRAINING, KEPT_OUT = "train", ("val", "test")
-SEED = 0  # of the calibration, and of the audits: the same thresholds in both
+TRAINING, NON_MEMBERS = "train", ("val", "test")
+SEED = 0  # as in the audit, so that thresholds agree
 
-_COPIES = 100  # people whose altered copies a matcher is calibrated on, where there are no other photos
-_MANY = 0.5  # share of strangers put aside from which on a lower rate is advised
+_CALIBRATION_COPIES = 100  # people with altered copies, for calibration without second photos
+_MANY = 0.5  # share of non-members' photos rejected above which a lower rate is advised
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """What one matcher saw: `reasons` by face id; `limit` is None, and there are none, where it is blind.
+class Matches:
+    """For each face that matches a training subject, the reason by the first matcher; and the summary."""
 
-    how: the limit was measured on pairs of strangers, or extrapolated from them. strangers: faces of people
-    kept out that would be put aside, of how many that the matcher sees; None where nobody was kept out.
-    """
-
-    matcher: str
-    limit: float | None
-    how: str
-    blind: str | None
     reasons: dict[str, str]
-    strangers: tuple[int, int] | None
-
-    def told(self) -> str:
-        if self.blind is not None:
-            return f"{self.matcher} is blind and puts nothing aside: {self.blind}"
-        text = f"{self.matcher} (limit {self.limit:.3f}, {self.how}): {len(self.reasons)} faces match"
-        if self.strangers is None:
-            return text
-        found, seen = self.strangers
-        return f"{text}; so would {found} of {seen} real faces of people kept out of training"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "matcher": self.matcher,
-            "limit": self.limit,
-            "how": self.how,
-            "blind": self.blind,
-            "faces": len(self.reasons),
-            "strangers": self.strangers,
-        }
+    screen: PrivacyScreen
 
 
-@dataclass(frozen=True)
-class Watch:
-    """What all matchers saw, and which are not installed, with the reason."""
+def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir) -> Matches:
+    """Search the training subjects (split train of `real`, mirrored as well) for each synthetic face.
 
-    sightings: tuple[Sighting, ...]
-    missing: tuple[tuple[str, str], ...]
-
-    @property
-    def seeing(self) -> tuple[str, ...]:
-        """Names of the matchers that are not blind."""
-        return tuple(each.matcher for each in self.sightings if each.blind is None)
-
-    @property
-    def reasons(self) -> dict[str, str]:
-        """For each face that matches, what the first matcher that says so says."""
-        found: dict[str, str] = {}
-        for each in self.sightings:
-            found = each.reasons | found
-        return found
-
-
-def watch(config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir) -> Watch:
-    """Search the people in training (split train of `real`) for each face, mirrored as well.
-
-    Raises InputError where nobody is in training, and what the last matcher lacks where none is installed.
+    Raises InputError if there are no training faces, and the last matcher's error if none is installed.
     """
     from anonderm.embeddings.altered_copies import copies_of
 
-    known = real.where(split=(TRAINING, *KEPT_OUT))
+    known = real.where(split=(TRAINING, *NON_MEMBERS))
     if not known.where(split=TRAINING).faces:
         raise InputError(
-            f"{real.folder}: no face of split train: there is nobody to protect.",
-            "Give the set that the generator learned from, with its splits.",
+            f"{real.folder}: no face of split train, so there is nobody to protect.",
+            "Give the set that the generator was trained on, with its splits.",
         )
-    matchers, missing = _installed(config)
-    copies = copies_of(known, _COPIES, SEED, run.folder / "copies", run)
-    sightings = tuple(_look(matcher, config.fmr, faces, known, copies, run) for matcher in matchers)
+    matchers, left_out = _installed(config)
+    copies = copies_of(known, _CALIBRATION_COPIES, SEED, run.folder / "copies", run)
+    found = [_match(matcher, config.fmr, faces, known, copies, run) for matcher in matchers]
     shutil.rmtree(run.folder / "copies")
-    for each in sightings:
-        run.log(each.told())
-        if each.strangers and each.blind is None and each.strangers[0] > _MANY * each.strangers[1]:
-            run.log(f"{each.matcher} takes most strangers for somebody in training: lower --fmr to keep more")
-    for name, why in missing:
-        run.log(f"{name} is left out: {why}")
-    found = Watch(sightings, missing)
-    if not found.seeing:
-        run.log("PRIVACY SCREENING FOUND NO SEEING MATCHER: no face was put aside for looking like a person")
-    return found
+    reasons: dict[str, str] = {}
+    for _, by_matcher in found:
+        reasons = by_matcher | reasons
+    screen = PrivacyScreen(config.fmr, tuple(each for each, _ in found), left_out, len(reasons))
+    _log_summary(screen, run)
+    return Matches(reasons, screen)
 
 
-def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[tuple[str, str], ...]]:
+def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[LeftOut, ...]]:
     from anonderm.embeddings.matchers.registry import make_matcher
 
-    found, missing, lacking = list["Matcher"](), list[tuple[str, str]](), list[AnondermError]()
+    found, left_out, errors = list["Matcher"](), list[LeftOut](), list[AnondermError]()
     for name in config.matchers:
         try:
             found.append(make_matcher(name))
         except (MissingExtra, MissingWeights) as error:
-            missing.append((name, error.message))
-            lacking.append(error)
+            left_out.append(LeftOut(name, error.message))
+            errors.append(error)
     if not found:
-        raise lacking[-1]
-    return found, tuple(missing)
+        raise errors[-1]
+    return found, tuple(left_out)
 
 
-def _look(
+def _match(
     matcher: Matcher, fmr: float, faces: FaceSet, known: FaceSet, copies: FaceSet, run: RunDir
-) -> Sighting:
+) -> tuple[ScreeningMatcher, dict[str, str]]:
     from anonderm.embeddings.calibrated import calibrate_matcher
     from anonderm.embeddings.matchers.registry import MATCHERS
     from anonderm.embeddings.search import nearest
 
     rng = np.random.default_rng([SEED, MATCHERS.index(matcher.name)])
     real = calibrate_matcher(matcher, known, copies, run, rng)
-    limit, how = limit_at(real.calibration, fmr)
-    blind = real.calibration.uninformative
-    if blind is None and limit is None:
-        blind = f"no distance has a false match rate of {fmr:g} here"
-    if blind is not None or limit is None:
-        return Sighting(matcher.name, None, how, blind, {}, None)
+    threshold, method = threshold_at(real.calibration, fmr)
+    uninformative = real.calibration.uninformative
+    if uninformative is None and threshold is None:
+        uninformative = f"no distance has a false match rate of {fmr:g} here"
+    if uninformative is not None or threshold is None:
+        return ScreeningMatcher(matcher.name, None, method, uninformative, 0, None, 0), {}
     is_train_N = np.array([face.split == TRAINING for face in known])
-    people = real.views[is_train_N]
+    members = real.views[is_train_N]
     described = matcher.extract(faces, run)
-    with run.bar(f"searching people in training with {matcher.name}", len(faces)) as bar:
-        found = nearest(described, people, bar=bar)
+    with run.bar(f"searching training subjects with {matcher.name}", len(faces)) as bar:
+        found = nearest(described, members, bar=bar)
     train = known.where(split=TRAINING).faces
+    limit = f"(limit {threshold:.3f})"
     reasons = {
-        face.id: f"training-person: {matcher.name} {distance:.3f} from {train[row].id} (limit {limit:.3f})"
+        face.id: f"training-person: {matcher.name} {distance:.3f} from {train[row].id} {limit}"
         for face, distance, row in zip(faces, found.distances_M, found.indices_M, strict=True)
-        if distance <= limit
+        if distance <= threshold
     }
-    strangers = real.faces[~is_train_N]
-    taken = nearest(strangers, people).distances_M <= limit
-    seen = int(strangers.enrolled_N.sum())
-    return Sighting(
-        matcher.name, limit, how, None, reasons, (int(taken.sum()), seen) if len(strangers) else None
+    non_members = real.faces[~is_train_N]
+    matched = int((nearest(non_members, members).distances_M <= threshold).sum())
+    used = ScreeningMatcher(
+        matcher.name,
+        threshold,
+        method,
+        None,
+        len(reasons),
+        matched if len(non_members) else None,
+        int(non_members.enrolled_N.sum()),
     )
+    return used, reasons
 
 
-def limit_at(calibration: Calibration, fmr: float) -> tuple[float | None, str]:
-    """The distance at or below which two faces are one person, and whether it was measured or extrapolated.
+def _log_summary(screen: PrivacyScreen, run: RunDir) -> None:
+    for each in screen.matchers:
+        run.log(_described(each))
+        if each.non_members_matched and each.non_members_matched > _MANY * each.non_members:
+            run.log(f"{each.matcher} would reject most non-members: lower --fmr to keep more faces")
+    for missing in screen.left_out:
+        run.log(f"{missing.name} is left out: {missing.reason}")
+    if not screen.informative:
+        run.log("NO MATCHER IS INFORMATIVE: no face was rejected for resembling a training subject")
 
-    A rate that the calibration has no level for is extrapolated, never beyond the next larger level.
+
+def _described(each: ScreeningMatcher) -> str:
+    if each.threshold is None:
+        return f"{each.matcher} is uninformative and rejects nothing: {each.uninformative}"
+    text = f"{each.matcher} (threshold {each.threshold:.3f}, {each.method}): {each.matched} faces match"
+    if each.non_members_matched is None:
+        return text
+    return f"{text}; so would {each.non_members_matched} of {each.non_members} photos of non-members"
+
+
+def threshold_at(calibration: Calibration, fmr: float) -> tuple[float | None, str]:
+    """The largest distance at which two faces count as one person; whether it is measured or extrapolated.
+
+    A rate between the calibrated levels is extrapolated, but never beyond the next larger level.
     """
-    level = min(
-        (each for each in calibration.levels if each.target_fmr >= fmr), key=lambda each: each.target_fmr
-    )
+    levels = [each for each in calibration.levels if each.target_fmr >= fmr]
+    level = min(levels, key=lambda each: each.target_fmr)
     if level.target_fmr == fmr or level.threshold is None:
         return level.threshold, level.how
     beyond = calibration.extrapolated_threshold(fmr)

@@ -4,11 +4,11 @@ faces/        the faces that passed
 rejected/     the others, each with its reason, which begins with one of REASONS
 limits.json   the limits, measured on the training faces
 
-With `privacy` also less the faces that look like a person in training, and then
+With `privacy`, faces that match a training subject are rejected too, and
 
-privacy.json  what each matcher saw, and what two audits say side by side
-audit-before/ the audit of the faces that came in
-audit/        the audit of those that passed
+privacy.json  records what each matcher did
+
+`anonderm audit-screen` audits the faces before and after such a screen.
 """
 
 # M synthetic faces, S statistics, D features
@@ -22,14 +22,14 @@ import numpy as np
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.results import privacy_screen
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import FaceSpace
 from anonderm.curate.limits import Limits, calibrate, statistics
-from anonderm.curate.privacy import Watch, watch
+from anonderm.curate.privacy import match_training_subjects
 from anonderm.curate.statistics import STATISTICS
 from anonderm.embeddings.extractors import embed
-from anonderm.experiments.privacy_screen import tell
 from anonderm.metrics.distances import nearest
 from anonderm.metrics.near_rows import repeats
 
@@ -44,7 +44,7 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
 
     Near-copies are looked for first, then people, so that their numbers do not depend on the other checks. Of
     a group of duplicates the face of the lowest seed stays. Raises TooFewImages where no face is left, and
-    what curate.privacy.watch raises.
+    what curate.privacy raises.
     """
     if not len(faces):
         raise TooFewImages(f"{faces.folder}: no faces to screen.", "Generate some first.")
@@ -53,21 +53,22 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     limits = calibrate(train, size, config)
     limits.save(run.folder / "limits.json")
 
-    watched = watch(config, faces, training, run) if config.privacy else Watch((), ())
+    of_people: Verdicts = {}
+    if config.privacy:
+        matches = match_training_subjects(config, faces, training, run)
+        matches.screen.save(run.folder / privacy_screen.FILE)
+        of_people = matches.reasons
     reasons: Verdicts = {}
     for found in (
         _training_copies(faces, train, limits),
-        watched.reasons,
+        of_people,
         _artefacts(faces, limits),
         _deformed(faces, train, limits, config.pca_components),
     ):
         reasons = found | reasons
     passed = faces.where(ids={face.id for face in faces} - reasons.keys())
     reasons |= _duplicates(passed, limits)
-    kept = _sort_out(faces, reasons, config, run)
-    if config.privacy:
-        tell(config, faces, kept, training, watched, run)
-    return kept
+    return _sort_out(faces, reasons, config, run)
 
 
 def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts:

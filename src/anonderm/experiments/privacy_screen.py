@@ -1,185 +1,138 @@
-"""The audit of the faces before and after the privacy screening, as runs inside the run of `screen`.
+"""The stage `audit-screen`: audits of the faces before and after `screen --privacy`, side by side.
 
-The second audit is of chosen faces, and has to be read with care. That none of them matches anybody in
-training, by a matcher and threshold that did the choosing, is so by construction and no finding; nothing was
-put aside for people kept out, so the excess over them comes out negative. What can be learned is what the
-filter did not look at: other matchers, looser thresholds. And a filter leaves a trace of its own: around
-people in training faces are missing, and who knows of the filter can tell by the gap who was in training.
+before/       run folder of the audit of the faces that were screened
+after/        run folder of the audit of the faces that remained; `export` accepts it for them
+results.json  the comparison
+
+The second audit is of selected faces. That none of them matches a training subject, by a matcher and
+threshold that selected them, holds by construction and is no finding. Nothing was rejected for resembling a
+non-member, so the excess over non-members turns negative. What the second audit can show is what the filter
+did not use: other matchers and looser thresholds. The filter also leaves a trace: faces are missing around
+training subjects, and whoever knows of the filter can infer membership from the gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+from pathlib import Path
+from typing import cast
 
+from anonderm.audit.config import AuditConfig
+from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import write_json
 from anonderm.core.records import Scores
-from anonderm.core.rundir import RunDir
-from anonderm.curate.config import ScreenConfig
-from anonderm.curate.privacy import KEPT_OUT, SEED, TRAINING, Watch
+from anonderm.core.results import privacy_screen
+from anonderm.core.results.audit import Arm, Attack, Excess
+from anonderm.core.results.privacy_screen import Comparison, PrivacyScreen, ScreenAudit
+from anonderm.core.rundir import RunDir, RunRecord
+from anonderm.embeddings.matchers.names import MatcherName
+from anonderm.stages import STAGES, run_stage
 
-BEFORE, AFTER = "audit-before", "audit"
-"""Run folders of the two audits, inside the run folder of `screen`."""
-
-CHOSEN = (
-    "The faces were chosen: those that {matchers} took for a person in training (false match rate {fmr:g}) "
-    "were put aside. That they find nobody at that rate is so by construction, and their other attacks find "
-    "less than they would; an excess below 0 is no protection but the trace of the filter."
-)
-
-Attack = Mapping[str, Any]  # an entry of details["attacks"] of the audit
+BEFORE, AFTER = "before", "after"
 
 
-def tell(
-    config: ScreenConfig, given: FaceSet, kept: FaceSet, real: FaceSet, found: Watch, run: RunDir
-) -> None:
-    """Audit the faces given and those kept, say what changed, and write privacy.json.
+def audit_screen(
+    config: AuditConfig, faces: FaceSet, screen: RunRecord, real: FaceSet, run: RunDir
+) -> ScreenAudit:
+    """Audit the faces given to `screen --privacy` and those that it kept, and compare.
 
-    Without people kept out of training there is no audit, which is said. Raises what the audit raises.
+    The audits also use every matcher that the screen used. Raises InputError if `screen` did not screen
+    `faces`, and what the audit raises.
     """
-    content: dict[str, Any] = {
-        "fmr": config.fmr,
-        "matchers": [each.as_json() for each in found.sightings],
-        "left_out": [{"matcher": name, "reason": why} for name, why in found.missing],
-        "put_aside": len(found.reasons),
-        "chosen": _chosen(config, found),
-        "audits": None,
-    }
-    people = {split: real.where(split=split).people for split in (TRAINING, KEPT_OUT)}
-    if min(people.values()) < 2:
-        run.log(
-            f"not audited: {people[TRAINING]} people in training and {people[KEPT_OUT]} kept out of it; "
-            "an audit compares two of each at least"
+    if screen.content["inputs"].get("faces") != faces.digest:
+        raise InputError(
+            f"{screen.folder}: this run did not screen {faces.folder}.", "Give the faces it screened."
         )
-    else:
-        before = _audit(config, BEFORE, given, real, run)
-        after = _audit(config, AFTER, kept, real, run, _chosen(config, found))
-        rows = compare(before, after, found.seeing, config.fmr)
-        content["audits"] = {
-            "folders": [BEFORE, AFTER],
-            "verdicts": {BEFORE: _verdict(before), AFTER: _verdict(after)},
-            "attacks": rows,
-        }
-        for line in lines(rows, found):
-            run.log(line)
-        run.log(f"images may be released, says the audit: before {_verdict(before)}, after {_verdict(after)}")
-    write_json(run.folder / "privacy.json", content)
+    record = PrivacyScreen.load(screen.folder / privacy_screen.FILE)
+    names = dict.fromkeys((*config.matchers, *(each.matcher for each in record.matchers)))
+    settings = dataclasses.replace(config, matchers=cast(tuple[MatcherName, ...], tuple(names)))
+    kept = screen.folder / "faces"
+    before = _audit(settings, {"synthetic": faces.folder, "real": real.folder}, run.folder / BEFORE)
+    after = _audit(
+        settings, {"synthetic": kept, "real": real.folder, "screen": screen.folder}, run.folder / AFTER
+    )
+    result = compare(before, after, record)
+    for line in lines(result):
+        run.log(line)
+    return result
 
 
-def _chosen(config: ScreenConfig, found: Watch) -> str | None:
-    """The sentence on what the audit afterwards can't say; None where nobody saw anything."""
-    return CHOSEN.format(matchers=", ".join(found.seeing), fmr=config.fmr) if found.seeing else None
+def _audit(config: AuditConfig, inputs: dict[str, Path], out: Path) -> Scores:
+    """The result of an audit in a run folder of its own: skipped if done, resumed if cut short."""
+    record = run_stage(STAGES["audit"], config, inputs, out)
+    return Scores.load(record.folder / "scores.json")
 
 
-def _audit(
-    config: ScreenConfig, name: str, faces: FaceSet, real: FaceSet, run: RunDir, chosen: str | None = None
-) -> Scores:
-    """The scores of a run of `audit` in a folder of its own, done now unless it is done.
-
-    `chosen` goes among what the audit leaves out, and so into the report and the papers of a release.
-    """
-    from anonderm.audit.config import AuditConfig
-    from anonderm.audit.stage import audit
-
-    usual = AuditConfig(seed=SEED)
-    others = tuple(each for each in config.matchers if each not in usual.matchers)
-    settings = AuditConfig(matchers=(*usual.matchers, *others), seed=SEED)
-    folder = run.folder / name
-    inputs = {"real": real.digest, "synthetic": faces.digest}
-    with RunDir.open(folder, "audit", settings, inputs) as inner:
-        if inner.finished is not None:
-            inner.finished.verify()
-            return Scores.load(folder / "scores.json")
-        run.log(f"auditing {len(faces)} faces in {name}/")
-        scores = audit(settings, real, faces, (), None, inner)
-        if chosen:
-            scores.details["left_out"].append({"score": "an unbiased look", "reason": chosen})
-        scores.save(folder / "scores.json")
-        inner.finish([folder / "scores.json"])
-        return scores
-
-
-def compare(before: Scores, after: Scores, seeing: tuple[str, ...], fmr: float) -> list[dict[str, Any]]:
-    """A row an attack of a matcher that sees in both audits: training and control side, before and after.
-
-    by_construction: a matcher that chose the faces, at a threshold not above the one it chose by.
-    """
-    blind = {
+def compare(before: Scores, after: Scores, screen: PrivacyScreen) -> ScreenAudit:
+    """The attacks of matchers that are informative in both audits, before and after."""
+    uninformative = {
         each["matcher"]
         for scores in (before, after)
         for each in scores.details["matchers"]
         if each["uninformative"]
     }
-    earlier = {_key(each): each for each in before.details["attacks"]}
-    return [
-        {
-            "attack": each["name"],
-            "matcher": each["matcher"],
-            "level": each["level"],
-            "by_construction": each["name"] == "singling_out"
-            and each["matcher"] in seeing
-            and _rate(each["level"]) <= fmr,
-            "before": _sides(earlier[_key(each)]),
-            "after": _sides(each),
-        }
-        for each in after.details["attacks"]
-        if _key(each) in earlier and each["matcher"] not in blind
-    ]
-
-
-def lines(rows: list[dict[str, Any]], found: Watch) -> list[str]:
-    """What to say of them: singling out by every matcher, and where the filter itself shows."""
-    told = []
-    for row in (row for row in rows if row["attack"] == "singling_out"):
-        text = f"singled out by {row['matcher']} at {row['level']}: before {_said(row['before'])}"
-        text += f"; after {_said(row['after'])}"
-        chosen = " (none in training by construction: such faces were put aside)"
-        told.append(text + (chosen if row["by_construction"] else ""))
-    checked = {row["matcher"] for row in rows} - set(found.seeing)
-    if found.seeing and not checked:
-        told.append(
-            "every matcher here that sees also chose the faces: none of them checks the filter from outside"
-        )
-    gaps = [row for row in rows if row["attack"] == "membership" and row["after"]["excess"][2] < 0]
-    told += [
-        f"a gap: {row['matcher']} can tell people in training by how far they are from the faces that are "
-        f"left ({row['level']} {row['after']['excess'][0]:+.2f}); the filter gives them away a little"
-        for row in gaps
-    ]
-    return told
-
-
-def _key(attack: Attack) -> tuple[str, str, str]:
-    return attack["name"], attack["matcher"], attack["level"]
-
-
-def _rate(level: str) -> float:
-    """Of "FMR 0.1%"."""
-    return float(level.removeprefix("FMR ").rstrip("%")) / 100
-
-
-def _sides(attack: Attack) -> dict[str, Any]:
-    """Training and control arm: successes (None where it is no rate), value, people; excess and interval."""
-
-    def side(arm: Attack | None) -> dict[str, Any] | None:
-        return {name: arm[name] for name in ("successes", "value", "people")} if arm else None
-
-    excess = attack["excess"]
-    return {
-        "training": side(attack["main"]),
-        "control": side(attack["control"]),
-        "excess": [excess["value"], excess["low"], excess["high"]],
-    }
-
-
-def _said(sides: Mapping[str, Any]) -> str:
-    training, control = sides["training"], sides["control"]
-    return (
-        f"{training['value']:.1%} of {training['people']} people in training, "
-        f"{control['value']:.1%} of {control['people']} kept out"
+    earlier = {each.key: each for each in _attacks(before)}
+    found = [each for each in _attacks(after) if each.key in earlier and each.matcher not in uninformative]
+    comparisons = tuple(Comparison(earlier[each.key], each, _by_construction(each, screen)) for each in found)
+    independent = {each.matcher for each in found} - set(screen.informative)
+    return ScreenAudit(
+        before_passed=_passed(before),
+        after_passed=_passed(after),
+        independent_matchers=tuple(sorted(independent)),
+        caveat=screen.caveat,
+        comparisons=comparisons,
     )
 
 
-def _verdict(scores: Scores) -> str:
-    return "passed" if scores.details["verdicts"]["images"]["passed"] else "FAILED"
+def _attacks(scores: Scores) -> list[Attack]:
+    return [
+        Attack(
+            each["name"],
+            each["matcher"],
+            each["level"],
+            Arm(**each["main"]),
+            each["control"] and Arm(**each["control"]),
+            each.get("baseline"),
+            Excess(**each["excess"]),
+        )
+        for each in scores.details["attacks"]
+    ]
+
+
+def _passed(scores: Scores) -> bool:
+    return bool(scores.details["verdicts"]["images"]["passed"])
+
+
+def _by_construction(attack: Attack, screen: PrivacyScreen) -> bool:
+    """Whether a matcher that selected the faces singles out, at a threshold not above its own."""
+    if attack.name != "singling_out" or attack.matcher not in screen.informative:
+        return False
+    return float(attack.level.removeprefix("FMR ").rstrip("%")) / 100 <= screen.fmr
+
+
+def lines(result: ScreenAudit) -> list[str]:
+    """The log's summary: singling out by every matcher, the trace of the filter, and both verdicts."""
+    summary = []
+    for each in (each for each in result.comparisons if each.after.name == "singling_out"):
+        text = f"singled out by {each.after.matcher} at {each.after.level}: before {_rates(each.before)}"
+        text += f"; after {_rates(each.after)}"
+        note = " (no member by construction: the faces that match one were rejected)"
+        summary.append(text + (note if each.by_construction else ""))
+    if result.caveat and not result.independent_matchers:
+        summary.append("every informative matcher selected the faces: none checks the screen independently")
+    summary += [
+        f"the filter leaves a gap: {each.after.matcher} infers membership from the distance to the remaining "
+        f"faces ({each.after.level} {each.after.excess.value:+.2f})"
+        for each in result.comparisons
+        if each.after.name == "membership" and each.after.excess.high < 0
+    ]
+    before, after = (
+        "passed" if passed else "FAILED" for passed in (result.before_passed, result.after_passed)
+    )
+    return [*summary, f"release of the images: audit before {before}, after {after}"]
+
+
+def _rates(attack: Attack) -> str:
+    main, control = attack.main, attack.control
+    text = f"{main.value:.1%} of {main.people} members"
+    return text if control is None else f"{text}, {control.value:.1%} of {control.people} non-members"

@@ -126,9 +126,26 @@ EVALUATION = (
             "others": Input(
                 "faces", "Other photos of the subjects in `real`, not used for training.", optional=True
             ),
+            "screen": Input(
+                "run", "The run of `screen --privacy` that selected the faces, if any.", optional=True
+            ),
         },
         output="result",
         common=("matchers", "arcface", "canaries", "min_people", "max_excess"),
         cost=FaceCost(15.0, 0.03),
+    ),
+    Stage(
+        "audit-screen",
+        "Audit the faces before and after `screen --privacy`, and compare the two audits.",
+        "experiments.privacy_screen:audit_screen",
+        "audit.config:AuditConfig",
+        {
+            "faces": Input("faces", "The faces that were screened.", positional=True),
+            "screen": Input("run", "The run folder of `screen --privacy`."),
+            "real": _REAL,
+        },
+        output="result",
+        common=("matchers", "arcface", "canaries", "min_people", "max_excess"),
+        cost=FaceCost(30.0, 0.06),
     ),
 )

@@ -46,7 +46,7 @@ def test_gaussian_scores_give_the_area_of_the_closed_form():
 def test_three_people_far_from_three_others_show_nothing():
     attack = area_under_curve("membership", "copy", np.array([5.0, 6, 7]), np.array([1.0, 2, 3]), rng())
     assert attack.main.value == 1.0
-    assert attack.excess.sure < 0
+    assert attack.excess.lower_bound < 0
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_strangers_are_hardly_ever_surely_members_and_the_interval_covers_nothin
     random, sure, outside = np.random.default_rng(4), 0, 0
     for _ in range(30):
         for attack in membership("m", "copy", random.normal(size=200), random.normal(size=120), random):
-            sure += attack.excess.sure > 0
+            sure += attack.excess.lower_bound > 0
             outside += not attack.excess.low <= 0 <= attack.excess.high
     assert sure <= 1  # of 90, each at 0.1%
     assert outside / 90 < 0.08
@@ -84,7 +84,7 @@ def test_a_few_copied_people_are_found_at_a_low_rate_of_false_accusation():
     main[:40] += 8
     attacks = {attack.level: attack for attack in membership("m", "copy", main, control, rng())}
     assert attacks["TPR at FPR 1%"].main.value >= 0.1
-    assert attacks["TPR at FPR 1%"].excess.sure > 0
+    assert attacks["TPR at FPR 1%"].excess.lower_bound > 0
 
 
 def test_gan_leaks_scores_a_person_by_her_nearest_synthetic_face():

@@ -40,7 +40,7 @@ def test_a_single_copy_among_hundreds_is_shown_with_its_pair():
     attack = reproduction("copy", reach(distances[:600]), reach(distances[600:]))
     assert attack is not None
     assert attack.main.successes == 1
-    assert attack.excess.sure > 0
+    assert attack.excess.lower_bound > 0
     assert [(case.real, case.synthetic) for case in attack.worst] == [(17, 17)]
 
 

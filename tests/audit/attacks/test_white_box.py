@@ -86,7 +86,7 @@ def test_a_discriminator_that_learned_the_training_photos_gives_them_away(tmp_pa
     with opened(tmp_path) as run:
         area, *_ = by_discriminator("generator 1", gan, main, control, run, rng())
         assert area.main.value > 0.95
-        assert area.excess.sure > 0
+        assert area.excess.lower_bound > 0
         exchanged, *_ = by_discriminator("generator 1", gan, control, main, run, rng())
         assert exchanged.main.value < 0.05
 

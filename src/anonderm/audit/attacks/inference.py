@@ -16,8 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import Attack, excess_of_rates, rate
+from anonderm.audit.arms import excess_of_rates, rate
 from anonderm.audit.attacks.reach import Reach
+from anonderm.core.results.audit import Attack
 
 _WORST = 8
 

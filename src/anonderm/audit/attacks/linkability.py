@@ -13,8 +13,9 @@ from math import comb
 
 import numpy as np
 
-from anonderm.audit.arms import Attack, Case, Floats, excess_of_rates, rate
+from anonderm.audit.arms import Floats, excess_of_rates, rate
 from anonderm.audit.attacks.reach import Reach
+from anonderm.core.results.audit import Attack, Pair
 from anonderm.core.splits import rows_by_group
 
 _WORST = 8
@@ -53,7 +54,7 @@ def linkability(
     )
 
 
-def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Case]]:
+def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Pair]]:
     shares, cases = [], []
     unused_N = arm.rows_N >= (known_rows or 0)
     for photos in rows_by_group(arm.owners):
@@ -68,11 +69,11 @@ def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Case]]:
     return np.array(shares), cases
 
 
-def _link(arm: Reach, one: int, two: int) -> Case | None:
+def _link(arm: Reach, one: int, two: int) -> Pair | None:
     """The shared synthetic face that is nearest to both photos together, beside the first of them."""
     shared, at_one, at_two = np.intersect1d(arm.faces_NK[one], arm.faces_NK[two], return_indices=True)
     if not len(shared):
         return None
     apart = np.maximum(arm.distances_NK[one, at_one], arm.distances_NK[two, at_two])
     best = int(np.argmin(apart))
-    return Case(int(arm.rows_N[one]), int(shared[best]), float(apart[best]))
+    return Pair(int(arm.rows_N[one]), int(shared[best]), float(apart[best]))

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from anonderm.audit.arms import SURE, Arm, Attack, Case, Excess, Floats, rate, resampled_means
+from anonderm.audit.arms import SURE, Floats, rate, resampled_means
 from anonderm.audit.attacks.reach import Reach, first_by
+from anonderm.core.results.audit import Arm, Attack, Excess, Pair
 
 FALSE_POSITIVE_RATES = {"TPR at FPR 5%": 0.05, "TPR at FPR 1%": 0.01, "TPR at FPR 0.1%": 0.001}
 _TAILS = (0.025, SURE)
@@ -54,7 +55,7 @@ def membership(
     control_Q: ArrayLike,
     rng: np.random.Generator,
     note: str = "",
-    worst: tuple[Case, ...] = (),
+    worst: tuple[Pair, ...] = (),
 ) -> list[Attack]:
     """The AUC and every TPR that so many control people allow; higher scores mean members."""
     main, control = np.asarray(main_P, float), np.asarray(control_Q, float)
@@ -81,7 +82,7 @@ def area_under_curve(
     control_Q: Floats,
     rng: np.random.Generator,
     note: str = "",
-    worst: tuple[Case, ...] = (),
+    worst: tuple[Pair, ...] = (),
 ) -> Attack:
     """Probability that someone in training scores above someone kept out, ties counting half.
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import SURE, Arm, Attack, Excess
+from anonderm.audit.arms import SURE
 from anonderm.audit.attacks.data_copying import data_copying
 from anonderm.audit.attacks.likelihood import likelihood_gap
+from anonderm.core.results.audit import Arm, Attack, Excess
 from anonderm.core.splits import shuffled
 
 _BLOCKS = 10  # of people on either side, each left out once

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import Case, Floats
+from anonderm.audit.arms import Floats
+from anonderm.core.results.audit import Pair
 
 Rows = NDArray[np.intp]
 
@@ -43,13 +44,13 @@ class Reach:
         owners = tuple(owner for owner, keep in zip(self.owners, keep_N, strict=True) if keep)
         return Reach(self.distances_NK[keep_N], self.faces_NK[keep_N], owners, self.rows_N[keep_N])
 
-    def worst(self, count: int, among_P: NDArray[np.bool_] | None = None) -> tuple[Case, ...]:
+    def worst(self, count: int, among_P: NDArray[np.bool_] | None = None) -> tuple[Pair, ...]:
         """The people whom a synthetic face comes nearest to, nearest first; of those `among_P`."""
         photo_P = self.nearest_photo()
         photo_P = photo_P if among_P is None else photo_P[among_P]
         order = np.argsort(self.distances_NK[photo_P, 0], kind="stable")[:count]
         return tuple(
-            Case(int(self.rows_N[photo]), int(self.faces_NK[photo, 0]), float(self.distances_NK[photo, 0]))
+            Pair(int(self.rows_N[photo]), int(self.faces_NK[photo, 0]), float(self.distances_NK[photo, 0]))
             for photo in photo_P[order]
         )
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from anonderm.audit.arms import SURE, Attack, Excess, Floats, rate
+from anonderm.audit.arms import SURE, Floats, rate
 from anonderm.audit.attacks.reach import Reach
+from anonderm.core.results.audit import Attack, Excess
 
 FEWEST = 50
 """People kept out, below which their nearest ones don't tell how near strangers come."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from anonderm.audit.arms import Attack, excess_of_rates, rate
+from anonderm.audit.arms import excess_of_rates, rate
 from anonderm.audit.attacks.reach import Reach
+from anonderm.core.results.audit import Attack
 
 _WORST = 8
 

@@ -20,7 +20,7 @@ from itertools import groupby
 
 import numpy as np
 
-from anonderm.audit.arms import Attack, Floats
+from anonderm.audit.arms import Floats
 from anonderm.audit.attacks.membership import membership
 from anonderm.audit.attacks.reach import first_by
 from anonderm.core.checkpoint import Checkpoint
@@ -28,6 +28,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import append_line, read_json_lines
 from anonderm.core.progress import Bar
 from anonderm.core.records import Face
+from anonderm.core.results.audit import Attack
 from anonderm.core.rundir import RunDir
 
 _AT_ONCE = 16

@@ -16,7 +16,10 @@ from anonderm.core.files import read_json, write_json
 FILE = "results.json"
 
 # The class of each kind of result, as `module:class` below this package.
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "privacy-screen": "privacy_screen:PrivacyScreen",
+    "screen-audit": "privacy_screen:ScreenAudit",
+}
 
 AnyResult = TypeVar("AnyResult", bound="Result")
 
