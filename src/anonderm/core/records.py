@@ -45,6 +45,28 @@ class Lesion:
     x1: float
     y1: float
 
+    @staticmethod
+    def from_corner(kind: str, left: float, top: float, width: float, height: float) -> Lesion:
+        """As COCO gives boxes."""
+        return Lesion(kind, left, top, left + width, top + height)
+
+    @staticmethod
+    def from_centre(kind: str, x: float, y: float, width: float, height: float) -> Lesion:
+        """As YOLO gives boxes."""
+        return Lesion.from_corner(kind, x - width / 2, y - height / 2, width, height)
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Face:

@@ -31,12 +31,12 @@ from anonderm.core.splits import assign_splits
 from anonderm.ingest.boxes import settled
 from anonderm.ingest.checks import Check, check_photos, drop_duplicates, keep_first, shortened, unusable
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.left_out import write_left_out
 from anonderm.ingest.near import copies
 from anonderm.ingest.people.persons import find_people, known_people
+from anonderm.ingest.skipped import write_left_out
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, Skipped
-from anonderm.ingest.store import Source, store_faces
+from anonderm.ingest.write_faces import Source, store_faces
 
 _UNLABELLED = "(no label)"  # no class can have this name
 

@@ -1,121 +1,105 @@
-"""Settings of the skin stages. Imports no torch."""
+"""Settings of `skin`, `mask-and-crop` and `train-skin`. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from anonderm.core.config import check
+from annotated_types import Ge, Lt, MultipleOf
+
+from anonderm.core.config import Count, NonNegative, Positive, Settings, Whole, check, check_bounds
+
+Fraction = Annotated[float, Ge(0), Lt(1)]
+"""At least 0 and below 1."""
+NetworkSize = Annotated[int, Ge(64)]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainSkinConfig:
-    """Train a BiSeNet to find facial skin, on the rows of split train that have a skin mask.
+class TrainSkinConfig(Settings):
+    """Train a BiSeNet that segments facial skin on the rows of split train that have a skin mask.
 
     The defaults are the published recipe, for 512 px and tens of thousands of masks on a GPU.
     """
 
-    size: int = 512
-    """Side at which the network sees a photo, in pixels."""
-    crop: int | None = None
-    """Side of the crops of it that training shows; unset: seven eighths, as published."""
-    width: int = 64
+    size: NetworkSize = 512
+    """Side of the network's input, in pixels."""
+    crop: Annotated[int, Ge(32)] | None = None
+    """Side of the training crops, in pixels. Default: seven eighths of `size`, as published."""
+    width: Annotated[int, Ge(8), MultipleOf(8)] = 64
     """Channels of the network's first stage; 64 is the published BiSeNet with ResNet-18."""
-    steps: int = 80_000
+    steps: Count = 80_000
     """Training steps."""
-    batch: int = 16
-    """Photos a step."""
-    learning_rate: float = 1e-2
-    """Highest rate of the backbone."""
-    head_lr_multiplier: float = 10.0
-    """How many times as fast the parts beside the backbone learn; less suits a backbone without ImageNet's
-    weights, which has as much to learn as they have."""
-    momentum: float = 0.9
+    batch: Annotated[int, Ge(2)] = 16
+    """Photos per step."""
+    learning_rate: Positive = 1e-2
+    """Highest learning rate of the backbone."""
+    head_lr_multiplier: Positive = 10.0
+    """Learning rate of the other parts relative to the backbone's. Choose less for a backbone without
+    ImageNet weights, which has as much to learn as they have."""
+    momentum: Fraction = 0.9
     """Momentum of stochastic gradient descent."""
-    weight_decay: float = 1e-5
-    """Decay of the convolutions' weights."""
-    warm_up: int = 1000
-    """Steps over which the rate rises from 1e-5; it then falls as (1 - progress)^0.9."""
+    weight_decay: NonNegative = 1e-5
+    """Weight decay of the convolutions."""
+    warm_up: Whole = 1000
+    """Steps over which the learning rate rises from 1e-5; it then falls as (1 - progress)^0.9."""
     loss: Literal["cross-entropy", "ohem"] = "cross-entropy"
-    """Mean over all pixels (Yu et al. 2018), or over the hardest ones only, as the community's face parsing
-    does (its weight decay is 5e-4)."""
+    """Mean over all pixels (Yu et al. 2018), or over the hardest ones only, as in the community's face
+    parsing (whose weight decay is 5e-4)."""
     augment: Literal["published", "strong"] = "published"
-    """Mirror, scale, crop and colours as published; or also turns, other surroundings, shadows, blur and
-    noise, for masks of drawn faces that are to serve on photos."""
+    """Mirror, scale, crop and colour jitter as published; or also rotation, other backgrounds, shadows, blur
+    and noise, for masks of drawn faces that are to be applied to photos."""
     resnet: Path | None = None
-    """ImageNet weights of ResNet-18 to start the backbone from: torchvision's .pth file."""
-    val_interval: int = 1000
-    """Steps between two looks at the validation faces; the best one is kept."""
-    seed: int = 0
-    """Seed of the first weights, the order of the photos and the augmentation."""
+    """ImageNet weights of ResNet-18 to initialise the backbone: torchvision's .pth file."""
+    val_interval: Count = 1000
+    """Steps between evaluations on the validation faces; the best step is kept."""
+    seed: Whole = 0
+    """Seed of the initial weights, the order of the photos and the augmentation."""
 
     @property
     def crop_size(self) -> int:
         return self.crop or self.size * 7 // 8
 
     def __post_init__(self) -> None:
-        check(self.size >= 64, f"size = {self.size}: must be at least 64.")
+        check_bounds(self)
+        check(self.crop_size <= self.size, f"crop = {self.crop}: must be at most size = {self.size}.")
         check(
-            self.crop is None or 32 <= self.crop <= self.size,
-            f"crop = {self.crop}: must be 32 to size = {self.size}.",
-        )
-        check(
-            self.width >= 8 and self.width % 8 == 0, f"width = {self.width}: must be a multiple of 8, from 8."
-        )
-        check(self.batch >= 2, f"batch = {self.batch}: must be at least 2.")
-        check(
-            0 <= self.warm_up < self.steps,
+            self.warm_up < self.steps,
             f"warm_up = {self.warm_up}: must be less than steps = {self.steps}.",
-            "A short training may warm up for a twentieth of its steps.",
+            "In a short training, a twentieth of the steps is a sensible warm-up.",
         )
-        check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
-        check(
-            self.head_lr_multiplier > 0, f"head_lr_multiplier = {self.head_lr_multiplier}: must be positive."
-        )
-        check(0 <= self.momentum < 1, f"momentum = {self.momentum}: must be in [0, 1).")
-        check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
-        check(self.val_interval >= 1, f"val_interval = {self.val_interval}: must be at least 1.")
-        check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
 
 
 Fallback = Literal["keep", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
-class SkinConfig:
-    """Find the skin of every face, at the photo's own resolution, and measure its tone."""
+class SkinConfig(Settings):
+    """Segment the skin of every face at the photo's own resolution and measure its tone."""
 
     weights: str | None = None
-    """Weights of others in place of a checkpoint: face-parsing, the community's BiSeNet of 19 classes, or the
-    path of such a .pth file. Without both, phantom-skin."""
-    size: int | None = None
-    """Side at which the network sees a photo, in pixels; unset: the one that it was trained for. More helps
-    where faces are small in large photos."""
+    """Third-party weights instead of a checkpoint: face-parsing, the community's BiSeNet with 19 classes, or
+    the path of such a .pth file. Without either, phantom-skin is used."""
+    size: NetworkSize | None = None
+    """Side of the network's input, in pixels. Default: the size that it was trained for. A larger size helps
+    with small faces in large photos."""
     keep_masks: bool = False
-    """Keep the masks that faces already have, and look for skin only where there is none."""
-    min_skin: float = 0.02
-    """Smallest share of a photo that must be skin; with less the fallback is taken."""
+    """Keep the masks that faces already have and segment only the others."""
+    min_skin: Fraction = 0.02
+    """Smallest share of a photo that must be skin; below it, `fallback` applies."""
     fallback: Fallback = "keep"
-    """Faces with too little skin stay, with a reason in the manifest, or go to rejected/ (skip)."""
-
-    def __post_init__(self) -> None:
-        check(self.size is None or self.size >= 64, f"size = {self.size}: must be at least 64.")
-        check(0 <= self.min_skin < 1, f"min_skin = {self.min_skin}: must be in [0, 1).")
+    """Faces with too little skin stay, with a reason in the manifest (keep), or go to rejected/ (skip)."""
 
 
 @dataclass(frozen=True, slots=True)
-class MaskAndCropConfig:
-    """Clear everything but the skin, and cut out the smallest box around it at the original resolution."""
+class MaskAndCropConfig(Settings):
+    """Clear everything but the skin and crop to its bounding box at the original resolution."""
 
-    size: int | None = None
-    """Side of square pictures: the box, filled up with black, is resampled; unset: the box as it is. Training
-    needs squares of one size."""
-    min_skin: float = 0.02
-    """Smallest share of a photo that must be skin; with less the fallback is taken."""
+    size: Annotated[int, Ge(8)] | None = None
+    """Side of the pictures, in pixels: the bounding box is padded with black to a square and resampled.
+    Default: the bounding box as it is. Training needs squares of one size."""
+    min_skin: Fraction = 0.02
+    """Smallest share of a photo that must be skin; below it, `fallback` applies."""
     fallback: Fallback = "skip"
-    """Faces with too little skin go to rejected/ (skip), or stay whole, not cleared, with a reason (keep)."""
-
-    def __post_init__(self) -> None:
-        check(self.size is None or self.size >= 8, f"size = {self.size}: must be at least 8.")
-        check(0 <= self.min_skin < 1, f"min_skin = {self.min_skin}: must be in [0, 1).")
+    """Faces with too little skin go to rejected/ (skip), or stay whole and uncleared, with a reason
+    (keep)."""

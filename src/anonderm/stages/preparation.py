@@ -7,7 +7,7 @@ PREPARATION = (
     Stage(
         "phantom",
         "Draw phantom faces: synthetic drawings with known classes, lesions, masks and subjects.",
-        "ingest.phantoms:phantom",
+        "ingest.phantom:phantom",
         "ingest.config:PhantomConfig",
         output="faces",
         common=("people", "classes", "size", "lesion_scale", "seed"),
@@ -26,7 +26,7 @@ PREPARATION = (
     Stage(
         "align",
         "Crop the faces out of whole photos, aligned as in FFHQ.",
-        "ingest.align.stage:align",
+        "ingest.align.align:align",
         "ingest.align.config:AlignConfig",
         {"faces": Input("faces", "Whole photos, from `ingest --whole`.", positional=True)},
         output="faces",
@@ -36,8 +36,8 @@ PREPARATION = (
     Stage(
         "restore",
         "Bring faces to one size: downsample large ones, upsample small ones with a restorer.",
-        "ingest.restore.stage:restore",
-        "ingest.config:RestoreConfig",
+        "ingest.restore.restore:restore",
+        "ingest.restore.config:RestoreConfig",
         {"faces": Input("faces", "Aligned faces.")},
         output="faces",
         common=("size", "restorer", "weights", "points", "batch"),
@@ -47,7 +47,7 @@ PREPARATION = (
     Stage(
         "skin",
         "Segment the skin of every face at full resolution, and measure its tone.",
-        "skin.apply:find_skin",
+        "skin.skin:find_skin",
         "skin.config:SkinConfig",
         {
             "faces": Input("faces", "Aligned faces or whole photos.", positional=True),
@@ -61,7 +61,7 @@ PREPARATION = (
     Stage(
         "mask-and-crop",
         "Keep only the skin: clear all other pixels and crop to its bounding box.",
-        "skin.crop:mask_and_crop",
+        "skin.mask_and_crop:mask_and_crop",
         "skin.config:MaskAndCropConfig",
         {"faces": Input("faces", "Faces with skin masks, from `skin`.", positional=True)},
         output="faces",

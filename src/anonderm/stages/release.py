@@ -35,8 +35,8 @@ RELEASE = (
     Stage(
         "export-boxes",
         "Write faces with lesion boxes as YOLO and COCO data sets.",
-        "publish.boxes:export_boxes",
-        "publish.boxes_config:ExportBoxesConfig",
+        "publish.export_boxes:export_boxes",
+        "publish.export_boxes:ExportBoxesConfig",
         {"faces": Input("faces", "The faces, with lesion boxes.")},
         common=("formats",),
         cost=FaceCost(0.5, 0.0015),

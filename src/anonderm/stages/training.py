@@ -57,7 +57,7 @@ TRAINING = (
     Stage(
         "train-skin",
         "Train a network that segments facial skin, on faces with skin masks.",
-        "skin.train:train_skin",
+        "skin.train_skin:train_skin",
         "skin.config:TrainSkinConfig",
         {
             "faces": Input("faces", "Faces with skin masks; the test split serves only to test the network."),

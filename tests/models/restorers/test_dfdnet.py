@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from anonderm.core.errors import BrokenArtefact, InputError
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, boxes_of
 from anonderm.models.restorers.dfdnet.dictionary import Dictionary, read_dictionaries
+from anonderm.models.restorers.dfdnet.load import load_published, published_names
 from anonderm.models.restorers.dfdnet.network import DFDNet
-from anonderm.models.restorers.dfdnet.published import load_published, published_names
 from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer
 
 SIDES = {"left_eye": 80, "right_eye": 80, "nose": 50, "mouth": 110}

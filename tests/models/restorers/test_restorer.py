@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from anonderm.core.images import resize
-from anonderm.models.restorers.published import in_tiles
 from anonderm.models.restorers.restorer import Lanczos, enlarge
+from anonderm.models.restorers.spandrel_restorer import in_tiles
 
 
 class Spy:

@@ -21,7 +21,7 @@ from anonderm.core.errors import InputError
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.boxed import from_corner, kinds, numbers
-from anonderm.ingest.sources.cells import Cell
+from anonderm.ingest.sources.parquet_images import Cell
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
 from anonderm.ingest.sources.table import Rows, choose_columns, photos_of, read_rows, with_facts, word
 from anonderm.ingest.sources.tree import Tree, read_split, split_of

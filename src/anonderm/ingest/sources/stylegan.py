@@ -21,9 +21,9 @@ from typing import Any
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.archive import Member, members, read_member
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
 from anonderm.ingest.sources.tree import Tree
+from anonderm.ingest.sources.zip_archive import Member, members, read_member
 
 _LABELS = "dataset.json"
 

@@ -19,7 +19,7 @@ from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.tensorfiles import read_weights
 from anonderm.models.skin_segmenter.bisenet import BiSeNet
-from anonderm.models.skin_segmenter.photos import scaled
+from anonderm.models.skin_segmenter.preprocessing import scaled
 
 Mask = NDArray[np.bool_]
 

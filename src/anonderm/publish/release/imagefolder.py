@@ -18,7 +18,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import link_or_copy, write_text
 from anonderm.core.images import image_size
 from anonderm.core.records import Face
-from anonderm.publish.boxes import coco, kinds_of
+from anonderm.models.lesion_detector.kinds import kinds_of
+from anonderm.publish.export_boxes import coco
 from anonderm.publish.release.pictures import Pictures
 from anonderm.publish.release.rows import columns_of, row_of
 

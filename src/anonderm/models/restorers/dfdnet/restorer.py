@@ -10,9 +10,9 @@ import torch
 from anonderm.core import launch
 from anonderm.core.images import Pixels
 from anonderm.models.restorers.dfdnet.components import SIDE, boxes_of
-from anonderm.models.restorers.dfdnet.published import load_published
-from anonderm.models.restorers.pixels import from_pixels, to_pixels
+from anonderm.models.restorers.dfdnet.load import load_published
 from anonderm.models.restorers.restorer import Points
+from anonderm.models.restorers.tensors import from_pixels, to_pixels
 
 
 class DfdnetRestorer:

@@ -11,9 +11,9 @@ import pytest
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
-from anonderm.ingest import phantoms
+from anonderm.ingest import phantom as stage
 from anonderm.ingest.config import PhantomConfig
-from anonderm.ingest.phantoms import phantom
+from anonderm.ingest.phantom import phantom
 from anonderm.phantom import CLASSES
 
 
@@ -64,16 +64,16 @@ def test_the_same_settings_give_the_same_faces_and_another_seed_gives_others(tmp
 
 def test_a_killed_run_resumes_to_the_same_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run_phantom(tmp_path / "whole", SMALL)
-    taken: list[phantoms.Sitting] = []
-    take = phantoms.take
+    taken: list[stage.Sitting] = []
+    take = stage.take
 
-    def take_few(config: PhantomConfig, sitting: phantoms.Sitting) -> object:
+    def take_few(config: PhantomConfig, sitting: stage.Sitting) -> object:
         if len(taken) == 7:
             raise KeyboardInterrupt
         taken.append(sitting)
         return take(config, sitting)
 
-    monkeypatch.setattr(phantoms, "take", take_few)
+    monkeypatch.setattr(stage, "take", take_few)
     with pytest.raises(KeyboardInterrupt):
         run_phantom(tmp_path / "cut", SMALL)
     monkeypatch.undo()
@@ -82,14 +82,14 @@ def test_a_killed_run_resumes_to_the_same_faces(tmp_path: Path, monkeypatch: pyt
 
 def test_a_person_does_not_depend_on_how_many_others_are_drawn() -> None:
     few, many = (PhantomConfig(people=people, size=32) for people in (4, 400))
-    sitting = phantoms.Sitting(3, 0, "severe")
-    assert np.array_equal(phantoms.take(few, sitting).image, phantoms.take(many, sitting).image)
+    sitting = stage.Sitting(3, 0, "severe")
+    assert np.array_equal(stage.take(few, sitting).image, stage.take(many, sitting).image)
 
 
 def test_no_two_people_or_photos_share_their_randomness() -> None:
     config = PhantomConfig(size=32)
-    sittings = [phantoms.Sitting(person, photo, "mild") for person in range(6) for photo in range(3)]
-    assert len({phantoms.take(config, sitting).image.tobytes() for sitting in sittings}) == 18
+    sittings = [stage.Sitting(person, photo, "mild") for person in range(6) for photo in range(3)]
+    assert len({stage.take(config, sitting).image.tobytes() for sitting in sittings}) == 18
 
 
 @pytest.mark.parametrize(("size", "scale"), [(64, 2.83), (128, 2.0), (512, 1.0), (1024, 1.0)])
@@ -97,14 +97,14 @@ def test_lesions_are_enlarged_in_small_pictures_and_the_log_says_so(
     size: int, scale: float, tmp_path: Path
 ) -> None:
     config = PhantomConfig(people=1, photos_max=1, classes=("mild",), size=size)
-    assert phantoms.lesion_scale(config) == pytest.approx(scale, abs=0.01)
+    assert stage.lesion_scale(config) == pytest.approx(scale, abs=0.01)
     run_phantom(tmp_path / "run", config)
     log = (tmp_path / "run" / "log.txt").read_text()
     assert (f"lesions drawn {scale:.1f} times their true size" in log) == (scale != 1)
 
 
 def test_lesion_scale_can_be_set() -> None:
-    assert phantoms.lesion_scale(PhantomConfig(size=64, lesion_scale=1.0)) == 1.0
+    assert stage.lesion_scale(PhantomConfig(size=64, lesion_scale=1.0)) == 1.0
 
 
 def test_the_settings_know_the_classes_of_the_phantom() -> None:
@@ -121,9 +121,9 @@ def test_the_settings_know_the_classes_of_the_phantom() -> None:
         ({"classes": ("mild", "mild")}, "twice"),
         ({"people": 2}, "at least one for each class"),
         ({"photos_min": 3, "photos_max": 2}, "photos_min"),
-        ({"size": 16}, "32 to 1024"),
+        ({"size": 16}, "must be at least 32"),
         ({"lesion_scale": 0.0}, "lesion_scale"),
-        ({"val_share": 0.5, "test_share": 0.5}, "nothing to train on"),
+        ({"val_share": 0.5, "test_share": 0.5}, "train is empty"),
         ({"seed": -1}, "seed"),
     ],
 )

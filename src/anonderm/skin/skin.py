@@ -24,10 +24,10 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import Segmenter, load_face_parsing, load_segmenter
 from anonderm.skin.config import SkinConfig
-from anonderm.skin.least_skin import LITTLE_SKIN, little_skin
 from anonderm.skin.overlay import overlay
-from anonderm.skin.tone import skin_colour
-from anonderm.skin.tones import WARNING, draw_tones, tone_scores
+from anonderm.skin.skin_share import LITTLE_SKIN, little_skin
+from anonderm.skin.skin_tone import skin_colour
+from anonderm.skin.tone_report import WARNING, draw_tones, tone_scores
 
 _SHIPPED = "phantom-skin"
 _SHOWN, _COLUMNS = 24, 8

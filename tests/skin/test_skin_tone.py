@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from anonderm.core.records import Lesion
 from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
 from anonderm.phantom.paint import lab_to_linear
-from anonderm.skin.tone import (
+from anonderm.skin.skin_tone import (
     FITZPATRICK_TYPES,
     MONK_COLOURS,
     SkinColour,

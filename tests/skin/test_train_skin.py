@@ -18,9 +18,9 @@ from anonderm.core.files import read_json_lines
 from anonderm.core.records import Scores
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import load_segmenter
-from anonderm.skin import train
+from anonderm.skin import train_skin as stage
 from anonderm.skin.config import TrainSkinConfig
-from anonderm.skin.train import learning_rate, train_skin
+from anonderm.skin.train_skin import learning_rate, train_skin
 
 QUICK = TrainSkinConfig(size=64, crop=32, width=8, steps=6, warm_up=1, batch=4, val_interval=2)
 
@@ -59,11 +59,11 @@ def test_a_killed_run_resumes_to_the_same_weights(faces, tmp_path, monkeypatch, 
             raise Killed
         return do_step(self, step, pairs)
 
-    do_step = train._Trainer.step
-    monkeypatch.setattr(train._Trainer, "step", die_after)
+    do_step = stage._Trainer.step
+    monkeypatch.setattr(stage._Trainer, "step", die_after)
     with pytest.raises(Killed):
         run_training(config, faces, tmp_path / "killed")
-    monkeypatch.setattr(train._Trainer, "step", do_step)
+    monkeypatch.setattr(stage._Trainer, "step", do_step)
     resumed = run_training(config, faces, tmp_path / "killed")
     assert resumed.path.read_bytes() == whole.path.read_bytes()
     assert resumed.card == whole.card
@@ -85,12 +85,12 @@ def test_ctrl_c_loses_no_step(faces, tmp_path, monkeypatch):
         done.append(step)
         return do_step(self, step, pairs)
 
-    do_step = train._Trainer.step
-    monkeypatch.setattr(train._Trainer, "step", interrupted_after)
+    do_step = stage._Trainer.step
+    monkeypatch.setattr(stage._Trainer, "step", interrupted_after)
     with pytest.raises(KeyboardInterrupt):
         run_training(QUICK, faces, tmp_path / "stopped")
     monkeypatch.setattr(
-        train._Trainer, "step", lambda self, *rest: done.append(rest[0]) or do_step(self, *rest)
+        stage._Trainer, "step", lambda self, *rest: done.append(rest[0]) or do_step(self, *rest)
     )
     resumed = run_training(QUICK, faces, tmp_path / "stopped")
     assert done == list(range(QUICK.steps))
@@ -99,8 +99,8 @@ def test_ctrl_c_loses_no_step(faces, tmp_path, monkeypatch):
 
 def test_the_test_split_is_not_looked_at_before_the_end(faces, tmp_path, monkeypatch):
     seen = []
-    load = train.load_pair
-    monkeypatch.setattr(train, "load_pair", lambda *given: seen.append(given[1].split) or load(*given))
+    load = stage.load_pair
+    monkeypatch.setattr(stage, "load_pair", lambda *given: seen.append(given[1].split) or load(*given))
     run_training(QUICK, faces, tmp_path / "run")
     first = seen.index("test")
     assert seen[first:] == ["test"] * 3
@@ -131,7 +131,7 @@ def test_photos_that_are_no_squares_are_learned_from_undistorted(tmp_path):
     from tests.skin.conftest import disc, photo
 
     from anonderm.core.records import Face
-    from anonderm.models.skin_segmenter.photos import load_pair
+    from anonderm.models.skin_segmenter.preprocessing import load_pair
 
     mask = disc(40, 80, 0.4)
     writer = FaceSetWriter(tmp_path / "faces")

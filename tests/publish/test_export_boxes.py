@@ -14,8 +14,7 @@ from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
-from anonderm.publish.boxes import export_boxes
-from anonderm.publish.boxes_config import ExportBoxesConfig
+from anonderm.publish.export_boxes import ExportBoxesConfig, export_boxes
 
 BOXES = {
     "a": (Lesion("papule", 3, 5.5, 17.25, 20), Lesion("nodule", 40, 40, 64, 64)),

@@ -28,12 +28,12 @@ def open_restorer(name: str, weights_name: str | None) -> tuple[Restorer, str]:
     path = weights.find(weights_name or name)
     restorer: Restorer
     if name == "dfdnet":
-        from anonderm.models.restorers.dfdnet.published import WEIGHTS
+        from anonderm.models.restorers.dfdnet.load import WEIGHTS
         from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer
 
         restorer, file = DfdnetRestorer(path), path / WEIGHTS
     else:
-        from anonderm.models.restorers.published import PublishedRestorer
+        from anonderm.models.restorers.spandrel_restorer import PublishedRestorer
 
         restorer, file = PublishedRestorer(path), path
     return restorer, f"{restorer.name} {sha256_file(file)[:8]}"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anonderm.core.records import Lesion
-from anonderm.ingest.restore.contrast import compare, differences, lab
+from anonderm.ingest.restore.lesion_contrast import compare, differences, lab
 
 SKIN, RED = (200, 160, 140), (170, 90, 80)
 LESION = Lesion("papule", 20, 24, 32, 34)

@@ -14,11 +14,12 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.config import PhantomConfig, RestoreConfig
-from anonderm.ingest.phantoms import phantom
-from anonderm.ingest.restore import stage
-from anonderm.ingest.restore.stage import restore
-from anonderm.models.restorers.choose import read_points
+from anonderm.ingest.config import PhantomConfig
+from anonderm.ingest.phantom import phantom
+from anonderm.ingest.restore import restore as stage
+from anonderm.ingest.restore.config import RestoreConfig
+from anonderm.ingest.restore.restore import restore
+from anonderm.models.restorers.load import read_points
 
 
 def run_restore(folder: Path, faces: FaceSet, config: RestoreConfig) -> FaceSet:
@@ -197,8 +198,8 @@ def test_weights_that_are_not_here_are_told(tmp_path: Path, monkeypatch) -> None
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"size": 4}, "8 to 2048"),
-        ({"batch": 0}, "1 or more"),
+        ({"size": 4}, "must be at least 8"),
+        ({"batch": 0}, "must be at least 1"),
         ({"weights": "gfpgan"}, "lanczos takes none"),
         ({"restorer": "spandrel"}, "no weights given"),
         ({"points": Path("p.csv")}, "only dfdnet"),

@@ -14,7 +14,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_bytes
 from anonderm.core.records import Face, Scores, order_labels
 from anonderm.core.results.base import Score
-from anonderm.skin.tone import FITZPATRICK_TYPES, MONK_COLOURS, MONK_TONES, fitzpatrick, monk
+from anonderm.skin.skin_tone import FITZPATRICK_TYPES, MONK_COLOURS, MONK_TONES, fitzpatrick, monk
 
 WARNING = "photos are not calibrated: their light shifts skin tones by whole bins"
 _NO_CLASS = "no class"

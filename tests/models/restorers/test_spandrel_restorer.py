@@ -14,10 +14,10 @@ from anonderm.core.faceset import FaceSetWriter
 from anonderm.core.files import sha256_file
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.config import RestoreConfig
-from anonderm.ingest.restore.stage import restore
-from anonderm.models.restorers import published
-from anonderm.models.restorers.published import PublishedRestorer
+from anonderm.ingest.restore.config import RestoreConfig
+from anonderm.ingest.restore.restore import restore
+from anonderm.models.restorers import spandrel_restorer
+from anonderm.models.restorers.spandrel_restorer import PublishedRestorer
 
 pytest.importorskip("spandrel", reason="needs the extra restore")
 
@@ -44,7 +44,7 @@ def test_large_faces_go_through_in_tiles(esrgan: Path, monkeypatch) -> None:
     restorer = PublishedRestorer(esrgan)
     image = np.random.default_rng(0).integers(0, 256, (1, 70, 70, 3), np.uint8)
     whole = restorer(image, [None])
-    monkeypatch.setattr(published, "_TILE", 40)
+    monkeypatch.setattr(spandrel_restorer, "_TILE", 40)
     tiled = restorer(image, [None])
     assert tiled.shape == (1, 280, 280, 3)
     assert abs(tiled.astype(int) - whole).max() <= 1

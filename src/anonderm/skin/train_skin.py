@@ -33,7 +33,7 @@ from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save
 from anonderm.core.stop import deferred_stop
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
-from anonderm.models.skin_segmenter.photos import load_pair
+from anonderm.models.skin_segmenter.preprocessing import load_pair
 from anonderm.models.skin_segmenter.segment import CLASSES, load_published, load_segmenter
 from anonderm.skin import augment
 from anonderm.skin.config import TrainSkinConfig

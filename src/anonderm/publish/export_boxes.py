@@ -1,30 +1,48 @@
-"""export-boxes: a FaceSet with lesion boxes -> data sets that other detectors are trained from.
+"""export-boxes: a FaceSet with lesion boxes -> data sets for training other lesion detectors.
 
 boxes/yolo/data.yaml, images/<split>/<id>.png, labels/<split>/<id>.txt
 boxes/coco/annotations/instances_<split>.json, <split>/<id>.png
 
-`ingest` reads both again. Faces without a split count as train. Images are hard links where the disk allows.
-No person, source or file name is written; but unlike `export` this takes photos of people too, for training
-at home.
+`ingest` reads both. Faces without a split go to train. Images are hard links where the file system allows.
+No person, source or file name is written. Unlike `export`, this command also accepts photos of real people,
+for training on one's own machine.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from anonderm.core.config import check
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import link_or_copy, write_text
-from anonderm.core.records import LESION_KINDS, SPLITS, Face
+from anonderm.core.images import image_size
+from anonderm.core.records import SPLITS, Face
 from anonderm.core.rundir import RunDir
-from anonderm.publish.boxes_config import ExportBoxesConfig
+from anonderm.models.lesion_detector.kinds import kinds_of
+
+Sizes = Mapping[str, tuple[int, int]]
+"""Width and height of each face, by id."""
+
+
+@dataclass(frozen=True)
+class ExportBoxesConfig:
+    """Write faces with lesion boxes in the formats that other detectors are trained from."""
+
+    formats: tuple[Literal["yolo", "coco"], ...] = ("yolo", "coco")
+    """yolo: one text file per face and data.yaml; coco: one JSON file per split."""
+
+    def __post_init__(self) -> None:
+        check(len(self.formats) > 0, "formats is empty.", "Choose from: yolo, coco.")
+        check(len(set(self.formats)) == len(self.formats), f"formats = {self.formats}: named twice.")
 
 
 def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list[Path]:
-    """Write the formats asked for below run.folder/"boxes"; returns their lists of classes and boxes.
+    """Write the chosen formats below run.folder/"boxes"; return their label files.
 
     Raises InputError where no face has a box.
     """
@@ -32,30 +50,19 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
     if not kinds:
         raise InputError(
             f"{faces.folder}: no face has lesion boxes.",
-            "Ingest photos with boxes, or let `anonderm detect-lesions` find some.",
+            "Ingest photos with boxes, or detect lesions with `anonderm detect-lesions`.",
         )
-    sizes = {face.id: _size(faces, face) for face in run.progress(faces.faces, "measuring the faces")}
+    progress = run.progress(faces.faces, "measuring faces")
+    sizes = {face.id: image_size(faces.folder / face.file) for face in progress}
     written: list[Path] = []
     if "yolo" in config.formats:
         written.append(write_yolo(faces, sizes, kinds, run.folder / "boxes" / "yolo"))
     if "coco" in config.formats:
         written += write_coco(faces, sizes, kinds, run.folder / "boxes" / "coco")
     if any(face.checkpoint is None for face in faces):
-        run.log("Caution: these are photos, not synthetic faces; this folder is as private as they are.")
+        run.log("Caution: these are photos, not synthetic faces; protect this folder as you protect them.")
     run.log(f"{len(faces)} faces, {sum(len(face.lesions) for face in faces)} boxes of {', '.join(kinds)}")
     return written
-
-
-def kinds_of(faces: FaceSet) -> tuple[str, ...]:
-    """The kinds of lesion that have a box, in the usual order, others behind."""
-    found = {lesion.kind for face in faces for lesion in face.lesions}
-    return (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
-
-
-def _size(faces: FaceSet, face: Face) -> tuple[int, int]:
-    """Width and height."""
-    height, width = faces.image(face).shape[:2]
-    return width, height
 
 
 def _split(face: Face) -> str:
@@ -66,18 +73,15 @@ def _file_name(face: Face) -> str:
     return f"{face.id}{Path(face.file).suffix}"
 
 
-def write_yolo(
-    faces: FaceSet, sizes: dict[str, tuple[int, int]], kinds: tuple[str, ...], folder: Path
-) -> Path:
-    """Lines `class x y width height`: the centre, all in shares of the picture's sides; returns data.yaml."""
+def write_yolo(faces: FaceSet, sizes: Sizes, kinds: Sequence[str], folder: Path) -> Path:
+    """Lines `class x y width height`, centre and size as shares of the image; returns data.yaml."""
     import yaml
 
     for face in faces:
         width, height = sizes[face.id]
         lines = [
-            f"{kinds.index(each.kind)} {(each.x0 + each.x1) / 2 / width:.8g} "
-            f"{(each.y0 + each.y1) / 2 / height:.8g} {(each.x1 - each.x0) / width:.8g} "
-            f"{(each.y1 - each.y0) / height:.8g}\n"
+            f"{kinds.index(each.kind)} {each.centre[0] / width:.8g} {each.centre[1] / height:.8g} "
+            f"{each.width / width:.8g} {each.height / height:.8g}\n"
             for each in face.lesions
         ]
         link_or_copy(faces.folder / face.file, folder / "images" / _split(face) / _file_name(face))
@@ -88,10 +92,8 @@ def write_yolo(
     return folder / "data.yaml"
 
 
-def write_coco(
-    faces: FaceSet, sizes: dict[str, tuple[int, int]], kinds: tuple[str, ...], folder: Path
-) -> list[Path]:
-    """Returns the JSON files, one a split."""
+def write_coco(faces: FaceSet, sizes: Sizes, kinds: Sequence[str], folder: Path) -> list[Path]:
+    """Returns the JSON files, one per split."""
     written = []
     for split in SPLITS:
         some = [face for face in faces if _split(face) == split]
@@ -104,10 +106,7 @@ def write_coco(
 
 
 def coco(
-    faces: Iterable[Face],
-    sizes: dict[str, tuple[int, int]],
-    kinds: tuple[str, ...],
-    name: Callable[[Face], str],
+    faces: Iterable[Face], sizes: Sizes, kinds: Sequence[str], name: Callable[[Face], str]
 ) -> dict[str, Any]:
     """The content of a COCO file: boxes as [left, top, width, height] in pixels; `name` gives file names."""
     images: list[dict[str, Any]] = []
@@ -116,7 +115,7 @@ def coco(
         width, height = sizes[face.id]
         images.append({"id": len(images) + 1, "file_name": name(face), "width": width, "height": height})
         for each in face.lesions:
-            box = [each.x0, each.y0, each.x1 - each.x0, each.y1 - each.y0]
+            box = [each.x0, each.y0, each.width, each.height]
             about = {"category_id": kinds.index(each.kind) + 1, "area": box[2] * box[3], "iscrowd": 0}
             annotations.append({"id": len(annotations) + 1, "image_id": len(images), "bbox": box, **about})
     categories = [{"id": number, "name": kind} for number, kind in enumerate(kinds, start=1)]

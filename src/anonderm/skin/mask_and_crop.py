@@ -22,7 +22,7 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import Mask
 from anonderm.skin.config import MaskAndCropConfig
-from anonderm.skin.least_skin import little_skin
+from anonderm.skin.skin_share import little_skin
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two exclusive
 

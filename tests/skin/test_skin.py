@@ -22,10 +22,10 @@ from anonderm.core.images import read_image
 from anonderm.core.records import Face, Lesion, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import Segmenter, tidied
-from anonderm.skin import apply
-from anonderm.skin.apply import find_skin
+from anonderm.skin import skin as stage
 from anonderm.skin.config import MaskAndCropConfig, SkinConfig
-from anonderm.skin.crop import box_around, cut_out, mask_and_crop
+from anonderm.skin.mask_and_crop import box_around, cut_out, mask_and_crop
+from anonderm.skin.skin import find_skin
 
 DEFAULT, CROP = SkinConfig(), MaskAndCropConfig()
 
@@ -45,7 +45,7 @@ class Bright(torch.nn.Module):
 
 @pytest.fixture
 def bright(monkeypatch):
-    monkeypatch.setattr(apply, "_segmenter", lambda *_: Segmenter(Bright(), 128, (1,)))
+    monkeypatch.setattr(stage, "_segmenter", lambda *_: Segmenter(Bright(), 128, (1,)))
 
 
 def run_skin(faces: FaceSet, folder, config: SkinConfig = DEFAULT, network=None) -> FaceSet:

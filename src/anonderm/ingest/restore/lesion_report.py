@@ -17,7 +17,7 @@ from anonderm.core.files import write_text
 from anonderm.core.images import Pixels, grid, image_size, resize, write_png
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.restore.contrast import Kept, compare, differences
+from anonderm.ingest.restore.lesion_contrast import Kept, compare, differences
 
 WIPED_OUT = 0.5  # share of its colour difference below which a lesion counts as wiped out
 _LISTED = 10

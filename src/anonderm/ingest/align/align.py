@@ -27,10 +27,10 @@ from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
 from anonderm.core.workers import in_order
 from anonderm.ingest.align.config import AlignConfig
+from anonderm.ingest.align.contact_sheet import sheet
 from anonderm.ingest.align.cutter import CutFace, Result, Task, start
 from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
-from anonderm.ingest.align.sheet import sheet
 
 _JOURNAL = ".photos.jsonl"
 _MUCH = 0.25  # share of a picture outside its photo that is worth a word
