@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import shlex
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 from annotated_types import Ge, Gt, Le, Predicate
 
 from anonderm.core.errors import ConfigError
+from anonderm.core.names import nearest
 
 T = TypeVar("T")
 
@@ -113,8 +113,8 @@ def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known settings: {', '.join(known)}."
+            near = nearest(key, known)
+            hint = f"Did you mean {near!r}?" if near else f"Known settings: {', '.join(known)}."
             raise ConfigError(f"{where}: unknown setting {key!r}.", hint)
     try:
         return typed(cls, values, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -36,3 +37,8 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
             slug = f"{stem}-{count}"
         found[name] = slug
     return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)

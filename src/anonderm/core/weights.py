@@ -170,7 +170,7 @@ def find(given: str) -> Path:
     if not Path(given).exists():
         raise MissingPath(
             f"{given}: no such weights, neither a file nor a registered name.",
-            "Give a file, or a name that `anonderm weights` lists.",
+            "Give a file, or a name that `anonderm weights list` shows.",
         )
     return Path(given)
 

@@ -1,6 +1,6 @@
 """The networks whose distances other papers report: Inception-v3 (FID, KID) and DINOv2 (FD).
 
-Their weights are the user's to bring (`anonderm weights`). A picture is brought to the network's size by
+Their weights are the user's to bring (`anonderm weights list`). A picture is brought to the network's size by
 Pillow's bicubic filter, antialiased when it shrinks: the clean resizing of Parmar et al. 2022, in 8 bits.
 """
 
@@ -36,7 +36,7 @@ _DINOV2 = {
     1024: "vit_large_patch14_dinov2",
     1536: "vit_giant_patch14_dinov2",
 }
-_WHERE = "Get the published file: `anonderm weights` says where."
+_WHERE = "Get the published file: `anonderm weights list` says where."
 
 
 def clean_resize(image_HWC: Pixels, size: int) -> Pixels:

@@ -42,7 +42,7 @@ class FidelityConfig:
 
     extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
     """Embeddings to compare in: phantom-encoder (a similar face), thumbnail (the same picture), and with
-    published weights (`anonderm weights`) inception (FID, KID) and dinov2 (FD)."""
+    published weights (`anonderm weights list`) inception (FID, KID) and dinov2 (FD)."""
 
     neighbours: int = 5
     """Neighbours that set the radius of a ball in precision, recall, density and coverage."""
@@ -141,7 +141,7 @@ class RealismConfig:
 
     detector: str | None = None
     """Weights of the detector of manipulated faces by Bonettini et al. (EfficientNet-B4): a file, or a name
-    that `anonderm weights` lists. Without it, only the two-sample tests are made, which need none."""
+    that `anonderm weights list` shows. Without it, only the two-sample tests are made, which need none."""
 
     extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
     """Embeddings in which a linear classifier is taught to tell both sets apart, beside a small CNN."""

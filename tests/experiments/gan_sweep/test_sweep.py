@@ -106,7 +106,7 @@ def test_a_sweep_ends_with_a_table_a_picture_and_the_best_checkpoint(
     faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status = main(
-        f"train-gan --faces {faces.folder} --sweep r1_gamma=0.5,5 --kimg 0.008 --tick-kimg 0.004 --batch 4 "
+        f"sweep-gan --faces {faces.folder} --sweep r1_gamma=0.5,5 --kimg 0.008 --tick-kimg 0.004 --batch 4 "
         f"--metric-extractor thumbnail --metric-faces 16 --samples 4 --out {tmp_path / 'run'}".split()
     )
     told = capsys.readouterr().err

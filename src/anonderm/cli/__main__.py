@@ -1,0 +1,5 @@
+import sys
+
+from anonderm.cli import main
+
+sys.exit(main())

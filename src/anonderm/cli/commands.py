@@ -1,0 +1,105 @@
+"""The table of commands, by what a user wants to do, and the help that lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anonderm.cli import tools, weights
+from anonderm.cli.stage_command import stage_command
+from anonderm.core.errors import AnondermError
+from anonderm.core.names import nearest
+from anonderm.stages.table import STAGES_BY_TASK
+
+_INTRO = """\
+anonderm turns a small private set of labelled face photos into a large anonymous synthetic one,
+and shows with numbers how faithful, useful and anonymous it is.
+
+usage: anonderm COMMAND [OPTIONS]           `anonderm COMMAND --help` explains a command
+"""
+_EXAMPLES = """
+Examples
+  anonderm run recipes/phantom.toml                            the embedded default; needs no photos
+  anonderm run recipes/folder.toml --data photos/ --dry-run    the plan for your photos, with times
+  anonderm run recipes/acnegan.toml --small                    a paper's pipeline on phantom faces
+  anonderm train-gan --faces runs/phantom/photos --base phantom-64 --out runs/mine --kimg 5
+  anonderm generate runs/mine --seeds 0-99 --psi 0.7 --out runs/faces
+"""
+_HELP = ("-h", "--help")
+
+
+@dataclass(frozen=True)
+class Command:
+    """`run` takes the arguments after the name and returns the exit status."""
+
+    name: str
+    help: str
+    run: Callable[[list[str]], int]
+
+
+_TOOLS = (
+    Command("weights list", "List all weights: shipped and third-party, present and absent.", weights.show),
+    Command("weights add", "Copy third-party weights that you have downloaded.", weights.add),
+    Command("weights fetch", "Download third-party weights.", weights.fetch),
+    Command(
+        "import-gan", "Convert a StyleGAN2 pickle from NVIDIA's code into a checkpoint.", tools.import_gan
+    ),
+    Command("export-gan", "Write a checkpoint's generator as TorchScript or ONNX.", tools.export_gan),
+)
+_VERIFY = Command("verify", "Check a release: checksums, watermarks, card and evidence.", tools.verify)
+_RUN = Command("run", "Run a recipe: every stage in order, resumable, up to the report.", tools.run)
+
+BY_TASK: dict[str, tuple[Command, ...]] = {
+    "Run a recipe": (_RUN,),
+    **{
+        task: tuple(Command(stage.name, stage.help, stage_command(stage)) for stage in stages)
+        for task, stages in STAGES_BY_TASK.items()
+    },
+    "Weights and conversion": _TOOLS,
+}
+BY_TASK["Report and release"] += (_VERIFY,)
+COMMANDS = {command.name: command for commands in BY_TASK.values() for command in commands}
+GROUPS = {name.split()[0] for name in COMMANDS if " " in name}
+
+
+def overview() -> str:
+    lists = (f"\n{task}\n{_listed(commands)}" for task, commands in BY_TASK.items())
+    return _INTRO + "".join(lists) + _EXAMPLES
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run the command that the arguments name. Raises AnondermError for an unknown one, with the nearest."""
+    for words in (2, 1):
+        if command := COMMANDS.get(" ".join(arguments[:words])):
+            return command.run(arguments[words:])
+    first, rest = arguments[0], arguments[1:]
+    if first in GROUPS and (not rest or rest[0] in _HELP):
+        print(f"usage: anonderm {first} COMMAND [OPTIONS]\n\n{_listed(_members(first))}", end="")
+        return 0
+    raise _unknown(first, rest)
+
+
+def _members(group: str) -> tuple[Command, ...]:
+    return tuple(command for name, command in COMMANDS.items() if name.split()[0] == group)
+
+
+def _listed(commands: tuple[Command, ...]) -> str:
+    return "".join(f"  {command.name:<24} {command.help}\n" for command in commands)
+
+
+def _unknown(first: str, rest: list[str]) -> AnondermError:
+    if first in GROUPS and rest[0].startswith("-"):
+        return AnondermError(f"{first}: a command must follow.", f"`anonderm {first}` lists them.")
+    second = rest[0] if rest and not rest[0].startswith("-") else ""
+    written = f"{first} {second}" if first in GROUPS else first
+    known = [*COMMANDS, *GROUPS]
+    near = nearest(f"{first} {second}".strip(), known) or nearest(first, known) or _member(first)
+    meant = f"Did you mean `anonderm {near}`? " if near else ""
+    place = f"anonderm {first}" if first in GROUPS else "anonderm --help"
+    return AnondermError(f"unknown command {written!r}.", f"{meant}`{place}` lists all commands.")
+
+
+def _member(word: str) -> str | None:
+    """The full name of a group's command that was given without the group."""
+    names = {name.split()[1]: name for name in COMMANDS if " " in name}
+    return names.get(nearest(word, names) or "")
