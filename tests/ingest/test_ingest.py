@@ -348,7 +348,9 @@ def test_a_source_without_splits_cannot_give_them(photos, tmp_path):
 def test_a_source_that_nothing_fits_is_told_with_all_layouts(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "notes.txt").write_text("x")
-    with pytest.raises(InputError, match=r"(?s)laid out in no way.*acne04:.*folders: one sub-folder a class"):
+    with pytest.raises(
+        InputError, match=r"(?s)layout is not recognised.*acne04:.*folders: one sub-folder per class"
+    ):
         run_ingest(tmp_path / "set", tmp_path / "run")
 
 

@@ -1,13 +1,15 @@
-"""Writing files so that a kill, a crash or a full disk never leaves half of one."""
+"""Reading and writing files; a kill, a crash or a full disk never leaves a partial file."""
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,14 +23,15 @@ _NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full or read-only disk, or a file in place of a folder, into a StorageError that names it."""
+    """Turn a full or read-only disk, or a file where a folder is needed, into a StorageError that names
+    it."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL_DISK:
             raise StorageError(
                 f"{path}: the disk is full.",
-                "Free some space, then run the same command again: it goes on where it stopped.",
+                "Free some space, then run the same command again to continue where it stopped.",
             ) from error
         if error.errno in _READ_ONLY:
             raise StorageError(
@@ -43,7 +46,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it replaces `path`, on any failure it is removed."""
+    """A temporary path beside `path`, which replaces `path` on success and is removed on failure."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what `atomic_path` left in this folder, at any depth, when its process was killed."""
+    """Delete temporary files of `atomic_path` that a killed process left in this folder, at any depth."""
     for path in folder.rglob(".*.part*"):
         path.unlink(missing_ok=True)
 
@@ -83,14 +86,31 @@ def read_json(path: Path) -> Any:
         raise BrokenArtefact(f"{path}: not valid JSON ({error}).", "Restore it or make it again.") from error
 
 
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file in UTF-8. Raises OSError, ValueError or csv.Error."""
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
 def append_line(path: Path, line: str) -> None:
-    """Append one line; a torn one that a kill or a full disk left at the end is dropped first."""
+    """Append one line, after dropping an incomplete line that a kill or a full disk left at the end."""
     with storage_errors(path), path.open("a+b") as file:
-        _drop_torn_line(file)
+        _drop_incomplete_line(file)
         file.write(line.encode("utf-8") + b"\n")
 
 
-def _drop_torn_line(file: BinaryIO) -> None:
+def _drop_incomplete_line(file: BinaryIO) -> None:
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))
     if file.read(1) not in (b"", b"\n"):
@@ -99,13 +119,13 @@ def _drop_torn_line(file: BinaryIO) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a JSON-lines file; a torn last line (the writer was killed) is left out.
+    """The rows of a JSON-lines file, without an incomplete last line (its writer was killed).
 
     Raises BrokenArtefact.
     """
     if not path.exists():
         return []
-    *whole, _torn = path.read_bytes().split(b"\n")
+    *whole, _incomplete = path.read_bytes().split(b"\n")
     try:
         return [json.loads(line) for line in whole if line.strip()]
     except ValueError as error:
@@ -122,7 +142,7 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Put the same file at `target`: a hard link where the file system can, a copy elsewhere.
+    """Create `target` as a hard link to `source`, or as a copy where the file system has no hard links.
 
     Raises MissingPath.
     """

@@ -1,4 +1,4 @@
-"""Loose image files, seen as a FaceSet."""
+"""Loose image files as a FaceSet."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 from anonderm.core.errors import EmptyFolder, MissingPath
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file
-from anonderm.core.images import IMAGE_SUFFIXES
-from anonderm.core.names import slugs
+from anonderm.core.images import KNOWN_SUFFIXES, is_image_name
+from anonderm.core.names import is_hidden, slugs
 from anonderm.core.records import Face
 
 
 def pictures(path: Path) -> FaceSet:
-    """One image file, or every image below a folder, ordered by name; without labels, people and splits.
+    """One image file, or every image below a folder, ordered by name; without labels, people or splits.
 
-    Hidden files and folders are left out. Raises MissingPath or EmptyFolder.
+    Hidden files and folders are skipped. Raises MissingPath or EmptyFolder.
     """
     if not path.exists():
         raise MissingPath(f"{path}: no such file or folder.")
     folder = path.parent if path.is_file() else path
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if _is_image(each, path))
     if not files:
-        known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise EmptyFolder(
-            f"{path}: no image in this folder ({known}).", "Give an image, or a folder of images."
+            f"{path}: no image in this folder ({KNOWN_SUFFIXES}).", "Give an image or a folder of images."
         )
     names = [file.relative_to(folder).as_posix() for file in files]
     ids = slugs(names)
@@ -35,5 +34,5 @@ def pictures(path: Path) -> FaceSet:
 
 
 def _is_image(file: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    hidden = any(map(is_hidden, file.relative_to(folder).parts))
+    return not hidden and is_image_name(file.name) and file.is_file()

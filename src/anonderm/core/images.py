@@ -1,8 +1,9 @@
-"""Reading any photo into one form, uint8 RGB [H, W, 3], and writing PNG."""
+"""Reading any photo as uint8 RGB [H, W, 3], and writing PNG."""
 
 from __future__ import annotations
 
 import io
+import posixpath
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,18 @@ Pixels = NDArray[np.uint8]
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # weights of R, G, B; Rec. 601
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+KNOWN_SUFFIXES = ", ".join(sorted(IMAGE_SUFFIXES))
 
 _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
 
 
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is an image, judged by its suffix."""
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
 def read_image(path: Path) -> Pixels:
-    """The photo at `path`, as `decode_image` gives it. Raises MissingPath or UnreadableImage."""
+    """The photo at `path`, decoded by `decode_image`. Raises MissingPath or UnreadableImage."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -34,9 +41,10 @@ def read_image(path: Path) -> Pixels:
 
 
 def decode_image(data: bytes, name: str) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: turned as EXIF says, alpha laid on white, 16 bits and CMYK converted.
+    """Any photo as uint8 RGB [H, W, 3]: rotated per EXIF, alpha composited on white, 16 bits and CMYK
+    converted.
 
-    `name` is what errors call it. Raises UnreadableImage.
+    `name` identifies the photo in errors. Raises UnreadableImage.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -50,7 +58,7 @@ def decode_image(data: bytes, name: str) -> Pixels:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of the picture as `read_image` gives it, from its header. Raises what that does."""
+    """Width and height that `read_image` returns, from the file's header. Raises what `read_image` raises."""
     try:
         with Image.open(path) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
@@ -92,7 +100,7 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.bool_]) -> bytes
 
 
 def square(image_HWC: NDArray[Any]) -> NDArray[Any]:
-    """The largest centred square of a picture or a mask."""
+    """The largest centred square of an image or a mask."""
     height, width = image_HWC.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

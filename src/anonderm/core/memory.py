@@ -22,8 +22,8 @@ FILE = "remembered.jsonl"
 class Memory:
     """The pieces of work of one run folder, by key."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self._path = folder / file
 
     @cached_property
     def _known(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Names that people give, as names of files and folders."""
+"""Names given by users, as names of files and folders."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST = 80
-_MARKS = " _.,+&()'-"
+_PUNCTUATION = " _.,+&()'-"
 
 
 def is_plain(name: str) -> bool:
-    """Whether a folder may have this name on every usual system, and a table or a page may show it as it is.
+    """Whether a folder can have this name on all common systems, and tables and pages can show it unescaped.
 
-    Letters and digits of any script, and inside also blanks and a few marks.
+    Allowed are letters and digits of any script and, after the first character, spaces and some punctuation.
     """
     fits = 0 < len(name) <= _LONGEST and name.isprintable() and name[-1] not in " ."
-    return fits and name[0].isalnum() and all(_is_letter(char) or char in _MARKS for char in name)
+    return fits and name[0].isalnum() and all(_is_letter(char) or char in _PUNCTUATION for char in name)
 
 
 def _is_letter(char: str) -> bool:
-    """A letter, a digit, or a mark that belongs to a letter, as in Devanagari or Thai."""
+    """A letter, a digit, or a combining mark, as in Devanagari or Thai."""
     return unicodedata.category(char)[0] in "LNM"
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no part of a data set: dot files, and what macOS adds to
+    ZIPs."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def slugs(names: Iterable[str]) -> dict[str, str]:
-    """A distinct ASCII name for each name, fit for files."""
+    """A distinct ASCII file name for each name."""
     found: dict[str, str] = {}
     for name in sorted(set(names)):
         ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

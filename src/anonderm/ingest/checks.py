@@ -17,7 +17,7 @@ from anonderm.core.errors import BadLabel, InputError, UnreadableImage
 from anonderm.core.files import append_line, read_json_lines
 from anonderm.core.images import Pixels
 from anonderm.core.threads import in_order
-from anonderm.ingest.sources.photo import Kind, Photo, Skipped
+from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
 
 THUMBNAIL = 32
 """Pixels a side of the small picture by which copies are found."""
@@ -96,7 +96,7 @@ def drop_duplicates(
 
 
 def keep_first(
-    groups: Sequence[Sequence[Check]], what: str, kind: Kind, on_conflict: Literal["error", "drop"]
+    groups: Sequence[Sequence[Check]], what: str, kind: SkipKind, on_conflict: Literal["error", "drop"]
 ) -> tuple[list[Check], list[Skipped]]:
     """The first photo of each group of copies; `what` says what the others are to it, `kind` how they are
     counted.

@@ -101,13 +101,13 @@ def test_faults_of_the_lists_are_listed(acne04):
     told = [f"{item.file}: {item.reason}" for item in found.skipped]
     assert len(found.photos) == 16
     for expected in (
-        "gone.jpg: named by Classification/NNEW_trainval_0.txt, but not there",
-        "Classification/JPEGImages/levle0_1.jpg: of level 2",
-        "Classification/JPEGImages/levle0_0.jpg: named a second time",
-        "../../secret.jpg: named by",
+        "Classification/NNEW_trainval_0.txt: names 'gone.jpg', which does not exist",
+        "Classification/JPEGImages/levle0_1.jpg: level 2 in",
+        "Classification/JPEGImages/levle0_0.jpg: listed twice",
+        "names '../../secret.jpg', which does not exist",
         "not `name level count`: 'levle1_1.jpg 7 2'",
         "not `name level count`: 'nonsense'",
-        "levle9_1.jpg: no label file names it",
+        "levle9_1.jpg: not named by any label file",
     ):
         assert any(expected in line for line in told), expected
     assert {photo.split for photo in found.photos if photo.name.endswith("_0.jpg")} == {"test"}

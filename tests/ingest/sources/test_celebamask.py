@@ -86,5 +86,5 @@ def test_a_mask_that_cannot_be_read_is_named(celebamask, tmp_path):
 
 def test_parts_of_two_sizes_are_refused(tmp_path, draw):
     parts = (draw(tmp_path / "a.png", 0), draw(tmp_path / "b.png", 1, width=41))
-    with pytest.raises(UnreadableImage, match="not of the size"):
+    with pytest.raises(UnreadableImage, match="its size differs"):
         PartsMask(parts).read()

@@ -59,11 +59,11 @@ def test_faults_are_listed(roboflow, ingest, draw):
     told = {(item.file, item.reason) for item in find(IngestConfig(roboflow)).skipped}
     file = "train/_annotations.coco.json"
     assert told == {
-        (file, "box 1 is of a photo that is not in the list"),
-        ("0.jpg", f"{file}: box 2 is of category 17, which is not in the list"),
-        ("1.jpg", f"{file}: box 3 is not [left, top, width, height]: [4, 8, 10]"),
-        (file, "names 'gone.jpg', which is not there"),
-        ("train/unnamed.jpg", "no label file names it"),
+        (file, "annotation 1 is of an unlisted photo"),
+        ("0.jpg", f"{file}: annotation 2 is of the unlisted category 17"),
+        ("1.jpg", f"{file}: annotation 3: not [left, top, width, height]: [4, 8, 10]"),
+        (file, "names 'gone.jpg', which does not exist"),
+        ("train/unnamed.jpg", "not named by any label file"),
     }
     assert "outside the photo" in ingest(roboflow).skipped["train/2.jpg"]
 

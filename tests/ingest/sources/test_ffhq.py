@@ -67,8 +67,8 @@ def test_a_part_of_the_set_is_taken_and_the_rest_counted(ffhq, draw):
     found = find(IngestConfig(ffhq))
     assert len(found.photos) == 5
     assert {(item.file, item.reason) for item in found.skipped} == {
-        ("images1024x1024/00000/00000.png", "not in ffhq-dataset-v2.json, so nobody knows its licence"),
-        ("ffhq-dataset-v2.json", "44 of the photos that it names are not there"),
+        ("images1024x1024/00000/00000.png", "not in ffhq-dataset-v2.json, so its licence is unknown"),
+        ("ffhq-dataset-v2.json", "44 of the photos that it names do not exist"),
     }
 
 

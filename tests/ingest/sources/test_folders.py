@@ -84,7 +84,7 @@ def test_a_link_to_a_class_folder_elsewhere_is_a_class(tmp_path):
 def test_class_names_equal_in_unicode_are_refused(tmp_path):
     touch(tmp_path / "R\u00f6te" / "a.jpg")
     touch(tmp_path / "Ro\u0308te" / "b.jpg")
-    with pytest.raises(BadLabel, match="two classes of one name"):
+    with pytest.raises(BadLabel, match="two classes of the same name"):
         list_photos(tmp_path)
 
 

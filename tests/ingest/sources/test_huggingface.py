@@ -42,7 +42,7 @@ def test_metadata_beside_the_photos_are_read(tmp_path, draw, ingest, form):
     done = ingest(root, "--splits", "given", "--val-share", "0", "--whole")
     assert len(done.faces) == 6
     assert done.faces.people == 4
-    assert done.skipped["train/faces/extra.jpg"] == "no label file names it"
+    assert done.skipped["train/faces/extra.jpg"] == "not named by any label file"
     assert f"train/metadata.{form}:5" in done.skipped or f"train/metadata.{form}:4" in done.skipped
     if form == "jsonl":
         (lesion,) = done.face("train/faces/0.jpg").lesions

@@ -47,7 +47,7 @@ def test_boxes_kinds_splits_and_originals_come_along(export, ingest):
 
 def test_stray_classes_and_broken_boxes_are_listed(export):
     reasons = [item.reason for item in find(IngestConfig(export)).skipped if item.file.startswith("train/")]
-    assert any("is of class 7, and there are 2 classes" in reason for reason in reasons)
+    assert any("class 7 is not one of the 2 classes" in reason for reason in reasons)
     assert any("'1,2,x,4,0' is not left,top,right,bottom,class" in reason for reason in reasons)
     assert len(reasons) == 2
 
@@ -58,10 +58,10 @@ def test_missing_and_unnamed_photos_are_listed(export, draw):
         file.write("\ngone.jpg 1,2,3,4,0\n../valid/写真.jpg 1,2,3,4,0\n../../../etc/passwd 1,2,3,4,0\n")
     found = find(IngestConfig(export))
     told = {f"{item.file}: {item.reason}" for item in found.skipped}
-    assert "train/extra.jpg: no label file names it" in told
-    assert "valid/写真.jpg: named a second time; the first entry counts" in told
+    assert "train/extra.jpg: not named by any label file" in told
+    assert "valid/写真.jpg: listed twice; the first entry counts" in told
     for name in ("gone.jpg", "../../../etc/passwd"):
-        assert any(f"names {name!r}, which is not there" in line for line in told)
+        assert any(f"names {name!r}, which does not exist" in line for line in told)
 
 
 @given(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.layouts import recognise
-from anonderm.ingest.sources.multilabel import find, seen
+from anonderm.ingest.sources.multilabel import find, marked_types
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_kinds_of_lesion_are_kept_without_boxes(export, ingest):
     assert done.face("train/0.jpg").lesion_types == ("comedone", "pustule")
     assert done.face("valid/1.jpg").lesion_types == ()
     assert done.face("test/1.jpg").split == "test"
-    assert "something else than 0 and 1" in done.skipped["train/2.jpg"]
+    assert "values other than 0 and 1" in done.skipped["train/2.jpg"]
     assert len(done.faces) == 6
     assert done.faces.licence == "CC BY 4.0"
 
@@ -40,7 +40,7 @@ def test_missing_and_unnamed_photos_are_listed(export, draw):
     with (export / "test" / "_classes.csv").open("a") as file:
         file.write("gone.jpg, 1, 0, 0\nshort.jpg\n")
     told = {item.reason for item in find(IngestConfig(export)).skipped if item.file.startswith("test/")}
-    assert {"names 'gone.jpg', which is not there", "no label file names it"} <= told
+    assert {"names 'gone.jpg', which does not exist", "not named by any label file"} <= told
 
 
 def test_another_table_is_an_error(export):
@@ -50,8 +50,8 @@ def test_another_table_is_an_error(export):
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.sampled_from(["0", "1", " 1", "2", ""])))
-def test_a_row_counts_only_where_every_class_is_told(row):
-    kinds = seen(row, ("a", "b", "c"))
+def test_a_row_counts_only_where_every_class_is_stated(row):
+    kinds = marked_types(row, ("a", "b", "c"))
     told = [row.get(name, "").strip() for name in "abc"]
     assert kinds == (
         tuple(n for n, t in zip("abc", told, strict=True) if t == "1") if set(told) <= {"0", "1"} else None

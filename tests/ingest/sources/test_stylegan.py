@@ -67,8 +67,8 @@ def test_names_that_lead_out_and_faults_of_the_labels_are_listed(tmp_path, inges
     assert {
         name: reason for name, reason in done.skipped.items() if "leads out" in reason
     }.keys() == evil.keys()
-    assert done.skipped["gone.png"] == "named in dataset.json, but not there"
-    assert done.skipped["00000/extra.png"] == "has a label that is no class in dataset.json"
+    assert done.skipped["gone.png"] == "named in dataset.json, but does not exist"
+    assert done.skipped["00000/extra.png"] == "its label is not a class in dataset.json"
     assert len(done.faces) == 8
     assert not any((tmp_path / name).exists() for name in ("out.png", "b.png"))
 

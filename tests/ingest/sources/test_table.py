@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.table import find, read_rows
+from anonderm.ingest.sources.reading import read_table
+from anonderm.ingest.sources.table import find
 
 HEADER = "Bild;Grad;Patient;Teil;Lizenz"
 
@@ -73,12 +74,12 @@ def test_every_fault_of_a_row_is_listed(clinic):
     found = find(IngestConfig(clinic, columns=NAMES))
     assert len(found.photos) == 8
     assert [(item.file, item.reason) for item in found.skipped] == [
-        ("table.csv:10", "names 'photos/gone.jpg', which is not there"),
-        ("table.csv:11", "names '../../etc/passwd.jpg', which is not there"),
+        ("table.csv:10", "names 'photos/gone.jpg', which does not exist"),
+        ("table.csv:11", "names '../../etc/passwd.jpg', which does not exist"),
         ("table.csv:12", "names no file"),
-        ("photos/Müller 0.jpg", "table.csv:13 gives it no label"),
-        ("table.csv:14", "names '/etc/x.jpg', which is not there"),
-        ("photos/Müller 1.jpg", "table.csv:16 gives it the unknown split 'elsewhere'"),
+        ("photos/Müller 0.jpg", "no label in table.csv:13"),
+        ("table.csv:14", "names '/etc/x.jpg', which does not exist"),
+        ("photos/Müller 1.jpg", "unknown split 'elsewhere' in table.csv:16"),
     ]
     kinds = Counter(item.kind for item in found.skipped)
     assert kinds == {"photo missing": 4, "label unknown": 1, "split unknown": 1}
@@ -117,7 +118,7 @@ def test_columns_are_written_as_pairs(setting):
 def test_a_table_that_cannot_be_read_is_named(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError, match=rf"t\.{name[2:]}"):
-        read_rows(tmp_path / name)
+        read_table(tmp_path / name)
 
 
 @given(st.text())
@@ -125,7 +126,7 @@ def test_any_csv_is_read_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_text(text, encoding="utf-8", errors="replace", newline="")
     try:
-        table = read_rows(path)
+        table = read_table(path)
     except InputError:
         return
     assert all(set(row) <= set(table.columns) for _, row in table.rows)

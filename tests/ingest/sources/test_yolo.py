@@ -54,11 +54,11 @@ def test_boxes_are_read_in_shares_of_the_picture(yolo, ingest):
 def test_a_photo_without_a_label_file_and_stray_ids_are_listed(yolo, ingest):
     (yolo / "train" / "labels" / "gone.txt").write_text("0 .5 .5 .1 .1")
     done = ingest(yolo)
-    assert done.skipped["train/images/f3.jpg"] == "no label file names it"
-    assert done.skipped["train/labels/gone.txt"] == "no photo belongs to it"
+    assert done.skipped["train/images/f3.jpg"] == "not named by any label file"
+    assert done.skipped["train/labels/gone.txt"] == "belongs to no photo"
     assert "not `class x y width height`" in done.skipped["train/labels/f2.txt"]
     told = {f"{item.file}: {item.reason}" for item in find(IngestConfig(yolo)).skipped}
-    assert "train/labels/f2.txt: line 1: class '5', and there are 2 classes" in told
+    assert "train/labels/f2.txt: line 1: class '5' is not one of the 2 classes" in told
     assert "lies outside the photo" in done.skipped["train/images/f2.jpg"]
 
 

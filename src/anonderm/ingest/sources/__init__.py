@@ -1,1 +1,1 @@
-"""Adapters, one a layout: from a folder, ZIP or table to photos with what is known of each."""
+"""Adapters, one per layout: from a folder, ZIP file or table to photos and their annotations."""

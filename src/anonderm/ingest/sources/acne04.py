@@ -1,9 +1,9 @@
-"""ACNE04 (Wu et al., ICCV 2019): faces with acne in four grades of severity, with boxes of lesions.
+"""ACNE04 (Wu et al., ICCV 2019): faces with acne in four grades of severity, with boxes around lesions.
 
 Classification/JPEGImages/levle0_12.jpg     0 mild, 1 moderate, 2 severe, 3 very severe
 Classification/NNEW_trainval_0.txt          lines `levle0_12.jpg 0 3`: name, level, number of lesions
-Classification/NNEW_test_0.txt              five folds, 0 to 4; each names all photos between its two files
-Detection/**/Annotations/levle0_12.xml      Pascal VOC boxes, where they were downloaded too
+Classification/NNEW_test_0.txt              five folds, 0 to 4; the two files of a fold name all photos
+Detection/**/Annotations/levle0_12.xml      Pascal VOC boxes, if they were downloaded too
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from pathlib import Path
 
 from anonderm.core.errors import MissingPath
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.tree import Tree, read_lines
+from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.photo import Found, Photo
+from anonderm.ingest.sources.reading import read_lines
 from anonderm.ingest.sources.voc import VocBoxes, read_voc
 
-LEVELS = ("mild", "moderate", "severe", "very severe")
 LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
-_FILES = {"test": "test", "trainval": "train"}  # test first: of a photo named in both, that entry counts
-_NAME = re.compile(r"levle([0-3])_\d+\.jpg")
+_LEVELS = ("mild", "moderate", "severe", "very severe")
+_FILES = {"test": "test", "trainval": "train"}  # test first: it counts for a photo that both files name
+_NAME = re.compile(r"levle([0-3])_\d+\.\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +39,42 @@ def fits(source: Path) -> bool:
 
 
 def find(config: IngestConfig) -> Found:
-    tree = Tree(config.source)
-    photos: list[Photo] = []
-    skipped: list[Skipped] = []
-    lists = {split: _list_file(tree, f"NNEW_{word}_{config.fold}.txt") for word, split in _FILES.items()}
+    listing = Listing(config.source)
+    lists = {split: _list_file(listing, f"NNEW_{word}_{config.fold}.txt") for word, split in _FILES.items()}
+    annotations = _annotations(listing)
     for split, label_file in lists.items():
-        for line in _lines(tree, label_file, skipped):
-            photo = _photo(tree, line, label_file, skipped)
+        for line in _lines(listing, label_file):
+            photo = _photo(listing, line, label_file)
             if photo is not None:
-                photos.append(dataclasses.replace(photo, split=split))
-    boxes = _annotations(tree)
-    photos = [_with_boxes(tree, photo, boxes, skipped) for photo in photos]
-    read = {name for name in tree.files if posixpath.basename(name).startswith("NNEW_")}
+                photo = _with_boxes(listing, photo, annotations)
+                listing.photos.append(dataclasses.replace(photo, split=split))
+    read = {name for name in listing.files if posixpath.basename(name).startswith("NNEW_")}
     pictures = posixpath.join(posixpath.dirname(lists["train"]), "JPEGImages")
-    return tree.found(photos, skipped, read | set(boxes.values()), pictures)  # Detection holds them again
+    return listing.found(read | set(annotations.values()), pictures)  # Detection holds the same photos
 
 
-def _list_file(tree: Tree, file_name: str) -> str:
-    found = tree.named(file_name)
+def severity(file_name: str) -> str | None:
+    """The severity in the name of a photo of ACNE04; None for other names."""
+    match = _NAME.fullmatch(file_name)
+    return _LEVELS[int(match[1])] if match else None
+
+
+def _list_file(listing: Listing, file_name: str) -> str:
+    found = listing.named(file_name)
     if not found:
         raise MissingPath(
-            f"{tree.root}: no {file_name}.", "Give the folder that holds Classification, or another --fold."
+            f"{listing.root}: no {file_name}.",
+            "Give the folder that holds Classification, or another --fold.",
         )
     return found[0]
 
 
-def _lines(tree: Tree, label_file: str, skipped: list[Skipped]) -> Iterator[_Line]:
-    for number, text in read_lines(tree.files[label_file]):
+def _lines(listing: Listing, label_file: str) -> Iterator[_Line]:
+    for number, text in read_lines(listing.files[label_file]):
         line = parse_line(text)
         if line is None:
-            skipped.append(
-                Skipped(f"{label_file}:{number}", f"not `name level count`: {text[:80]!r}", "label unknown")
-            )
+            reason = f"not `name level count`: {text[:80]!r}"
+            listing.skip(f"{label_file}:{number}", reason, "label unknown")
         else:
             yield line
 
@@ -82,33 +87,32 @@ def parse_line(text: str) -> _Line | None:
     return _Line(words[0], int(words[1]))
 
 
-def _photo(tree: Tree, line: _Line, label_file: str, skipped: list[Skipped]) -> Photo | None:
-    name = tree.find(f"JPEGImages/{line.name}", posixpath.dirname(label_file))
+def _photo(listing: Listing, line: _Line, label_file: str) -> Photo | None:
+    name = listing.find(f"JPEGImages/{line.name}", posixpath.dirname(label_file))
+    label = _LEVELS[line.level]
     if name is None:
-        skipped.append(Skipped(line.name, f"named by {label_file}, but not there", "photo missing"))
-        return None
-    told = _NAME.fullmatch(line.name)
-    if told and int(told[1]) != line.level:
-        skipped.append(
-            Skipped(name, f"of level {line.level} in {label_file}, but not by its name", "label unknown")
-        )
-        return None
-    return dataclasses.replace(tree.photo(name), label=LEVELS[line.level], licence=LICENCE)
+        listing.skip_missing(label_file, line.name)
+    elif severity(line.name) not in (None, label):
+        listing.skip(name, f"level {line.level} in {label_file} contradicts its name", "label unknown")
+    else:
+        return dataclasses.replace(listing.photo(name), label=label, licence=LICENCE)
+    return None
 
 
-def _annotations(tree: Tree) -> dict[str, str]:
+def _annotations(listing: Listing) -> dict[str, str]:
     """Stem of a photo -> its XML file."""
-    files = (name for name in tree.files if name.endswith(".xml") and "Annotations/" in name)
+    files = (name for name in listing.files if name.endswith(".xml") and "Annotations/" in name)
     return {posixpath.basename(name).removesuffix(".xml"): name for name in files}
 
 
-def _with_boxes(tree: Tree, photo: Photo, boxes: dict[str, str], skipped: list[Skipped]) -> Photo:
-    file = boxes.get(posixpath.splitext(posixpath.basename(photo.name))[0])
+def _with_boxes(listing: Listing, photo: Photo, annotations: dict[str, str]) -> Photo:
+    file = annotations.get(posixpath.splitext(posixpath.basename(photo.name))[0])
     if file is None:
         return photo
-    read = read_voc(tree.files[file])
-    if not isinstance(read, VocBoxes):
-        skipped.append(Skipped(file, read, "box unusable"))
+    boxes = read_voc(listing.files[file])
+    problems = boxes.problems if isinstance(boxes, VocBoxes) else [boxes]
+    for problem in problems:
+        listing.skip(file, problem, "box unusable")
+    if not isinstance(boxes, VocBoxes):
         return photo
-    skipped += [Skipped(file, problem, "box unusable") for problem in read.problems]
-    return dataclasses.replace(photo, lesions=read.lesions, boxes_in=read.size)
+    return dataclasses.replace(photo, lesions=boxes.lesions, boxes_in=boxes.size)

@@ -1,13 +1,12 @@
 """CelebAMask-HQ (Lee et al., CVPR 2020): 30,000 faces with a mask for each part of the face.
 
 CelebA-HQ-img/17.jpg                        1024 px
-CelebAMask-HQ-mask-anno/0/00017_skin.png    512 px; 2000 photos a folder; parts that are not seen have no file
-CelebA-HQ-to-CelebA-mapping.txt             number here, number and file in CelebA: tells CelebA's splits
+CelebAMask-HQ-mask-anno/0/00017_skin.png    512 px; 2000 photos per folder; invisible parts have no file
+CelebA-HQ-to-CelebA-mapping.txt             number here, number and file in CelebA, which determines the split
 identity_CelebA.txt                         `000001.jpg 2880`; only on request from the CelebA team
 
-Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are cut out
-of "skin" by the set itself.
-"""
+Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are
+excluded from "skin" by the set itself."""
 
 from __future__ import annotations
 
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from anonderm.core.errors import UnreadableImage
 from anonderm.core.images import read_image
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.tree import Tree, read_lines
+from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.photo import Found, Photo
+from anonderm.ingest.sources.reading import read_lines
 
 PARTS = ("skin", "nose")
 _IMAGES, _MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
@@ -30,22 +30,19 @@ _MAPPING, _IDENTITIES = "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
 _LICENCE = (
     "CelebAMask-HQ: non-commercial research only; no redistribution of images or of what derives from them"
 )
-_FIRST_VAL, _FIRST_TEST = (
-    162771,
-    182638,
-)  # numbers of CelebA's photos, counted from 0, at which its splits begin
+_FIRST_VAL, _FIRST_TEST = 162771, 182638  # numbers of CelebA's photos, from 0, at which its splits begin
 
 
 @dataclass(frozen=True, slots=True)
 class PartsMask:
-    """The union of masks of parts."""
+    """The union of the masks of several parts."""
 
     parts: tuple[Path, ...]
 
     def read(self) -> NDArray[np.bool_]:
         masks = [read_image(path)[:, :, 0] > 0 for path in self.parts]
         if len({mask.shape for mask in masks}) > 1:
-            raise UnreadableImage(f"{self.parts[0]}: not of the size of the mask of the next part.")
+            raise UnreadableImage(f"{self.parts[0]}: its size differs from that of the other parts' masks.")
         return np.logical_or.reduce(masks)
 
 
@@ -54,51 +51,54 @@ def fits(source: Path) -> bool:
 
 
 def find(config: IngestConfig) -> Found:
-    tree = Tree(config.source)
-    facts = _facts(tree)
-    photos: list[Photo] = []
-    skipped: list[Skipped] = []
-    images = [name for name in tree.images if name.startswith(f"{_IMAGES}/")]
-    for name in images:
-        stem = name.removeprefix(f"{_IMAGES}/").rpartition(".")[0]
-        parts = tuple(path for part in PARTS if (path := _part(tree, stem, part)))
-        if not parts:
-            skipped.append(Skipped(name, "no mask of its skin", "skin mask missing"))
+    listing = Listing(config.source)
+    facts = _facts(listing)
+    for name in listing.images:
+        if not name.startswith(f"{_IMAGES}/"):
             continue
-        split, subject = facts.get(stem, (None, None))
-        photo = dataclasses.replace(tree.photo(name), mask=PartsMask(parts), split=split, subject=subject)
-        photos.append(dataclasses.replace(photo, licence=_LICENCE))
-    skipped += _masks_without_photo(tree, {photo.name for photo in photos})
-    read = {name for name in tree.files if name.startswith(f"{_MASKS}/")} | {_MAPPING, _IDENTITIES}
-    found = tree.found(photos, skipped, read, _IMAGES)
+        parts = tuple(path for part in PARTS if (path := _part(listing, _stem(name), part)))
+        if not parts:
+            listing.skip(name, "no mask of its skin", "skin mask missing")
+            continue
+        split, subject = facts.get(_stem(name), (None, None))
+        photo = dataclasses.replace(listing.photo(name), mask=PartsMask(parts), split=split, subject=subject)
+        listing.photos.append(dataclasses.replace(photo, licence=_LICENCE))
+    _skip_masks_without_photo(listing)
+    read = {name for name in listing.files if name.startswith(f"{_MASKS}/")} | {_MAPPING, _IDENTITIES}
+    found = listing.found(read, _IMAGES)
     return dataclasses.replace(found, photos=tuple(sorted(found.photos, key=_number)))
 
 
-def _part(tree: Tree, stem: str, part: str) -> Path | None:
+def _stem(name: str) -> str:
+    return name.removeprefix(f"{_IMAGES}/").rpartition(".")[0]
+
+
+def _part(listing: Listing, stem: str, part: str) -> Path | None:
     if not (stem.isascii() and stem.isdecimal() and len(stem) <= 5):
         return None
-    return tree.files.get(f"{_MASKS}/{int(stem) // 2000}/{int(stem):05d}_{part}.png")
+    return listing.files.get(f"{_MASKS}/{int(stem) // 2000}/{int(stem):05d}_{part}.png")
 
 
-def _masks_without_photo(tree: Tree, photos: set[str]) -> list[Skipped]:
-    stems = {name.removeprefix(f"{_IMAGES}/").rpartition(".")[0].zfill(5) for name in photos}
-    skins = (name for name in tree.files if name.startswith(f"{_MASKS}/") and name.endswith("_skin.png"))
-    lost = (name for name in skins if name.rpartition("/")[2].removesuffix("_skin.png") not in stems)
-    return [Skipped(name, "a mask without its photo", "photo missing") for name in lost]
+def _skip_masks_without_photo(listing: Listing) -> None:
+    stems = {_stem(photo.name).zfill(5) for photo in listing.photos}
+    skins = (name for name in listing.files if name.startswith(f"{_MASKS}/") and name.endswith("_skin.png"))
+    for name in skins:
+        if name.rpartition("/")[2].removesuffix("_skin.png") not in stems:
+            listing.skip(name, "a mask without its photo", "photo missing")
 
 
-def _facts(tree: Tree) -> dict[str, tuple[str | None, str | None]]:
-    """Split and person of each photo, where the mapping to CelebA, and its identities, are there."""
-    if _MAPPING not in tree.files:
+def _facts(listing: Listing) -> dict[str, tuple[str | None, str | None]]:
+    """Split and person of each photo, if the mapping to CelebA, and its identities, are present."""
+    if _MAPPING not in listing.files:
         return {}
     people = {}
-    if _IDENTITIES in tree.files:
-        pairs = (line.split() for _, line in read_lines(tree.files[_IDENTITIES]))
+    if _IDENTITIES in listing.files:
+        pairs = (line.split() for _, line in read_lines(listing.files[_IDENTITIES]))
         people = {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
     facts: dict[str, tuple[str | None, str | None]] = {}
-    for _, line in read_lines(tree.files[_MAPPING]):
+    for _, line in read_lines(listing.files[_MAPPING]):
         words = line.split()
-        if len(words) == 3 and words[1].isdecimal():  # the first line is a heading
+        if len(words) == 3 and words[1].isdecimal():  # the first line is a header
             original = int(words[1])
             split = "test" if original >= _FIRST_TEST else "val" if original >= _FIRST_VAL else "train"
             facts[words[0]] = (split, people.get(words[2]))
@@ -106,4 +106,4 @@ def _facts(tree: Tree) -> dict[str, tuple[str | None, str | None]]:
 
 
 def _number(photo: Photo) -> int:
-    return int(photo.name.removeprefix(f"{_IMAGES}/").rpartition(".")[0])
+    return int(_stem(photo.name))

@@ -1,24 +1,27 @@
 """COCO: one JSON file of photos, categories and boxes for each split.
 
-train/_annotations.coco.json, train/a.jpg            as Roboflow writes it, the same in valid/ and test/
-annotations/instances_train.json, train/a.jpg        as COCO itself is laid out; images/train/a.jpg too
+train/_annotations.coco.json, train/a.jpg            as exported by Roboflow, likewise valid/ and test/
+annotations/instances_train.json, train/a.jpg        as COCO itself is laid out; also images/train/a.jpg
 """
 
 from __future__ import annotations
 
 import dataclasses
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.boxed import from_corner, kinds, numbers
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.roboflow import with_licence
-from anonderm.ingest.sources.tree import Tree, read_label_json, read_split, split_of
+from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.photo import Found, Photo
+from anonderm.ingest.sources.reading import read_json_object
+from anonderm.ingest.sources.values import lesion_types, numbers, read_split, split_of
+
+Row = dict[str, Any]
 
 _PATTERNS = ("*.coco.json", "*/*.coco.json", "annotations/*.json", "instances_*.json")
 
@@ -28,83 +31,83 @@ def fits(source: Path) -> bool:
 
 
 def find(config: IngestConfig) -> Found:
-    tree = Tree(config.source)
-    files = sorted({path for pattern in _PATTERNS for path in config.source.glob(pattern)})
-    read = [path.relative_to(config.source).as_posix() for path in files]
-    photos: list[Photo] = []
-    skipped: list[Skipped] = []
-    for file in read:
-        photos += photos_in(tree, file, skipped)
-    return with_licence(tree, tree.found(photos, skipped, read))
+    listing = Listing(config.source)
+    paths = sorted({path for pattern in _PATTERNS for path in config.source.glob(pattern)})
+    files = [path.relative_to(config.source).as_posix() for path in paths]
+    for file in files:
+        content = read_json_object(listing.files[file])
+        categories = _rows(content, "categories", listing.files[file])
+        names = {row.get("id"): str(row.get("name", "")) for row in categories}
+        listing.photos += read_photos(listing, file, content, partial(_lesion, names=names))
+    return listing.found_by_roboflow(files)
 
 
-def photos_in(tree: Tree, file: str, skipped: list[Skipped]) -> Iterator[Photo]:
-    """The photos of one JSON file with their boxes. Raises InputError."""
-    content = read_label_json(tree.files[file])
-    names = {row.get("id"): str(row.get("name", "")) for row in rows(content, "categories", tree.files[file])}
-    lesions: dict[Any, list[Lesion]] = {}
-    images = {row.get("id"): row for row in rows(content, "images", tree.files[file])}
-    for row in rows(content, "annotations", tree.files[file]):
-        lesion = _lesion(row, names)
-        if row.get("image_id") not in images:
-            skipped.append(
-                Skipped(file, f"box {row.get('id')} is of a photo that is not in the list", "photo missing")
-            )
+def read_photos(
+    listing: Listing, file: str, content: Row, lesion_of: Callable[[Row], Lesion | str]
+) -> Iterator[Photo]:
+    """The photos of a JSON file with their boxes. `lesion_of` an annotation may say what is wrong with it.
+
+    Raises InputError.
+    """
+    images = {row.get("id"): row for row in _rows(content, "images", listing.files[file])}
+    lesions: dict[Any, list[Lesion]] = {key: [] for key in images}
+    for row in _rows(content, "annotations", listing.files[file]):
+        image, lesion = images.get(row.get("image_id")), lesion_of(row)
+        if image is None:
+            listing.skip(file, f"annotation {row.get('id')} is of an unlisted photo", "photo missing")
         elif isinstance(lesion, str):
-            skipped.append(
-                Skipped(str(images[row["image_id"]].get("file_name")), f"{file}: {lesion}", "box unusable")
-            )
+            listing.skip(str(image.get("file_name")), f"{file}: {lesion}", "box unusable")
         else:
-            lesions.setdefault(row["image_id"], []).append(lesion)
+            lesions[row["image_id"]].append(lesion)
     for key, row in images.items():
-        name = find_image(tree, str(row.get("file_name", "")), posixpath.dirname(file))
+        name = _find_image(listing, str(row.get("file_name", "")), posixpath.dirname(file))
         if name is None:
-            skipped.append(
-                Skipped(file, f"names {row.get('file_name')!r}, which is not there", "photo missing")
-            )
+            listing.skip_missing(file, row.get("file_name"))
         else:
-            boxes = tuple(lesions.get(key, ()))
-            photo = dataclasses.replace(tree.photo(name), lesions=boxes, boxes_in=told_size(row))
-            split = split_of(name) or _split_of_file(file)
-            yield dataclasses.replace(photo, lesion_types=kinds(boxes), split=split)
+            yield dataclasses.replace(
+                listing.photo(name),
+                lesions=tuple(lesions[key]),
+                boxes_in=_stated_size(row),
+                lesion_types=lesion_types(lesions[key]),
+                split=split_of(name) or _split_of_file(file),
+            )
 
 
-def _lesion(row: dict[str, Any], names: dict[Any, str]) -> Lesion | str:
+def _lesion(row: Row, names: dict[Any, str]) -> Lesion | str:
     """The box of an annotation, or what is wrong with it."""
-    box = row.get("bbox")
-    values = numbers(box) if isinstance(box, list) and len(box) == 4 else None
-    if values is None:
-        return f"box {row.get('id')} is not [left, top, width, height]: {str(box)[:80]}"
+    box = numbers(row.get("bbox"), 4)
+    if box is None:
+        return f"annotation {row.get('id')}: not [left, top, width, height]: {str(row.get('bbox'))[:80]}"
     if not names.get(row.get("category_id")):
-        return f"box {row.get('id')} is of category {row.get('category_id')}, which is not in the list"
-    return from_corner(names[row["category_id"]], *values)
+        return f"annotation {row.get('id')} is of the unlisted category {row.get('category_id')}"
+    return Lesion.from_corner(names[row["category_id"]], *box)
 
 
-def rows(content: dict[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    """The list under `key`. Raises InputError unless it is one of objects whose ids can be looked up."""
+def _rows(content: Row, key: str, path: Path) -> list[Row]:
+    """The list under `key`. Raises InputError unless it contains objects whose ids can be looked up."""
     found = content.get(key)
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise InputError(f"{path}: no list of {key}.", "Get the label file again.")
-    if any(
-        isinstance(row.get(each), list | dict) for row in found for each in ("id", "image_id", "category_id")
-    ):
+        raise InputError(f"{path}: no list of {key}.", "Download or export it again.")
+    ids = (row.get(each) for row in found for each in ("id", "image_id", "category_id"))
+    if any(isinstance(each, list | dict) for each in ids):
         raise InputError(
-            f"{path}: an id in {key} is neither a number nor a word.", "Get the label file again."
+            f"{path}: an id in {key} is neither a number nor text.", "Download or export it again."
         )
     return found
 
 
-def find_image(tree: Tree, said: str, below: str) -> str | None:
-    """The file called so beside the JSON file, below the source, or anywhere if only one has that name."""
-    found = tree.find(said, below) or tree.find(said)
-    if found is not None or not said:
+def _find_image(listing: Listing, name: str, folder: str) -> str | None:
+    """The file of this name beside the JSON file, below the source, or in any folder if it is the only
+    one."""
+    found = listing.find(name, folder) or listing.find(name)
+    if found is not None or not name or ".." in name:
         return found
-    alike = tree.named(posixpath.basename(said.replace("\\", "/")))
-    return alike[0] if len(alike) == 1 and ".." not in said else None
+    candidates = listing.named(posixpath.basename(name.replace("\\", "/")))
+    return candidates[0] if len(candidates) == 1 else None
 
 
-def told_size(row: dict[str, Any]) -> tuple[float, float] | None:
-    """The (width, height) that an entry of `images` states."""
+def _stated_size(row: Row) -> tuple[float, float] | None:
+    """The (width, height) in an entry of `images`."""
     size = numbers([row.get("width"), row.get("height")])
     return (size[0], size[1]) if size is not None and min(size) > 0 else None
 

@@ -1,12 +1,12 @@
-"""Photos that lie together in one folder, without classes."""
+"""Photos in one folder, without classes."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.folders import is_image
+from anonderm.ingest.sources.listing import count_suffixes
 from anonderm.ingest.sources.photo import File, Found, Photo, printable
 
 
@@ -18,4 +18,4 @@ def find(config: IngestConfig) -> Found:
     """Every image in the folder itself, by name; other files are ignored and counted."""
     files = sorted(path for path in config.source.iterdir() if not path.is_dir())
     photos = tuple(Photo(printable(path.name), File(path)) for path in files if is_image(path))
-    return Found(photos, ignored=Counter(path.suffix.lower() for path in files if not is_image(path)))
+    return Found(photos, ignored=count_suffixes([path.name for path in files if not is_image(path)]))

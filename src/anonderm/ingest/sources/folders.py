@@ -1,24 +1,22 @@
-"""A folder of photos with one sub-folder a class: finding the photos by name, without opening any."""
+"""A folder of photos with one sub-folder per class: finds the photos by name, without opening any."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
-from anonderm.core.images import IMAGE_SUFFIXES
-from anonderm.core.names import is_plain
+from anonderm.core.images import KNOWN_SUFFIXES, is_image_name
+from anonderm.core.names import is_hidden, is_plain
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.listing import count_suffixes, files_below
 from anonderm.ingest.sources.photo import File, Found, Photo, printable
-
-_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+from anonderm.ingest.sources.values import read_split
 
 
 def fits(source: Path) -> bool:
-    """Anything that is a folder of folders."""
+    """Every folder of folders fits."""
     return source.is_dir() and any(entry.is_dir() for entry in source.iterdir())
 
 
@@ -27,23 +25,23 @@ def find(config: IngestConfig) -> Found:
 
 
 def list_photos(source: Path) -> Found:
-    """Every image below a class folder, in sub-folders too.
+    """Every image below a class folder, at any depth.
 
-    Hidden files and files that are no images by their suffix are ignored and counted. Links to folders are
-    not followed inside a class, so that a loop of links does no harm.
-    Raises MissingPath, EmptyFolder (no class, or one without photos) or BadLabel (a name that will not do).
+    Hidden files and files without the suffix of an image are ignored and counted. Links to folders are not
+    followed inside a class, so loops of links do no harm. Raises MissingPath, EmptyFolder (no class, or one
+    without photos) or BadLabel (an unusable name).
     """
-    ignored: Counter[str] = Counter(path.suffix.lower() for path in _loose_files(source))
+    ignored = _loose_files(source)
     photos: list[Photo] = []
     for label, folder in _class_folders(source).items():
-        paths = sorted(_files_below(folder))
+        paths = sorted(files_below(folder))
         images = [path for path in paths if is_image(path)]
         if not images:
-            known = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise EmptyFolder(f"{folder}: no image in this class ({known}).", "Fill or remove the folder.")
+            hint = "Fill or remove the folder."
+            raise EmptyFolder(f"{folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)
         photos += [Photo(printable(path.relative_to(source)), File(path), label) for path in images]
-        ignored.update(path.suffix.lower() for path in paths if not is_image(path))
-    return Found(tuple(photos), ignored=ignored)
+        ignored += [path for path in paths if not is_image(path)]
+    return Found(tuple(photos), ignored=count_suffixes([path.name for path in ignored]))
 
 
 def _loose_files(source: Path) -> list[Path]:
@@ -60,37 +58,29 @@ def _class_folders(source: Path) -> dict[str, Path]:
     classes: dict[str, Path] = {}
     for folder in sorted(source.iterdir()):
         leads_back = Path(os.path.realpath(folder)) in (here, *here.parents)
-        if not folder.is_dir() or folder.name.startswith(".") or leads_back:
+        if not folder.is_dir() or is_hidden(folder.name) or leads_back:
             continue
         label = unicodedata.normalize("NFC", printable(folder.name).strip())
         if label in classes:
-            raise BadLabel(f"{folder} and {classes[label]}: two classes of one name.", "Rename one of them.")
+            raise BadLabel(
+                f"{folder} and {classes[label]}: two classes of the same name.", "Rename one of them."
+            )
         if not is_plain(label):
             raise BadLabel(
                 f"{source}: the folder {label!r} cannot name a class (and a folder of the release).",
-                "Rename it: letters and digits of any script, blanks, and _ . , + & ( ) ' - are allowed.",
+                "Rename it: letters and digits of any script, spaces, and _ . , + & ( ) ' - are allowed.",
             )
         classes[label] = folder
     if not classes:
-        raise EmptyFolder(f"{source}: no sub-folder in it.", "Put the photos into one sub-folder a class.")
-    if {label.lower() for label in classes} <= _SPLIT_NAMES:
+        raise EmptyFolder(f"{source}: no sub-folder in it.", "Put the photos into one sub-folder per class.")
+    if all(map(read_split, classes)):
         raise BadLabel(
             f"{source}: its sub-folders are splits ({', '.join(classes)}), not classes.",
-            "Merge them into one sub-folder a class; ingest makes the splits itself, by person.",
+            "Merge them into one sub-folder per class; ingest makes the splits itself, by person.",
         )
     return classes
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, file) for file in files)
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
 def is_image(path: Path) -> bool:
     """By its suffix; hidden files are none."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return is_image_name(path.name) and not is_hidden(path.name)

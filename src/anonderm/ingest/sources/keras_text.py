@@ -1,8 +1,8 @@
-"""Roboflow's "YOLO Keras TXT" and "YOLO v4 PyTorch TXT": one list of boxes a folder, a line a photo.
+"""Roboflow's "YOLO Keras TXT" and "YOLO v4 PyTorch TXT": one list of boxes per folder, one line per photo.
 
 train/_annotations.txt    a.jpg 43,46,100,108,1 244,51,304,112,0     (left, top, right, bottom, class)
-train/_classes.txt        a name a line; the first is class 0
-train/a.jpg               and the same in valid/ and test/
+train/_classes.txt        one name per line; the first is class 0
+train/a.jpg               likewise valid/ and test/
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.boxed import class_name, kinds, numbers, read_class_names
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.roboflow import with_licence
-from anonderm.ingest.sources.tree import Tree, read_lines, split_of
+from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.photo import Found
+from anonderm.ingest.sources.reading import read_lines
+from anonderm.ingest.sources.values import class_name, lesion_types, numbers, split_of
 
-_LIST = "_annotations.txt"
+_LIST, _CLASSES = "_annotations.txt", "_classes.txt"
 _BOX = re.compile(r"\S+,\S+,\S+,\S+,\S+")
 
 
@@ -38,36 +38,33 @@ def fits(source: Path) -> bool:
 
 
 def find(config: IngestConfig) -> Found:
-    tree = Tree(config.source)
-    photos: list[Photo] = []
-    skipped: list[Skipped] = []
-    lists = tree.named(_LIST)
+    listing = Listing(config.source)
+    lists = listing.named(_LIST)
     for label_file in lists:
         folder = posixpath.dirname(label_file)
-        classes = tree.find("_classes.txt", folder)
-        names = read_class_names(tree.files[classes]) if classes else ()
-        for number, text in read_lines(tree.files[label_file]):
-            line = parse_line(text, names)
-            name = tree.find(line.name, folder)
-            if name is None:
-                skipped.append(
-                    Skipped(
-                        f"{label_file}:{number}", f"names {line.name!r}, which is not there", "photo missing"
-                    )
-                )
-                continue
-            skipped += [
-                Skipped(name, f"{label_file}:{number}: {problem}", "box unusable")
-                for problem in line.problems
-            ]
-            photo = dataclasses.replace(tree.photo(name), lesions=line.lesions, split=split_of(name))
-            photos.append(dataclasses.replace(photo, lesion_types=kinds(line.lesions)))
-    classes_read = tree.named("_classes.txt")
-    return with_licence(tree, tree.found(photos, skipped, {*lists, *classes_read}))
+        classes = listing.find(_CLASSES, folder)
+        names = tuple(line for _, line in read_lines(listing.files[classes])) if classes else ()
+        for number, text in read_lines(listing.files[label_file]):
+            _add_photo(listing, parse_line(text, names), folder, f"{label_file}:{number}")
+    return listing.found_by_roboflow({*lists, *listing.named(_CLASSES)})
+
+
+def _add_photo(listing: Listing, line: Line, folder: str, where: str) -> None:
+    name = listing.find(line.name, folder)
+    if name is None:
+        listing.skip_missing(where, line.name)
+        return
+    for problem in line.problems:
+        listing.skip(name, f"{where}: {problem}", "box unusable")
+    kinds = lesion_types(line.lesions)
+    photo = listing.photo(name)
+    listing.photos.append(
+        dataclasses.replace(photo, lesions=line.lesions, lesion_types=kinds, split=split_of(name))
+    )
 
 
 def parse_line(text: str, names: tuple[str, ...]) -> Line:
-    """`a.jpg 43,46,100,108,1`; the name may have blanks in it, and a photo may have no box."""
+    """`a.jpg 43,46,100,108,1`; the name may contain spaces, and a photo may have no box."""
     words = text.split(" ")
     first = len(words)
     while first > 1 and (not words[first - 1] or _BOX.fullmatch(words[first - 1].strip())):
@@ -75,12 +72,11 @@ def parse_line(text: str, names: tuple[str, ...]) -> Line:
     lesions, problems = [], []
     for word in filter(str.strip, words[first:]):
         *sides, number = word.strip().split(",")
-        box = numbers(sides) if len(sides) == 4 else None
-        kind = class_name(number, names)
+        box, kind = numbers(sides, 4), class_name(number, names)
         if box is None:
             problems.append(f"the box {word!r} is not left,top,right,bottom,class")
         elif kind is None:
-            problems.append(f"the box {word!r} is of class {number}, and there are {len(names)} classes")
+            problems.append(f"the box {word!r}: class {number} is not one of the {len(names)} classes")
         else:
             lesions.append(Lesion(kind, *box))
     return Line(" ".join(words[:first]).strip(), tuple(lesions), tuple(problems))

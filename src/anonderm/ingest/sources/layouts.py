@@ -31,14 +31,14 @@ from anonderm.ingest.sources.photo import Found, Photo
 
 @dataclass(frozen=True)
 class Layout:
-    """`fits` says, from a look at the names, whether a source is laid out so; `find` lists its photos."""
+    """`fits` decides by file names whether a source has this layout; `find` lists its photos."""
 
-    shown_by: str
+    example: str
     fits: Callable[[Path], bool]
     find: Callable[[IngestConfig], Found]
 
 
-# The first that fits is taken: the most particular stand first.
+# The first that fits is taken, so the most specific come first.
 LAYOUTS: dict[str, Layout] = {
     "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", acne04.fits, acne04.find),
     "acne04v2": Layout("Acne04-v2_annotations.json", acne04v2.fits, acne04v2.find),
@@ -53,13 +53,13 @@ LAYOUTS: dict[str, Layout] = {
         "metadata.csv or .jsonl, train/CLASS/, or *.parquet", huggingface.fits, huggingface.find
     ),
     "table": Layout("a .csv, .tsv, .jsonl or .parquet file that names photos", table.fits, table.find),
-    "folders": Layout("one sub-folder a class", folders.fits, folders.find),
+    "folders": Layout("one sub-folder per class", folders.fits, folders.find),
     "flat": Layout("photos in the folder itself, without classes", flat.fits, flat.find),
 }
 
 
 def find_photos(config: IngestConfig) -> tuple[str, Found]:
-    """The name of the layout, and the photos with the labels that the settings ask for.
+    """The name of the layout, and the photos with their labels changed according to the settings.
 
     Raises MissingPath, InputError where no layout fits, EmptyFolder, BadLabel, and what the adapters raise.
     """
@@ -67,29 +67,30 @@ def find_photos(config: IngestConfig) -> tuple[str, Found]:
     found = LAYOUTS[name].find(config)
     if not found.photos:
         why = "".join(f"\n    {item.file}: {item.reason}" for item in found.skipped[:10])
-        raise EmptyFolder(f"{config.source}: no photo that can be used (layout {name}).{why}")
+        raise EmptyFolder(f"{config.source}: no usable photo (layout {name}).{why}")
     photos = tuple(_labelled(photo, config) for photo in found.photos)
     return name, dataclasses.replace(found, photos=photos)
 
 
 def recognise(source: Path) -> str:
     if not source.exists():
-        hint = "Give the folder of photos, or the table or ZIP that holds them."
+        hint = "Give the folder of photos, or the table or ZIP file that names or contains them."
         raise MissingPath(f"{source}: no such folder.", hint)
     for name, layout in LAYOUTS.items():
         if layout.fits(source):
             return name
     if source.is_dir() and not any(source.iterdir()):
-        raise EmptyFolder(f"{source}: nothing in it.", "Give the folder that holds the photos.")
-    known = "".join(f"\n    {name}: {layout.shown_by}" for name, layout in LAYOUTS.items())
+        raise EmptyFolder(f"{source}: an empty folder.", "Give the folder that contains the photos.")
+    known = "".join(f"\n    {name}: {layout.example}" for name, layout in LAYOUTS.items())
     raise InputError(
-        f"{source}: laid out in no way that is known. Layouts:{known}",
-        "Bring it into one of these forms, or name the one that it is with --layout.",
+        f"{source}: its layout is not recognised. Known layouts:{known}",
+        "Convert it to one of these layouts, or name its layout with --layout.",
     )
 
 
 def _labelled(photo: Photo, config: IngestConfig) -> Photo:
-    """The label as the settings change it. Raises BadLabel for one that cannot name a folder."""
+    """The photo with its label changed according to the settings. Raises BadLabel if it cannot name a
+    folder."""
     photo = _with_renamed_kinds(photo, config.renamed)
     label = config.label if config.label is not None else photo.label
     if label is None:
@@ -99,7 +100,7 @@ def _labelled(photo: Photo, config: IngestConfig) -> Photo:
     if not is_plain(label):
         raise BadLabel(
             f"{photo.name}: the label {label!r} cannot name a class (and a folder of the release).",
-            f"Give it another name: --relabel '{label}=another'. Letters and digits of any script, blanks, "
+            f"Give it another name: --relabel '{label}=another'. Letters and digits of any script, spaces, "
             "and _ . , + & ( ) ' - are allowed.",
         )
     return dataclasses.replace(photo, label=label)

@@ -1,4 +1,4 @@
-"""Images in the cells of Parquet files, as `datasets` of Hugging Face writes them."""
+"""Images in the cells of Parquet files, as Hugging Face's `datasets` writes them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import MissingPath, UnreadableImage
-from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.core.images import is_image_name
 from anonderm.ingest.sources.photo import stamp
 
-_ONE_AT_A_TIME = threading.Lock()  # neighbours ask for the same row group: it is read once
+_LOCK = threading.Lock()  # neighbouring cells lie in one row group, which is read once
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The bytes in one cell: an image column, which is a struct of `bytes` and `path`."""
+    """The bytes in one cell of an image column, a struct of `bytes` and `path`."""
 
     table: Path
     column: str
     group: int
     row: int
-    said: str
+    path: str
 
     def read(self) -> bytes:
-        with _ONE_AT_A_TIME:
+        with _LOCK:
             group = _row_group(self.table, stamp(self.table), self.column, self.group)
         if self.row >= len(group):
             raise MissingPath("no longer in the table.")
@@ -43,13 +43,16 @@ class Cell:
         return f"{stamp(self.table)} {self.column} {self.group} {self.row}"
 
     @property
+    def file_name(self) -> str:
+        return posixpath.basename(self.path.replace("\\", "/"))
+
+    @property
     def suffix(self) -> str:
-        """As the cell's path says; otherwise as the bytes themselves."""
-        said = posixpath.splitext(self.said)[1].lower()
-        return said if said in IMAGE_SUFFIXES else _suffix_of(self.read())
+        """The suffix of the cell's path, or that of the image's format."""
+        return posixpath.splitext(self.path)[1].lower() if is_image_name(self.path) else _suffix(self.read())
 
 
-def _suffix_of(data: bytes) -> str:
+def _suffix(data: bytes) -> str:
     from PIL import Image, UnidentifiedImageError
 
     try:

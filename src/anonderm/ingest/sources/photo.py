@@ -1,4 +1,4 @@
-"""Photos as an adapter finds them: where the bytes lie, and what the source says about each."""
+"""Photos as an adapter finds them: where their bytes are, and what the source states about each."""
 
 from __future__ import annotations
 
@@ -17,39 +17,37 @@ from anonderm.core.records import Lesion
 
 
 class Place(Protocol):
-    """Where an image's bytes lie: a file, a member of a ZIP, a cell of a table."""
+    """Where the bytes of an image are: in a file, a member of a ZIP file, or a cell of a table."""
 
     def read(self) -> bytes:
-        """Raises MissingPath or UnreadableImage, whose messages say what is wrong but not where."""
+        """Raises MissingPath or UnreadableImage, whose messages name the problem but not the place."""
 
     @property
     def stamp(self) -> str:
-        """Says which place this is, and changes when what lies there does."""
+        """Identifies the place, and changes when its content does."""
 
     @property
     def suffix(self) -> str:
-        """What a file of these bytes is called at its end, with the dot, in small letters."""
+        """The suffix of a file of these bytes, with the dot, in lower case."""
 
 
 class Mask(Protocol):
-    """A skin mask that a source holds."""
+    """A skin mask of the source."""
 
     def read(self) -> NDArray[np.bool_]:
-        """bool [H, W], of the whole photo but not always of its size. Raises InputError."""
+        """bool [H, W], of the whole photo but not necessarily of its size. Raises InputError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An image, and what its source says about it; everything but the name and the place may be unknown.
+    """An image and its annotations in the source; everything except the name and the place may be unknown.
 
-    name: unique, in printable form; the path below the source folder, or inside the ZIP or table.
-    label: the class. subject: who is shown. split: train, val or test, as the source has it.
-    original: the photo of which this one is an augmented copy; copies of one original show one person.
-    lesions: boxes in pixels of the picture as displayed (turned as EXIF says) or, where `boxes_in` is given,
-    of a picture that is `boxes_in` = (width, height) large: (1, 1) for shares of width and height.
-    lesion_types: kinds of lesion seen, where a source tells them without boxes or besides.
-    credit: whom the licence asks to name.
-    """
+    name: unique, in printable form; the path below the source folder, or inside the ZIP file or table. label:
+    the class. subject: the person. split: train, val or test in the source. original: the photo of which this
+    one is an augmented copy; copies of one original show one person. lesions: boxes in pixels of the
+    displayed picture (rotated per EXIF) or, with `boxes_in` = (width, height), of a picture of that size: (1,
+    1) for shares of width and height. lesion_types: types of lesions on the face, with or without boxes.
+    credit: attribution that the licence requires."""
 
     name: str
     place: Place
@@ -76,17 +74,17 @@ class Photo:
         return decode_image(self.read(), self.name)
 
 
-Kind = Literal[
-    # faults of the source
+SkipKind = Literal[
+    # problems of the source
     "photo missing",
     "label unknown",
     "split unknown",
     "licence unknown",
     "skin mask missing",
     "box unusable",
-    "named twice",
-    "name outside the ZIP",
-    # of the photos themselves
+    "listed twice",
+    "path outside the ZIP",
+    # problems of the photos themselves
     "unreadable",
     "too small",
     "duplicate",
@@ -98,17 +96,17 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo, or something that was said about one, that is left out, and why; `kind` is what to mend."""
+    """A photo or an annotation that is left out, and why; `kind` groups those with the same fix."""
 
     file: str
     reason: str
-    kind: Kind
+    kind: SkipKind
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an adapter found: photos in the order of their ids, what it had to leave out, and how many other
-    files lie there, by suffix."""
+    """What an adapter found: photos in the order of their ids, what it left out, and how many other files
+    there are, by suffix."""
 
     photos: tuple[Photo, ...]
     skipped: tuple[Skipped, ...] = ()
@@ -117,7 +115,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The bytes of a file of their own."""
+    """The bytes of a file."""
 
     path: Path
 
@@ -139,15 +137,15 @@ class File:
 
 
 def stamp(path: Path) -> str:
-    """The path, with the size and time of the file there."""
+    """The path, with the size and modification time of the file."""
     place = printable(str(path.absolute()))
     try:
         state = path.stat()
-    except OSError:  # a link that leads nowhere: reading it names the problem
+    except OSError:  # a dangling link: reading it names the problem
         return place
     return f"{place} {state.st_size} {state.st_mtime_ns}"
 
 
 def printable(name: str | Path) -> str:
-    """A file name; bytes of it that are not UTF-8 are escaped."""
+    """A file name in which bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,28 +1,25 @@
-"""The data sets of NVIDIA's StyleGAN2-ADA and StyleGAN3 programs: a ZIP, or a folder, with dataset.json.
+"""The data sets of NVIDIA's StyleGAN2-ADA and StyleGAN3 programs: a ZIP file or a folder with dataset.json.
 
 dataset.json              {"labels": [["00000/img00000000.png", 3], ...]}, or null in place of the list
 00000/img00000000.png     square images of one size
 
-A label is the number of a class, or a vector with a single 1 in it. Where `class_names` lists names, as in
-the ZIPs that `export` writes, those are the labels; otherwise they are the numbers, and --relabel can name
-them.
+A label is the number of a class, or a one-hot vector. If `class_names` lists names, as in the ZIP files that
+`export` writes, these are the labels; otherwise the numbers are, and --relabel can name them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import posixpath
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError, MissingPath
-from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.core.images import is_image_name
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.listing import Listing, count_suffixes
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.tree import Tree
+from anonderm.ingest.sources.reading import parse_json
 from anonderm.ingest.sources.zip_archive import Member, members, read_member
 
 _LABELS = "dataset.json"
@@ -36,60 +33,50 @@ def find(config: IngestConfig) -> Found:
     if config.source.is_dir():
         return _in_folder(config.source)
     names, skipped = members(config.source)
-    is_image = {name: posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in names}
-    photos = [Photo(name, Member(config.source, name)) for name in sorted(names) if is_image[name]]
+    photos = [Photo(name, Member(config.source, name)) for name in sorted(names) if is_image_name(name)]
     text = read_member(config.source, _LABELS) if _LABELS in names else b"{}"
-    others = (name for name in names if not is_image[name] and name != _LABELS)
-    ignored = Counter(posixpath.splitext(name)[1].lower() for name in others)
     labelled, faults = with_labels(photos, text, f"{config.source}: {_LABELS}")
-    return Found(labelled, (*skipped, *faults), ignored)
+    others = [name for name in names if not is_image_name(name) and name != _LABELS]
+    return Found(tuple(labelled), (*skipped, *faults), count_suffixes(others))
 
 
 def _in_folder(source: Path) -> Found:
-    tree = Tree(source)
-    if _LABELS not in tree.files:
-        raise MissingPath(f"{source}: no {_LABELS}.", "Give a folder or a ZIP of a StyleGAN data set.")
-    text = tree.files[_LABELS].read_bytes()
-    photos, faults = with_labels([tree.photo(name) for name in tree.images], text, str(source / _LABELS))
-    return tree.found(photos, faults, {_LABELS})
+    listing = Listing(source)
+    if _LABELS not in listing.files:
+        raise MissingPath(f"{source}: no {_LABELS}.", "Give a folder or a ZIP file of a StyleGAN data set.")
+    text = listing.files[_LABELS].read_bytes()
+    photos = [listing.photo(name) for name in listing.images]
+    listing.photos, listing.skipped = with_labels(photos, text, str(source / _LABELS))
+    return listing.found({_LABELS})
 
 
-def with_labels(
-    photos: Iterable[Photo], text: bytes, where: str
-) -> tuple[tuple[Photo, ...], tuple[Skipped, ...]]:
-    """The photos with the labels of dataset.json, and what does not fit. Raises InputError."""
-    try:
-        content = json.loads(text.decode("utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error}).", "Make the data set again.") from error
+def with_labels(photos: Iterable[Photo], text: bytes, where: str) -> tuple[list[Photo], list[Skipped]]:
+    """The photos with the labels of dataset.json, and what does not match. Raises InputError."""
+    content = parse_json(text, where)
     entries = content.get("labels") if isinstance(content, dict) else content
     if entries is None:
-        return tuple(photos), ()
-    if not isinstance(entries, list) or not all(
-        isinstance(entry, list) and len(entry) == 2 for entry in entries
-    ):
-        raise InputError(f"{where}: its labels are no list of [file, label].", "Make the data set again.")
+        return list(photos), []
+    pairs = isinstance(entries, list) and all(isinstance(each, list) and len(each) == 2 for each in entries)
+    if not pairs:
+        raise InputError(f"{where}: its labels are not a list of [file, label].", "Make the data set again.")
     class_names = content.get("class_names") if isinstance(content, dict) else None
     labels = {str(name): label_of(label, class_names) for name, label in entries}
     labelled, skipped = [], []
-    there = {photo.name: photo for photo in photos}
-    for name, photo in there.items():
+    existing = {photo.name: photo for photo in photos}
+    for name, photo in existing.items():
         label = labels.get(name)
         if label is None:
-            fault = "has a label that is no class" if name in labels else "has no label"
+            fault = "its label is not a class" if name in labels else "no label"
             skipped.append(Skipped(name, f"{fault} in {_LABELS}", "label unknown"))
         else:
             labelled.append(dataclasses.replace(photo, label=label))
-    lost = [
-        Skipped(name, f"named in {_LABELS}, but not there", "photo missing")
-        for name in labels
-        if name not in there
-    ]
-    return tuple(labelled), (*skipped, *lost)
+    missing = [name for name in labels if name not in existing]
+    skipped += [Skipped(name, f"named in {_LABELS}, but does not exist", "photo missing") for name in missing]
+    return labelled, skipped
 
 
 def label_of(label: Any, class_names: Any) -> str | None:
-    """The class of an entry; None for what is no class: a negative number, a vector of several, a word."""
+    """The class of an entry; None if it is none: a negative number, a vector that is not one-hot, a word."""
     if isinstance(label, list):
         label = label.index(1) if label.count(1) == 1 and label.count(0) == len(label) - 1 else None
     if isinstance(label, bool) or not isinstance(label, int) or label < 0:

@@ -12,7 +12,7 @@ from anonderm.core.records import Lesion
 
 @dataclass(frozen=True, slots=True)
 class VocBoxes:
-    """Boxes, the (width, height) that they count in where it is told, and what was wrong with others."""
+    """Boxes, the (width, height) of the picture they refer to if stated, and what was wrong with others."""
 
     lesions: tuple[Lesion, ...]
     size: tuple[float, float] | None
@@ -20,7 +20,7 @@ class VocBoxes:
 
 
 def read_voc(path: Path) -> VocBoxes | str:
-    """The boxes of an annotation file, or why it cannot be read. Entities in the XML are not resolved."""
+    """The boxes of an annotation file, or why it cannot be read. XML entities are not resolved."""
     import defusedxml.ElementTree as Xml
     from defusedxml import DefusedXmlException
 
@@ -32,10 +32,9 @@ def read_voc(path: Path) -> VocBoxes | str:
         return f"cannot be read ({error.strerror})"
     lesions, problems = [], []
     for number, item in enumerate(root.findall("object"), start=1):
-        box = item.find("bndbox")
-        sides = [_number(box, side) for side in ("xmin", "ymin", "xmax", "ymax")] if box is not None else []
         kind = (item.findtext("name") or "").strip()
-        if not kind or not sides or not all(map(math.isfinite, sides)):
+        sides = [_number(item, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+        if not kind or not all(map(math.isfinite, sides)):
             problems.append(f"object {number} has no name or no box")
         else:
             x0, y0, x1, y1 = sides
@@ -46,7 +45,7 @@ def read_voc(path: Path) -> VocBoxes | str:
 
 
 def _number(element: Any, path: str) -> float:
-    """NaN where there is none."""
+    """NaN if there is none."""
     try:
         return float(element.findtext(path) or "nan")
     except ValueError:

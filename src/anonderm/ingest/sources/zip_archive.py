@@ -1,4 +1,4 @@
-"""Images inside a ZIP, read without unpacking it."""
+"""Images inside a ZIP file, read without unpacking it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anonderm.core.errors import InputError, MissingPath, UnreadableImage
+from anonderm.core.names import is_hidden
 from anonderm.ingest.sources.photo import Skipped, stamp
 
-_LARGEST = 1 << 30  # bytes of one unpacked member; larger ones are no photos
+_LARGEST = 1 << 30  # bytes of one unpacked member; nothing larger is a photo
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The bytes of one member of a ZIP."""
+    """The bytes of one member of a ZIP file."""
 
     archive: Path
     name: str
@@ -35,7 +36,7 @@ class Member:
 
 
 def members(archive: Path) -> tuple[list[str], list[Skipped]]:
-    """The names of the files in a ZIP, and those that would lead out of the folder it is unpacked in.
+    """The names of the files in a ZIP file, and those that would be unpacked outside the target folder.
 
     Raises MissingPath or InputError.
     """
@@ -43,8 +44,8 @@ def members(archive: Path) -> tuple[list[str], list[Skipped]]:
     for name in dict.fromkeys(_open(archive, stamp(archive)).namelist()):
         parts = name.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or ":" in parts[0]:
-            skipped.append(Skipped(name, "its name leads out of the ZIP", "name outside the ZIP"))
-        elif parts[-1] and not any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            skipped.append(Skipped(name, "its path leads out of the ZIP", "path outside the ZIP"))
+        elif parts[-1] and not any(map(is_hidden, parts)):
             names.append(name)
     return names, skipped
 
@@ -54,7 +55,9 @@ def read_member(archive: Path, name: str) -> bytes:
     try:
         return _read(archive, name)
     except UnreadableImage as error:
-        raise InputError(f"{archive}: {name}: {error.message}", "Get the ZIP again.") from error
+        raise InputError(
+            f"{archive}: {name}: {error.message}", "Download or export the ZIP again."
+        ) from error
 
 
 def _read(archive: Path, name: str) -> bytes:
@@ -71,10 +74,10 @@ def _read(archive: Path, name: str) -> bytes:
 
 @functools.lru_cache(maxsize=4)
 def _open(archive: Path, _state: str) -> zipfile.ZipFile:
-    """Kept open, as finding the members takes long; `_state` changes with the file. Threads may share it."""
+    """Kept open, as listing the members takes long; `_state` changes with the file. Threads may share it."""
     try:
         return zipfile.ZipFile(archive)
     except FileNotFoundError as error:
         raise MissingPath(f"{archive}: no such file.") from error
     except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{archive}: not a ZIP ({error}).", "Get it again.") from error
+        raise InputError(f"{archive}: not a ZIP ({error}).", "Download or export it again.") from error

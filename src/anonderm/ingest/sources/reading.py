@@ -1,0 +1,113 @@
+"""Reading label files: text, JSON and tables, with the same errors for every layout."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anonderm.core.errors import InputError
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+_DOWNLOAD_AGAIN = "Download or export it again."
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The names of the columns, and the rows with their line numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, Mapping[str, Any]], ...]
+
+
+def read_text(path: Path) -> str:
+    """The text of a label file: UTF-8, or UTF-16 with a byte order mark; any line ends. Raises InputError."""
+    try:
+        data = path.read_bytes()
+        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason}).", "Save it as UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not blank, with their numbers from 1. Raises InputError."""
+    lines = enumerate(read_text(path).split("\n"), start=1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
+def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Raises InputError."""
+    return parse_json(read_text(path), str(path), object_hook)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Raises InputError."""
+    return _object(read_json(path), str(path))
+
+
+def parse_json(
+    text: str | bytes, where: str, object_hook: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
+    """`where` names the text in errors. Raises InputError."""
+    try:
+        return json.loads(text, object_hook=object_hook)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not valid JSON ({error}).", _DOWNLOAD_AGAIN) from error
+
+
+def _object(content: Any, where: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: not a JSON object.", _DOWNLOAD_AGAIN)
+    return content
+
+
+def read_table(path: Path) -> Table:
+    """The table in a file with one of TABLE_SUFFIXES. Raises InputError."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return _parquet_table(path)
+    return _json_table(path) if suffix == ".jsonl" else _csv_table(path)
+
+
+def _csv_table(path: Path) -> Table:
+    text = read_text(path)
+    head = text.partition("\n")[0]
+    delimiter = "\t" if "\t" in head and "," not in head else ";" if ";" in head and "," not in head else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        columns = tuple(word.strip() for word in next(reader, []))
+        rows = [(reader.line_num, words) for words in reader if any(map(str.strip, words))]
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: not a line of CSV ({error}).", "Correct it.") from error
+    return Table(columns, tuple((number, dict(zip(columns, words, strict=False))) for number, words in rows))
+
+
+def _json_table(path: Path) -> Table:
+    rows = []
+    for number, line in read_lines(path):
+        where = f"{path}:{number}"
+        rows.append((number, _object(parse_json(line, where), where)))
+    columns = dict.fromkeys(name for _, row in rows for name in row)
+    return Table(tuple(columns), tuple(rows))
+
+
+def _parquet_table(path: Path) -> Table:
+    """Without columns of bytes, which may hold images."""
+    import pyarrow.lib
+    import pyarrow.parquet as parquet
+
+    try:
+        names = [field.name for field in parquet.read_schema(path) if "binary" not in str(field.type)]
+        rows = parquet.read_table(path, columns=names).to_pylist()
+    except (pyarrow.lib.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a Parquet table ({error}).", _DOWNLOAD_AGAIN) from error
+    return Table(tuple(names), tuple(enumerate(rows, start=1)))
