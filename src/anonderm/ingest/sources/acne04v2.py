@@ -41,7 +41,9 @@ def find(config: IngestConfig) -> Found:
 
 def _lesion(row: dict[str, Any]) -> Lesion | str:
     """The box around a circle, or what is wrong with it."""
-    centre, size = numbers(row.get("coordinates"), 2), numbers([row.get("radius")])
-    if centre is None or size is None or size[0] <= 0:
+    centre, radius = row.get("coordinates"), row.get("radius")
+    circle = numbers([*centre, radius], 3) if isinstance(centre, list) else None
+    if circle is None or circle[2] <= 0:
         return f"annotation {row.get('id')} has no circle"
-    return Lesion.from_centre(str(row.get("class_name", "acne")), *centre, 2 * size[0], 2 * size[0])
+    x, y, side = circle[0], circle[1], 2 * circle[2]
+    return Lesion.from_centre(str(row.get("class_name", "acne")), x, y, side, side)
