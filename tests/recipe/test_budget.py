@@ -12,7 +12,8 @@ from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
 from anonderm.gan.speed import multiplications
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.estimate import estimate
-from anonderm.recipe.plan import Recipe, read_recipe
+from anonderm.recipe.plan import read_recipe
+from anonderm.recipe.steps import Recipe
 
 PHANTOM = Path(__file__).parents[2] / "recipes" / "phantom.toml"
 

@@ -10,7 +10,7 @@ from anonderm.recipe.plan import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
-LINE = """
+RECIPE = """
 title = "small"
 classes = ["healthy", "very severe"]
 
@@ -54,7 +54,7 @@ def test_every_shipped_recipe_is_valid(path: Path, photos: Path) -> None:
 
 
 def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
-    recipe = read_recipe(written(tmp_path, LINE))
+    recipe = read_recipe(written(tmp_path, RECIPE))
     assert [step.name for step in recipe.steps] == [
         "photos",
         "gan-healthy",
@@ -66,17 +66,17 @@ def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
 
 
 def test_the_share_of_a_repeated_step_is_split_among_its_classes(tmp_path: Path) -> None:
-    recipe = read_recipe(written(tmp_path, LINE))
+    recipe = read_recipe(written(tmp_path, RECIPE))
     assert [step.share for step in recipe.steps] == [0, 0.25, 0.25, 0]
 
 
 def test_classes_come_from_the_folder_where_the_recipe_names_none(tmp_path: Path, photos: Path) -> None:
-    text = LINE.replace('classes = ["healthy", "very severe"]', "")
+    text = RECIPE.replace('classes = ["healthy", "very severe"]', "")
     assert read_recipe(written(tmp_path, text), photos).classes == ("healthy", "rosacea")
 
 
 def test_until_ends_with_a_step_or_with_the_last_step_of_a_stage(tmp_path: Path) -> None:
-    recipe = read_recipe(written(tmp_path, LINE))
+    recipe = read_recipe(written(tmp_path, RECIPE))
     assert len(recipe.until("photos")) == 1
     assert len(recipe.until("train-gan")) == 3
     with pytest.raises(ConfigError, match="nothing"):
@@ -84,47 +84,55 @@ def test_until_ends_with_a_step_or_with_the_last_step_of_a_stage(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("people = 10", "peolpe = 10", "Did you mean 'people'"),
         ("people = 10", 'people = "ten"', "people"),
         ('stage = "generate"', 'stage = "generat"', "unknown stage"),
         ('checkpoints = "gan"', 'checkpoints = "gna"', "gna"),
-        ('checkpoints = "gan"', 'faces = "gan"', "no input 'faces'"),
+        ('checkpoints = "gan"', 'faces = "gan"', "unknown input 'faces' of generate"),
         ('from = { checkpoints = "gan" }', "", "input 'checkpoints' is missing"),
         ('each = "class"', 'each = "person"', "each = 'person'"),
         ("[steps.photos]", "[steps.photos", "not valid TOML"),
-        ("people = 10", "people = 0", "at least one for each class"),
+        ("people = 10", "people = 0", "people = 0"),
         ('title = "small"', 'tilte = "small"', "Did you mean 'title'"),
         ('["healthy", "very severe"]', '"healthy"', "classes = 'healthy'"),
-        ('["healthy", "very severe"]', '["healthy", "healthy"]', "two steps of one name"),
+        ('["healthy", "very severe"]', '["healthy", "healthy"]', "two steps have one name"),
         ("[steps.photos]", "steps.x = 3\n[steps.photos]", "steps.x = 3"),
-        ("[steps.photos]", '[steps."../photos"]', "cannot name the step's folder"),
+        ("[steps.photos]", '[steps."../photos"]', "cannot be the name of a folder"),
         ('from = { checkpoints = "gan" }', 'from = "gan"', "from = 'gan'"),
         ("share = 0.5", 'share = "half"', "share = 'half'"),
         ("share = 0.5", "share = 2.0", "share = 2"),
         ('each = "class"', "", 'without each = "class"'),
         ('stage = "generate"', "stage = 3", "stage = 3"),
+        ('checkpoints = "gan"', 'checkpoints = "photos"', "phantom makes faces, not a checkpoint"),
+        ('faces = "photos"', 'faces = "phantom-64"', "'phantom-64': a checkpoint, not faces"),
+        ('faces = "photos"', 'faces = ["photos", "photos"]', "faces takes one input, not 2"),
+        ('label = "{class}"', 'label = "{foo}"', "label = '{foo}': unknown placeholder"),
+        ('label = "{class}"', 'label = "very {class}"', "label = 'very {class}': unknown placeholder"),
+        ("people = 10", 'classes = ["mild", "{foo}"]', "classes = '{foo}': unknown placeholder"),
     ],
 )
-def test_a_mistake_in_a_recipe_is_told_with_its_place(tmp_path: Path, old: str, new: str, told: str) -> None:
-    assert old in LINE
-    path = written(tmp_path, LINE.replace(old, new))
+def test_a_mistake_in_a_recipe_is_reported_with_its_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in RECIPE
+    path = written(tmp_path, RECIPE.replace(old, new))
     with pytest.raises(ConfigError) as raised:
         read_recipe(path)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert str(path) in str(raised.value)
 
 
 def test_an_input_must_come_from_an_earlier_step(tmp_path: Path) -> None:
-    head, faces = LINE.split("[steps.faces]")
+    head, faces = RECIPE.split("[steps.faces]")
     title, rest = head.split("[steps.photos]")
     with pytest.raises(ConfigError, match="earlier step"):
         read_recipe(written(tmp_path, f"{title}[steps.faces]{faces}[steps.photos]{rest}"))
 
 
 def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
-    text = LINE.replace('classes = ["healthy", "very severe"]', "")
+    text = RECIPE.replace('classes = ["healthy", "very severe"]', "")
     with pytest.raises(ConfigError, match="--data"):
         read_recipe(written(tmp_path, text))
     with pytest.raises(MissingPath):
@@ -139,9 +147,9 @@ def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_recipe(tmp_path / "none.toml")
 
 
-def test_photos_for_a_recipe_that_takes_none_are_not_passed_over(tmp_path: Path, photos: Path) -> None:
+def test_photos_for_a_recipe_that_takes_none_are_refused(tmp_path: Path, photos: Path) -> None:
     with pytest.raises(ConfigError, match="takes no photos"):
-        read_recipe(written(tmp_path, LINE), photos)
+        read_recipe(written(tmp_path, RECIPE), photos)
 
 
 def test_one_class_is_refused_before_any_work_where_a_classifier_follows(
@@ -153,6 +161,20 @@ def test_one_class_is_refused_before_any_work_where_a_classifier_follows(
 
 
 def test_classes_of_any_script_make_steps_of_distinct_names(tmp_path: Path) -> None:
-    text = LINE.replace('"healthy", "very severe"', '"にきび", "酒さ", "a b", "a-b"')
+    text = RECIPE.replace('"healthy", "very severe"', '"にきび", "酒さ", "a b", "a-b"')
     names = [step.name for step in read_recipe(written(tmp_path, text)).steps]
     assert names == ["photos", "gan-class", "gan-class-2", "gan-a-b", "gan-a-b-2", "faces"]
+
+
+def test_the_error_about_an_input_names_the_steps_that_would_fit(tmp_path: Path) -> None:
+    text = RECIPE.replace('checkpoints = "gan"', 'checkpoints = "photos"')
+    with pytest.raises(ConfigError, match="Earlier steps that make a checkpoint: gan"):
+        read_recipe(written(tmp_path, text))
+
+
+def test_braces_in_a_regular_expression_are_no_placeholder(tmp_path: Path, photos: Path) -> None:
+    ingest = '[steps.photos]\nstage = "ingest"\nsource = "{data}"\nsubjects = \'/([a-z]{1})\''
+    text = RECIPE.replace('classes = ["healthy", "very severe"]', "").replace(
+        '[steps.photos]\nstage = "phantom"\npeople = 10', ingest
+    )
+    assert read_recipe(written(tmp_path, text), photos).steps[0].config.subjects == "/([a-z]{1})"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
 from anonderm.recipe.estimate import estimate
-from anonderm.recipe.plan import Recipe, Step
+from anonderm.recipe.steps import Recipe, Step
 
 _RESERVE = 0.05  # estimates err; this share of the budget stays unplanned
 _SHORTEST_KIMG = 0.2

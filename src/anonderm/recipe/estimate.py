@@ -7,7 +7,7 @@ cores, which are scaled here by how fast this machine trains a small GAN.
 from __future__ import annotations
 
 from anonderm.core.cost import Cost, Flow, Workload
-from anonderm.recipe.plan import Recipe
+from anonderm.recipe.steps import Recipe
 from anonderm.stages import STAGES
 
 _REFERENCE_KIMG_S = 24.0  # one kimg of the tiny preset at 64 px

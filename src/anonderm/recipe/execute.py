@@ -20,7 +20,8 @@ from anonderm.core.rundir import RunRecord
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
 from anonderm.recipe.estimate import estimate
 from anonderm.recipe.needs import missing_weights, refuse_missing_weights
-from anonderm.recipe.plan import Recipe, Step, read_recipe
+from anonderm.recipe.plan import read_recipe
+from anonderm.recipe.steps import Recipe, Step
 from anonderm.stages import Reference, run_stage
 
 

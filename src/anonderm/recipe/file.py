@@ -1,34 +1,42 @@
-"""What a recipe file holds, and its small form: the same steps on drawn faces, in minutes.
+"""What a recipe file holds: steps, settings that several steps share, and a small form.
 
-    [small]                        # `anonderm run RECIPE --small`
-    skip = ["aligned"]             # left out; who reads this step reads what it would have read
+    [defaults.train-gan]           # settings of every step of this stage
+    augment = "none"
 
-    [small.steps.photos]           # names a stage: takes the step's place
+    [settings.classifier]          # settings of every step with use = "classifier"; use takes a list as well
+    epochs = 15
+
+A step's own settings win over those that it uses, and these over the defaults of its stage. `unset` lists
+settings that a step does not take over: they keep the stage's own default.
+
+    [small]                        # `anonderm run RECIPE --small`: the same steps on phantom faces
+    skip = ["aligned"]             # left out; a step that reads it reads its input instead
+
+    [small.steps.photos]           # with a stage: replaces the step
     stage = "phantom"
     people = 40
 
-    [small.steps.all-gan]          # otherwise changes some of the step's settings and inputs
+    [small.steps.all-gan]          # without: changes some settings and inputs of the step
     kimg = 0.05
     from = { base = "phantom-64" }
 
-    [small.steps.realism]
-    unset = ["detector"]           # settings that go back to their default
-
-`[published]` says how many photos of which classes a dry run without photos reckons with.
+[small.defaults.STAGE] and [small.settings.NAME] change settings of all such steps. `[published]` states how
+many photos of which classes a dry run assumes where it is given none.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.config import check, from_dict, typed
 from anonderm.core.errors import ConfigError, MissingPath
+from anonderm.core.names import nearest
+from anonderm.stages import STAGES
 
 _SEE = "Recipes are TOML files; see recipes/."
 
@@ -42,7 +50,15 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Small:
+class Shared:
+    """Settings by the stage or by the name under which steps take them over."""
+
+    defaults: dict[str, Body] = field(default_factory=dict)
+    settings: dict[str, Body] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Small(Shared):
     title: str = ""
     classes: tuple[str, ...] | None = None
     skip: tuple[str, ...] = ()
@@ -50,8 +66,8 @@ class Small:
 
 
 @dataclass(frozen=True)
-class RecipeFile:
-    """A step is still what the file says: `stage`, `from`, and settings."""
+class RecipeFile(Shared):
+    """A step holds `stage`, `from`, `each`, `share` and its settings, with those that it takes over."""
 
     title: str = ""
     classes: tuple[str, ...] | None = None
@@ -65,14 +81,22 @@ class RecipeFile:
 
 
 def read_file(path: Path, small: bool = False) -> RecipeFile:
-    """Raises MissingPath, and ConfigError (file and table), also where there is no small form."""
+    """Raises MissingPath or ConfigError, which names file and table, also if there is no small form."""
     tables = _toml(path)
     for name, kind in (("small", Small), ("published", Published)):
         if name in tables:
             where = f"{path} [{name}]"
             tables[name] = from_dict(kind, typed(dict[str, Any], tables[name], where), where)
     content = from_dict(RecipeFile, tables, str(path))
-    return _in_small(path, content) if small else content
+    if small and content.small is None:
+        raise ConfigError(f"{path}: has no small form.", "Run it without --small.")
+    _check_shared(path, content)
+    steps = {
+        name: _step(path, name, body, content, content.small if small else None)
+        for name, body in content.steps.items()
+    }
+    content = dataclasses.replace(content, steps=steps)
+    return _in_small(path, content, content.small) if small and content.small else content
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -86,29 +110,65 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML ({error}).") from error
 
 
-def _in_small(path: Path, content: RecipeFile) -> RecipeFile:
-    small = content.small
-    if small is None:
-        raise ConfigError(f"{path}: has no small form.", "Run it without --small.")
+def _check_shared(path: Path, content: RecipeFile) -> None:
+    """Every stage, setting and name of the shared tables must be known."""
+    small = content.small or Small()
+    for place, shared in (("", content), ("small.", small)):
+        for stage, values in shared.defaults.items():
+            where = f"{path} [{place}defaults.{stage}]"
+            check_known(where, "stage", stage, STAGES)
+            for key in values:
+                check_known(where, "setting", key, _settings(stage), of=stage)
+    for name in small.settings:
+        check_known(f"{path} [small.settings.{name}]", "group of settings", name, content.settings)
     for name in (*small.steps, *small.skip):
-        near = difflib.get_close_matches(name, content.steps, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Steps: {', '.join(content.steps)}."
-        check(name in content.steps, f"{path} [small]: there is no step {name!r}.", hint)
-    steps = {
-        name: _changed(f"{path} [small.steps.{name}]", body, small.steps.get(name, {}))
-        for name, body in content.steps.items()
-    }
-    for name in small.skip:
-        steps = _without(f"{path} [small] skip", steps, name)
-    title = small.title or f"{content.title or path.stem}: small, on drawn faces"
-    classes = content.classes if small.classes is None else small.classes
-    return dataclasses.replace(content, title=title, classes=classes, steps=steps)
+        check_known(f"{path} [small]", "step", name, content.steps)
 
 
-def _changed(where: str, body: Body, changes: Body) -> Body:
-    if "stage" in changes:
-        return changes
-    changes = dict(changes)
+def check_known(where: str, kind: str, name: str, known: Iterable[str], of: str = "") -> None:
+    """Raise ConfigError for an unknown name, with the nearest known one."""
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(known) or 'none'}."
+        raise ConfigError(f"{where}: unknown {kind} {name!r}{of and f' of {of}'}.", hint)
+
+
+def _settings(stage: str) -> list[str]:
+    return [each.name for each in dataclasses.fields(STAGES[stage].load_config())]
+
+
+def _step(path: Path, name: str, body: Body, content: RecipeFile, small: Small | None) -> Body:
+    """A step with the settings that it takes over; in the small form if that is given."""
+    where, where_small = f"{path} [steps.{name}]", f"{path} [small.steps.{name}]"
+    changes = small.steps.get(name, {}) if small else {}
+    if small and "stage" in changes:
+        taken = {
+            **_taken(where_small, changes, content, content),
+            **_taken(where_small, changes, content, small),
+        }
+        return _changed(where_small, taken, changes)
+    merged = _changed(where, _taken(where, body, content, content), body)
+    if small:
+        merged = _changed(where_small, {**merged, **_taken(where_small, body, content, small)}, changes)
+    return merged
+
+
+def _taken(where: str, body: Body, content: RecipeFile, shared: Shared) -> Body:
+    """The settings that a step takes over from the tables of the recipe, or of its small form."""
+    stage, use = str(body.get("stage")), body.get("use", [])
+    names = typed(list[str], [use] if isinstance(use, str) else use, f"{where}: use")
+    taken = dict(shared.defaults.get(stage, {}))
+    for name in names:
+        check_known(f"{where}: use", "group of settings", name, content.settings)
+        for key in shared.settings.get(name, {}) if stage in STAGES else ():
+            check_known(f"{where}: use = {name!r}", "setting", key, _settings(stage), of=stage)
+        taken |= shared.settings.get(name, {})
+    return taken
+
+
+def _changed(where: str, body: Body, changes: Mapping[str, Any]) -> Body:
+    """A step's values with changes; those named in `unset` are dropped."""
+    changes = {key: value for key, value in changes.items() if key != "use"}
     unset = typed(list[str], changes.pop("unset", []), f"{where}: unset")
     strange = [name for name in unset if name not in body]
     check(not strange, f"{where}: unset = {unset}: the step has no {', '.join(strange)}.")
@@ -117,10 +177,20 @@ def _changed(where: str, body: Body, changes: Body) -> Body:
     return {**kept, **({"from": sources} if sources else {}), **changes}
 
 
+def _in_small(path: Path, content: RecipeFile, small: Small) -> RecipeFile:
+    steps = content.steps
+    for name in small.skip:
+        steps = _without(f"{path} [small] skip", steps, name)
+    title = small.title or f"{content.title or path.stem}: small, on phantom faces"
+    classes = content.classes if small.classes is None else small.classes
+    return dataclasses.replace(content, title=title, classes=classes, steps=steps)
+
+
 def _without(where: str, steps: dict[str, Body], name: str) -> dict[str, Body]:
-    """The steps without this one; its name becomes that of the one step or set of weights that it reads."""
-    read = list(_references(steps[name].get("from", {}).values()))
-    check(len(read) == 1, f"{where}: {name} reads {len(read)} inputs; only a step that reads one can go.")
+    """The steps without this one; whatever reads it reads its only input instead."""
+    inputs = steps[name].get("from", {}).values()
+    read = [each for value in inputs for each in (value if isinstance(value, list) else [value])]
+    check(len(read) == 1, f"{where}: {name} has {len(read)} inputs; only a step with one can be skipped.")
     return {other: _reading(body, name, read[0]) for other, body in steps.items() if other != name}
 
 
@@ -135,8 +205,3 @@ def _renamed(value: Any, old: str, new: str) -> Any:
     if isinstance(value, list):
         return list(dict.fromkeys(new if each == old else each for each in value))
     return new if value == old else value
-
-
-def _references(values: Iterable[Any]) -> Iterable[str]:
-    for value in values:
-        yield from value if isinstance(value, list) else [value]

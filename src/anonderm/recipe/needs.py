@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
-from anonderm.recipe.plan import Step
+from anonderm.recipe.steps import Step
 
 _IMPORT = "Convert a StyleGAN2 pickle from NVIDIA's code with `anonderm import-gan PICKLE {}`."
 
