@@ -14,7 +14,7 @@ from anonderm.cli import main
 from anonderm.core import weights
 from anonderm.core.download import fetch
 from anonderm.core.errors import BrokenArtefact, MissingWeights
-from anonderm.core.weights import OthersFile, OthersWeights
+from anonderm.core.weights import ThirdPartyWeights, WeightsFile
 
 CONTENT = bytes(range(256)) * 20_000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -24,7 +24,7 @@ class Server(ThreadingHTTPServer):
     content = CONTENT
     breaks_after: int | None = None  # bytes of an answer
     can_resume = True
-    asked: list[str | None]
+    requested: list[str | None]
 
     def url(self, file: str = "net.pth") -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/{file}"
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
-        self.server.asked.append(wanted)
+        self.server.requested.append(wanted)
         if self.path != "/net.pth":
             self.send_error(404)
             return
@@ -60,7 +60,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("no_proxy", "*")
     with Server(("127.0.0.1", 0), Handler) as running:
-        running.asked = []
+        running.requested = []
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
@@ -69,9 +69,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def register(monkeypatch: pytest.MonkeyPatch, url: str | None, sha256: str | None = DIGEST) -> None:
-    files = (OthersFile("net.pth", sha256, url),)
-    entry = OthersWeights("net", "a test", "CC0-1.0", "https://example.org", "pictures", files)
-    monkeypatch.setattr(weights, "others", lambda: {"net": entry})
+    files = (WeightsFile("net.pth", sha256, url),)
+    entry = ThirdPartyWeights("net", "a test", "CC0-1.0", "https://example.org", "pictures", files)
+    monkeypatch.setattr(weights, "third_party", lambda: {"net": entry})
 
 
 def test_weights_are_fetched_checked_and_then_kept(server: Server, monkeypatch, capsys) -> None:
@@ -79,24 +79,24 @@ def test_weights_are_fetched_checked_and_then_kept(server: Server, monkeypatch, 
     assert main(["weights", "fetch", "net"]) == 0
     assert Path(capsys.readouterr().out.strip()).read_bytes() == CONTENT
     assert fetch("net") == weights.locate("net")
-    assert server.asked == [None], "the second time nothing is fetched"
+    assert server.requested == [None], "the second time nothing is fetched"
 
 
 @pytest.mark.parametrize("can_resume", [True, False])
 def test_a_broken_transfer_goes_on_or_starts_over(server: Server, monkeypatch, can_resume: bool) -> None:
     register(monkeypatch, server.url())
     server.breaks_after, server.can_resume = 1_000_000, can_resume
-    with pytest.raises(MissingWeights, match="could not be fetched"):
+    with pytest.raises(MissingWeights, match="failed"):
         fetch("net")
-    assert not weights.others()["net"].is_here
+    assert not weights.third_party()["net"].is_present
     server.breaks_after = None
     assert fetch("net").read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=1000000-"]
+    assert server.requested == [None, "bytes=1000000-"]
 
 
 def test_what_was_received_whole_is_not_received_again(server: Server, monkeypatch) -> None:
     register(monkeypatch, server.url())
-    part = weights.others()["net"].folder / ".net.pth.part"
+    part = weights.third_party()["net"].folder / ".net.pth.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT)
     assert fetch("net").read_bytes() == CONTENT
@@ -106,7 +106,7 @@ def test_another_file_than_the_registered_one_is_removed(server: Server, monkeyp
     register(monkeypatch, server.url(), sha256="0" * 64)
     with pytest.raises(BrokenArtefact, match=DIGEST):
         fetch("net")
-    assert not any(each.is_file() for each in weights.others()["net"].folder.iterdir())
+    assert not any(each.is_file() for each in weights.third_party()["net"].folder.iterdir())
 
 
 def test_no_network_no_file_and_no_address_are_told_apart(server: Server, monkeypatch) -> None:
@@ -117,5 +117,5 @@ def test_no_network_no_file_and_no_address_are_told_apart(server: Server, monkey
     with pytest.raises(MissingWeights, match=r"refused.*\n.*weights add net FILE"):
         fetch("net")
     register(monkeypatch, None)
-    with pytest.raises(MissingWeights, match="no address"):
+    with pytest.raises(MissingWeights, match="only be downloaded by hand"):
         fetch("net")

@@ -1,4 +1,4 @@
-"""The register of weights: what others publish is added, checked and found again."""
+"""The register of weights: third-party weights are added, checked and found again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from anonderm.cli import main
 from anonderm.core import weights
 from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
-from anonderm.core.weights import OthersFile, OthersWeights
+from anonderm.core.weights import ThirdPartyWeights, WeightsFile
 
 CONTENT = b"numbers of a network"
 
@@ -24,9 +24,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "weights"
 
 
-def register(monkeypatch: pytest.MonkeyPatch, *files: OthersFile) -> None:
-    entry = OthersWeights("net", "a test", "CC0-1.0", "https://example.org/net", "pictures", files)
-    monkeypatch.setattr(weights, "others", lambda: {"net": entry})
+def register(monkeypatch: pytest.MonkeyPatch, *files: WeightsFile) -> None:
+    entry = ThirdPartyWeights("net", "a test", "CC0-1.0", "https://example.org/net", "pictures", files)
+    monkeypatch.setattr(weights, "third_party", lambda: {"net": entry})
 
 
 def given(path: Path, content: bytes = CONTENT) -> Path:
@@ -36,7 +36,7 @@ def given(path: Path, content: bytes = CONTENT) -> Path:
 
 
 def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
-    for entry in weights.others().values():
+    for entry in weights.third_party().values():
         assert entry.purpose
         assert entry.licence
         assert entry.expects
@@ -48,7 +48,7 @@ def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
             if each.url:
                 assert urlparse(each.url).scheme == "https"
                 assert urlparse(each.url).hostname in ("github.com", "dl.fbaipublicfiles.com")
-    assert not weights.others().keys() & weights.REGISTER.keys()
+    assert not weights.third_party().keys() & weights.SHIPPED.keys()
 
 
 def test_a_setting_names_a_file_or_registered_weights(folder: Path, tmp_path: Path) -> None:
@@ -72,17 +72,17 @@ def test_weights_that_are_not_here_are_told_with_the_way_to_get_them(folder: Pat
 
 
 def test_added_weights_are_found(folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
-    register(monkeypatch, OthersFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
+    register(monkeypatch, WeightsFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
     mine = given(tmp_path / "download (1).pth")
     assert main(["weights", "add", "net", str(mine)]) == 0
     assert capsys.readouterr().out.strip() == str(folder / "net" / "net.pth")
     assert weights.locate("net").read_bytes() == CONTENT
     assert main(["weights", "list"]) == 0
-    assert "net              here" in capsys.readouterr().out
+    assert "net              present" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_the_published_one_is_refused(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    register(monkeypatch, OthersFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
+    register(monkeypatch, WeightsFile("net.pth", hashlib.sha256(CONTENT).hexdigest()))
     with pytest.raises(BrokenArtefact, match="not the published"):
         weights.add("net", given(tmp_path / "net.pth", CONTENT[:-1]))
     assert not folder.exists()
@@ -92,7 +92,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(folder: Path, tmp_path:
 
 
 def test_files_of_a_folder_are_found_at_any_depth(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    register(monkeypatch, OthersFile("net.pth"), OthersFile("centres/nose.npy"))
+    register(monkeypatch, WeightsFile("net.pth"), WeightsFile("centres/nose.npy"))
     given(tmp_path / "mine" / "checkpoints" / "x" / "net.pth")
     with pytest.raises(MissingPath, match=r"nose\.npy"):
         weights.add("net", tmp_path / "mine")
@@ -103,8 +103,8 @@ def test_files_of_a_folder_are_found_at_any_depth(folder: Path, tmp_path: Path, 
         weights.add("net", tmp_path / "mine" / "nose.npy")
 
 
-def test_without_a_published_digest_the_first_use_is_noted(folder: Path, monkeypatch) -> None:
-    register(monkeypatch, OthersFile("net.pth"))
+def test_without_a_published_digest_that_of_the_first_use_is_recorded(folder: Path, monkeypatch) -> None:
+    register(monkeypatch, WeightsFile("net.pth"))
     path = given(folder / "net" / "net.pth")
     assert weights.locate("net") == path
     path.write_bytes(b"changed")
@@ -116,9 +116,9 @@ def test_the_users_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("ANONDERM_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     monkeypatch.setattr(sys, "platform", "linux")
-    assert weights.users_folder() == Path("/data/anonderm/weights")
+    assert weights.user_folder() == Path("/data/anonderm/weights")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert weights.users_folder() == Path.home() / "Library/Application Support/anonderm/weights"
+    assert weights.user_folder() == Path.home() / "Library/Application Support/anonderm/weights"
 
 
 def test_the_list_answers_without_torch() -> None:

@@ -30,10 +30,10 @@ def faces(tmp_path) -> FaceSet:
 
 
 def needs_weights(name: str) -> None:
-    if name in weights.REGISTER and not weights.REGISTER[name].path.exists():
+    if name in weights.SHIPPED and not weights.SHIPPED[name].path.exists():
         pytest.skip(f"the shipped weights {name} are not here")
     published = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}.get(name)
-    if published and not weights.others()[published].is_here:
+    if published and not weights.third_party()[published].is_present:
         pytest.skip(f"{name} takes weights of others, which are not here; test_published.py has random ones")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anonderm.core.errors import MissingWeights
-from anonderm.core.weights import others
+from anonderm.core.weights import third_party
 from anonderm.recipe.execute import run_recipe
 from anonderm.recipe.needs import missing_weights
 from anonderm.recipe.plan import read_recipe
@@ -55,10 +55,10 @@ def test_weights_that_are_here_are_not_missed(tmp_path: Path) -> None:
 
 def test_damaged_weights_are_told_as_well(tmp_path: Path) -> None:
     steps = read_recipe(RECIPES / "rosacea.toml", without_photos=True).steps
-    wanted = others()["inception-fid"]
+    wanted = third_party()["inception-fid"]
     wanted.folder.mkdir(parents=True)
     wanted.path.write_bytes(b"cut short")
-    assert any("not the file that was expected" in told for told in missing_weights(steps))
+    assert any("not the expected file" in told for told in missing_weights(steps))
 
 
 @pytest.mark.parametrize("name", PAPERS)

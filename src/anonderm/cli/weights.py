@@ -32,13 +32,13 @@ class FetchConfig:
 
 def show(arguments: list[str]) -> int:
     parse("weights list", "List all registered weights.", [], arguments)
-    for shipped in weights.REGISTER.values():
+    for shipped in weights.SHIPPED.values():
         state = "ships" if shipped.path.exists() else "missing"
         print(f"{shipped.name:<16} {state:<8} {shipped.purpose}\n{'':26}{shipped.licence}")
-    for entry in weights.others().values():
-        state = "here" if entry.is_here else "absent"
+    for entry in weights.third_party().values():
+        state = "present" if entry.is_present else "absent"
         print(f"{entry.name:<16} {state:<8} {entry.purpose}\n{'':26}{entry.licence}; {entry.page}")
-    print(f"Third-party weights are kept in {weights.users_folder()}.", file=sys.stderr)
+    print(f"Third-party weights are kept in {weights.user_folder()}.", file=sys.stderr)
     return 0
 
 

@@ -42,13 +42,13 @@ def _resolved(where: str, reference: str, wanted: Input, groups: Groups) -> list
         for step in groups[reference]:
             _check_kind(f"{where} = {reference!r}", step.stage, wanted, groups)
         return [step.name for step in groups[reference]]
-    if reference in weights.REGISTER or reference.endswith(".safetensors"):
+    if reference in weights.SHIPPED or reference.endswith(".safetensors"):
         check(wanted.kind == "checkpoint", f"{where} = {reference!r}: a checkpoint, not {_wanted(wanted)}.")
-        registered = reference in weights.REGISTER
-        return [reference if registered else str(weights.users_folder() / reference)]
+        registered = reference in weights.SHIPPED
+        return [reference if registered else str(weights.user_folder() / reference)]
     raise ConfigError(
         f"{where} = {reference!r} is neither an earlier step nor registered weights.",
-        f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.REGISTER)}, or a file that ends in "
+        f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.SHIPPED)}, or a file that ends in "
         ".safetensors.",
     )
 

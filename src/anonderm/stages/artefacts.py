@@ -27,10 +27,10 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
     if isinstance(reference, FaceSet | Checkpoint):
         return reference
     path = Path(reference)
-    if kind == "checkpoint" and str(reference) in weights.REGISTER:
+    if kind == "checkpoint" and str(reference) in weights.SHIPPED:
         return weights.load(str(reference))
     if not path.exists():
-        known = f", or the name of weights: {', '.join(weights.REGISTER)}" if kind == "checkpoint" else ""
+        known = f", or the name of weights: {', '.join(weights.SHIPPED)}" if kind == "checkpoint" else ""
         raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
         return RunRecord.load(path)

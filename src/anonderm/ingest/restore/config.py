@@ -24,7 +24,7 @@ class RestoreConfig(Settings):
 
     weights: str | None = None
     """Weights of the restorer: a file (for dfdnet, the folder that contains latest_net_G.pth) or a name
-    listed by `anonderm weights`. Default for dfdnet: the weights of that name."""
+    listed by `anonderm weights list`. Default for dfdnet: the weights of that name."""
 
     points: Path | None = None
     """CSV file with the 68 landmarks of each face in pixels, one row per face: id,x0,y0,...,x67,y67. dfdnet
@@ -43,7 +43,7 @@ class RestoreConfig(Settings):
         check(
             self.weights is not None or self.restorer != "spandrel",
             "restorer = spandrel: no weights given.",
-            "Add --weights FILE, or a name listed by `anonderm weights`, such as gfpgan.",
+            "Add --weights FILE, or a name listed by `anonderm weights list`, such as gfpgan.",
         )
         check(
             self.points is None or self.restorer == "dfdnet",

@@ -62,7 +62,7 @@ def licences(faces: FaceSet, behind: Sequence[Ancestor]) -> dict[str, list[str]]
 @cache
 def _shipped() -> dict[str, str]:
     """Names of the weights that ship, by their sha256."""
-    return {weights.load(name).digest: name for name in weights.REGISTER}
+    return {weights.load(name).digest: name for name in weights.SHIPPED}
 
 
 def _chain(digest: str, role: str, known: dict[str, Checkpoint]) -> Iterator[Ancestor]:
