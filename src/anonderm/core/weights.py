@@ -1,8 +1,8 @@
 """The register of weights that are not the output of a user's own run.
 
 Nothing that was trained on other people's photos ships with the package: the shipped weights were trained on
-phantom faces, which the package draws itself. Third-party weights are described in weights/third_party.toml; a
-user adds or fetches them into a folder of their own.
+phantom faces, which the package draws itself. Third-party weights are described in weights/third_party.toml;
+a user adds or fetches them into a folder of their own.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def how_to_get(wanted: ThirdPartyWeights) -> str:
 
 
 def add(name: str, source: Path) -> Path:
-    """Copy third-party weights, a file or the folder that holds all of them, into the user's folder of weights.
+    """Copy third-party weights, a file or the folder that holds all of them, to where `locate` finds them.
 
     Files in a folder are found by name at any depth. Returns the same path as `locate`. Raises MissingWeights
     (unknown name), MissingPath, or BrokenArtefact (not the published file).
