@@ -39,11 +39,11 @@ from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.files import write_json
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.embeddings.extractors import embed_pixels
-from anonderm.gan.batch_split import Share
+from anonderm.gan.batch_split import BatchShare
 from anonderm.gan.config import PRESETS, TrainGanConfig
-from anonderm.gan.random_streams import Draws, Purpose
+from anonderm.gan.random_streams import Purpose, RandomStreams
 from anonderm.gan.step_settings import step_settings
-from anonderm.gan.ticks import Plan
+from anonderm.gan.ticks import Schedule
 from anonderm.gan.training_images import load_images, training_faces
 from anonderm.ingest.config import IngestConfig
 from anonderm.metrics.distances import kernel_distance
@@ -87,7 +87,7 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base
     images = load_images(training, (), launch.device())
     preset = PRESETS[config.preset]  # type: ignore[index]
     settings = step_settings(config, preset, images.pixels_N3HW.shape[-1])
-    plan = Plan.of(config, settings.batch)
+    plan = Schedule.of(config, settings.batch)
     torch.manual_seed(config.seed)
     gan = ReferenceGan(checkout, preset, settings, images.pixels_N3HW.shape[-1], launch.device())
     if base:
@@ -97,8 +97,8 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base
     def train() -> None:
         with progress.bar(f"reference, seed {config.seed} (kimg)", plan.kimg(plan.steps)) as bar:
             for step in range(plan.steps):
-                random = Draws(config.seed, step, images.pixels_N3HW.device).stream(Purpose.REAL)
-                real_N3HW, _ = images.batch(Share.all(settings.batch), settings.mirror, random)
+                random = RandomStreams(config.seed, step, images.pixels_N3HW.device).stream(Purpose.REAL)
+                real_N3HW, _ = images.batch(BatchShare.all(settings.batch), settings.mirror, random)
                 gan.train_step(real_N3HW.contiguous())
                 bar.advance(plan.kimg(1), note=f"p {float(gan.pipe.p):.2f}")
 

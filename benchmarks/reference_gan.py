@@ -19,14 +19,19 @@ import torch
 from torch import Tensor
 
 from anonderm.gan.config import Preset
-from anonderm.gan.phases import ADA_EVERY
+from anonderm.gan.phases import ADA_INTERVAL
 from anonderm.gan.step_settings import StepSettings
-from anonderm.gan.training_state import PATH_LENGTH_EVERY, R1_EVERY
+from anonderm.gan.training_state import PATH_LENGTH_INTERVAL, R1_INTERVAL
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, GENERATOR
 from anonderm.models.stylegan2.third_party.pytorch_networks import discriminator_tensor, generator_tensor
 
 # Phases in their order: the network that learns, every so many steps. Gradients are multiplied with that.
-PHASES = {"Gmain": ("G", 1), "Greg": ("G", PATH_LENGTH_EVERY), "Dmain": ("D", 1), "Dreg": ("D", R1_EVERY)}
+PHASES = {
+    "Gmain": ("G", 1),
+    "Greg": ("G", PATH_LENGTH_INTERVAL),
+    "Dmain": ("D", 1),
+    "Dreg": ("D", R1_INTERVAL),
+}
 
 _EMA_RAMP = 0.05
 _AUGMENT = {
@@ -59,7 +64,10 @@ class ReferenceGan:
         self.average = copy.deepcopy(self.G).eval()
         self.pipe = self._augmentation()
         self.loss = self._loss()
-        self._optimisers = {"G": self._adam(self.G, PATH_LENGTH_EVERY), "D": self._adam(self.D, R1_EVERY)}
+        self._optimisers = {
+            "G": self._adam(self.G, PATH_LENGTH_INTERVAL),
+            "D": self._adam(self.D, R1_INTERVAL),
+        }
         self._signs = importlib.import_module("torch_utils.training_stats").Collector("Loss/signs/real")
         self.step = 0
 
@@ -132,7 +140,7 @@ class ReferenceGan:
                 self.phase(name, real_N3HW)
         self.follow()
         self.step += 1
-        if self.step % ADA_EVERY == 0 and self.settings.augment_p is None:
+        if self.step % ADA_INTERVAL == 0 and self.settings.augment_p is None:
             self._steer()
 
     def phase(self, name: str, real_N3HW: Tensor) -> None:
@@ -166,5 +174,5 @@ class ReferenceGan:
     def _steer(self) -> None:
         self._signs.update()
         towards = np.sign(self._signs["Loss/signs/real"] - self.settings.ada_target)
-        change = towards * self.settings.batch * ADA_EVERY / self.settings.ada_images
+        change = towards * self.settings.batch * ADA_INTERVAL / self.settings.ada_images
         self.pipe.p.copy_((self.pipe.p + change).clamp(min=0))

@@ -19,7 +19,7 @@ from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, TooFewIm
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.rundir import RunDir
-from anonderm.gan.batch_split import Share
+from anonderm.gan.batch_split import BatchShare
 from anonderm.gan.train import train_gan
 from anonderm.gan.training_images import load_images, training_faces
 from anonderm.models.stylegan2.checkpoint import load_generator
@@ -140,11 +140,12 @@ def test_faces_that_no_stylegan_can_take_are_refused(tmp_path: Path) -> None:
 
 def test_each_batch_holds_different_images_in_range(faces: FaceSet) -> None:
     images = load_images(faces, (), "cpu")
-    batch, label = images.batch(Share.all(12), mirror=False, random=torch.Generator().manual_seed(0))
+    batch, label = images.batch(BatchShare.all(12), mirror=False, random=torch.Generator().manual_seed(0))
     assert label is None
     assert len({tuple(image.flatten().tolist()) for image in batch}) == 12
     assert -1 <= float(batch.min()) <= float(batch.max()) <= 1
-    assert images.batch(Share.all(30), mirror=True, random=torch.Generator().manual_seed(0))[0].shape[0] == 30
+    batch, _ = images.batch(BatchShare.all(30), mirror=True, random=torch.Generator().manual_seed(0))
+    assert batch.shape[0] == 30
 
 
 def test_a_damaged_snapshot_is_refused(faces: FaceSet, tmp_path: Path) -> None:

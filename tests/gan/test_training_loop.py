@@ -1,4 +1,4 @@
-"""The training loop: what stops it, and that a stop or NaN costs nothing that was good."""
+"""The training loop: stopping, resuming, and recovery from NaN."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anonderm.core.rundir import RunRecord
 from anonderm.core.stop import deferred_stop
 from anonderm.gan import phases, training_loop
 from anonderm.gan.config import PRESETS, architecture
-from anonderm.gan.training_state import TrainState, new_networks, new_state
+from anonderm.gan.training_state import TrainingState, new_networks, new_state
 
 SMALL = dataclasses.replace(QUICK, metric_faces=0)
 """Ten steps, a tick every three."""
@@ -32,7 +32,7 @@ def small_faces(tmp_path: Path) -> FaceSet:
 
 @pytest.fixture
 def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """Make the generator's loss NaN for `times` steps, after so many good ones."""
+    """Make the generator's loss NaN for `times` steps after `good` steps."""
 
     def spoil(good: int, times: int) -> None:
         healthy, calls = phases.losses.generator_loss, iter(range(1000))
@@ -46,7 +46,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Have the system ask for a stop in the middle of a step."""
+    """Send SIGTERM in the middle of a step."""
     healthy = phases.losses.real_loss
     calls = iter(range(1000))
 
@@ -75,7 +75,7 @@ def test_a_weight_that_is_not_finite_never_reaches_a_snapshot(
 ) -> None:
     healthy = training_loop.train_step
 
-    def train_step(state: TrainState, *rest: object) -> phases.Numbers:
+    def train_step(state: TrainingState, *rest: object) -> phases.Values:
         numbers = healthy(state, *rest)  # type: ignore[arg-type]
         if state.step == 6:
             next(state.generator.parameters()).data.flatten()[0] = float("inf")
@@ -87,7 +87,7 @@ def test_a_weight_that_is_not_finite_never_reaches_a_snapshot(
     assert len(read_json_lines(tmp_path / "run/metrics.jsonl")) == 1
 
 
-def test_rollback_goes_back_and_halves_the_learning_rate(
+def test_rollback_returns_to_the_snapshot_and_halves_the_learning_rate(
     small_faces: FaceSet, tmp_path: Path, spoil: Callable[[int, int], None]
 ) -> None:
     spoil(4, 1)
@@ -98,7 +98,7 @@ def test_rollback_goes_back_and_halves_the_learning_rate(
     assert "Back to step 3, learning rate 0.0015 (rollback 1 of 3)" in (tmp_path / "run/log.txt").read_text()
 
 
-def test_without_a_tick_rollback_goes_back_to_the_start(
+def test_before_the_first_tick_rollback_returns_to_the_start(
     small_faces: FaceSet, tmp_path: Path, spoil: Callable[[int, int], None]
 ) -> None:
     spoil(0, 1)
@@ -112,7 +112,7 @@ def test_after_three_rollbacks_nan_stops_training(
     spoil(4, 100)
     with pytest.raises(Diverged, match=r"step 4, .*loss_g is NaN") as caught:
         train(dataclasses.replace(SMALL, on_nan="rollback"), small_faces, tmp_path / "run")
-    assert "lowered 3 times already" in str(caught.value)
+    assert "already halved 3 times" in str(caught.value)
     log = (tmp_path / "run/log.txt").read_text()
     assert "learning rate 0.000375 (rollback 3 of 3)" in log
 
@@ -126,7 +126,7 @@ def test_a_run_stopped_between_ticks_ends_with_the_same_weights_and_metrics(
         with pytest.raises(KeyboardInterrupt):
             train(SMALL, small_faces, tmp_path / "stopped")
     assert signal.getsignal(signal.SIGTERM) == before
-    assert "stopped at 0.02 kimg with everything saved" in (tmp_path / "stopped/log.txt").read_text()
+    assert "stopped at 0.02 kimg; the state is saved" in (tmp_path / "stopped/log.txt").read_text()
     assert RunRecord.load(tmp_path / "stopped").content["status"] == "interrupted"
 
     resumed = train(SMALL, small_faces, tmp_path / "stopped")
@@ -146,14 +146,15 @@ def test_ctrl_c_waits_for_the_step_and_a_second_one_does_not() -> None:
 
 
 def test_a_snapshot_remembers_the_lowered_learning_rate(tmp_path: Path) -> None:
-    def fresh() -> TrainState:
+    def fresh() -> TrainingState:
         return new_state(*new_networks(architecture(PRESETS["tiny"], 8, ()), 0, "cpu"), 0.002, True)
 
     first, second = fresh(), fresh()
-    first.slow_down(2)
+    first.set_rollbacks(2)
     first.save(tmp_path / "state.safetensors")
     second.load(tmp_path / "state.safetensors")
     assert (second.rollbacks, second.learning_rate) == (2, 0.0005)
+    assert second.optimiser_d.param_groups[0]["lr"] == 0.0005 * 16 / 17
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

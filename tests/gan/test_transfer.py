@@ -1,4 +1,4 @@
-"""What a training takes over from its base, and which layers then learn."""
+"""The weights that a training takes from its base, and the layers that it trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
 from anonderm.gan.training_state import new_networks
-from anonderm.gan.transfer import check_against_base, choose_trained, transfer
+from anonderm.gan.transfer import check_base_settings, freeze_layers, transfer
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
 from anonderm.models.stylegan2.discriminator import Discriminator
@@ -59,19 +59,19 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
-def test_every_class_begins_as_the_unconditional_base(tmp_path: Path, index: int) -> None:
+def test_every_class_starts_as_the_unconditional_base(tmp_path: Path, index: int) -> None:
     base, generator_0, discriminator_0 = _base(tmp_path)
     generator, discriminator = new_networks(_arch("a", "b", "c"), 2, "cpu")
-    taken = transfer(generator, discriminator, base, None)
+    result = transfer(generator, discriminator, base, None)
     z_NZ, images = _inputs()
     label_NK = _one_hot(index, 3)
     assert _close(generator.map(z_NZ, label_NK), generator_0.map(z_NZ))
     assert _close(generator(z_NZ, label_NK, None), generator_0(z_NZ, None, None))
     assert _close(discriminator(images, label_NK), discriminator_0(images))
-    assert "classes a, b, c: all begin as the base, which knows none" in taken.lines
+    assert "classes a, b, c: all start as the base, which has none" in result.log
 
 
-def test_classes_can_be_told_apart_from_there(tmp_path: Path) -> None:
+def test_each_class_embedding_gets_its_own_gradient(tmp_path: Path) -> None:
     """The gradient of either network's output reaches each class' embedding on its own."""
     base, *_ = _base(tmp_path)
     generator, discriminator = new_networks(_arch("a", "b"), 2, "cpu")
@@ -85,20 +85,20 @@ def test_classes_can_be_told_apart_from_there(tmp_path: Path) -> None:
         assert slope_DK[:, 1].abs().max() > 1e-4
 
 
-def test_classes_of_the_same_name_keep_what_the_base_knew(tmp_path: Path) -> None:
+def test_classes_of_the_same_name_keep_their_embeddings(tmp_path: Path) -> None:
     base, generator_0, discriminator_0 = _base(tmp_path, "mild", "severe")
     generator, discriminator = new_networks(_arch("healthy", "mild", "severe", "worst"), 2, "cpu")
-    taken = transfer(generator, discriminator, base, None)
+    result = transfer(generator, discriminator, base, None)
     z_NZ, images = _inputs()
     for own, old in ((1, 0), (2, 1)):
         assert _close(generator.map(z_NZ, _one_hot(own, 4)), generator_0.map(z_NZ, _one_hot(old, 2)))
         assert _close(discriminator(images, _one_hot(own, 4)), discriminator_0(images, _one_hot(old, 2)))
     fresh = generator.map(z_NZ, _one_hot(0, 4))
     assert not any(_close(fresh, generator_0.map(z_NZ, _one_hot(old, 2))) for old in (0, 1))
-    assert "classes: embeddings kept: mild, severe; fresh: healthy, worst; dropped: none" in taken.lines
+    assert "classes: embeddings kept: mild, severe; fresh: healthy, worst; dropped: none" in result.log
 
 
-def test_a_network_of_one_class_begins_as_that_class_of_the_base(tmp_path: Path) -> None:
+def test_a_network_of_one_class_starts_as_that_class_of_the_base(tmp_path: Path) -> None:
     base, generator_0, discriminator_0 = _base(tmp_path, "mild", "severe")
     generator, discriminator = new_networks(_arch(), 2, "cpu")
     transfer(generator, discriminator, base, "severe")
@@ -107,7 +107,9 @@ def test_a_network_of_one_class_begins_as_that_class_of_the_base(tmp_path: Path)
     assert _close(discriminator(images), discriminator_0(images, _one_hot(1, 2)))
 
 
-def test_without_a_class_the_discriminator_begins_as_the_mean_over_the_bases(tmp_path: Path) -> None:
+def test_without_a_class_the_discriminator_starts_as_the_mean_over_classes(
+    tmp_path: Path,
+) -> None:
     base, _, discriminator_0 = _base(tmp_path, "mild", "severe")
     generator, discriminator = new_networks(_arch(), 2, "cpu")
     transfer(generator, discriminator, base, None)
@@ -116,15 +118,15 @@ def test_without_a_class_the_discriminator_begins_as_the_mean_over_the_bases(tmp
     assert _close(discriminator(images), (logits[0] + logits[1]) / 2)
 
 
-def test_blocks_go_to_their_own_resolution(tmp_path: Path) -> None:
+def test_blocks_are_copied_to_the_same_resolution(tmp_path: Path) -> None:
     """D counts from the largest size: its 16 px block is number 0 in a base of 16 px and number 1 here."""
     base, generator_0, discriminator_0 = _base(tmp_path)
     generator, discriminator = new_networks(_arch(resolution=32), 2, "cpu")
-    taken = transfer(generator, discriminator, base, None)
+    result = transfer(generator, discriminator, base, None)
     assert torch.equal(discriminator.blocks[1].shrink.weight, discriminator_0.blocks[0].shrink.weight)
     assert torch.equal(generator.blocks[1].grow.weight, generator_0.blocks[1].grow.weight)
-    assert {"discriminator.from_rgb.weight", "discriminator.blocks.0.shrink.weight"} <= taken.fresh
-    assert "discriminator.blocks.1.shrink.weight" not in taken.fresh
+    assert {"discriminator.from_rgb.weight", "discriminator.blocks.0.shrink.weight"} <= result.fresh
+    assert "discriminator.blocks.1.shrink.weight" not in result.fresh
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_blocks_go_to_their_own_resolution(tmp_path: Path) -> None:
 def test_freeze_d_counts_layers_from_the_image_on(freeze_d: int, frozen: set[str]) -> None:
     """One layer reads colours, then a block has two convolutions and a short cut: NVIDIA's count."""
     generator, discriminator = new_networks(_arch(), 0, "cpu")
-    choose_trained(generator, discriminator, TrainGanConfig(freeze_d=freeze_d))
+    freeze_layers(generator, discriminator, TrainGanConfig(freeze_d=freeze_d))
     kept = {name for name, p in discriminator.named_parameters() if not p.requires_grad}
     expected = {
         name
@@ -155,20 +157,20 @@ def test_more_layers_than_there_are_cannot_be_frozen(resolution: int, layers: in
     generator, discriminator = new_networks(_arch(resolution=resolution), 0, "cpu")
     assert len(discriminator.freezable()) == layers
     with pytest.raises(ConfigError, match=f"has {layers} layers"):
-        choose_trained(generator, discriminator, TrainGanConfig(freeze_d=layers + 1))
+        freeze_layers(generator, discriminator, TrainGanConfig(freeze_d=layers + 1))
 
 
 def test_settings_that_keep_a_base_need_one() -> None:
     with pytest.raises(ConfigError, match="freeze_d = 4 needs a base"):
-        check_against_base(TrainGanConfig(freeze_d=4), None)
+        check_base_settings(TrainGanConfig(freeze_d=4), None)
     with pytest.raises(ConfigError, match="transfer = mapping needs a base"):
-        check_against_base(TrainGanConfig(transfer="mapping"), None)
+        check_base_settings(TrainGanConfig(transfer="mapping"), None)
 
 
 def test_more_last_layers_than_there_are_are_refused() -> None:
     generator, discriminator = new_networks(_arch(), 0, "cpu")
     with pytest.raises(ConfigError, match="have 2 resolutions"):
-        choose_trained(generator, discriminator, TrainGanConfig(transfer="last-layers", last_layers=3))
+        freeze_layers(generator, discriminator, TrainGanConfig(transfer="last-layers", last_layers=3))
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +219,7 @@ def test_mapping_trains_only_the_mapping_network_of_g(
     }
     assert "discriminator.blocks.1" in changed
     assert not {"discriminator.from_rgb", "discriminator.blocks.0"} & changed
-    assert "learning: " in (tmp_path / "run/log.txt").read_text()
+    assert "of the generator, " in (tmp_path / "run/log.txt").read_text()
 
 
 def test_what_starts_fresh_learns_whatever_the_mode(

@@ -1,4 +1,4 @@
-"""Which tick of a training is kept as its checkpoint, and when to stop waiting for a better one."""
+"""Selection of the tick whose weights become the checkpoint, and early stopping."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anonderm.gan.tick_metrics import Measured
+from anonderm.gan.tick_metrics import TickMetrics
 
-COPIES = 4.0
-"""A tick with more than this many times the expected number of near-copies is kept only if all are so.
+MAX_NEAR_COPY_RATIO = 4.0
+"""A tick with more than this many times the expected near-copies is kept only if all ticks have so many.
 
-Were the synthetic faces strangers like the held-out ones, chance would put them above it in 2% of runs at
-most, however few faces were held out: e^-4, where the nearest of them alone sets the threshold."""
+If synthetic faces were as far from training faces as held-out ones, chance would exceed this in at most 2% of
+runs, however few faces were held out: e^-4, if the nearest held-out face alone sets the threshold."""
 
 
 @dataclass
-class Best:
-    """The kept tick so far: its step and its numbers, and how many ticks since were not kept.
+class BestTick:
+    """The kept tick so far: its step, its metrics, and the number of ticks since then.
 
-    A tick is kept when its kernel distance is not above the lowest so far by more than the standard error of
-    their difference: of two ticks that cannot be told apart the later one, as a low distance over a few
-    hundred faces may be luck (the one-standard-error rule; Breiman et al. 1984, sec. 3.4.3). Ticks that copy
-    training faces are kept only as long as there are no others, the least copying of them.
+    A tick is kept if its kernel distance exceeds the lowest so far by no more than the standard error of
+    their difference: of two indistinguishable ticks the later one, as a low distance over a few hundred faces
+    may be luck (the one-standard-error rule; Breiman et al. 1984, sec. 3.4.3). Ticks that copy training faces
+    are kept only while there are no others, and of those the one with the fewest near-copies.
     """
 
     step: int = 0
     kernel_distance: float = math.inf
-    error: float = 0.0
-    closer_than_expected: float = math.inf
+    standard_error: float = 0.0
+    near_copy_ratio: float = math.inf
     lowest: float = math.inf
     lowest_error: float = 0.0
-    unkept: int = 0
+    ticks_since: int = 0
 
-    def judge(self, step: int, measured: Measured) -> bool:
-        """Whether to keep this tick."""
-        keep = self._is_as_good(measured)
-        self.unkept = 0 if keep else self.unkept + 1
+    def update(self, step: int, metrics: TickMetrics) -> bool:
+        """Take a tick into account; return whether it is kept."""
+        keep = self._is_as_good(metrics)
+        self.ticks_since = 0 if keep else self.ticks_since + 1
         if keep:
-            self.step, self.kernel_distance, self.error = step, measured.kernel_distance, measured.error
-            self.closer_than_expected = measured.closer_than_expected
-        if measured.closer_than_expected <= COPIES and measured.kernel_distance < self.lowest:
-            self.lowest, self.lowest_error = measured.kernel_distance, measured.error
+            self.step, self.kernel_distance = step, metrics.kernel_distance
+            self.standard_error, self.near_copy_ratio = metrics.standard_error, metrics.near_copy_ratio
+        if metrics.near_copy_ratio <= MAX_NEAR_COPY_RATIO and metrics.kernel_distance < self.lowest:
+            self.lowest, self.lowest_error = metrics.kernel_distance, metrics.standard_error
         return keep
 
-    def _is_as_good(self, measured: Measured) -> bool:
-        if measured.closer_than_expected > COPIES:
-            return measured.closer_than_expected < self.closer_than_expected and self.lowest == math.inf
-        margin = math.hypot(measured.error, self.lowest_error)
-        return measured.kernel_distance <= self.lowest + margin
+    def _is_as_good(self, metrics: TickMetrics) -> bool:
+        if metrics.near_copy_ratio > MAX_NEAR_COPY_RATIO:
+            return metrics.near_copy_ratio < self.near_copy_ratio and self.lowest == math.inf
+        margin = math.hypot(metrics.standard_error, self.lowest_error)
+        return metrics.kernel_distance <= self.lowest + margin
 
     @property
     def copies(self) -> bool:
-        """Whether even the kept tick copies training faces."""
-        return self.step > 0 and self.closer_than_expected > COPIES
+        """Whether even the kept tick has too many near-copies of training faces."""
+        return self.step > 0 and self.near_copy_ratio > MAX_NEAR_COPY_RATIO
 
-    def numbers(self) -> dict[str, Any]:
-        """As a snapshot's JSON holds them: infinity, where nothing is kept yet, is left out."""
+    def values(self) -> dict[str, Any]:
+        """The fields as JSON values; infinite ones are left out."""
         return {name: value for name, value in asdict(self).items() if value != math.inf}

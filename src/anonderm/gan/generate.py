@@ -1,4 +1,4 @@
-"""The stage `generate`: Checkpoints -> FaceSet. A seed fixes a face, whatever else is made beside it."""
+"""The stage `generate`: checkpoints -> FaceSet. A face depends only on its seed, not on its batch."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ class _Job:
 
 
 def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: RunDir) -> FaceSet:
-    """Draw the seeds' faces from each checkpoint (and class); run again, it goes on with those it has.
+    """Generate the face of each seed, with each checkpoint and class. An interrupted run resumes.
 
-    Raises ConfigError when two checkpoints would make faces of the same name, or none makes a class that was
-    asked for, InputError, BrokenArtefact. Several processes share the faces; the set is the same.
+    Several processes divide the faces among them; the result is the same. Raises ConfigError if two
+    generators have the same label or none has a requested class, InputError, BrokenArtefact.
     """
     keep_freed_memory()
     jobs = _of_classes(config.classes, [job for checkpoint in checkpoints for job in _jobs(checkpoint)])
     stems = slugs(job.name for job in jobs)
     if len(stems) < len(jobs):
-        raise ConfigError("two generators make faces of one label.", "Run generate once for each of them.")
+        raise ConfigError("two generators have the same label.", "Run generate once for each of them.")
     writer = FaceSetWriter(run.folder / "faces", run.world.rank)
     own = [(job, _own_missing(stems[job.name], config, writer, run.world)) for job in jobs]
-    _refuse_separate_disks(run)
-    run.world.barrier()  # nobody writes before all have seen what is missing
+    _check_shared_folder(run)
+    run.world.barrier()  # no process writes before all have listed the missing faces
     done = len(writer.done)
     with run.bar("generating", done + sum(len(ids) for _, ids in own), done) as bar:
         for job, ids in own:
-            for seed, image_HWC in _draw(job, list(ids), config):
+            for seed, image_HWC in _generate(job, list(ids), config):
                 writer.add(image_HWC, _row(job, ids[seed], seed, config))
                 bar.advance()
     run.world.barrier()
@@ -63,23 +63,23 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
 
 
 def _own_missing(stem: str, config: GenerateConfig, writer: FaceSetWriter, world: World) -> dict[int, str]:
-    """Seed and id of each face that this process has to draw: every so many-th batch of what is missing."""
+    """Seed -> id of the missing faces that this process generates: with n processes, every n-th batch."""
     ids = {seed: f"{stem}-{seed:08d}" for seed in parse_seeds(config.seeds)}
     missing = [seed for seed in ids if ids[seed] not in writer.done]
     starts = range(world.rank * BATCH, len(missing), world.size * BATCH)
     return {seed: ids[seed] for start in starts for seed in missing[start : start + BATCH]}
 
 
-def _refuse_separate_disks(run: RunDir) -> None:
+def _check_shared_folder(run: RunDir) -> None:
     if not (run.folder / "run.json").exists():
         raise ConfigError(
-            f"process {run.world.rank} does not see {run.folder}, which process 0 made.",
+            f"process {run.world.rank} cannot access {run.folder}, which process 0 created.",
             "Put --out on a disk that all machines share, or generate on one machine.",
         )
 
 
 def _jobs(checkpoint: Checkpoint) -> list[_Job]:
-    architecture_of(checkpoint)  # a checkpoint of another kind is told before the first face is drawn
+    architecture_of(checkpoint)  # fails for another kind of checkpoint before any face is generated
     if checkpoint.card.classes:
         return [_Job(checkpoint, label, index) for index, label in enumerate(checkpoint.card.classes)]
     return [_Job(checkpoint, checkpoint.card.label, None)]
@@ -90,9 +90,7 @@ def _of_classes(classes: tuple[str, ...], jobs: list[_Job]) -> list[_Job]:
     unknown = [label for label in classes if label not in known]
     if unknown:
         named = ", ".join(sorted(label for label in known if label)) or "none"
-        raise ConfigError(
-            f"no generator makes the class {unknown[0]!r}.", f"Classes that they make: {named}."
-        )
+        raise ConfigError(f"no generator has the class {unknown[0]!r}.", f"Their classes: {named}.")
     return [job for job in jobs if not classes or job.label in classes]
 
 
@@ -104,12 +102,12 @@ def _row(job: _Job, id: str, seed: int, config: GenerateConfig) -> Face:
         licence=job.checkpoint.card.licence,
         checkpoint=job.checkpoint.digest,
         seed=seed,
-        # One number would be wrong where layers differ; the run's config.toml has them.
+        # If psi differs between layers, only the run's config.toml can hold it.
         psi=None if config.psi_layers else config.psi,
     )
 
 
-def _draw(job: _Job, seeds: list[int], config: GenerateConfig) -> Iterator[tuple[int, Pixels]]:
+def _generate(job: _Job, seeds: list[int], config: GenerateConfig) -> Iterator[tuple[int, Pixels]]:
     if not seeds:
         return
     generator = load_generator(job.checkpoint, launch.device())

@@ -1,4 +1,4 @@
-"""Losses of both players. N images, C x H x W pixels, L style layers, D size of w."""
+"""The losses of generator and discriminator. N images, C x H x W pixels, L style layers, D size of w."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def r1_penalty(real_logit_N: Tensor, images_NCHW: Tensor) -> Tensor:
 
 
 def path_lengths(images_NCHW: Tensor, w_NLD: Tensor, y_NCHW: Tensor) -> Tensor:
-    """|J^T y|: how far a step in w moves each image, [N]. The pixels of y are standard normal.
+    """|J^T y| [N], the change of each image per step in w. The pixels of y are standard normal.
 
     Source: Karras et al. 2020 (StyleGAN2), sec. 3.2 and eq. 4.
     """

@@ -1,8 +1,8 @@
-"""Where the random numbers of a training step come from: an image gets the same, however the batch is split.
+"""The random numbers of a training step. Those of an image do not depend on how the batch is split.
 
-Each purpose has a stream of its own, known from (seed, step, purpose). A few numbers an image are drawn for
-the whole batch, of which a share keeps its own; what is as large as an image has a stream for each image, so
-that no process draws another's. B images of a batch, N of a share, E numbers for each.
+Each purpose has its own stream, determined by (seed, step, purpose). Small numbers of values per image are
+drawn for the whole batch, of which a share keeps its own; image-sized values have a stream for each image, so
+that no process draws those of another. B images of a batch, N of a share, E values for each.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anonderm.gan.batch_split import Share
+from anonderm.gan.batch_split import BatchShare
 
 
 class Purpose(IntEnum):
-    """What a stream is for; the numbers are part of what a seed means."""
+    """What a stream is for. Changing a number changes the result of every seed."""
 
     REAL = 0
     STYLES = 1
@@ -32,23 +32,23 @@ class Purpose(IntEnum):
 
 
 @dataclass(frozen=True)
-class Draws:
-    """The random numbers of one step, drawn on `device`."""
+class RandomStreams:
+    """The random streams of one step, on `device`."""
 
     seed: int
     step: int
     device: torch.device
 
     def stream(self, purpose: Purpose) -> torch.Generator:
-        """A generator for what is drawn for the whole batch; always at its beginning."""
+        """A generator for values drawn for the whole batch, always at the start of its stream."""
         return self._generator(self._seeds(purpose, 1)[0])
 
-    def normal(self, purpose: Purpose, share: Share, count: int) -> Tensor:
-        """Standard normal numbers [N, count], from a stream for each image."""
-        _, *seeds = self._seeds(purpose, 1 + share.whole)
+    def normal(self, purpose: Purpose, share: BatchShare, count: int) -> Tensor:
+        """Standard normal values [N, count], each image's from its own stream."""
+        _, *seeds = self._seeds(purpose, 1 + share.batch)
         values_NE = torch.empty(len(share), count, device=self.device)
-        for row_E, image in zip(values_NE, share.rows, strict=True):
-            row_E.normal_(generator=self._generator(seeds[image]))
+        for row_E, index in zip(values_NE, share.indices, strict=True):
+            row_E.normal_(generator=self._generator(seeds[index]))
         return values_NE
 
     def _seeds(self, purpose: Purpose, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""How fast this machine trains: a few steps of the real networks on made-up images."""
+"""The training speed on this machine, measured over a few steps on random images."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from anonderm.gan.config import Preset, PresetName, TrainGanConfig, architecture
 from anonderm.gan.phases import train_step
 from anonderm.gan.step_settings import step_settings
 from anonderm.gan.training_images import TrainingImages
-from anonderm.gan.training_state import R1_EVERY, new_networks, new_state
-from anonderm.gan.transfer import choose_trained
+from anonderm.gan.training_state import R1_INTERVAL, new_networks, new_state
+from anonderm.gan.transfer import freeze_layers
 from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.precision import use_precision
 
 _WARM_UP = 2
-_FEW = 4  # images a step where more might not fit, or take too long to time
-_LARGE = 128  # px; a CPU would need minutes for a few steps of larger networks
+_SMALL_BATCH = 4  # for large images, where more might not fit into memory or take too long
+_LARGEST_ON_CPU = 128  # px; a few steps of larger networks would take minutes
 _TIMED_INSTEAD: tuple[PresetName, int] = ("tiny", 64)
 
 
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
-    """Seconds for a thousand training images with these settings, over one round of lazy regularisers.
+    """Seconds for a thousand training images with these settings, over one cycle of the lazy regularisers.
 
-    On a CPU, networks for large images are not timed: a small one is, and the rest goes by the number of
-    multiplications in their convolutions. A rough guess.
+    On a CPU, networks for large images are not timed: the time of a small one is scaled by the number of
+    multiplications in their convolutions, which is a rough estimate.
     """
     preset = preset_for(config.preset, resolution)
-    if resolution <= _LARGE:
+    if resolution <= _LARGEST_ON_CPU:
         return _timed(config, preset, resolution)
-    config = dataclasses.replace(config, batch=_FEW)
+    config = dataclasses.replace(config, batch=_SMALL_BATCH)
     if launch.device() != "cpu":
         return _timed(config, preset, resolution)
     name, size = _TIMED_INSTEAD
@@ -45,7 +45,7 @@ def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
 
 
 def multiplications(arch: Architecture) -> int:
-    """Of one image, in the 3 x 3 convolutions of the generator; the discriminator mirrors it."""
+    """The multiplications per image in the generator's 3 x 3 convolutions; D has about as many."""
     total = 0
     before = arch.channels(arch.sizes[0])
     for size in arch.sizes:
@@ -66,19 +66,19 @@ def _timed(config: TrainGanConfig, preset: Preset, resolution: int) -> float:
     path_lengths = config.path_length_weight > 0
     generator, discriminator = new_networks(architecture(preset, resolution, ()), 0, device)
     use_precision(config.precision, generator, discriminator)
-    choose_trained(generator, discriminator, config)
+    freeze_layers(generator, discriminator, config)
     state = new_state(generator, discriminator, preset.learning_rate, path_lengths)
     state.augment.p = 0.1  # augmentation costs the same for every p above zero
     for _ in range(_WARM_UP):
         train_step(state, images, settings)
-    _wait(device)
+    _synchronise(device)
     start = time.perf_counter()
-    for _ in range(R1_EVERY):
+    for _ in range(R1_INTERVAL):
         train_step(state, images, settings)
-    _wait(device)
-    return (time.perf_counter() - start) / (R1_EVERY * settings.batch) * 1000
+    _synchronise(device)
+    return (time.perf_counter() - start) / (R1_INTERVAL * settings.batch) * 1000
 
 
-def _wait(device: str) -> None:
+def _synchronise(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize()

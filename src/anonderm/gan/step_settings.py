@@ -1,4 +1,4 @@
-"""A training configuration with every default worked out."""
+"""The settings of a training step, with all defaults resolved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anonderm.gan.config import Preset, TrainGanConfig
 
 @dataclass(frozen=True)
 class StepSettings:
-    """What one training step must know; counts are in images."""
+    """The settings of one training step; counts are in images."""
 
     seed: int
     batch: int
@@ -20,14 +20,14 @@ class StepSettings:
     ema_images: float
     augment: tuple[Group, ...]
     augment_p: float | None
-    """Fixed; None: steered."""
+    """Fixed; None: adaptive."""
     ada_target: float
     ada_images: float
     mirror: bool
 
 
 def step_settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
-    """What the configuration leaves open comes from the preset, and gamma by a rule."""
+    """Settings left unset come from the preset, and gamma from a rule."""
     batch = config.batch or preset.batch
     gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
     return StepSettings(

@@ -1,4 +1,4 @@
-"""Numbers for TensorBoard, whose own writer would put the name of the machine into the file's name."""
+"""TensorBoard event files. TensorBoard's own writer puts the name of the machine into the file name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _VERSION = "brain.Event:2"
 
 
 class EventFile:
-    """A file of events, named after its first step; what older files say of later steps is void."""
+    """An event file named after its first step; it overrides later steps in older files."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog

@@ -1,16 +1,16 @@
-"""How good a generator is by faces that it was not trained on, and whether it copies those it was.
+"""Metrics of a tick: how close generated faces are to held-out faces, and whether they copy training faces.
 
 Three numbers a tick, all over embeddings:
 
-kernel_distance       to the faces of the validation split; to the training faces, a generator that copies
-                      them would only come closer and closer
-frechet_distance      to the same faces, as papers plot it (FID, over Inception features); biased by few faces
-closer_than_expected  the share of synthetic faces as close to a training face as only the nearest 5% of
-                      held-out faces are, over the share to be expected were they strangers like those: 1
-                      where nothing is copied (Meehan et al. 2020 test the same distances by their ranks)
+kernel_distance   from the faces of the validation split; to the training faces, a generator that copies them
+                  would only come closer and closer
+frechet_distance  from the same faces, as papers plot it (FID, with Inception features); biased for few faces
+near_copy_ratio   the share of generated faces as close to a training face as only the nearest 5% of held-out
+                  faces are, divided by the share expected if they were distributed like held-out faces: 1
+                  where nothing is copied (Meehan et al. 2020 test the same distances by their ranks)
 
-A FaceSet with fewer than 19 validation faces, for instance a synthetic one, has no such control. Then the
-distance is taken to the training faces, and every training face is looked up among those of other people.
+A FaceSet with fewer than 19 validation faces, for instance a synthetic one, has no such control. The distance
+is then taken from the training faces, and the control is each training face against those of other people.
 """
 
 # N faces, D features, H x W pixels
@@ -32,29 +32,29 @@ Embeddings = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 _LEVEL = 0.05
-FEWEST_HELD_OUT = 19
-"""Below so many, the nearest 5% are not even one."""
-_MOST_REAL = 1024
-_MOST_SEARCHED = 20_000
-_BLOCKS = 10
+_MIN_HELD_OUT = 19  # below, the nearest 5% are not even one
+_MAX_REAL = 1024
+_MAX_SEARCHED = 20_000
+_JACKKNIFE_BLOCKS = 10
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The numbers of one tick. `error`: standard error of the distance, from the synthetic faces' side."""
+class TickMetrics:
+    """The metrics of one tick; `standard_error` is that of the kernel distance over the generated faces."""
 
     kernel_distance: float
-    error: float
-    closer_than_expected: float
+    standard_error: float
+    near_copy_ratio: float
     frechet_distance: float
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Real faces to measure a generator by; all of them are embedded once.
+class TickEvaluator:
+    """The embeddings of real faces with which those of generated faces are compared at every tick.
 
-    searched_ND: the training faces, and mirrored ones where training mirrors; threshold: the distance to
-    these below which a share `expected` of strangers lies; told: what they are, in words.
+    searched_ND: the training faces, also mirrored if training mirrors them; threshold: the distance from
+    these that a share `expected` of held-out faces does not exceed; reference: a description of the real
+    faces.
     """
 
     extractor: str
@@ -63,33 +63,34 @@ class HeldOut:
     searched_ND: Embeddings
     threshold: float
     expected: float
-    told: str
+    reference: str
 
     @staticmethod
-    def of(training: FaceSet, held_out: FaceSet, extractor: str, mirror: bool) -> HeldOut:
-        """Raises MissingWeights where the extractor's are not on this machine."""
+    def of(training: FaceSet, held_out: FaceSet, extractor: str, mirror: bool) -> TickEvaluator:
+        """Raises MissingWeights if those of the extractor are not installed."""
         from anonderm.metrics.distances import nearest
 
-        training, held_out = _first(training, _MOST_SEARCHED), _first(held_out, _MOST_REAL)
+        training, held_out = _first(training, _MAX_SEARCHED), _first(held_out, _MAX_REAL)
         own_ND, mirrored_ND = _embed(training, extractor, mirror)
         searched_ND = np.concatenate([own_ND, mirrored_ND])
-        if len(held_out) < FEWEST_HELD_OUT:
-            real = _first(training, _MOST_REAL)
-            real_ND, told = own_ND[:_MOST_REAL], "the training faces (the val split has too few)"
-            control_N = _to_other_people(own_ND, searched_ND, [face.person for face in training])
+        if len(held_out) < _MIN_HELD_OUT:
+            real = _first(training, _MAX_REAL)
+            real_ND, reference = own_ND[:_MAX_REAL], "the training faces (the val split has too few)"
+            control_N = _nearest_of_others(own_ND, searched_ND, [face.person for face in training])
         else:
             real, (real_ND, _) = held_out, _embed(held_out, extractor, mirror=False)
-            told = f"{len(held_out)} faces of the val split"
+            reference = f"{len(held_out)} faces of the val split"
             control_N = nearest(real_ND, searched_ND)[0][:, 0]
         people: Sequence[Hashable] = [face.person for face in real]
-        if real.people == 1:  # no two faces show different people: each has to count for itself
+        if real.people == 1:  # there are no pairs of different people: each face counts as one
             people = range(len(real))
         rank = max(1, int(_LEVEL * (len(control_N) + 1) + 1e-9))
         threshold = float(np.sort(control_N)[rank - 1]) if len(control_N) else 0.0
-        return HeldOut(extractor, real_ND, people, searched_ND, threshold, rank / (len(control_N) + 1), told)
+        expected = rank / (len(control_N) + 1)
+        return TickEvaluator(extractor, real_ND, people, searched_ND, threshold, expected, reference)
 
-    def measure(self, fake_NHW3: Pixels) -> Measured:
-        """Embed synthetic faces and compare them."""
+    def evaluate(self, fake_NHW3: Pixels) -> TickMetrics:
+        """Compare generated faces with the real ones."""
         from anonderm.embeddings.extractors import embed_pixels
         from anonderm.metrics.bootstrap import Rows, jackknife_variances
         from anonderm.metrics.distances import kernel_distance, nearest
@@ -101,9 +102,10 @@ class HeldOut:
             return {"distance": kernel_distance(self.real_ND, fake_ND[rows], self.people)}
 
         rows = np.arange(len(fake_ND))
-        variance = jackknife_variances(distance, rows.tolist(), np.random.default_rng(0), _BLOCKS)["distance"]
+        random = np.random.default_rng(0)
+        variance = jackknife_variances(distance, rows.tolist(), random, _JACKKNIFE_BLOCKS)["distance"]
         share = float(np.mean(nearest(fake_ND, self.searched_ND)[0][:, 0] <= self.threshold))
-        return Measured(
+        return TickMetrics(
             distance(rows)["distance"],
             math.sqrt(variance),
             share / self.expected,
@@ -116,21 +118,19 @@ def _first(faces: FaceSet, count: int) -> FaceSet:
 
 
 def _embed(faces: FaceSet, extractor: str, mirror: bool) -> tuple[Embeddings, Embeddings]:
-    """Embeddings of the faces, and of their mirror images if wanted (no rows otherwise)."""
+    """Embeddings of the faces, and of their mirror images (no rows without `mirror`)."""
     from anonderm.embeddings.extractors import embed
 
     own_ND = embed(faces, extractor)
     return own_ND, embed(faces, extractor, flip=True) if mirror else own_ND[:0]
 
 
-def _to_other_people(own_ND: Embeddings, searched_ND: Embeddings, people: Sequence[str]) -> Floats:
-    """Distance from each training face to the nearest of another person."""
+def _nearest_of_others(own_ND: Embeddings, searched_ND: Embeddings, people: Sequence[str]) -> Floats:
+    """The distance of each training face from the nearest one of another person."""
     from anonderm.metrics.distances import nearest
 
     sides = len(searched_ND) // len(own_ND)
-    depth = min(
-        len(searched_ND), sides * max(Counter(people).values()) + 1
-    )  # deep enough to reach someone else
+    depth = min(len(searched_ND), sides * max(Counter(people).values()) + 1)  # at least one of another person
     distances_NK, indices_NK = nearest(own_ND, searched_ND, depth)
     owners_N = np.array(people)
     others_NK = np.tile(owners_N, sides)[indices_NK] != owners_N[:, None]

@@ -1,4 +1,4 @@
-"""What a training run leaves at every tick: metrics, a sheet of samples, the best so far, a snapshot."""
+"""What training writes at every tick: metrics, a sheet of samples, the best weights so far, a snapshot."""
 
 from __future__ import annotations
 
@@ -14,59 +14,60 @@ from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
-from anonderm.gan.best_tick import Best
+from anonderm.gan.best_tick import BestTick
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.tensorboard_events import EventFile
-from anonderm.gan.tick_metrics import HeldOut
+from anonderm.gan.tick_metrics import TickEvaluator
 from anonderm.gan.training_images import TrainingImages
-from anonderm.gan.training_state import METRIC, SAMPLES, TrainState
-from anonderm.gan.training_stats import TickSums
+from anonderm.gan.training_state import METRICS, SAMPLES, TrainingState
+from anonderm.gan.training_stats import TickStats
 from anonderm.models.stylegan2.generator import to_pixels
 
 _BATCH = 32
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How many steps to train, after how many to tick, and the images in each."""
+class Schedule:
+    """The number of steps of a training, and of a tick; `batch` images a step."""
 
     steps: int
     tick_steps: int
     batch: int
 
     @staticmethod
-    def of(config: TrainGanConfig, batch: int) -> Plan:
+    def of(config: TrainGanConfig, batch: int) -> Schedule:
         steps = math.ceil(config.kimg * 1000 / batch)
-        return Plan(steps, max(1, round(config.tick_kimg * 1000 / batch)), batch)
+        return Schedule(steps, max(1, round(config.tick_kimg * 1000 / batch)), batch)
 
     def kimg(self, step: int) -> float:
         return step * self.batch / 1000
 
-    def ticks_at(self, step: int) -> bool:
+    def is_tick(self, step: int) -> bool:
         return step % self.tick_steps == 0 or step == self.steps
 
 
 class Ticker:
-    """Writes, at ticks, what a run leaves behind; a context that holds TensorBoard's file."""
+    """Writes the files of each tick; as a context manager, it holds the TensorBoard file open."""
 
     def __init__(
         self,
         config: TrainGanConfig,
         run: RunDir,
-        plan: Plan,
+        schedule: Schedule,
         images: TrainingImages,
-        held_out: HeldOut | None,
-        start: int,
+        evaluator: TickEvaluator | None,
+        first_step: int,
     ):
-        self._config, self._run, self._plan, self._images, self._start = config, run, plan, images, start
-        self._held_out = held_out
-        run.rewind_metrics(plan.kimg(start))
-        self._pace = math.nan
+        self._config, self._run, self._schedule, self._images = config, run, schedule, images
+        self._evaluator, self._first_step = evaluator, first_step
+        run.rewind_metrics(schedule.kimg(first_step))
+        self._seconds_per_kimg = math.nan
         self.restart_clock()
 
     def __enter__(self) -> Ticker:
         if self._run.world.is_main:
-            self._events = EventFile(self._run.folder / "tensorboard", self._start * self._plan.batch)
+            folder = self._run.folder / "tensorboard"
+            self._events = EventFile(folder, self._first_step * self._schedule.batch)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -74,84 +75,84 @@ class Ticker:
             self._events.close()
 
     def restart_clock(self) -> None:
-        """Measure the pace from here on."""
+        """Start measuring the speed anew."""
         self._clock, self._steps = time.monotonic(), 0
 
-    def stepped(self) -> None:
-        """Count one step for the pace."""
+    def count_step(self) -> None:
+        """Count one step for the speed."""
         self._steps += 1
 
-    def pace(self) -> float:
-        """Seconds per kimg since the last tick; just after it, of the tick."""
+    def seconds_per_kimg(self) -> float:
+        """The speed since the last tick; before the first step, that of the last tick."""
         if self._steps:
-            self._pace = (time.monotonic() - self._clock) / self._plan.kimg(self._steps)
-        return self._pace
+            self._seconds_per_kimg = (time.monotonic() - self._clock) / self._schedule.kimg(self._steps)
+        return self._seconds_per_kimg
 
-    def tick(self, state: TrainState) -> None:
-        """Let the leader measure and write, and tell the others what it keeps."""
+    def tick(self, state: TrainingState) -> None:
+        """Rank 0 evaluates and writes; all ranks get the best tick so far."""
         if self._run.world.is_main:
             self._write(state)
-        state.sums = TickSums()
-        state.best = Best(**self._run.world.broadcast_object(state.best.numbers()))
+        state.stats = TickStats()
+        state.best = BestTick(**self._run.world.broadcast_object(state.best.values()))
         self.restart_clock()
 
-    def _write(self, state: TrainState) -> None:
-        """The snapshot comes last: after a kill, what is newer than it is written again."""
-        kimg = self._plan.kimg(state.step)
-        row = state.sums.means() | {
+    def _write(self, state: TrainingState) -> None:
+        """The snapshot comes last: after a kill, everything newer is written again."""
+        kimg = self._schedule.kimg(state.step)
+        row = state.stats.means() | {
             "ada_p": state.augment.p,
             "ada_sign": state.augment.sign,
             "learning_rate": state.learning_rate,
-            "seconds_per_kimg": self.pace(),
+            "seconds_per_kimg": self.seconds_per_kimg(),
         }
-        if self._held_out is not None:
-            row |= self._judge(state, self._held_out)
+        if self._evaluator is not None:
+            row |= self._evaluate(state, self._evaluator)
         self._run.metrics(kimg, **row)
-        self._events.add(state.step * self._plan.batch, row)
+        self._events.add(state.step * self._schedule.batch, row)
         write_png(self._run.folder / f"samples/kimg-{kimg:010.3f}.png", self._sheet(state))
-        state.sums = TickSums()
+        state.stats = TickStats()
         state.save(self._run.folder / SNAPSHOT)
-        forget_kept(self._run.folder, but=state.best.step)
+        remove_best(self._run.folder, but=state.best.step)
 
-    def _sheet(self, state: TrainState) -> Pixels:
-        """The same latents at every tick, so that a reader can watch each face change."""
+    def _sheet(self, state: TrainingState) -> Pixels:
+        """The same latents at every tick, so that changes to each face can be followed."""
         count = self._config.samples
         return grid(self._faces(state, count, SAMPLES), columns=math.ceil(math.sqrt(count)))
 
     @torch.inference_mode()
-    def _faces(self, state: TrainState, count: int, stream: int) -> Pixels:
-        """uint8 [count, H, W, 3] by the average generator."""
-        random = step_generator(self._config.seed, stream, str(state.signs.device))
-        generator, pictures = state.average, []
+    def _faces(self, state: TrainingState, count: int, stream: int) -> Pixels:
+        """uint8 [count, H, W, 3] from the average generator."""
+        random = step_generator(self._config.seed, stream, str(state.sign_sum.device))
+        generator, batches = state.average, []
         for start in range(0, count, _BATCH):
             size = min(_BATCH, count - start)
             z_BZ = torch.randn(size, generator.arch.z_dim, generator=random, device=random.device)
             images = generator(z_BZ, self._images.labels(size, random), generator.random_noise(size, random))
-            pictures.append(to_pixels(images))
-        return np.concatenate(pictures)
+            batches.append(to_pixels(images))
+        return np.concatenate(batches)
 
-    def _judge(self, state: TrainState, held_out: HeldOut) -> dict[str, float]:
-        """Measure the average generator, and keep it if it is as good as the best so far."""
-        measured = held_out.measure(self._faces(state, self._config.metric_faces, METRIC))
-        kept = state.best.judge(state.step, measured)
+    def _evaluate(self, state: TrainingState, evaluator: TickEvaluator) -> dict[str, float]:
+        """Evaluate the average generator, and save its weights if this is the best tick so far."""
+        metrics = evaluator.evaluate(self._faces(state, self._config.metric_faces, METRICS))
+        kept = state.best.update(state.step, metrics)
         if kept:
-            state.keep(kept_file(self._run.folder, state.step))
+            state.save_weights(best_file(self._run.folder, state.step))
         return {
-            "kernel_distance": measured.kernel_distance,
-            "kernel_distance_error": measured.error,
-            "frechet_distance": measured.frechet_distance,
-            "closer_than_expected": measured.closer_than_expected,
+            "kernel_distance": metrics.kernel_distance,
+            "kernel_distance_error": metrics.standard_error,
+            "frechet_distance": metrics.frechet_distance,
+            "near_copy_ratio": metrics.near_copy_ratio,
             "kept": float(kept),
         }
 
 
-def kept_file(folder: Path, step: int) -> Path:
-    """Where the tick at this step is kept; a file of its own, as a kill may come before the snapshot does."""
-    return folder / f"kept-{step:09d}.safetensors"
+def best_file(folder: Path, step: int) -> Path:
+    """The weights of the tick at this step; one file a step, as a kill may come before the next snapshot."""
+    return folder / f"best-{step:09d}.safetensors"
 
 
-def forget_kept(folder: Path, but: int | None = None) -> None:
-    """Delete the kept ticks, but that of one step."""
-    for path in folder.glob("kept-*.safetensors"):
-        if but is None or path != kept_file(folder, but):
+def remove_best(folder: Path, but: int | None = None) -> None:
+    """Delete the weights of all ticks except that at step `but`."""
+    for path in folder.glob("best-*.safetensors"):
+        if but is None or path != best_file(folder, but):
             path.unlink()

@@ -1,4 +1,4 @@
-"""The steps of a training run: when to tick, when to stop, and what to do about numbers that are none."""
+"""The training loop: when to tick, when to stop, and what to do about NaN."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from anonderm.core.errors import Diverged
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.core.stop import Stop, deferred_stop
-from anonderm.gan.batch_split import Split
+from anonderm.gan.batch_split import BatchSplit
 from anonderm.gan.config import TrainGanConfig
-from anonderm.gan.phases import ADA_EVERY, Numbers, train_step
+from anonderm.gan.phases import ADA_INTERVAL, Values, train_step
 from anonderm.gan.step_settings import StepSettings
-from anonderm.gan.ticks import Plan, Ticker
+from anonderm.gan.ticks import Schedule, Ticker
 from anonderm.gan.training_images import TrainingImages
-from anonderm.gan.training_state import TrainState
+from anonderm.gan.training_state import TrainingState
 
-MOST_ROLLBACKS = 3
+MAX_ROLLBACKS = 3
 
 _PHASES = {
     "loss_d": "discriminator",
@@ -29,102 +29,104 @@ _PHASES = {
     "path_length": "path length",
     "path_length_penalty": "path length",
 }
+_ADVICE = "Start another run with a smaller learning_rate or a larger r1_gamma"
 
 
 @dataclass
-class Loop:
-    """A training under way."""
+class TrainingLoop:
+    """A training in progress."""
 
     config: TrainGanConfig
     settings: StepSettings
-    split: Split
-    plan: Plan
+    split: BatchSplit
+    schedule: Schedule
     images: TrainingImages
-    state: TrainState
+    state: TrainingState
     ticker: Ticker
     run: RunDir
 
     def __post_init__(self) -> None:
-        self._unchecked: list[tuple[int, Numbers]] = []
+        self._unchecked: list[tuple[int, Values]] = []
 
     def train(self) -> None:
-        """Step until the plan's end, or until too many ticks in a row were not kept.
+        """Step until the end of the schedule, or until `patience` ticks in a row brought no improvement.
 
-        On SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt. Raises Diverged.
+        On SIGTERM or Ctrl-C, save a snapshot and raise KeyboardInterrupt. Raises Diverged.
         """
-        plan, state = self.plan, self.state
+        schedule, state = self.schedule, self.state
         if self.config.on_nan == "rollback" and not self._snapshot.exists():
             self._save()
         with (
             deferred_stop() as stop,
-            self.run.bar("training (kimg)", plan.kimg(plan.steps), plan.kimg(state.step)) as bar,
+            self.run.bar("training (kimg)", schedule.kimg(schedule.steps), schedule.kimg(state.step)) as bar,
         ):
-            while state.step < plan.steps and not self._is_past_its_best():
+            while state.step < schedule.steps and not self._is_patience_exhausted():
                 before = state.step
                 self._step(stop)
                 bar.advance(
-                    plan.kimg(state.step - before),
-                    note=f"{self.ticker.pace():.1f} s/kimg, p {state.augment.p:.2f}",
+                    schedule.kimg(state.step - before),
+                    note=f"{self.ticker.seconds_per_kimg():.1f} s/kimg, p {state.augment.p:.2f}",
                 )
 
-    def _is_past_its_best(self) -> bool:
-        return 0 < self.config.patience <= self.state.best.unkept
+    def _is_patience_exhausted(self) -> bool:
+        return 0 < self.config.patience <= self.state.best.ticks_since
 
     def _step(self, stop: Stop) -> None:
         state = self.state
-        numbers = train_step(state, self.images, self.settings, self.split)
-        state.sums.add(numbers)
-        self.ticker.stepped()
-        self._unchecked.append((state.step, numbers))
-        ticks, stops = self.plan.ticks_at(state.step), self._stops(stop)
-        if ticks or stops or state.step % ADA_EVERY == 0:
-            trouble = self._trouble(weights=ticks or stops)
-            if trouble:
-                self._recover(trouble)
+        values = train_step(state, self.images, self.settings, self.split)
+        state.stats.add(values)
+        self.ticker.count_step()
+        self._unchecked.append((state.step, values))
+        is_tick, stops = self.schedule.is_tick(state.step), self._stops(stop)
+        if is_tick or stops or state.step % ADA_INTERVAL == 0:
+            problem = self._find_nan(weights=is_tick or stops)
+            if problem:
+                self._recover(problem)
                 return
-        if ticks:
+        if is_tick:
             self.ticker.tick(state)
         if stops:
             self._stop()
 
     def _stops(self, stop: Stop) -> bool:
-        """Whether to stop after this step; several processes ask each other only now and then."""
+        """Whether to stop after this step; several processes agree on it only every few steps."""
         if self.run.world.size == 1:
             return stop.requested
-        return self.state.step % ADA_EVERY == 0 and self.run.world.any(stop.requested)
+        return self.state.step % ADA_INTERVAL == 0 and self.run.world.any(stop.requested)
 
-    def _trouble(self, weights: bool) -> str:
-        """The first number since the last look that is NaN or infinite, in words; empty if there is none."""
-        seen = [(step, name, value) for step, numbers in self._unchecked for name, value in numbers.items()]
+    def _find_nan(self, weights: bool) -> str:
+        """Describe the first value since the last check that is NaN or infinite; empty if there is none."""
+        values = [(step, name, value) for step, named in self._unchecked for name, value in named.items()]
         self._unchecked.clear()
-        bad = _not_finite([value for *_, value in seen])
+        bad = _not_finite([value for *_, value in values])
         if any(bad):
-            step, name, _ = seen[bad.index(True)]
+            step, name, _ = values[bad.index(True)]
             return f"{self._place(step)}, {_PHASES.get(name, name)} phase: {name} is NaN or infinite."
         if weights and not self.state.is_finite():
             return f"{self._place(self.state.step)}: a weight is NaN or infinite."
         return ""
 
     def _place(self, step: int) -> str:
-        return f"tick {(step - 1) // self.plan.tick_steps + 1}, step {step}, {self.plan.kimg(step):g} kimg"
+        tick = (step - 1) // self.schedule.tick_steps + 1
+        return f"tick {tick}, step {step}, {self.schedule.kimg(step):g} kimg"
 
-    def _recover(self, trouble: str) -> None:
-        """Go back to the last snapshot with half the learning rate, or raise Diverged."""
+    def _recover(self, problem: str) -> None:
+        """Return to the last snapshot with half the learning rate, or raise Diverged."""
         if self.config.on_nan == "stop":
-            raise Diverged(trouble, f"{self._last_good()} {_ADVICE}, or with --on-nan rollback.")
-        if self.state.rollbacks == MOST_ROLLBACKS:
-            times = f"The learning rate was lowered {MOST_ROLLBACKS} times already."
-            raise Diverged(trouble, f"{times} {self._last_good()} {_ADVICE}.")
+            raise Diverged(problem, f"{self._last_snapshot()} {_ADVICE}, or with --on-nan rollback.")
+        if self.state.rollbacks == MAX_ROLLBACKS:
+            times = f"The learning rate was already halved {MAX_ROLLBACKS} times."
+            raise Diverged(problem, f"{times} {self._last_snapshot()} {_ADVICE}.")
         rollbacks = self.state.rollbacks + 1
         if self.run.world.is_main:
             self.state.load(self._snapshot)
-            self.state.slow_down(rollbacks)
-        self.state.follow(self.run.world)
+            self.state.set_rollbacks(rollbacks)
+        self.state.broadcast(self.run.world)
         self._save()
         self.ticker.restart_clock()
         self.run.log(
-            f"{trouble} Back to step {self.state.step}, learning rate {self.state.learning_rate:.3g} "
-            f"(rollback {rollbacks} of {MOST_ROLLBACKS})"
+            f"{problem} Back to step {self.state.step}, learning rate {self.state.learning_rate:.3g} "
+            f"(rollback {rollbacks} of {MAX_ROLLBACKS})"
         )
 
     def _save(self) -> None:
@@ -133,25 +135,20 @@ class Loop:
 
     def _stop(self) -> None:
         self._save()
-        self.run.log(
-            f"stopped at {self.plan.kimg(self.state.step):g} kimg with everything saved; "
-            "the same command goes on from there"
-        )
+        kimg = self.schedule.kimg(self.state.step)
+        self.run.log(f"stopped at {kimg:g} kimg; the state is saved, and the same command resumes from there")
         raise KeyboardInterrupt
 
     @property
     def _snapshot(self) -> Path:
         return self.run.folder / SNAPSHOT
 
-    def _last_good(self) -> str:
+    def _last_snapshot(self) -> str:
         if not self._snapshot.exists():
             return "There is no snapshot yet."
         return f"The last good snapshot is {self._snapshot}."
 
 
-_ADVICE = "Start another run with a smaller learning_rate or a larger r1_gamma"
-
-
 def _not_finite(values: list[Tensor]) -> list[bool]:
-    """One look at the device for all of them."""
+    """Checks all values with a single transfer from the device."""
     return (~torch.stack([value.float() for value in values]).isfinite()).tolist() if values else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,113 +13,121 @@ from torch import Tensor
 
 from anonderm.core.distributed import World
 from anonderm.core.launch import step_generator
-from anonderm.core.snapshot import open_snapshot, under_prefix, with_prefix, write_snapshot
-from anonderm.gan.augment.adaptive import AugmentProbability
-from anonderm.gan.best_tick import Best
-from anonderm.gan.optimiser import Adam
-from anonderm.gan.training_stats import TickSums
+from anonderm.core.snapshot import (
+    open_snapshot,
+    optimiser_tensors,
+    restore_optimiser,
+    under_prefix,
+    with_prefix,
+    write_snapshot,
+)
+from anonderm.gan.augment.adaptive import AdaptiveProbability
+from anonderm.gan.best_tick import BestTick
+from anonderm.gan.training_stats import TickStats
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
 from anonderm.models.stylegan2.generator import Generator, new_generator
 
-R1_EVERY = 16
-PATH_LENGTH_EVERY = 4
+R1_INTERVAL = 16  # steps
+PATH_LENGTH_INTERVAL = 4
 
-# Streams of step_generator beside those of the steps, which count from 0.
+# Streams of step_generator; those of the steps count from 0.
 _INITIAL = 2**62
 SAMPLES = _INITIAL + 1
-METRIC = _INITIAL + 2
+METRICS = _INITIAL + 2
 
 
 @dataclass
-class TrainState:
-    """Both players, the generator's moving average, both optimisers, and the counters."""
+class TrainingState:
+    """Generator, discriminator, the generator's moving average, both optimisers, and all counters."""
 
     generator: Generator
     discriminator: Discriminator
     average: Generator
-    optimiser_g: Adam
-    optimiser_d: Adam
+    optimiser_g: torch.optim.Adam
+    optimiser_d: torch.optim.Adam
     path_length_mean: Tensor
-    signs: Tensor
-    """Sum of the mean sign of D on real images since p was last steered."""
-    rate: float
-    """Adam's step size as configured."""
-    augment: AugmentProbability = field(default_factory=AugmentProbability)
-    sums: TickSums = field(default_factory=TickSums)
-    best: Best = field(default_factory=Best)
+    sign_sum: Tensor
+    """Sum over steps of the mean sign of D on real images, since p was last adjusted."""
+    base_learning_rate: float
+    augment: AdaptiveProbability = field(default_factory=AdaptiveProbability)
+    stats: TickStats = field(default_factory=TickStats)
+    best: BestTick = field(default_factory=BestTick)
     step: int = 0
     rollbacks: int = 0
-    """How often training met NaN and went back; each time halves the learning rate."""
+    """How often NaN values made training return to a snapshot; each time halves the learning rate."""
 
     @property
     def learning_rate(self) -> float:
-        return self.rate * self.optimiser_g.scale
+        return self.base_learning_rate * 0.5**self.rollbacks
 
-    def slow_down(self, rollbacks: int) -> None:
-        """Set the learning rate of a training that went back so often."""
+    def set_rollbacks(self, rollbacks: int) -> None:
+        """Count rollbacks, and set the learning rate that follows from them."""
         self.rollbacks = rollbacks
-        self.optimiser_g.scale = self.optimiser_d.scale = 0.5**rollbacks
+        for optimiser in (self.optimiser_g, self.optimiser_d):
+            for group in optimiser.param_groups:
+                group["lr"] = group["initial_lr"] * 0.5**rollbacks
 
     def is_finite(self) -> bool:
-        """Whether no weight is NaN or infinite."""
+        """Whether all weights are finite."""
         weights: list[Tensor] = [p for network in self._networks().values() for p in network.parameters()]
         return bool(torch.stack(torch._foreach_norm(weights, torch.inf)).isfinite().all())
 
     def save(self, path: Path) -> None:
         """Write the snapshot. Raises StorageError."""
-        write_snapshot(path, *self._content())
+        write_snapshot(path, self._tensors(), self._values())
 
     def load(self, path: Path) -> None:
-        """Continue exactly where `save` was called. Raises BrokenArtefact."""
-        with open_snapshot(path) as (tensors, numbers):
-            self._restore(tensors, numbers)
+        """Restore the state that `save` wrote. Raises BrokenArtefact."""
+        with open_snapshot(path) as (tensors, values):
+            self._restore(tensors, values)
 
-    def follow(self, world: World) -> None:
-        """Take over the state of rank 0."""
-        tensors, numbers = self._content()
-        told = world.broadcast_object({"names": list(tensors), "numbers": numbers})
-        # The sums since the last tick are the only tensors that one process has and another has not.
-        tensors = {name: tensors.get(name, torch.zeros_like(self.signs)) for name in told["names"]}
-        world.broadcast(list(tensors.values()))
+    def broadcast(self, world: World) -> None:
+        """Give every rank the state of rank 0."""
+        if world.size == 1:
+            return
+        tensors, values = world.broadcast_named(self._tensors()), world.broadcast_object(self._values())
         if not world.is_main:
-            self._restore(tensors, told["numbers"])
+            self._restore(tensors, values)
 
-    def _content(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors = {"signs": self.signs, "path_length_mean": self.path_length_mean} | self.sums.tensors()
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {"sign_sum": self.sign_sum, "path_length_mean": self.path_length_mean}
+        tensors |= self.stats.tensors()
         for prefix, network in self._networks().items():
             tensors |= with_prefix(prefix, network.state_dict())
-        tensors |= self.optimiser_g.state("optimiser_g.") | self.optimiser_d.state("optimiser_d.")
-        numbers = {
+        tensors |= optimiser_tensors("optimiser_g.", self.optimiser_g)
+        return tensors | optimiser_tensors("optimiser_d.", self.optimiser_d)
+
+    def _values(self) -> dict[str, Any]:
+        return {
             "step": self.step,
             "rollbacks": self.rollbacks,
             "p": self.augment.p,
             "sign": self.augment.sign,
-            "counts": self.sums.counts,
-            "best": self.best.numbers(),
+            "counts": self.stats.counts,
+            "best": self.best.values(),
         }
-        return tensors, numbers
 
-    def _restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    def _restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         for prefix, network in self._networks().items():
             network.load_state_dict(under_prefix(prefix, tensors))
-        self.optimiser_g.load("optimiser_g.", tensors)
-        self.optimiser_d.load("optimiser_d.", tensors)
-        self.signs.copy_(tensors["signs"])
+        restore_optimiser("optimiser_g.", self.optimiser_g, tensors)
+        restore_optimiser("optimiser_d.", self.optimiser_d, tensors)
+        self.sign_sum.copy_(tensors["sign_sum"])
         self.path_length_mean.copy_(tensors["path_length_mean"])
-        self.step, self.augment = numbers["step"], AugmentProbability(numbers["p"], numbers["sign"])
-        self.sums = TickSums.of(tensors, numbers["counts"], self.signs.device)
-        self.best = Best(**numbers["best"])
-        self.slow_down(numbers["rollbacks"])
+        self.step, self.augment = values["step"], AdaptiveProbability(values["p"], values["sign"])
+        self.stats = TickStats.restored(tensors, values["counts"], self.sign_sum.device)
+        self.best = BestTick(**values["best"])
+        self.set_rollbacks(values["rollbacks"])
 
-    def keep(self, path: Path) -> None:
-        """Write what a checkpoint is made of. Raises StorageError."""
+    def save_weights(self, path: Path) -> None:
+        """Write the tensors of a checkpoint. Raises StorageError."""
         tensors = with_prefix("average.", self.average.state_dict())
         tensors |= with_prefix("discriminator.", self.discriminator.state_dict())
         write_snapshot(path, tensors | {"path_length_mean": self.path_length_mean}, {"step": self.step})
 
-    def take_kept(self, path: Path) -> None:
-        """Go back to what `keep` wrote, for the checkpoint. Raises BrokenArtefact."""
+    def load_weights(self, path: Path) -> None:
+        """Restore what `save_weights` wrote. Raises BrokenArtefact."""
         with open_snapshot(path) as (tensors, _):
             self.average.load_state_dict(under_prefix("average.", tensors))
             self.discriminator.load_state_dict(under_prefix("discriminator.", tensors))
@@ -129,32 +138,35 @@ class TrainState:
 
 
 def new_networks(arch: Architecture, seed: int, device: str) -> tuple[Generator, Discriminator]:
-    """Fresh networks of a run."""
+    """Freshly initialised networks."""
     random = step_generator(seed, _INITIAL)
     return new_generator(arch, random).to(device), new_discriminator(arch, random).to(device)
 
 
 def new_state(
-    generator: Generator, discriminator: Discriminator, rate: float, path_lengths: bool
-) -> TrainState:
-    """The state before the first step; the parameters that require no gradient will not be trained.
-
-    Each lazy regulariser is a step of its own, so Adam's rates are stretched to keep the main loss's pace
-    (Karras et al. 2020, appendix B).
-    """
+    generator: Generator, discriminator: Discriminator, learning_rate: float, path_lengths: bool
+) -> TrainingState:
+    """The state before the first step. Parameters that require no gradient are not trained."""
     device = generator.w_average.device
-    return TrainState(
+    return TrainingState(
         generator=generator,
         discriminator=discriminator,
         average=copy.deepcopy(generator).eval().requires_grad_(False),
-        optimiser_g=_adam(generator, rate, PATH_LENGTH_EVERY if path_lengths else None),
-        optimiser_d=_adam(discriminator, rate, R1_EVERY),
+        optimiser_g=_adam(generator, learning_rate, PATH_LENGTH_INTERVAL if path_lengths else None),
+        optimiser_d=_adam(discriminator, learning_rate, R1_INTERVAL),
         path_length_mean=torch.zeros((), device=device),
-        signs=torch.zeros((), device=device),
-        rate=rate,
+        sign_sum=torch.zeros((), device=device),
+        base_learning_rate=learning_rate,
     )
 
 
-def _adam(network: torch.nn.Module, rate: float, every: int | None) -> Adam:
-    stretch = every / (every + 1) if every else 1.0
-    return Adam(network.parameters(), rate * stretch, 0.99**stretch)
+def _adam(network: torch.nn.Module, learning_rate: float, interval: int | None) -> torch.optim.Adam:
+    """Adam without momentum (Karras et al. 2018, appendix A.1).
+
+    A lazy regulariser takes an extra step every `interval` steps, so the learning rate and beta_2 are scaled
+    to keep the pace of the main loss (Karras et al. 2020, appendix B).
+    """
+    ratio = interval / (interval + 1) if interval else 1.0
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    lr = learning_rate * ratio
+    return torch.optim.Adam([{"params": parameters, "lr": lr, "initial_lr": lr}], betas=(0.0, 0.99**ratio))

@@ -1,4 +1,4 @@
-"""What the steps since the last tick add up to."""
+"""Sums and means of the values that training steps report."""
 
 from __future__ import annotations
 
@@ -14,31 +14,39 @@ from anonderm.core.snapshot import under_prefix, with_prefix
 _PREFIX = "sum."
 
 
-@dataclass
-class TickSums:
-    """Totals of each number the steps gave, on the device, and in how many steps each occurred.
+class Sums(dict[str, Tensor]):
+    """Sums of named values, on the device of the values."""
 
-    They are part of a snapshot, so that a run stopped between two ticks reports the same means.
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self[name] = self[name] + value if name in self else value
+
+
+@dataclass
+class TickStats:
+    """The sum of each value since the last tick, and the number of steps that reported it.
+
+    Snapshots include them, so that a run interrupted between two ticks reports the same means.
     """
 
-    totals: dict[str, Tensor] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, numbers: Mapping[str, Tensor]) -> None:
-        """Add one step's numbers."""
-        for name, value in numbers.items():
-            self.totals[name] = self.totals[name] + value if name in self.totals else value
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add the values of one step."""
+        self.sums.add(values)
+        for name in values:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def means(self) -> dict[str, float]:
-        return {name: float(total) / self.counts[name] for name, total in self.totals.items()}
+        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
 
     def tensors(self) -> dict[str, Tensor]:
-        """The totals as a snapshot holds them."""
-        return with_prefix(_PREFIX, self.totals)
+        """The sums, as a snapshot stores them."""
+        return with_prefix(_PREFIX, self.sums)
 
     @staticmethod
-    def of(tensors: Mapping[str, Tensor], counts: Mapping[str, Any], device: torch.device) -> TickSums:
-        """Back from a snapshot."""
-        totals = {name: tensor.to(device) for name, tensor in under_prefix(_PREFIX, tensors).items()}
-        return TickSums(totals, {name: int(counts[name]) for name in totals})
+    def restored(tensors: Mapping[str, Tensor], counts: Mapping[str, Any], device: torch.device) -> TickStats:
+        """The inverse of `tensors` and `counts`."""
+        sums = Sums({name: tensor.to(device) for name, tensor in under_prefix(_PREFIX, tensors).items()})
+        return TickStats(sums, {name: int(counts[name]) for name in sums})

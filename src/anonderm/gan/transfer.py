@@ -1,16 +1,16 @@
-"""Transfer learning: what a training takes over from its base, and which layers then learn.
+"""Transfer learning: the weights that a training takes from its base, and the layers that it trains.
 
 Three modes (`transfer`):
 
-whole        every layer learns. Source: Karras et al. 2020 (limited data), sec. 5.
-last-layers  only the last layers learn, in each network in the order in which it computes: G's highest
-             resolutions, as AcneGAN describes, so that the shape of a face stays the base's and skin is
-             learned; and D's lowest resolutions with its head. D's first layers see pixels and tell edges and
-             textures, which faces share; they stay, as in Freeze-D (Mo et al. 2020).
-mapping      only G's mapping network learns, against a D that learns as a whole: G keeps drawing what it can
-             draw, and learns which of it to draw.
+whole        Train all layers. Source: Karras et al. 2020 (limited data), sec. 5.
+last-layers  Train only the last layers of each network: the highest resolutions of G, as AcneGAN describes,
+             so that faces keep their shape and the skin is learned; and the lowest resolutions of D with its
+             head. The first layers of D detect edges and textures, which all faces share; they stay frozen,
+             as in Freeze-D (Mo et al. 2020).
+mapping      Of G, train only the mapping network: the faces that G can draw stay the same, their frequencies
+             change. D is trained as a whole.
 
-Layers for which the base has nothing start fresh and always learn, whatever the mode.
+Layers that the base lacks start from random weights and are trained in every mode.
 """
 
 from __future__ import annotations
@@ -29,43 +29,43 @@ from anonderm.models.stylegan2.checkpoint import PATH_LENGTH_MEAN, load_discrimi
 from anonderm.models.stylegan2.class_layers import (
     CLASS_LAYERS_D,
     CLASS_LAYERS_G,
+    describe_classes,
     fit_discriminator,
     fit_generator,
-    told,
 )
 from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.generator import Generator
 
 
-def check_against_base(config: TrainGanConfig, base: Checkpoint | None) -> None:
-    """Raise ConfigError where a setting keeps layers of a base and there is none."""
-    hint = "Give one with --base, or leave the setting out."
+def check_base_settings(config: TrainGanConfig, base: Checkpoint | None) -> None:
+    """Raise ConfigError if a setting freezes layers of a base and there is no base."""
+    hint = "Give one with --base, or remove the setting."
     check(base is not None or config.transfer == "whole", f"transfer = {config.transfer} needs a base.", hint)
     check(base is not None or config.freeze_d == 0, f"freeze_d = {config.freeze_d} needs a base.", hint)
 
 
 @dataclass
-class Taken:
-    """What came from the base: lines for the log, and the names of the tensors that stayed fresh."""
+class Transferred:
+    """The result of a transfer: lines for the log, and the names of the tensors that were not in the base."""
 
-    lines: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
     fresh: set[str] = field(default_factory=set)
     path_length_mean: float = 0.0
 
 
 def transfer(
     generator: Generator, discriminator: Discriminator, base: Checkpoint, label: str | None
-) -> Taken:
-    """Copy from the base whatever fits.
+) -> Transferred:
+    """Copy all matching weights from the base.
 
-    Tensors of the same name, shape and resolution are kept; those that depend on the classes are fitted (see
-    gan/classes.py), `label` being the one class that an unconditional network will be trained on. The names
-    of what is fresh start with `generator.` or `discriminator.`. Raises InputError or BrokenArtefact.
+    Tensors of the same name, shape and resolution are copied; those that depend on the classes are converted
+    (class_layers.py), where `label` is the class that an unconditional network will be trained on. The names
+    in `fresh` start with `generator.` or `discriminator.`. Raises InputError or BrokenArtefact.
     """
     device = str(generator.w_average.device)
     base_g, base_d = load_generator(base, device), load_discriminator(base, device)
     same_classes = base_g.arch.classes == generator.arch.classes
-    taken = Taken(path_length_mean=_path_length_mean(base))
+    result = Transferred(path_length_mean=_path_length_mean(base))
     for name, network, tensors, of_classes in (
         ("generator", generator, base_g.state_dict(), CLASS_LAYERS_G),
         ("discriminator", discriminator, _by_resolution(base_d, discriminator), CLASS_LAYERS_D),
@@ -75,13 +75,13 @@ def transfer(
         }
         copied, fresh = _copy_matching(network, usable)
         rest = f"; fresh: {', '.join(fresh)}" if fresh else ""
-        taken.lines.append(f"{name}: {copied} tensors from {base.path.name}{rest}")
-        taken.fresh |= {f"{name}.{key}" for key in fresh}
+        result.log.append(f"{name}: {copied} tensors from {base.path.name}{rest}")
+        result.fresh |= {f"{name}.{key}" for key in fresh}
     if not same_classes:
         fit_generator(generator, base_g, label)
         fit_discriminator(discriminator, base_d, label)
-        taken.lines.append(told(base_g.arch.classes, generator.arch.classes, label))
-    return taken
+        result.log.append(describe_classes(base_g.arch.classes, generator.arch.classes, label))
+    return result
 
 
 def _path_length_mean(base: Checkpoint) -> float:
@@ -90,9 +90,9 @@ def _path_length_mean(base: Checkpoint) -> float:
 
 
 def _by_resolution(base: Discriminator, wanted: Discriminator) -> dict[str, Tensor]:
-    """The base's tensors, its blocks numbered as those of a network for another size.
+    """The tensors of the base, with the block numbers of a network for another resolution.
 
-    D counts its blocks from the largest resolution down. Its first layer belongs to the size of its images.
+    D numbers its blocks from the highest resolution down. Its first layer is specific to the image size.
     """
     shift = len(wanted.blocks) - len(base.blocks)
     tensors = {}
@@ -107,7 +107,7 @@ def _by_resolution(base: Discriminator, wanted: Discriminator) -> dict[str, Tens
 
 @torch.no_grad()
 def _copy_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[int, list[str]]:
-    """Copy every tensor whose name and shape match; return how many, and the names that keep their values."""
+    """Copy every tensor whose name and shape match; return their number, and the names of all others."""
     own = network.state_dict()
     matching = [name for name in own if name in tensors and tensors[name].shape == own[name].shape]
     for name in matching:
@@ -116,7 +116,7 @@ def _copy_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[i
 
 
 def check_layers(config: TrainGanConfig, arch: Architecture) -> None:
-    """Raise ConfigError where the networks have fewer layers than are to be frozen, or trained."""
+    """Raise ConfigError if more layers shall be frozen, or trained, than the networks have."""
     blocks = len(arch.sizes) - 1
     layers = 1 + 3 * blocks
     check(
@@ -133,12 +133,12 @@ def check_layers(config: TrainGanConfig, arch: Architecture) -> None:
     )
 
 
-def choose_trained(
+def freeze_layers(
     generator: Generator, discriminator: Discriminator, config: TrainGanConfig, fresh: Collection[str] = ()
 ) -> str:
-    """Let only those parameters learn that the settings name, and the `fresh` ones; return what to log.
+    """Freeze all parameters but the `fresh` ones and those that the settings train; return a log line.
 
-    `freeze_d` counts D's layers as NVIDIA's --freezed does. Raises ConfigError as check_layers does.
+    `freeze_d` counts the layers of D as NVIDIA's --freezed does. Raises the ConfigErrors of check_layers.
     """
     check_layers(config, generator.arch)
     frozen_d = list(discriminator.freezable()[: config.freeze_d])
@@ -151,7 +151,7 @@ def choose_trained(
         frozen_d += [discriminator.from_rgb, *discriminator.blocks[:first]]
     _freeze(generator, "generator", frozen_g, fresh)
     _freeze(discriminator, "discriminator", frozen_d, fresh)
-    return f"learning: {_share(generator)} of the generator, {_share(discriminator)} of the discriminator"
+    return f"training {_share(generator)} of the generator, {_share(discriminator)} of the discriminator"
 
 
 def _freeze(network: nn.Module, name: str, frozen: Sequence[nn.Module], fresh: Collection[str]) -> None:
@@ -162,5 +162,5 @@ def _freeze(network: nn.Module, name: str, frozen: Sequence[nn.Module], fresh: C
 
 def _share(network: nn.Module) -> str:
     total = sum(parameter.numel() for parameter in network.parameters())
-    learning = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    return f"{learning / total:.0%}"
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    return f"{trained / total:.0%}"

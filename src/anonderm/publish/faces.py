@@ -135,7 +135,7 @@ def generators(material: Material) -> Section | None:
 _GAN_CHARTS = {
     "Losses": ("loss_g", "loss_d"),
     "Augmentation": ("ada_p", "ada_sign"),
-    "Near-copies of training faces": ("closer_than_expected",),
+    "Near-copies of training faces": ("near_copy_ratio",),
 }
 
 

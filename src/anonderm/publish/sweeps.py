@@ -14,7 +14,7 @@ from anonderm.publish.runs import Material
 
 _NUMBERS = {
     "kernel_distance": "Kernel distance",
-    "closer_than_expected": "Near-copies, over expected",
+    "near_copy_ratio": "Near-copies, over expected",
     "kimg": "Kept at kimg",
     "trained_kimg": "Trained kimg",
 }

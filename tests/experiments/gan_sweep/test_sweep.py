@@ -70,7 +70,7 @@ def test_every_combination_is_trained_with_typed_values() -> None:
     [
         (("r1_gama=1,2",), "unknown setting 'r1_gama'"),
         (("freeze_d=0,4.5",), "freeze_d"),
-        (("r1_gamma=1,-1",), "r1_gamma must not be negative"),
+        (("r1_gamma=1,-1",), "must be at least 0"),
         (("r1_gamma",), "not of the form"),
         (("r1_gamma=",), "not of the form"),
         (("r1_gamma=1,1.0",), "given twice"),
@@ -113,7 +113,7 @@ def test_a_sweep_ends_with_a_table_a_picture_and_the_best_checkpoint(
     assert status == 0
     table = json.loads((tmp_path / "run/sweep.json").read_text())
     assert [row["run"] for row in table["rows"]] == ["01-r1_gamma=0.5", "02-r1_gamma=5"]
-    best = min(table["rows"], key=lambda row: (row["closer_than_expected"] > 4, row["kernel_distance"]))
+    best = min(table["rows"], key=lambda row: (row["near_copy_ratio"] > 4, row["kernel_distance"]))
     assert table["best"] == best["run"]
     assert f"best: r1_gamma={best['r1_gamma']:g}" in told
     record = RunRecord.load(tmp_path / "run" / best["run"])
@@ -183,7 +183,7 @@ def _row(folder: Path, seed: int, distance: float, error: float, copies: float) 
     notes = {
         "kernel_distance": distance,
         "kernel_distance_error": error,
-        "closer_than_expected": copies,
+        "near_copy_ratio": copies,
         "kimg": 1.0,
         "trained_kimg": 2.0,
     }

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from anonderm.gan.augment.colour import tint, transformation
+from anonderm.gan.augment.colour import colour_matrix, transform_colours
 from anonderm.gan.augment.draw import Draw
 
 MANY = 20000
@@ -42,13 +42,13 @@ def _paper(brightness: float, contrast: float, flip: bool, hue: float, saturatio
 def test_the_transformation_is_the_papers_product(values: tuple[float, float, bool, float, float]) -> None:
     brightness, contrast, flip, hue, saturation = values
     signed = (brightness, contrast, -1.0 if flip else 1.0, hue, saturation)
-    result = transformation(*(torch.tensor([value], dtype=torch.float64) for value in signed))[0]
+    result = colour_matrix(*(torch.tensor([value], dtype=torch.float64) for value in signed))[0]
     assert torch.allclose(result, _paper(*values)[:3], atol=1e-6)
 
 
 def test_hue_keeps_luma_and_length() -> None:
     hue = torch.tensor([0.7, -2.0])
-    matrix = transformation(0 * hue, hue**0, hue**0, hue, hue**0)[:, :, :3]
+    matrix = colour_matrix(0 * hue, hue**0, hue**0, hue, hue**0)[:, :, :3]
     assert torch.allclose(matrix @ matrix.mT, torch.eye(3).expand(2, 3, 3), atol=1e-6)
     assert torch.allclose(matrix @ torch.ones(3), torch.ones(2, 3), atol=1e-6)
 
@@ -59,7 +59,7 @@ def test_strengths_and_frequencies_are_those_of_the_paper(p: float) -> None:
     draw = Draw(MANY, p, torch.Generator().manual_seed(0))
     chroma = torch.tensor([1.0, -1.0, 0.0])
     colours_N3P = torch.stack([torch.zeros(3), torch.ones(3), chroma], dim=1).expand(MANY, 3, 3)
-    black, white, tinted = tint(colours_N3P[..., None], draw)[..., 0].unbind(2)
+    black, white, tinted = transform_colours(colours_N3P[..., None], draw)[..., 0].unbind(2)
     luma_gain = (white - black)[:, 0]
     contrast, brightness = luma_gain.abs(), black[:, 0] / luma_gain
     turned = (tinted - black) / math.sqrt(2)

@@ -13,7 +13,7 @@ from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
 from anonderm.models.stylegan2.discriminator import new_discriminator
 from anonderm.models.stylegan2.generator import new_generator
-from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 
 Save = Callable[..., Checkpoint]
 
@@ -45,5 +45,5 @@ def save(tmp_path: Path) -> Save:
 
 
 @pytest.fixture
-def model(save: Save) -> Model:
-    return Model.open(save(), None)
+def model(save: Save) -> LoadedGenerator:
+    return LoadedGenerator.of(save(), None)

@@ -19,8 +19,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.class_directions import class_directions
 from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import moved
-from anonderm.models.stylegan2.loaded_generator import Model
-from anonderm.models.stylegan2.sampling import pictures, styles
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.sampling import styles, synthesise
 
 CONFIG = ClassDirectionsConfig(samples=500, columns=3, seeds="1-2", alpha=1.0)
 
@@ -42,15 +42,17 @@ def test_a_conditional_generators_directions_are_differences_of_its_class_means(
     vectors, names, sheet = directions_of(tmp_path / "run", checkpoint)
     assert names == '["healthy to mild", "healthy to severe"]'
     means = [
-        Model.open(checkpoint, label).sample_styles(4000, torch.Generator().manual_seed(3)).mean(dim=0)
+        LoadedGenerator.of(checkpoint, label)
+        .sample_styles(4000, torch.Generator().manual_seed(3))
+        .mean(dim=0)
         for label in ("healthy", "mild", "severe")
     ]
     for vector, mean in zip(vectors, means[1:], strict=True):
         expected = mean - means[0]
         assert float((vector - expected).norm()) < 0.2 * float(expected.norm())
-    healthy = Model.open(checkpoint, "healthy")
+    healthy = LoadedGenerator.of(checkpoint, "healthy")
     there = moved(healthy.styles([2], 0.7), vectors[1], [1.0], range(6))[0]
-    assert np.array_equal(sheet[-100:-4:6, -100:-4:6], pictures(healthy.generator, there, "const")[0])
+    assert np.array_equal(sheet[-100:-4:6, -100:-4:6], synthesise(healthy.generator, there, "const")[0])
 
 
 def test_the_origin_can_be_any_class(save, tmp_path: Path) -> None:
@@ -71,17 +73,17 @@ def test_generators_of_one_class_each_compare_when_they_share_a_base(save, tmp_p
     vectors, names, _ = directions_of(tmp_path / "run", severe, mild)
     assert names == '["mild to severe"]'
     means = [
-        Model.open(each, None).sample_styles(4000, torch.Generator().manual_seed(3)).mean(0)
+        LoadedGenerator.of(each, None).sample_styles(4000, torch.Generator().manual_seed(3)).mean(0)
         for each in (mild, severe)
     ]
     assert float((vectors[0] - (means[1] - means[0])).norm()) < 0.3 * float(vectors[0].norm())
     other = save("other", label="severe", seed=1, base="c" * 64)
     scratch = save("scratch", label="severe", seed=1)
     for unrelated in (other, scratch):
-        with pytest.raises(InputError, match="one base"):
+        with pytest.raises(InputError, match="the same base"):
             directions_of(tmp_path / "unrelated", mild, unrelated)
     for same in (mild, save("all", seed=2)):
-        with pytest.raises(BadLabel, match="one class"):
+        with pytest.raises(BadLabel, match="class of its own"):
             directions_of(tmp_path / "same", mild, same)
     with pytest.raises(BadLabel, match="needs two"):
         directions_of(tmp_path / "single", mild)
@@ -101,27 +103,27 @@ def test_graded_faces_give_the_means_of_their_seeds(save, tmp_path: Path) -> Non
     faces = graded(tmp_path / "faces", checkpoint.digest, rows)
     vectors, names, _ = directions_of(tmp_path / "run", checkpoint, faces=faces)
     assert names == '["mild to severe"]'
-    generator = Model.open(checkpoint, None).generator
+    generator = LoadedGenerator.of(checkpoint, None).generator
     expected = styles(generator, [4, 6, 7]).mean(dim=0) - styles(generator, [3, 5]).mean(dim=0)
     assert torch.allclose(vectors[0], expected, atol=1e-5)
 
 
-def test_the_log_tells_a_direction_from_chance(save, tmp_path: Path) -> None:
+def test_the_log_compares_a_direction_with_chance(save, tmp_path: Path) -> None:
     checkpoint = save()
     rows: list[tuple[str | None, int | None]] = [("mild", seed) for seed in range(100)]
     rows += [("severe", seed) for seed in range(100, 300)]
     directions_of(tmp_path / "run", checkpoint, faces=graded(tmp_path / "faces", checkpoint.digest, rows))
-    told = (tmp_path / "run/log.txt").read_text()
-    length, chance = re.search(r"severe: ([\d.]+) of the spread of w; .* about ([\d.]+)", told).groups()
+    log = (tmp_path / "run/log.txt").read_text()
+    length, chance = re.search(r"severe: ([\d.]+) standard dev.* about ([\d.]+)", log).groups()
     assert float(chance) == pytest.approx((1 / 100 + 1 / 200) ** 0.5, abs=0.006)
     assert 0.4 * float(chance) < float(length) < 2 * float(chance), "these groups are random"
 
 
-def test_generators_that_share_their_mapping_are_told_to_have_no_direction(save, tmp_path: Path) -> None:
+def test_the_log_says_that_generators_with_the_same_mapping_have_no_direction(save, tmp_path: Path) -> None:
     twins = [save(label, label=label, base="b" * 64) for label in ("mild", "severe")]
     vectors, _, _ = directions_of(tmp_path / "run", *twins)
     assert not vectors.any()
-    assert "0.00 of the spread of w; hardly to be seen" in (tmp_path / "run/log.txt").read_text()
+    assert "0.00 standard deviations of w; hardly visible" in (tmp_path / "run/log.txt").read_text()
 
 
 def test_faces_of_another_generator_do_not_count(save, tmp_path: Path) -> None:
@@ -133,5 +135,5 @@ def test_faces_of_another_generator_do_not_count(save, tmp_path: Path) -> None:
     with pytest.raises(BadLabel, match="needs two"):
         directions_of(tmp_path / "single-run", checkpoint, faces=single)
     conditional = save("conditional", classes=("mild", "severe"))
-    with pytest.raises(ConfigError, match="knows no classes"):
+    with pytest.raises(ConfigError, match="unconditional"):
         directions_of(tmp_path / "conditional-run", conditional, faces=foreign)

@@ -10,36 +10,36 @@ import torch
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
-from anonderm.models.stylegan2.loaded_generator import Model
-from anonderm.models.stylegan2.sampling import draw_faces, pictures
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.sampling import draw_faces, synthesise
 
 Save = Callable[..., Checkpoint]
 
 
 def test_a_class_must_be_named_where_there_are_some_and_only_there(save: Save) -> None:
     conditional, plain = save("conditional", classes=("mild", "severe")), save("plain")
-    assert Model.open(conditional, "severe").class_index == 1
-    assert Model.open(plain, None).class_index is None
+    assert LoadedGenerator.of(conditional, "severe").class_index == 1
+    assert LoadedGenerator.of(plain, None).class_index is None
     for checkpoint, label in ((conditional, None), (conditional, "rosacea"), (plain, "mild")):
         with pytest.raises(ConfigError, match="this generator"):
-            Model.open(checkpoint, label)
+            LoadedGenerator.of(checkpoint, label)
 
 
 def test_styles_and_pictures_are_those_of_generate(save: Save) -> None:
-    model = Model.open(save(classes=("mild", "severe")), "severe")
+    model = LoadedGenerator.of(save(classes=("mild", "severe")), "severe")
     seeds = list(range(18))
     w_NLD = model.styles(seeds, 0.7, ("0-1=0.5",))
     expected = draw_faces(model.generator, seeds, (0.5, 0.5, 0.7, 0.7, 0.7, 0.7), "const", 1)
-    assert np.array_equal(pictures(model.generator, w_NLD, "const"), expected)
+    assert np.array_equal(synthesise(model.generator, w_NLD, "const"), expected)
 
 
 def test_sampled_styles_are_those_of_the_class(save: Save) -> None:
     checkpoint = save(classes=("mild", "severe"))
     mild, severe = (
-        Model.open(checkpoint, label).sample_styles(1500, torch.Generator().manual_seed(0))
+        LoadedGenerator.of(checkpoint, label).sample_styles(1500, torch.Generator().manual_seed(0))
         for label in ("mild", "severe")
     )
     assert mild.shape == (1500, 10)
     assert not torch.allclose(mild.mean(dim=0), severe.mean(dim=0))
-    again = Model.open(checkpoint, "mild").sample_styles(1500, torch.Generator().manual_seed(0))
+    again = LoadedGenerator.of(checkpoint, "mild").sample_styles(1500, torch.Generator().manual_seed(0))
     assert torch.equal(mild, again)

@@ -13,20 +13,20 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.mix import mix, mixed
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import Model
-from anonderm.models.stylegan2.sampling import draw_faces, pictures
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.sampling import draw_faces, synthesise
 
 
-def test_mixing_a_face_with_itself_gives_the_plain_face(model: Model) -> None:
+def test_mixing_a_face_with_itself_gives_the_plain_face(model: LoadedGenerator) -> None:
     w_RLD = model.styles([3, 4, 5], 0.7)
     plain = draw_faces(model.generator, [3, 4, 5], (0.7,) * 6, "const")
     for layers in (range(1), range(2, 4), range(6)):
         grid = mixed(w_RLD, w_RLD, layers)
         diagonal = torch.stack([grid[index, index] for index in range(3)])
-        assert np.array_equal(pictures(model.generator, diagonal, "const"), plain)
+        assert np.array_equal(synthesise(model.generator, diagonal, "const"), plain)
 
 
-def test_the_chosen_layers_come_from_the_column_and_the_others_from_the_row(model: Model) -> None:
+def test_the_chosen_layers_come_from_the_column_and_the_others_from_the_row(model: LoadedGenerator) -> None:
     rows, columns = model.styles([0, 1], 1.0), model.styles([7, 8, 9], 1.0)
     grid = mixed(rows, columns, range(2, 4))
     assert grid.shape == (2, 3, 6, 10)
@@ -42,10 +42,10 @@ def test_the_sheet_shows_the_plain_faces_around_the_mixed_ones(save, tmp_path: P
     config = MixConfig(rows="0-1", columns="5-7", layers="0-2", psi=0.8)
     with RunDir.open(tmp_path / "run", "latents mix", config, {}) as run:
         sheet = read_image(mix(config, checkpoint, run))
-    model = Model.open(checkpoint, None)
+    model = LoadedGenerator.of(checkpoint, None)
     rows, columns = model.styles([0, 1], 0.8), model.styles([5, 6, 7], 0.8)
     w = torch.cat([mixed(rows, columns, range(3)).flatten(0, 1), rows, columns])
-    faces = pictures(model.generator, w, "const")
+    faces = synthesise(model.generator, w, "const")
     shown = [sheet[y : y + 96 : 6, x : x + 96 : 6] for y, x in _places(sheet, 3, 4)]
     assert (shown[0] == 255).all(), "nothing stands in the corner"
     assert np.array_equal(np.stack(shown[1:4]), faces[8:])

@@ -23,8 +23,8 @@ from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.gan.latents import project as stage
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.models.stylegan2.image_distance import image_distance, pyramid
-from anonderm.models.stylegan2.loaded_generator import Model
-from anonderm.models.stylegan2.projection import Projection, Spread, noise_structure, project
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.projection import Projection, StyleDistribution, noise_structure, project
 from anonderm.models.stylegan2.sampling import draw_faces
 
 CONFIG = ProjectConfig(steps=120)
@@ -35,20 +35,20 @@ def as_tensor(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def found_by(model: Model, images: Tensor, config: ProjectConfig) -> Projection:
-    spread = Spread.of(model.sample_styles(500, torch.Generator().manual_seed(0)))
+def found_by(model: LoadedGenerator, images: Tensor, config: ProjectConfig) -> Projection:
+    spread = StyleDistribution.of(model.sample_styles(500, torch.Generator().manual_seed(0)))
     distance = image_distance(config.distance, model.checkpoint, "cpu")
     return project(model.generator, images, distance, spread, config)
 
 
-def own_images(model: Model, seeds: list[int]) -> tuple[Tensor, Tensor]:
+def own_images(model: LoadedGenerator, seeds: list[int]) -> tuple[Tensor, Tensor]:
     """w [N, D] and images, uncut beyond -1..1: random weights keep to no range, cut colours can't be met."""
     w_NLD = model.styles(seeds, 0.7)
     return w_NLD[:, 0], model.generator.synthesise(w_NLD, model.generator.constant_noise())
 
 
 @pytest.mark.parametrize("name", ["pyramid", "pyramid+discriminator"])
-def test_a_generators_own_image_is_found_again_and_its_w_as_well(model: Model, name: str) -> None:
+def test_a_generators_own_image_is_found_again_and_its_w_as_well(model: LoadedGenerator, name: str) -> None:
     w_ND, own = own_images(model, [1, 2])
     config = dataclasses.replace(CONFIG, distance=name)
     first = found_by(model, own, dataclasses.replace(config, steps=1, learning_rate=1e-9))
@@ -60,7 +60,7 @@ def test_a_generators_own_image_is_found_again_and_its_w_as_well(model: Model, n
     assert (off < off_at_first / 10).all(), (off_at_first, off)
 
 
-def test_a_foreign_image_stays_farther_than_an_own_one(model: Model) -> None:
+def test_a_foreign_image_stays_farther_than_an_own_one(model: LoadedGenerator) -> None:
     _, own = own_images(model, [1])
     stripes = torch.ones(1, 3, 16, 16)
     stripes[:, :, ::2] = -1
@@ -68,13 +68,13 @@ def test_a_foreign_image_stays_farther_than_an_own_one(model: Model) -> None:
     assert far > 20 * near
 
 
-def test_what_is_projected_beside_an_image_does_not_change_its_result(model: Model) -> None:
+def test_what_is_projected_beside_an_image_does_not_change_its_result(model: LoadedGenerator) -> None:
     images = as_tensor(draw_faces(model.generator, [1, 2], (0.7,) * 6, "const"))
     together, alone = found_by(model, images, QUICK), found_by(model, images[1:], QUICK)
     assert torch.allclose(together.w_ND[1], alone.w_ND[0], atol=1e-3)
 
 
-def test_noise_maps_stay_noise(model: Model) -> None:
+def test_noise_maps_stay_noise(model: LoadedGenerator) -> None:
     own = as_tensor(draw_faces(model.generator, [1, 2], (0.7,) * 6, "const"))
     for map_N1HW in found_by(model, own, QUICK).noise:
         assert torch.allclose(map_N1HW.mean(dim=(1, 2, 3)), torch.zeros(2), atol=1e-5)
@@ -100,7 +100,7 @@ def test_the_pyramid_measures_mean_squares_at_every_size() -> None:
 
 
 @pytest.mark.parametrize("name", ["pyramid", "pyramid+discriminator"])
-def test_a_distance_is_zero_to_itself_and_can_be_differentiated(model: Model, name: str) -> None:
+def test_a_distance_is_zero_to_itself_and_can_be_differentiated(model: LoadedGenerator, name: str) -> None:
     distance = image_distance(name, model.checkpoint, "cpu")
     images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
     target = distance.features(images).detach()
@@ -110,7 +110,7 @@ def test_a_distance_is_zero_to_itself_and_can_be_differentiated(model: Model, na
     assert float(images.grad.abs().sum()) > 0
 
 
-def write_images(folder: Path, model: Model, seeds: list[int]) -> FaceSet:
+def write_images(folder: Path, model: LoadedGenerator, seeds: list[int]) -> FaceSet:
     writer = FaceSetWriter(folder)
     for seed, pixels in zip(seeds, draw_faces(model.generator, seeds, (0.7,) * 6, "const"), strict=True):
         writer.add(pixels, Face(id=f"face-{seed}", label="mild", licence="CC0-1.0"))
@@ -128,7 +128,7 @@ def test_an_interrupted_projection_ends_with_the_same_files(
     save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = save()
-    faces = write_images(tmp_path / "faces", Model.open(checkpoint, None), [4, 5, 6, 7, 8])
+    faces = write_images(tmp_path / "faces", LoadedGenerator.of(checkpoint, None), [4, 5, 6, 7, 8])
     whole = run_project(QUICK, checkpoint, faces, tmp_path / "whole")
     calls: list[int] = []
 
@@ -153,7 +153,7 @@ def test_an_interrupted_projection_ends_with_the_same_files(
 
 def test_the_files_of_a_projection_belong_together(save, tmp_path: Path) -> None:
     checkpoint = save()
-    faces = write_images(tmp_path / "faces", Model.open(checkpoint, None), [4, 5, 6])
+    faces = write_images(tmp_path / "faces", LoadedGenerator.of(checkpoint, None), [4, 5, 6])
     run_project(QUICK, checkpoint, faces, tmp_path / "run")
     with safe_open(tmp_path / "run/projections.safetensors", framework="pt") as file:
         w_ND, distance_N, metadata = file.get_tensor("w"), file.get_tensor("distance"), file.metadata()

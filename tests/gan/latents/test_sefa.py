@@ -15,11 +15,11 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import moved
 from anonderm.gan.latents.sefa import affines, factorise, sefa
-from anonderm.models.stylegan2.loaded_generator import Model
-from anonderm.models.stylegan2.sampling import pictures
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.sampling import synthesise
 
 
-def style_change(model: Model, layers: range, direction_D: torch.Tensor) -> float:
+def style_change(model: LoadedGenerator, layers: range, direction_D: torch.Tensor) -> float:
     """Squared change of all styles that the layers' w make, when it moves by the direction."""
     w = torch.randn(1, 10, generator=torch.Generator().manual_seed(5))
     total = 0.0
@@ -32,7 +32,7 @@ def style_change(model: Model, layers: range, direction_D: torch.Tensor) -> floa
 
 @pytest.mark.parametrize("layers", [range(6), range(2), range(5, 6)])
 def test_directions_are_orthonormal_and_change_the_styles_as_much_as_they_say(
-    model: Model, layers: range
+    model: LoadedGenerator, layers: range
 ) -> None:
     unit_KD, strength_K = factorise(model.generator, layers, 10)
     assert torch.allclose(unit_KD @ unit_KD.T, torch.eye(10), atol=1e-5)
@@ -41,7 +41,7 @@ def test_directions_are_orthonormal_and_change_the_styles_as_much_as_they_say(
         assert style_change(model, layers, direction) == pytest.approx(float(strength), rel=1e-3, abs=1e-3)
 
 
-def test_no_other_direction_changes_the_styles_more(model: Model) -> None:
+def test_no_other_direction_changes_the_styles_more(model: LoadedGenerator) -> None:
     layers = range(1, 4)
     unit_KD, strength_K = factorise(model.generator, layers, 2)
     tried = torch.nn.functional.normalize(
@@ -54,7 +54,7 @@ def test_no_other_direction_changes_the_styles_more(model: Model) -> None:
     assert second <= float(strength_K[1]) * 1.001
 
 
-def test_climbing_the_change_of_styles_ends_at_the_first_direction(model: Model) -> None:
+def test_climbing_the_change_of_styles_ends_at_the_first_direction(model: LoadedGenerator) -> None:
     layers = range(6)
     first = factorise(model.generator, layers, 1)[0][0]
     rows = torch.cat([affine.weight for layer in layers for affine in affines(model.generator)[layer]])
@@ -64,7 +64,7 @@ def test_climbing_the_change_of_styles_ends_at_the_first_direction(model: Model)
     assert abs(float(climber @ first)) == pytest.approx(1, abs=1e-3)
 
 
-def test_each_affine_belongs_to_the_layer_whose_w_it_reads(model: Model) -> None:
+def test_each_affine_belongs_to_the_layer_whose_w_it_reads(model: LoadedGenerator) -> None:
     generator = model.generator
     w = torch.zeros(1, 6, 10)
     for layer, own in enumerate(affines(generator)):
@@ -84,7 +84,7 @@ def test_each_affine_belongs_to_the_layer_whose_w_it_reads(model: Model) -> None
     assert count == len(generator.layers()) + 3, "every convolution and every to-RGB, once"
 
 
-def test_the_middle_of_a_row_is_the_face_itself_and_other_layers_stay(model: Model) -> None:
+def test_the_middle_of_a_row_is_the_face_itself_and_other_layers_stay(model: LoadedGenerator) -> None:
     w = model.styles([0, 1], 0.7)
     ways = moved(w, torch.ones(10), (-2.0, 0.0, 2.0), range(2, 4))
     assert ways.shape == (2, 3, 6, 10)
@@ -103,7 +103,7 @@ def test_the_run_leaves_directions_and_a_sheet(save, tmp_path: Path) -> None:
         directions_KD, metadata = file.get_tensor("directions"), file.metadata()
     assert directions_KD.shape == (2, 10)
     assert (metadata["layers"], metadata["checkpoint"]) == ("1-3", checkpoint.digest)
-    model = Model.open(checkpoint, None)
+    model = LoadedGenerator.of(checkpoint, None)
     sample = model.sample_styles(4000, torch.Generator().manual_seed(9))
     length = directions_KD.norm(dim=1)
     along = (sample @ (directions_KD / length[:, None]).T).std(dim=0)
@@ -111,7 +111,7 @@ def test_the_run_leaves_directions_and_a_sheet(save, tmp_path: Path) -> None:
     last = moved(model.styles([6], 0.7), directions_KD[1], [1.5], range(1, 4))[0]
     sheet = read_image(picture)
     shown = sheet[-100:-4:6, -100:-4:6]
-    assert np.array_equal(shown, pictures(model.generator, last, "const")[0])
+    assert np.array_equal(shown, synthesise(model.generator, last, "const")[0])
 
 
 def test_more_directions_than_w_has_are_refused(save, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def by_projection(
 def _known(generator: Checkpoint, faces: FaceSet) -> FaceSet:
     from anonderm.models.stylegan2 import white_box_scores
 
-    knows_N = white_box_scores.can_be_asked(generator, faces)
+    knows_N = white_box_scores.has_known_class(generator, faces)
     return FaceSet(faces.folder, tuple(f for f, knows in zip(faces, knows_N, strict=True) if knows))
 
 

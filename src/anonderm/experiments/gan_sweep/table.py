@@ -17,7 +17,7 @@ from anonderm.core.files import atomic_path, write_json, write_text
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.rundir import RunRecord
 from anonderm.experiments.gan_sweep.config import Configuration
-from anonderm.gan.best_tick import COPIES
+from anonderm.gan.best_tick import MAX_NEAR_COPY_RATIO
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,12 +50,12 @@ class Row:
     def rank(self) -> tuple[bool, float]:
         """Smallest is best: first those that copy no training faces, then by kernel distance."""
         assert self.notes is not None
-        return self.notes["closer_than_expected"] > COPIES, self.notes["kernel_distance"]
+        return self.notes["near_copy_ratio"] > MAX_NEAR_COPY_RATIO, self.notes["kernel_distance"]
 
     def told(self) -> str:
         if self.notes is None:
             return "met NaN"
-        copies = f"near-copies x{self.notes['closer_than_expected']:.2g}"
+        copies = f"near-copies x{self.notes['near_copy_ratio']:.2g}"
         distance = f"kernel distance {self.notes['kernel_distance']:.4g}"
         return (
             f"{distance} +- {self.notes['kernel_distance_error']:.2g}, {copies}, {self.notes['kimg']:g} kimg"
@@ -63,7 +63,7 @@ class Row:
 
     def cells(self) -> dict[str, Any]:
         """The table's columns."""
-        names = ("kernel_distance", "kernel_distance_error", "closer_than_expected", "kimg", "trained_kimg")
+        names = ("kernel_distance", "kernel_distance_error", "near_copy_ratio", "kimg", "trained_kimg")
         numbers = {name: self.notes[name] if self.notes else None for name in names}
         status = "done" if self.notes else "diverged"
         return {**self.configuration.values, **numbers, "seconds": self.seconds, "status": status}
@@ -117,7 +117,7 @@ def print_table(rows: Sequence[Row], best: Row | None) -> None:
             table.add_row(*values, "met NaN", "", "", f"{row.seconds:.0f}", "")
             continue
         distance = f"{row.notes['kernel_distance']:.4g} +- {row.notes['kernel_distance_error']:.2g}"
-        copies = f"{row.notes['closer_than_expected']:.2g}"
+        copies = f"{row.notes['near_copy_ratio']:.2g}"
         table.add_row(*values, distance, copies, f"{row.notes['kimg']:g}", f"{row.seconds:.0f}", mark)
     # In a log file there is no terminal whose width would count.
     Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH).print(table)

@@ -1,4 +1,4 @@
-"""The probability of augmentation, steered while a GAN trains."""
+"""Adaptive discriminator augmentation (ADA): the augmentation probability follows D's overfitting."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 
 @dataclass
-class AugmentProbability:
-    """p, steered so that the mean sign of D on real images stays at a target. Source: sec. 3, r_t."""
+class AdaptiveProbability:
+    """p, adjusted to keep the mean sign of D on real images at a target. Source: sec. 3, r_t."""
 
     p: float = 0.0
     sign: float = 0.0
-    """The last measured r_t: -1..1, high where D overfits."""
+    """The last measured r_t in -1..1; high where D overfits."""
 
-    def steer(self, sign: float, target: float, step: float) -> None:
-        """Move p by `step` towards the target, given r_t measured since the last call."""
+    def adjust(self, sign: float, target: float, step: float) -> None:
+        """Move p by `step` according to r_t, measured since the last call."""
         self.sign = sign
         self.p = min(max(self.p + math.copysign(step, sign - target), 0.0), 1.0)

@@ -12,17 +12,17 @@ _CUTOUT = 0.5  # of the image's side
 
 
 def add_noise(images_N3HW: Tensor, draw: Draw) -> Tensor:
-    """Independent for each colour of each pixel; the strength differs from image to image (half-normal)."""
+    """Independent for each colour of each pixel, with a half-normal strength per image."""
     strength_N = draw.chosen(draw.normal().abs() * _NOISE, 0)
     noise_N3HW = draw.normal(*images_N3HW.shape[1:]) * strength_N[:, None, None, None]
     return images_N3HW + noise_N3HW.to(images_N3HW.dtype)
 
 
 def cut_out(images_N3HW: Tensor, draw: Draw) -> Tensor:
-    """A square around a random place turns grey (0); what lies beyond the image's edges is lost."""
-    reach_N = draw.chosen(torch.full((draw.count,), _CUTOUT / 2, device=draw.random.device), 0)
+    """Set a square at a random position to grey (0); it may extend beyond the edges."""
+    half_N = draw.chosen(torch.full((draw.count,), _CUTOUT / 2, device=draw.random.device), 0)
     size = images_N3HW.shape[-1]
     place_W = (torch.arange(size, device=draw.random.device) + 0.5) / size
-    inside_N2W = (place_W - draw.uniform(2)[:, :, None]).abs() < reach_N[:, None, None]
+    inside_N2W = (place_W - draw.uniform(2)[:, :, None]).abs() < half_N[:, None, None]
     box_N1HW = inside_N2W[:, 1, None, :, None] & inside_N2W[:, 0, None, None, :]
     return images_N3HW.masked_fill(box_N1HW, 0)

@@ -18,12 +18,12 @@ _AMPLITUDE_OCTAVES = 1.0
 _EXPECTED_POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images, in each band
 
 # The low-pass of sym2, squared: h(z) h(1/z) / 2, with taps (1 + s, 3 + s, 3 - s, 1 - s) / sqrt(32), s^2 = 3.
-# It has no phase, and with the high-pass h(-z) h(-1/z) / 2 it adds up to one.
+# It has zero phase, and together with the high-pass h(-z) h(-1/z) / 2 it sums to one.
 LOW_PASS = (-1 / 32, 0.0, 9 / 32, 1 / 2, 9 / 32, 0.0, -1 / 32)
 
 
 def amplify_bands(images_N3HW: Tensor, draw: Draw) -> Tensor:
-    """Each band is amplified, or not, on its own; the expected power of an image stays what it is."""
+    """Amplify each band with probability p, keeping the expected power of an image."""
     gain_NB = band_gains(draw)
     bank_BWW = _bank(images_N3HW.shape[-1], images_N3HW.dtype, images_N3HW.device)
     filter_N1WW = torch.einsum("nb,bij->nij", gain_NB.to(images_N3HW.dtype), bank_BWW)[:, None]
@@ -31,7 +31,7 @@ def amplify_bands(images_N3HW: Tensor, draw: Draw) -> Tensor:
 
 
 def band_gains(draw: Draw) -> Tensor:
-    """[N, B]; an amplified band takes power from the others, as the total is kept."""
+    """[N, B]; amplifying a band attenuates the others, which keeps the total power."""
     power_B = torch.tensor(_EXPECTED_POWER, device=draw.random.device)
     gain_NB = torch.ones(draw.count, _BANDS, device=draw.random.device)
     for band in range(_BANDS):
@@ -44,10 +44,10 @@ def band_gains(draw: Draw) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _bank(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """[B, size, size]: one filter a band; together they are the identity.
+    """[B, size, size]: one filter per band; their sum is the identity.
 
-    From the highest frequencies down: what the low-pass leaves is split again by the low-pass, its taps twice
-    as far apart.
+    From the highest frequencies down, the output of the low-pass is split again by the low-pass with its taps
+    twice as far apart.
     """
     rest_WW = torch.eye(size, dtype=torch.float64)
     bands = []

@@ -1,7 +1,7 @@
-"""Where each pixel comes from: flips and quarter turns, translation, scale, rotation, stretch.
+"""Geometric transformations: flips and quarter turns, translation, scale, rotation, stretch.
 
-N images, H x W pixels (a square). The plane runs over -1..1 from edge to edge, x before y; a look-up takes a
-place in the augmented image to one in the original, [N, 2, 3]: a linear part and an offset.
+N images, H x W pixels (a square). Coordinates (x, y) run over -1..1 from edge to edge. A look-up [N, 2, 3], a
+linear part and an offset, maps positions in the augmented image to positions in the original.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor
 from anonderm.gan.augment.draw import Draw
 from anonderm.gan.augment.groups import Group
 
-_TRANSLATION = 0.125  # of the image's side: the furthest in whole pixels, the deviation in parts of them
+_TRANSLATION = 0.125  # of the image's side: the maximum (integer) or standard deviation (fractional)
 _SCALE_OCTAVES = 0.2
 
 
 def turn(images_N3HW: Tensor, draw: Draw) -> Tensor:
-    """x-flips, then turns by a multiple of 90 degrees; pixels only change places.
+    """x-flips, then rotations by a multiple of 90 degrees, which only permute pixels.
 
-    Every such motion is a transposition, or none, followed by flips of the two axes.
+    Each of these is an optional transposition followed by flips of the two axes.
     """
     mirrored_N = draw.chosen((draw.uniform() * 2).floor(), 0) == 1
     quarters_N = draw.chosen((draw.uniform() * 4).floor(), 0)
@@ -39,7 +39,7 @@ def _where(chosen_N: Tensor, one_N3HW: Tensor, other_N3HW: Tensor) -> Tensor:
 
 
 def look_up(draw: Draw, groups: Sequence[Group], size: int) -> Tensor:
-    """Translation by whole pixels (blit); scale, rotation, stretch, translation (geometry): [N, 2, 3]."""
+    """Integer translation (blit); scale, rotation, stretch, fractional translation (geometry): [N, 2, 3]."""
     device = draw.random.device
     linear_N22 = torch.eye(2, device=device).expand(draw.count, 2, 2)
     offset_N2 = torch.zeros(draw.count, 2, device=device)
@@ -54,7 +54,7 @@ def look_up(draw: Draw, groups: Sequence[Group], size: int) -> Tensor:
 
 
 def _linear(draw: Draw) -> Tensor:
-    # Two rotations, before and after the stretch, that together happen with probability p.
+    # Two rotations, before and after the stretch; the probability of at least one of them is p.
     p_each = 1 - math.sqrt(1 - draw.p)
     zoom_N = draw.chosen(draw.log_normal(_SCALE_OCTAVES), 1)
     before_N = draw.chosen(draw.angle(), 0, p_each)
@@ -64,7 +64,7 @@ def _linear(draw: Draw) -> Tensor:
 
 
 def linear(zoom_N: Tensor, before_N: Tensor, stretch_N: Tensor, after_N: Tensor) -> Tensor:
-    """Scale, rotation, stretch of x at the cost of y, rotation: [N, 2, 2]; angles in radians."""
+    """Scale, rotation, anisotropic stretch, rotation: [N, 2, 2]; angles in radians."""
     axes_N2 = zoom_N[:, None] * torch.stack([stretch_N, 1 / stretch_N], dim=1)
     return (_rotation(before_N) * axes_N2[:, None, :]) @ _rotation(after_N)
 

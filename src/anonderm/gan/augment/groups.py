@@ -1,4 +1,4 @@
-"""Which transformations a pipeline holds. Imports no torch."""
+"""The groups of transformations in each augmentation pipeline. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ PIPELINES: dict[PipelineName, tuple[Group, ...]] = {
     "bgcfn": _IN_ORDER[:5],
     "bgcfnc": _IN_ORDER,
 }
-"""The paper's names: cumulative groups by their first letters."""
+"""The names of the paper: cumulative groups, by their initials."""

@@ -1,4 +1,4 @@
-"""One pass of the augmentation pipeline over a batch.
+"""The augmentation pipeline.
 
 N images, H x W pixels (a square of 8 or more), 3 colours in -1..1.
 """
@@ -14,7 +14,7 @@ from anonderm.gan.augment import colour, corruption, frequency_bands, geometry
 from anonderm.gan.augment.draw import Draw
 from anonderm.gan.augment.groups import Group
 from anonderm.gan.augment.resample import resample
-from anonderm.gan.batch_split import Share
+from anonderm.gan.batch_split import BatchShare
 
 
 def augment(
@@ -22,12 +22,13 @@ def augment(
     groups: Sequence[Group],
     p: float,
     random: torch.Generator,
-    share: Share | None = None,
+    share: BatchShare | None = None,
 ) -> Tensor:
-    """Each transformation of the groups is applied to each image (of a share of a batch) with probability p.
+    """Apply each transformation of the groups to each image (of a share of a batch) with probability p.
 
-    p = 0 and no groups return the images themselves. The images are float32 or float64, of any memory format;
-    the result is differentiable twice in them. `random` must live on their device, and alone decides.
+    With p = 0 or no groups, the images are returned unchanged. They are float32 or float64, in any memory
+    format; the result is twice differentiable in them. `random` is on their device and is the only source of
+    randomness.
     """
     if p == 0 or not groups:
         return images_N3HW
@@ -38,7 +39,7 @@ def augment(
     if "blit" in groups or "geometry" in groups:
         x_N3HW = resample(x_N3HW, geometry.look_up(draw, groups, size))
     if "colour" in groups:
-        x_N3HW = colour.tint(x_N3HW, draw)
+        x_N3HW = colour.transform_colours(x_N3HW, draw)
     if "filter" in groups:
         x_N3HW = frequency_bands.amplify_bands(x_N3HW, draw)
     if "noise" in groups:

@@ -1,11 +1,11 @@
 """Resampling by an affine look-up, without aliasing. Source: Karras et al. 2020 (limited data), appendix B.
 
-The image is enlarged twice with the low-pass of an orthogonal wavelet, read bilinearly, and halved by the
-filter that undoes the enlarging, so that what is not moved stays as it is. Beyond its edges an image goes on
-as its mirror image.
+The image is enlarged by two with the low-pass of an orthogonal wavelet, sampled bilinearly, and halved by the
+inverse filter, so that the identity look-up changes nothing. Beyond its edges an image continues as its
+mirror image.
 
 N images, H x W pixels (a square of `size`), E = 2 * size the enlarged side. Enlarging and halving are banded
-matrices: their mirrored edges cost nothing, and their adjoints are their transposes.
+matrices: mirroring at the edges costs nothing, and their adjoints are their transposes.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ SYM6 = (
     0.0017677118642428036,
     -0.007800708325034148,
 )
-# The filter is not quite symmetric: its centre of mass lies this far from its middle, in enlarged pixels. A
-# look-up that ignored it would shift what it turns upside down by as many pixels of the image.
+# The filter is not quite symmetric: its centre of mass is this far from its middle, in enlarged pixels.
+# Unless compensated, an image turned upside down would be shifted by as many pixels.
 _OFF_CENTRE = sum(tap * n for n, tap in enumerate(SYM6)) / sum(SYM6) - (len(SYM6) - 1) / 2
 
 _BILINEAR, _REFLECTION = 0, 2  # grid_sampler's codes
-_CHUNK = 2**22  # look-ups at a time: bounds the memory that enlarged images take
+_CHUNK = 2**22  # look-ups at a time, which limits the memory for enlarged images
 _NEGLIGIBLE = 1e-9
 
 _Matrix = Literal["enlarge", "halve", "enlarge transposed", "halve transposed"]
 _Bands = tuple[tuple[int, int, Tensor], ...]
-"""A matrix as blocks of rows: first and last column that are not zero, and what is between."""
+"""A matrix as blocks of rows: first and last nonzero column, and the columns between."""
 
 
 def resample(images_N3HW: Tensor, look_up_N23: Tensor) -> Tensor:
-    """The images at the places that the look-up names; linear in them, differentiable to any order."""
+    """Sample the images at the positions of the look-up; linear in them, differentiable to any order."""
     shift = _OFF_CENTRE / images_N3HW.shape[-1]
     offset_N2 = look_up_N23[:, :, 2] + shift - look_up_N23[:, :, :2].sum(2) * shift
     look_up_N23 = torch.cat([look_up_N23[:, :, :2], offset_N2[:, :, None]], dim=2)
@@ -54,7 +54,7 @@ def resample(images_N3HW: Tensor, look_up_N23: Tensor) -> Tensor:
 
 
 class _Resample(torch.autograd.Function):
-    """The resampling, or its transpose: each is the other's derivative."""
+    """The resampling or its transpose, each of which is the derivative of the other."""
 
     @staticmethod
     def forward(ctx: Any, images_N3HW: Tensor, look_up_N23: Tensor, transposed: bool) -> Tensor:
@@ -80,7 +80,7 @@ def _read(images_N3HW: Tensor, look_up_N23: Tensor) -> Tensor:
 def _put_back(gradient_N3HW: Tensor, look_up_N23: Tensor) -> Tensor:
     moved_N3EE = _along_both_axes("halve transposed", gradient_N3HW)
     grid_NEE2 = _grid(look_up_N23, moved_N3EE.shape[-1])
-    # The second argument counts only by its shape where the grid's gradient is not wanted.
+    # Without a gradient for the grid, only the shape of the second argument matters.
     enlarged_N3EE, _ = torch.ops.aten.grid_sampler_2d_backward(
         moved_N3EE, moved_N3EE, grid_NEE2, _BILINEAR, _REFLECTION, False, [True, False]
     )
@@ -88,7 +88,7 @@ def _put_back(gradient_N3HW: Tensor, look_up_N23: Tensor) -> Tensor:
 
 
 def _grid(look_up_N23: Tensor, side: int) -> Tensor:
-    """The look-up at every pixel's centre, [N, E, E, 2]; an affine map is a sum of one row and one column."""
+    """The look-up at the centre of every pixel, [N, E, E, 2]: the sum of a row and a column."""
     place_E = (torch.arange(side, dtype=look_up_N23.dtype, device=look_up_N23.device) * 2 + 1) / side - 1
     along_x_N2E = look_up_N23[:, :, 0, None] * place_E
     along_y_N2E = look_up_N23[:, :, 1, None] * place_E + look_up_N23[:, :, 2, None]
@@ -107,7 +107,7 @@ def _joined(parts: list[Tensor], dim: int) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _bands(name: _Matrix, side: int, dtype: torch.dtype, device: torch.device) -> _Bands:
-    """The matrix for inputs of this side. A small one stays whole, larger ones leave out most zeros."""
+    """The matrix for inputs of this side; blocks leave out most zeros of large ones."""
     size = side if name in ("enlarge", "halve transposed") else side // 2
     enlarge_ES = _enlarging(size)
     matrix = enlarge_ES if name.startswith("enlarge") else _halving(enlarge_ES)
@@ -121,7 +121,7 @@ def _bands(name: _Matrix, side: int, dtype: torch.dtype, device: torch.device) -
 
 
 def _enlarging(size: int) -> Tensor:
-    """[E, size]: zeros between the pixels, then the filter, which sees pixels mirrored at the edges."""
+    """[E, size]: zeros inserted between the pixels, then the filter, mirrored at the edges."""
     matrix_ES = torch.zeros(2 * size, size, dtype=torch.float64)
     half = len(SYM6) // 2
     row_E = torch.arange(2 * size)
@@ -135,9 +135,9 @@ def _enlarging(size: int) -> Tensor:
 
 
 def _halving(enlarge_ES: Tensor) -> Tensor:
-    """[size, E], what undoes the enlarging: its pseudo-inverse.
+    """[size, E], the pseudo-inverse of the enlarging.
 
-    Away from the edges that is the same filter, mirrored, since the wavelet is orthogonal.
+    Away from the edges, this is the same filter mirrored, since the wavelet is orthogonal.
     """
     matrix_SE = torch.linalg.solve(enlarge_ES.T @ enlarge_ES, enlarge_ES.T)
     return matrix_SE.where(matrix_SE.abs() > _NEGLIGIBLE, 0)

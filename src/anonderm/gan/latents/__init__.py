@@ -1,1 +1,1 @@
-"""What a generator's latents can do: mix, interpolate, project an image, find and follow directions."""
+"""Latent tools: style mixing, interpolation, projection of images, and directions in w."""

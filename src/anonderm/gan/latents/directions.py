@@ -1,4 +1,4 @@
-"""Directions of w: how they are kept, and a sheet of faces moved along them.
+"""Directions in w: their file, and a sheet of faces moved along them.
 
 K directions, N faces, S steps, L style layers, D size of w.
 """
@@ -20,20 +20,20 @@ from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ClassDirectionsConfig, SefaConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import parse_seeds
 
 
 @dataclass(frozen=True)
 class Directions:
-    """Named vectors [K, D]; each one's length is one unit of alpha. They are added to w in `layers` alone."""
+    """Named vectors [K, D], whose length is one unit of alpha. They are added to w only in `layers`."""
 
     names: tuple[str, ...]
     vectors_KD: Tensor
     layers: range
 
     def save(self, path: Path, checkpoint: Checkpoint) -> None:
-        """safetensors with `directions` [K, D], and in its metadata what they are called and belong to."""
+        """safetensors with `directions` [K, D]; the metadata has their names, layers and checkpoint."""
         from safetensors.torch import save
 
         metadata = {
@@ -45,7 +45,7 @@ class Directions:
 
 
 def moved(w_NLD: Tensor, direction_D: Tensor, alphas: Sequence[float], layers: range) -> Tensor:
-    """w [N, S, L, D]: each w, and in `layers` alpha times the direction added to it."""
+    """w [N, S, L, D]: each w, with alpha times the direction added in `layers`."""
     w_NSLD = w_NLD[:, None].repeat(1, len(alphas), 1, 1)
     step_S1D = torch.tensor(alphas, dtype=w_NLD.dtype, device=w_NLD.device)[:, None, None] * direction_D
     w_NSLD[:, :, layers.start : layers.stop] += step_S1D
@@ -53,14 +53,14 @@ def moved(w_NLD: Tensor, direction_D: Tensor, alphas: Sequence[float], layers: r
 
 
 def write_results(
-    directions: Directions, model: Model, config: SefaConfig | ClassDirectionsConfig, run: RunDir
+    directions: Directions, model: LoadedGenerator, config: SefaConfig | ClassDirectionsConfig, run: RunDir
 ) -> list[Path]:
-    """directions.safetensors, and sheet.png: for each direction the seeds' faces, from -alpha to +alpha."""
+    """Write directions.safetensors and sheet.png: for each direction, faces from -alpha to +alpha."""
     seeds = parse_seeds(config.seeds)
     alphas = [float(alpha) for alpha in np.linspace(-config.alpha, config.alpha, config.columns)]
     w_NLD = model.styles(seeds, config.psi)
-    ways = [moved(w_NLD, each_D, alphas, directions.layers) for each_D in directions.vectors_KD]
-    images = model.draw(torch.cat(ways).flatten(0, 1), run)
+    rows_NSLD = [moved(w_NLD, each_D, alphas, directions.layers) for each_D in directions.vectors_KD]
+    images = model.draw(torch.cat(rows_NSLD).flatten(0, 1), run)
     rows = [f"{name}, seed {seed}" for name in directions.names for seed in seeds]
     columns = [f"{alpha:+.2g}" if alpha else "0" for alpha in alphas]
     grid = images.reshape(len(rows), len(columns), *images.shape[1:])

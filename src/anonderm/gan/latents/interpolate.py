@@ -1,4 +1,4 @@
-"""The stage `latents interpolate`: a film of the way through the w of several seeds.
+"""The stage `latents interpolate`: a video that moves through the w of several seeds.
 
 K waypoints, F frames, L style layers, D size of w.
 """
@@ -18,16 +18,16 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import InterpolateConfig
 from anonderm.gan.latents.video import write_video
 from anonderm.models.stylegan2 import sampling
-from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import parse_seeds
 
 
 def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
-    """Draw the frames, then write video.mp4; run again after a kill, it goes on with the frames it has.
+    """Draw the frames, then write video.mp4. An interrupted run resumes with the frames it has.
 
-    Raises ConfigError (a layer or class that the generator lacks), MissingExtra, InputError, BrokenArtefact.
+    Raises ConfigError (no such layer or class), MissingExtra, InputError, BrokenArtefact.
     """
-    model = Model.open(checkpoint, config.label)
+    model = LoadedGenerator.of(checkpoint, config.label)
     curve_FLD = closed_curve(
         model.styles(parse_seeds(config.seeds), config.psi, config.psi_layers), config.frames
     )
@@ -40,20 +40,20 @@ def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) 
     missing = [batch for batch in batches if not all(frames[index].exists() for index in batch)]
     with run.bar("drawing frames", len(batches), len(batches) - len(missing)) as bar:
         for batch in missing:
-            images = sampling.pictures(model.generator, curve_FLD[batch.start : batch.stop], "const")
+            images = sampling.synthesise(model.generator, curve_FLD[batch.start : batch.stop], "const")
             for index, image_HWC in zip(batch, images, strict=True):
                 write_png(frames[index], image_HWC)
             bar.advance()
     video = run.folder / "video.mp4"
-    write_video(video, run.progress(frames, "writing the film"), config.fps)
+    write_video(video, run.progress(frames, "writing the video"), config.fps)
     shutil.rmtree(folder)
     return video
 
 
 def closed_curve(w_KLD: Tensor, frames: int) -> Tensor:
-    """w [K * frames, L, D] along a smooth closed curve; every `frames`-th is a waypoint, to the last bit.
+    """w [K * frames, L, D] along a smooth closed curve; every `frames`-th is exactly a waypoint.
 
-    A periodic cubic spline: position, speed and acceleration have no jump, at the seam neither.
+    A periodic cubic spline: position, speed and acceleration are continuous, also at the start.
     """
     from scipy.interpolate import CubicSpline
 

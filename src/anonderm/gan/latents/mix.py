@@ -17,16 +17,16 @@ from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import layers_of, parse_seeds
 
 
 def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
-    """Write sheet.png: the rows' faces, and each of them with the chosen layers of each column's face.
+    """Write sheet.png: the faces of the rows, and each of them with the chosen layers of each column's face.
 
-    Raises ConfigError (a layer or class that the generator lacks), InputError, BrokenArtefact.
+    Raises ConfigError (no such layer or class), InputError, BrokenArtefact.
     """
-    model = Model.open(checkpoint, config.label)
+    model = LoadedGenerator.of(checkpoint, config.label)
     rows, columns = parse_seeds(config.rows), parse_seeds(config.columns)
     layers = layers_of(config.layers, model.generator.style_layers)
     row_RLD, column_CLD = (model.styles(seeds, config.psi, config.psi_layers) for seeds in (rows, columns))
@@ -38,7 +38,7 @@ def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
 
 
 def _sheet(images_NHW3: Pixels, rows: Sequence[int], columns: Sequence[int], layers: str) -> Pixels:
-    """The rows' faces on the left, the columns' above, the mixed ones between them; the corner is white."""
+    """The faces of the rows on the left, those of the columns on top, mixed ones inside; a white corner."""
     grid = np.full((len(rows) + 1, len(columns) + 1, *images_NHW3.shape[1:]), 255, np.uint8)
     plain = len(rows) + len(columns)
     grid[1:, 0], grid[0, 1:] = images_NHW3[: len(rows)], images_NHW3[len(rows) : plain]
@@ -48,7 +48,7 @@ def _sheet(images_NHW3: Pixels, rows: Sequence[int], columns: Sequence[int], lay
 
 
 def mixed(row_RLD: Tensor, column_CLD: Tensor, layers: range) -> Tensor:
-    """w [R, C, L, D]: that of the row, but in `layers` that of the column."""
+    """w [R, C, L, D]: that of the column in `layers`, otherwise that of the row."""
     w_RCLD = row_RLD[:, None].repeat(1, len(column_CLD), 1, 1)
     chosen = slice(layers.start, layers.stop)
     w_RCLD[:, :, chosen] = column_CLD[None, :, chosen]

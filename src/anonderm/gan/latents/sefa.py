@@ -20,18 +20,18 @@ from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import Directions, write_results
 from anonderm.models.stylegan2.generator import Block, Generator
 from anonderm.models.stylegan2.layers import Linear
-from anonderm.models.stylegan2.loaded_generator import Model
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import layers_of
 
-_SAMPLES = 10_000  # latents behind the standard deviation along a direction
+_SAMPLES = 10_000  # latents for the standard deviation along a direction
 
 
 def sefa(config: SefaConfig, checkpoint: Checkpoint, run: RunDir) -> list[Path]:
     """Write the directions and a sheet of faces moved along them.
 
-    Raises ConfigError (layers, a class or directions that the generator lacks), InputError, BrokenArtefact.
+    Raises ConfigError (no such layers or class, too many directions), InputError, BrokenArtefact.
     """
-    model = Model.open(checkpoint, config.label)
+    model = LoadedGenerator.of(checkpoint, config.label)
     generator = model.generator
     size = generator.arch.w_dim
     check(config.directions <= size, f"directions = {config.directions}: w has {size} dimensions.")
@@ -44,11 +44,11 @@ def sefa(config: SefaConfig, checkpoint: Checkpoint, run: RunDir) -> list[Path]:
 
 
 def factorise(generator: Generator, layers: range, count: int) -> tuple[Tensor, Tensor]:
-    """Orthonormal directions [K, D] that change the styles of `layers` most, and by how much [K].
+    """The orthonormal directions [K, D] that change the styles of `layers` most, and by how much [K].
 
-    The styles are A w + b; the unit vectors n that maximise |A n|^2, each orthogonal to those before, are the
-    eigenvectors of A^T A with the largest eigenvalues, which are that |A n|^2 (eq. 5 and 6). The sign, which
-    is free, makes each one's largest entry positive.
+    The styles are A w + b. The unit vectors n that maximise |A n|^2, each orthogonal to the previous ones,
+    are the eigenvectors of A^T A with the largest eigenvalues, which equal |A n|^2 (eq. 5 and 6). The sign is
+    arbitrary; it is chosen so that the largest entry is positive.
     """
     a_CD = torch.cat([affine.weight for layer in layers for affine in affines(generator)[layer]]).double()
     strength_D, vectors_DD = torch.linalg.eigh(a_CD.T @ a_CD)
@@ -59,7 +59,7 @@ def factorise(generator: Generator, layers: range, count: int) -> tuple[Tensor, 
 
 
 def affines(generator: Generator) -> list[list[Linear]]:
-    """What each style layer's w goes through: the affines of its convolution and of the to-RGB sharing it."""
+    """The affine layers of each style layer: of its convolution and the to-RGB layer that shares its w."""
     found: list[list[Linear]] = [[generator.first.convolution.style], [generator.first.to_rgb.style]]
     for block in cast("list[Block]", list(generator.blocks)):
         found[-1].append(block.grow.style)

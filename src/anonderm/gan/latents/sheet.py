@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from anonderm.core.images import Pixels
 
-_SMALLEST_SIDE = 96  # smaller faces are enlarged by a whole factor, pixel by pixel
+_SMALLEST_SIDE = 96  # smaller faces are enlarged by an integer factor
 _FONT_SIZE, _LINE, _GAP = 13, 20, 4
 
 
 def labelled_sheet(images_RCHW3: Pixels, rows: Sequence[str], columns: Sequence[str]) -> Pixels:
-    """Faces on white, the rows named on the left and the columns above; uint8 [H, W, 3]."""
+    """Faces on white, with labels of the rows on the left and of the columns on top; uint8 [H, W, 3]."""
     font = ImageFont.load_default(_FONT_SIZE)
     factor = -(-_SMALLEST_SIDE // images_RCHW3.shape[2])
     images = images_RCHW3.repeat(factor, axis=2).repeat(factor, axis=3)

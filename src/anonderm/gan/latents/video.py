@@ -11,7 +11,7 @@ from anonderm.core.images import read_image
 
 
 def write_video(path: Path, frames: Iterable[Path], fps: int) -> None:
-    """Write images of one size as a film. Raises MissingExtra where OpenCV has no encoder, StorageError."""
+    """Write images of one size as a video. Raises MissingExtra if OpenCV has no encoder, StorageError."""
     import cv2
 
     with atomic_path(path) as temporary:
@@ -31,4 +31,4 @@ def write_video(path: Path, frames: Iterable[Path], fps: int) -> None:
             if writer is not None:
                 writer.release()
         if not temporary.exists() or temporary.stat().st_size == 0:
-            raise StorageError(f"{path}: the film could not be written.", "Is the disk full?")
+            raise StorageError(f"{path}: the video could not be written.", "Check whether the disk is full.")

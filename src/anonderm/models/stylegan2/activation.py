@@ -1,7 +1,7 @@
-"""What follows a convolution (scale, noise, bias, leaky ReLU) in one go, differentiable to any order.
+"""Scale, noise, bias and leaky ReLU after a convolution in one function, differentiable to any order.
 
-N images, C channels, H x W pixels. Only the result (and, where it is scaled, the input) is kept for the
-gradient, where four operators on their own would keep and write four maps.
+N images, C channels, H x W pixels. Only the result (and, if scaled, the input) is stored for the gradient,
+where four separate operators would store four maps.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SLOPE = 0.2
 def activate(
     x_NCHW: Tensor, bias_C: Tensor, scale_NC: Tensor | None = None, noise_N1HW: Tensor | None = None
 ) -> Tensor:
-    """Leaky ReLU of x * scale + noise + bias, in x's type."""
-    kind = x_NCHW.dtype
-    scale = None if scale_NC is None else ops.per_map(scale_NC).to(kind)
-    noise = None if noise_N1HW is None else noise_N1HW.to(kind)
-    return ops.run(_Activation, x_NCHW, scale, noise, ops.per_map(bias_C[None]).to(kind))
+    """Leaky ReLU of x * scale + noise + bias, in the type of x."""
+    dtype = x_NCHW.dtype
+    scale = None if scale_NC is None else ops.per_map(scale_NC).to(dtype)
+    noise = None if noise_N1HW is None else noise_N1HW.to(dtype)
+    return ops.run(_Activation, x_NCHW, scale, noise, ops.per_map(bias_C[None]).to(dtype))
 
 
 class _Activation(torch.autograd.Function):
@@ -51,7 +51,7 @@ class _Activation(torch.autograd.Function):
 
 
 class _Slopes(torch.autograd.Function):
-    """The leaky ReLU's derivative at result y, applied to g: linear in g, constant in y."""
+    """The derivative of the leaky ReLU at result y, applied to g: linear in g, constant in y."""
 
     @staticmethod
     def forward(ctx: Any, g: Tensor, y: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Keep freed memory for the next step instead of handing it back to the system."""
+"""Settings of the C library's memory allocator."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's allocator to reuse large blocks.
+    """Make glibc reuse large freed blocks instead of returning them to the system.
 
-    By default each tensor of a few megabytes is mapped afresh and the kernel zeroes its pages; in training on
-    a CPU that costs a quarter of the time. Does nothing under another C library.
+    By default, every tensor of a few megabytes gets new memory, whose pages the kernel zeroes; in training on
+    a CPU this takes a quarter of the time. Has no effect with other C libraries.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -13,9 +13,9 @@ SMALLEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Shape of a generator and its discriminator; stored in the checkpoint's card.
+    """Shape of a generator and its discriminator, as stored in the card of a checkpoint.
 
-    Cards that lack the fields with a default mean the default.
+    Fields with a default may be missing in a card.
     """
 
     resolution: int
@@ -25,14 +25,14 @@ class Architecture:
     w_dim: int
     mapping_layers: int
     deviation_group: int | None = 4
-    """Images over which D takes the standard deviation; None: the whole batch."""
+    """Group size of the minibatch standard deviation in D; None: the whole batch."""
     classes: tuple[str, ...] = ()
     label_layers: int | None = None
-    """Layers of D's mapping of the label; None: as many as the generator's mapping has."""
+    """Layers of the label mapping in D; None: as many as in the mapping of the generator."""
     label_dim: int | None = None
-    """Size of D's mapped label; None: that of w. `label_size` is the effective one."""
+    """Size of the mapped label in D; None: that of w. `label_size` is the effective size."""
     clamp: float | None = None
-    """Features and colours are cut off at plus and minus this (as in mixed-precision training)."""
+    """Features and colours are clamped to plus and minus this value (for mixed-precision training)."""
 
     @property
     def sizes(self) -> list[int]:
@@ -41,7 +41,7 @@ class Architecture:
 
     @property
     def label_size(self) -> int:
-        """Size of D's mapped label."""
+        """Size of the mapped label in D."""
         return self.label_dim or self.w_dim
 
     def channels(self, size: int) -> int:

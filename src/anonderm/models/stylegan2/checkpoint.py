@@ -30,7 +30,7 @@ def save_gan(
     *,
     fp16_weights: bool = False,
 ) -> Checkpoint:
-    """Write both networks; `fp16_weights` stores float16, half the size. Loading gives float32 either way."""
+    """Write both networks, with `fp16_weights` as float16, at half the size. Loading always gives float32."""
     tensors = with_prefix(GENERATOR, generator.state_dict())
     tensors |= with_prefix(DISCRIMINATOR, discriminator.state_dict())
     tensors[PATH_LENGTH_MEAN] = path_length_mean
@@ -40,29 +40,30 @@ def save_gan(
 
 
 def architecture_of(checkpoint: Checkpoint) -> Architecture:
-    """Raises InputError unless it is a GAN checkpoint, BrokenArtefact when its card is incomplete."""
+    """Raises InputError unless it is a GAN checkpoint, BrokenArtefact if its card is incomplete."""
     if checkpoint.card.kind != "gan":
         raise InputError(
-            f"{checkpoint.path}: a checkpoint of kind {checkpoint.card.kind}, not of a GAN.",
-            "Give one that train-gan wrote.",
+            f"{checkpoint.path}: a checkpoint of kind {checkpoint.card.kind}, not a GAN.",
+            "Give one that train-gan or import-gan wrote.",
         )
     try:
         return Architecture.from_card(checkpoint.card.architecture)
     except (KeyError, TypeError) as error:
-        raise BrokenArtefact(f"{checkpoint.path}: its card describes no GAN known here ({error}).") from error
+        problem = f"{checkpoint.path}: its card does not describe a StyleGAN2 ({error})."
+        raise BrokenArtefact(problem) from error
 
 
 def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> Generator:
-    """The generator, ready for use. Raises InputError or BrokenArtefact."""
+    """The generator in evaluation mode. Raises InputError or BrokenArtefact."""
     return _filled(Generator(architecture_of(checkpoint)), checkpoint, GENERATOR).to(device)
 
 
 def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discriminator:
-    """The discriminator, ready for use. Raises InputError (also where there is none) or BrokenArtefact."""
+    """The discriminator in evaluation mode. Raises InputError (also if there is none) or BrokenArtefact."""
     if not under_prefix(DISCRIMINATOR, checkpoint.tensors()):
         raise InputError(
-            f"{checkpoint.path}: holds a generator alone, without the discriminator.",
-            "It can draw faces; to train from a base, give one with both networks.",
+            f"{checkpoint.path}: holds only a generator, without a discriminator.",
+            "It can generate faces; a base for training needs both networks.",
         )
     return _filled(Discriminator(architecture_of(checkpoint)), checkpoint, DISCRIMINATOR).to(device)
 
@@ -71,5 +72,6 @@ def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
     try:
         network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
     except RuntimeError as error:
-        raise BrokenArtefact(f"{checkpoint.path}: weights and card disagree ({error}).") from error
+        reason = " ".join(str(error).split())[:200]
+        raise BrokenArtefact(f"{checkpoint.path}: weights and card do not fit ({reason}).") from error
     return network.eval().requires_grad_(False)

@@ -1,19 +1,19 @@
-"""Weights of a base with other classes, or none, made to fit a network's own.
+"""Convert the class-dependent layers of a base to those of a network with other classes.
 
-K classes, D size of w, Z of z, F features before D's logit. A conditional network has three places that know
-of classes: the embedding of each class, e_k = normalise(b + W_k / sqrt(K)); G's first mapping layer, whose
-input is [z, e]; and D's logit, which is the product of D numbers with the mapped embedding l_k.
+K classes, D size of w, Z of z, F features before D's logit. A conditional network depends on the class in
+three places: the class embeddings e_k = normalise(b + W_k / sqrt(K)); G's first mapping layer, whose input is
+[z, e]; and D's logit, the product of a vector of size D with the mapped embedding l_k.
 
-The rules, each of which makes the new network begin as the base (all layers here divide by the square root of
-their inputs' number, which the new weights make up for):
+The rules, each of which makes the new network start as the base (layers divide by the square root of the
+number of their inputs, for which the new weights compensate):
 
-classes -> other classes  those with the same name keep their embedding, others start fresh
-none -> classes           all classes begin with one common embedding, whose effect on G is taken back by the
-                          bias; D's logit is the base's along the common l and fresh across it. What tells
-                          classes apart is then learned by the embeddings, which learn 100 times as fast as
-                          the mapping layers: weights that began at zero there would take thousands of kimg.
-classes -> none           the effect of one class' embedding becomes part of the bias: that of the label
-                          trained on, where the base knows it, or else the mean over its classes
+classes -> other classes  Classes of the same name keep their embedding; other embeddings start at random.
+none -> classes           All classes start with one common embedding, whose effect on G the bias cancels; D's
+                          logit is that of the base along the common l, and random orthogonally to it. The
+                          embeddings then learn to distinguish the classes: they learn 100 times as fast as
+                          the mapping layers, where weights that start at zero would take thousands of kimg.
+classes -> none           The effect of one class embedding is added to the bias: that of the label to be
+                          trained on if the base has it, otherwise the mean over its classes.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.generator import Generator
 from anonderm.models.stylegan2.layers import Linear, Mapping
 
-# Names that begin like this hold tensors that depend on the classes; the functions here fill them.
+# Prefixes of the tensors that depend on the classes, which are filled below.
 CLASS_LAYERS_G = ("mapping.embed.", "mapping.layers.0.")
 CLASS_LAYERS_D = ("mapping.embed.", "logit.")
 
 
 @torch.no_grad()
 def fit_generator(generator: Generator, base: Generator, label: str | None) -> None:
-    """Fill G's class layers from a base with other classes; `label` is the one that is trained on, if any."""
+    """Fill the class layers of G from a base with other classes; `label`: the one to train on, if any."""
     first, first_base = (cast("Linear", network.mapping.layers[0]) for network in (generator, base))
     z, inputs, inputs_base = generator.arch.z_dim, first.weight.shape[1], first_base.weight.shape[1]
     if (z, len(first.weight)) != (base.arch.z_dim, len(first_base.weight)):
-        return  # of other widths: nothing fits, the fresh weights stay
+        return  # other widths: nothing fits, and the random weights stay
     first.bias.copy_(first_base.bias)
     first.weight[:, :z] = first_base.weight[:, :z] * math.sqrt(inputs / inputs_base)
     if base.mapping.embed is not None:
@@ -55,7 +55,7 @@ def fit_generator(generator: Generator, base: Generator, label: str | None) -> N
 
 @torch.no_grad()
 def fit_discriminator(discriminator: Discriminator, base: Discriminator, label: str | None) -> None:
-    """Fill D's class layers from a base with other classes; `label` is the one that is trained on, if any."""
+    """Fill the class layers of D from a base with other classes; `label`: the one to train on, if any."""
     logit, logit_base = discriminator.logit, base.logit
     same_widths = discriminator.arch.label_size == base.arch.label_size
     if logit.weight.shape[1] != logit_base.weight.shape[1] or not same_widths:
@@ -85,7 +85,7 @@ def _of_label(values_DK: Tensor, classes: tuple[str, ...], label: str | None) ->
 def _fit_embeddings(
     mapping: Mapping, base: Mapping | None, classes: tuple[str, ...], base_classes: tuple[str, ...]
 ) -> None:
-    """The embeddings of the classes that both know; without a base's, one common embedding."""
+    """Copy the embeddings of common classes; if the base has none, make all embeddings equal."""
     embed = cast("Linear", mapping.embed)
     weight, bias = embed.weight, embed.bias
     if base is None or base.embed is None:
@@ -99,13 +99,13 @@ def _fit_embeddings(
             weight[:, column] = base.embed.weight[:, base_classes.index(name)] * scale
 
 
-def told(base: tuple[str, ...], own: tuple[str, ...], label: str | None) -> str:
-    """What becomes of the classes, in words for the log."""
+def describe_classes(base: tuple[str, ...], own: tuple[str, ...], label: str | None) -> str:
+    """A line for the log."""
     if not base:
-        return f"classes {', '.join(own)}: all begin as the base, which knows none"
+        return f"classes {', '.join(own)}: all start as the base, which has none"
     if not own:
         source = label if label in base else f"the mean of {', '.join(base)}"
-        return f"classes: none here; begins as the base's {source}"
+        return f"classes: none; starts as {source} of the base"
     kept = ", ".join(name for name in own if name in base) or "none"
     fresh = ", ".join(name for name in own if name not in base) or "none"
     dropped = ", ".join(name for name in base if name not in own) or "none"

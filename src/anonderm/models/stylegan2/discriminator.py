@@ -36,7 +36,7 @@ def new_discriminator(arch: Architecture, random: torch.Generator) -> Discrimina
 
 
 class Convolution(Clamped):
-    """k x k convolution with an equalised learning rate; optionally biased, halved in size, rectified."""
+    """k x k convolution with an equalised learning rate, optionally with stride 2, bias and leaky ReLU."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Convolution(Clamped):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a linear short cut, each scaled so that their sum keeps its variance."""
+    """Two convolutions and a linear short cut, scaled so that their sum keeps the variance."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -84,9 +84,9 @@ class ResidualBlock(nn.Module):
 
 
 def with_deviation(x_NCHW: Tensor, group: int | None) -> Tensor:
-    """Append a map that holds the mean standard deviation over each group of images (None: over all).
+    """Append a map with the mean standard deviation over each group of images (None: over all).
 
-    Image i is grouped with those at i + n / group steps; the group shrinks to the largest divisor of N.
+    Image i is grouped with those at i + n / group steps; if necessary, the group shrinks to a divisor of N.
     Source: Karras et al. 2018 (progressive growing), sec. 3.
     """
     n, c, h, w = x_NCHW.shape
@@ -101,7 +101,7 @@ class Discriminator(nn.Module):
     """Image -> logit of being real; with classes, projected on the label's embedding."""
 
     compute: torch.dtype | None = None
-    """The type of maps and convolutions above the smallest size; None: that of the weights."""
+    """Type of feature maps and convolutions above the smallest size; None: that of the weights."""
 
     def __init__(self, arch: Architecture):
         super().__init__()
@@ -130,13 +130,13 @@ class Discriminator(nn.Module):
         return (y_NO * label_ND).sum(dim=1) / math.sqrt(label_ND.shape[1])
 
     def class_vectors(self) -> Tensor:
-        """What the image's vector is projected on for each class, [K, D]; only with classes."""
+        """The mapped embedding of each class, [K, D]; only with classes."""
         one_hot_KK = torch.eye(len(self.arch.classes), device=self.logit.weight.device)
         return cast("Mapping", self.mapping)(None, one_hot_KK)
 
     def freezable(self) -> list[nn.Module]:
-        """The layers that Freeze-D counts, from the image on: first the one that reads colours, then three a
-        block. The last layers, at the smallest resolution, do not count."""
+        """The layers that Freeze-D counts, from the image on: from_rgb, then three per block. The last
+        layers, at the smallest resolution, do not count."""
         blocks = cast("list[ResidualBlock]", list(self.blocks))
         threes = ((block.convolution, block.shrink, block.short_cut) for block in blocks)
         return [self.from_rgb, *itertools.chain(*threes)]

@@ -132,8 +132,8 @@ class Generator(nn.Module):
 
     w_average: Tensor
     compute: torch.dtype | None = None
-    """The type of maps and convolutions above the smallest size; None: that of the weights. Styles,
-    demodulation and the sum of the colours always have that of the weights."""
+    """Type of feature maps and convolutions above the smallest size; None: that of the weights. Styles,
+    demodulation and the sum of the colours always have the type of the weights."""
 
     def __init__(self, arch: Architecture):
         super().__init__()
@@ -148,7 +148,7 @@ class Generator(nn.Module):
 
     @property
     def style_layers(self) -> int:
-        """L: each convolution has a style, and the last to-RGB one of its own."""
+        """L: one for each convolution and one for the last to-RGB layer."""
         return 2 * len(self.blocks) + 2
 
     def _blocks(self) -> list[Block]:
@@ -160,7 +160,7 @@ class Generator(nn.Module):
         return [self.first.convolution, *itertools.chain(*pairs)]
 
     def constant_noise(self) -> list[Tensor]:
-        """The noise maps that belong to the weights: one image for one w."""
+        """The noise maps stored with the weights, with which a w always gives the same image."""
         return [layer.noise for layer in self.layers()]
 
     def random_noise(self, count: int, random: torch.Generator) -> list[Tensor]:
@@ -173,7 +173,7 @@ class Generator(nn.Module):
         return self.mapping(z_NZ, label_NK)
 
     def truncate(self, w_ND: Tensor, psi: Sequence[float]) -> Tensor:
-        """w [N, L, D] for each style layer, pulled towards the average w by 1 - its psi.
+        """w [N, L, D] for each style layer, moved towards the average w by 1 - psi of the layer.
 
         Source: Karras et al. 2019 (StyleGAN), appendix B.
         """
@@ -183,11 +183,11 @@ class Generator(nn.Module):
 
     @property
     def noise_pixels(self) -> int:
-        """How many pixels the noise maps of one image have."""
+        """The number of pixels in the noise maps of one image."""
         return sum(layer.size**2 for layer in self.layers())
 
     def noise_maps(self, values_NE: Tensor) -> list[Tensor]:
-        """Noise maps cut out of `noise_pixels` numbers for each image."""
+        """Noise maps from `noise_pixels` values per image."""
         sizes = [layer.size for layer in self.layers()]
         parts = values_NE.split([size**2 for size in sizes], dim=1)
         return [part.unflatten(1, (1, size, size)) for part, size in zip(parts, sizes, strict=True)]
@@ -198,7 +198,7 @@ class Generator(nn.Module):
         self.w_average.lerp_(w_mean_D, 1 - _W_AVERAGE_DECAY)
 
     def synthesise(self, w_NLD: Tensor, noise: Noise | None) -> Tensor:
-        """Images [N, 3, H, W] from a w for each style layer; without `noise` no noise is added."""
+        """Images [N, 3, H, W] from a w for each style layer; no noise is added if `noise` is None."""
         styles = iter(w_NLD.unbind(dim=1))
         maps = iter(noise if noise is not None else [None] * len(self.layers()))
         x, style_ND = self.first(next(styles), next(maps)), next(styles)

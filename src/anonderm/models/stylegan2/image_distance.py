@@ -1,7 +1,7 @@
-"""How far a face is from an image, differentiably: what projection minimises in place of LPIPS.
+"""Differentiable distances between images, which projection minimises instead of LPIPS.
 
-LPIPS compares features of a VGG network that was trained on other people's photos and does not ship. These
-do: colours at every scale, and the features of the discriminator that comes with the generator.
+LPIPS compares the features of a VGG network whose weights are not included. These distances need none: they
+compare colours at every scale, and the features of the discriminator that belongs to the generator.
 
 N images, C channels, H x W pixels, F features.
 """
@@ -25,7 +25,7 @@ _SMALLEST = 8
 
 @dataclass(frozen=True)
 class ImageDistance:
-    """`features` maps images [N, 3, H, W] in -1..1 to rows [N, F]; their squared distance is what counts."""
+    """The squared distance of `features`, which maps images [N, 3, H, W] in -1..1 to rows [N, F]."""
 
     name: str
     features: Callable[[Tensor], Tensor]
@@ -36,22 +36,22 @@ class ImageDistance:
 
 
 def image_distance(name: DistanceName, checkpoint: Checkpoint, device: str) -> ImageDistance:
-    """The named distance. Raises BrokenArtefact where it needs a discriminator that the checkpoint lacks."""
+    """The named distance. Raises InputError if it needs a discriminator and the checkpoint has none."""
     if name == "pyramid":
         return ImageDistance(name, pyramid)
     discriminator = load_discriminator(checkpoint, device)
 
     def both(images_N3HW: Tensor) -> Tensor:
-        return torch.cat([pyramid(images_N3HW), seen_by(discriminator, images_N3HW)], dim=1)
+        return torch.cat([pyramid(images_N3HW), discriminator_features(discriminator, images_N3HW)], dim=1)
 
     return ImageDistance(name, both)
 
 
 def pyramid(images_N3HW: Tensor) -> Tensor:
-    """Colours and their differences between neighbours, at full size, half of it, and so on down to 8 px.
+    """Colours and differences between neighbouring pixels, at full size, half size, and so on down to 8 px.
 
-    Squared distance of two rows: the mean squared difference at each size, summed over sizes, where
-    differences between neighbours (edges) count as much as colours.
+    The squared distance of two rows is the mean squared difference of colours plus that of the differences
+    between neighbours (edges), summed over sizes.
     """
     rows, level = [], images_N3HW
     while True:
@@ -62,11 +62,11 @@ def pyramid(images_N3HW: Tensor) -> Tensor:
         level = F.avg_pool2d(level, 2)
 
 
-def seen_by(discriminator: Discriminator, images_N3HW: Tensor) -> Tensor:
-    """The discriminator's feature maps, each pixel's channels scaled to length 1.
+def discriminator_features(discriminator: Discriminator, images_N3HW: Tensor) -> Tensor:
+    """The feature maps of the discriminator, normalised over the channels of each pixel.
 
-    Squared distance of two rows: the mean over pixels, averaged over layers; 0..4. The scheme is that of
-    Zhang et al. 2018 (LPIPS), without learned weights.
+    The squared distance of two rows is the mean over pixels and layers, 0..4. The scheme is that of Zhang et
+    al. 2018 (LPIPS), without learned weights.
     """
     rows, x = [], discriminator.from_rgb(images_N3HW)
     for block in discriminator.blocks:

@@ -62,7 +62,7 @@ def _normalise(x_ND: Tensor) -> Tensor:
 
 
 class Linear(nn.Module):
-    """Fully connected layer with an equalised learning rate; `rate` multiplies it."""
+    """Fully connected layer with an equalised learning rate, which `rate` multiplies."""
 
     def __init__(
         self, size_in: int, size_out: int, *, bias: float = 0.0, rate: float = 1.0, relu: bool = False
@@ -84,7 +84,7 @@ class Linear(nn.Module):
 
 
 class Mapping(nn.Module):
-    """Latent z, class label, or both, to a latent w. Without classes the label is ignored."""
+    """Map latent z, class label, or both to w. Without classes, the label is ignored."""
 
     def __init__(self, size_z: int, size_w: int, classes: int, layers: int):
         super().__init__()
@@ -101,6 +101,6 @@ class Mapping(nn.Module):
         return self.layers(torch.cat(parts, dim=1))
 
     def embeddings(self) -> Tensor:
-        """Every class as the first layer sees it, [K, D]; only with classes."""
+        """The normalised embedding of every class, [K, D]; only with classes."""
         embed = cast("Linear", self.embed)
         return _normalise(embed(torch.eye(embed.weight.shape[1], device=embed.weight.device)))

@@ -1,4 +1,4 @@
-"""A generator, opened for one class, with what the latent tools ask of it.
+"""A generator loaded from a checkpoint, for one class.
 
 N faces, L style layers, D size of w.
 """
@@ -24,34 +24,30 @@ from anonderm.models.stylegan2.checkpoint import load_generator
 from anonderm.models.stylegan2.generator import Generator
 from anonderm.models.stylegan2.range_options import psi_by_layer
 
-_MAPPED_AT_ONCE = 1000
+_MAPPING_BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Model:
-    """`class_index` is None for a generator without classes."""
+class LoadedGenerator:
+    """`class_index` is None for an unconditional generator."""
 
     checkpoint: Checkpoint
     generator: Generator
     class_index: int | None
 
     @staticmethod
-    def open(checkpoint: Checkpoint, label: str | None) -> Model:
-        """Raises ConfigError for an unknown class or one that must be named, InputError, BrokenArtefact."""
+    def of(checkpoint: Checkpoint, label: str | None) -> LoadedGenerator:
+        """Raises ConfigError (the class is unknown or must be given), InputError, BrokenArtefact."""
         keep_freed_memory()
         generator = load_generator(checkpoint, launch.device())
         classes = generator.arch.classes
         if not classes and label is None:
-            return Model(checkpoint, generator, None)
+            return LoadedGenerator(checkpoint, generator, None)
         if label not in classes:
-            known = (
-                f"Its classes: {', '.join(classes)}."
-                if classes
-                else "It knows no classes: leave --label out."
-            )
-            which = f"does not know the class {label!r}" if label else "needs the name of a class (--label)"
-            raise ConfigError(f"{checkpoint.path.name}: this generator {which}.", known)
-        return Model(checkpoint, generator, classes.index(label))
+            known = f"Its classes: {', '.join(classes)}." if classes else "It has no classes: remove --label."
+            problem = f"has no class {label!r}" if label else "is conditional and needs a class (--label)"
+            raise ConfigError(f"{checkpoint.path.name}: this generator {problem}.", known)
+        return LoadedGenerator(checkpoint, generator, classes.index(label))
 
     def styles(self, seeds: Sequence[int], psi: float, psi_layers: Sequence[str] = ()) -> Tensor:
         """w [N, L, D] of each seed, truncated by style layer. Raises ConfigError for a layer it lacks."""
@@ -62,18 +58,18 @@ class Model:
     def sample_styles(self, count: int, random: torch.Generator) -> Tensor:
         """w [N, D] of random latents, without truncation. random: on the CPU."""
         generator, rows = self.generator, []
-        for start in range(0, count, _MAPPED_AT_ONCE):
-            size = min(_MAPPED_AT_ONCE, count - start)
+        for start in range(0, count, _MAPPING_BATCH):
+            size = min(_MAPPING_BATCH, count - start)
             z_NZ = torch.randn(size, generator.arch.z_dim, generator=random).to(generator.w_average.device)
             rows.append(generator.map(z_NZ, sampling.one_hot(self.class_index, generator, size)))
         return torch.cat(rows)
 
     def draw(self, w_NLD: Tensor, run: RunDir) -> Pixels:
-        """uint8 [N, H, W, 3] with the generator's own noise, which leaves w alone to differ."""
+        """uint8 [N, H, W, 3] with constant noise, so that images differ only by w."""
         rows = []
         with run.bar("drawing faces", len(w_NLD)) as bar:
             for batch_BLD in w_NLD.split(sampling.BATCH):
-                rows.append(sampling.pictures(self.generator, batch_BLD, "const"))
+                rows.append(sampling.synthesise(self.generator, batch_BLD, "const"))
                 bar.advance(len(batch_BLD))
         return np.concatenate(rows)
 

@@ -2,10 +2,10 @@
 
 N images, C channels (I in, O out), H x W pixels, k the kernel's side.
 
-Everything runs in channels_last, the fastest layout for convolutions on CPUs and GPUs alike. The two autograd
-functions here exist because of the second-order phases (R1, path length): autograd's own double backward of a
-convolution uses the image as a kernel, and that of a depthwise convolution loops over channels. Written as
-adjoints of each other, first and second derivatives are the same few kernels as the forward pass.
+All maps are in channels_last, the fastest layout for convolutions on CPUs and GPUs. The autograd functions
+are for the second-order phases (R1, path length): autograd's own double backward of a convolution uses the
+image as a kernel, and that of a depthwise convolution loops over channels. Here, as the functions are
+adjoints of each other, first and second derivatives use the same few kernels as the forward pass.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _WeightGradient(torch.autograd.Function):
         if (stride, padding) == (1, 1) and (algorithm := winograd.plain(x, w, weights=True)):
             factors = winograd.data(x, algorithm), winograd.pixels(y, algorithm)
             return winograd.weight_gradient(*factors, algorithm)
-        if _taps_pay(x, w, stride, padding):
+        if _use_taps(x, w, stride, padding):
             return _by_taps(x, y, w.shape[-1], stride)
         wanted = [False, True, False]
         _, gw, _ = torch.ops.aten.convolution_backward(
@@ -87,21 +87,21 @@ class _WeightGradient(torch.autograd.Function):
         return gx, gy, None, None, None
 
 
-def _taps_pay(x: Tensor, w: Tensor, stride: int, padding: int) -> bool:
-    """Where the CPU's own kernel is two to five times as slow: strided, wide, float32."""
+def _use_taps(x: Tensor, w: Tensor, stride: int, padding: int) -> bool:
+    """Whether the library's CPU kernel is two to five times as slow: strided, wide, float32."""
     wide = stride > 1 and padding == 0 and min(w.shape[:2]) >= _WIDE
     return wide and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def _by_taps(x_NIHW: Tensor, y_NOhw: Tensor, side: int, stride: int) -> Tensor:
-    """The weight gradient of a convolution without padding, as one matrix product a place in the kernel."""
+    """The weight gradient of a convolution without padding, as one matrix product per kernel position."""
     rows, columns = y_NOhw.shape[2:]
     y_OP = y_NOhw.permute(0, 2, 3, 1).flatten(0, 2).T
     gradient = x_NIHW.new_empty(side, side, y_NOhw.shape[1], x_NIHW.shape[1])
     for top, left in itertools.product(range(side), repeat=2):
         down, right = slice(top, top + stride * rows, stride), slice(left, left + stride * columns, stride)
-        seen_PI = x_NIHW[:, :, down, right][:, :, :rows, :columns].permute(0, 2, 3, 1).flatten(0, 2)
-        torch.mm(y_OP, seen_PI, out=gradient[top, left])
+        part_PI = x_NIHW[:, :, down, right][:, :, :rows, :columns].permute(0, 2, 3, 1).flatten(0, 2)
+        torch.mm(y_OP, part_PI, out=gradient[top, left])
     return gradient.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -120,7 +120,7 @@ class _Resample(torch.autograd.Function):
 
 
 def _adjoint(geometry: _Geometry, size_in: int, size_out: int) -> _Geometry:
-    """The geometry that transposes the resampling; the filter is its own mirror image."""
+    """The geometry of the transposed resampling; the filter is symmetric."""
     up, down, before, _, gain = geometry
     first = len(_TAPS) - 1 - before
     last = (size_in - 1) * up + len(_TAPS) - first - size_out * down
@@ -152,14 +152,14 @@ def _kernel(channels: int, gain: float, dtype: torch.dtype, device: torch.device
 
 
 def run(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
-    """The function, through autograd only where gradients are wanted: export cannot see into it."""
+    """Apply the function, through autograd only if gradients are enabled, as exporters cannot trace it."""
     if torch.is_grad_enabled():
         return function.apply(*arguments)
     return function.forward(_NoGradients(), *arguments)
 
 
 class _NoGradients:
-    """Takes what a forward pass keeps for its gradient, and forgets it."""
+    """The context of a forward pass whose gradient is not needed."""
 
     needs_input_grad = (False, False, False)
 
@@ -204,12 +204,12 @@ def downsample(x_NCHW: Tensor) -> Tensor:
 def demodulation(weight_power_OI: Tensor, style_NI: Tensor) -> Tensor:
     """Factors [N, O] that give each output map unit variance. Source: Karras et al. 2020, eq. 3.
 
-    weight_power_OI: the weight's squares, summed over the kernel. Scaling x by the style, convolving once
-    with the shared weight and scaling the result by these factors equals convolving each image with its own.
+    weight_power_OI: the squared weights, summed over the kernel. Scaling x by the style, convolving with the
+    shared weight and scaling the result by these factors equals convolving each image with its own weight.
     """
     return torch.rsqrt(style_NI.square() @ weight_power_OI.T + 1e-8)
 
 
 def per_map(values_NC: Tensor) -> Tensor:
-    """[N, C] (or [C]) as something that multiplies or is added to [N, C, H, W]."""
+    """[N, C] (or [C]) in a shape that broadcasts over [N, C, H, W]."""
     return values_NC[..., None, None]

@@ -1,4 +1,4 @@
-"""In which type the networks compute."""
+"""The data type of the networks' computations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def use_precision(precision: Precision, *networks: Generator | Discriminator) -> None:
-    """Set the type of maps and convolutions above the smallest size; weights stay in float32."""
+    """Set the type of feature maps and convolutions above the smallest size; weights stay in float32."""
     for network in networks:
         device = next(network.parameters()).device
         network.compute = torch.bfloat16 if _is_bfloat16(precision, device) else None
@@ -29,5 +29,5 @@ def _is_bfloat16(precision: Precision, device: torch.device) -> bool:
 
 
 def _cpu_has_bfloat16_units() -> bool:
-    """AMX or AVX512-BF16; elsewhere bfloat16 is emulated, and slower than float32."""
+    """AMX or AVX512-BF16; on other CPUs bfloat16 is emulated, and slower than float32."""
     return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())

@@ -1,4 +1,4 @@
-"""Projection: the w, and the noise maps, with which a generator comes nearest to given images.
+"""Projection: find the w and noise maps with which a generator best reproduces given images.
 
 N images, L style layers, D size of w, H x W pixels. Source: Karras et al. 2020 (StyleGAN2), appendix D.
 """
@@ -23,22 +23,22 @@ _SMALLEST_NOISE = 8
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Where the w of a generator lie: their mean [D], and the root mean square distance from it."""
+class StyleDistribution:
+    """The mean [D] of the w of a generator, and the root mean square distance from it."""
 
     mean_D: Tensor
     deviation: float
 
     @staticmethod
-    def of(w_ND: Tensor) -> Spread:
+    def of(w_ND: Tensor) -> StyleDistribution:
         mean_D = w_ND.mean(dim=0)
-        return Spread(mean_D, float((w_ND - mean_D).square().sum(dim=1).mean().sqrt()))
+        return StyleDistribution(mean_D, float((w_ND - mean_D).square().sum(dim=1).mean().sqrt()))
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What was found for each image: w [N, D], its noise maps [N, 1, h, w] a layer, the reconstruction
-    [N, 3, H, W] that they give, and the distance [N] that is left."""
+    """The result for each image: w [N, D], the noise maps [N, 1, h, w] of each layer, the reconstruction
+    [N, 3, H, W], and the remaining distance [N]."""
 
     w_ND: Tensor
     noise: list[Tensor]
@@ -50,25 +50,26 @@ def project(
     generator: Generator,
     images_N3HW: Tensor,
     distance: ImageDistance,
-    spread: Spread,
+    styles: StyleDistribution,
     settings: ProjectionSettings,
     on_step: Callable[[int, Tensor], None] = lambda step, distance_N: None,
 ) -> Projection:
-    """Optimise w and noise maps for every image by itself; all start from the mean w.
+    """Optimise w and noise maps for each image, starting from the mean w.
 
-    images in -1..1, of the generator's size and on its device; `on_step` hears the distances [N] of each
-    step. All images meet the same random numbers, so that a result does not depend on what is beside it.
+    images: in -1..1, of the generator's size and on its device; `on_step` is called with each step and its
+    distances [N]. All images get the same random numbers, so a result does not depend on the rest of the
+    batch.
     """
     count, device = len(images_N3HW), images_N3HW.device
     target_NF = distance.features(images_N3HW).detach()
-    w_ND = spread.mean_D.expand(count, -1).clone().requires_grad_()
+    w_ND = styles.mean_D.expand(count, -1).clone().requires_grad_()
     noise = _first_noise(generator, count, settings.seed, device)
     adam = torch.optim.Adam([w_ND, *noise], betas=(0.9, 0.999))
     for step in range(settings.steps):
         done = step / settings.steps
         for group in adam.param_groups:
             group["lr"] = settings.learning_rate * _ramp(done)
-        strength = settings.start_noise * spread.deviation * max(0.0, 1 - done / _PERTURBED) ** 2
+        strength = settings.start_noise * styles.deviation * max(0.0, 1 - done / _PERTURBED) ** 2
         perturbation_1D = _normal((1, w_ND.shape[1]), settings.seed, step + 1, device)
         images = generator.synthesise(_every_layer(generator, w_ND + strength * perturbation_1D), noise)
         distance_N = distance.between(images, target_NF)
@@ -85,9 +86,9 @@ def project(
 
 
 def noise_structure(noise: list[Tensor]) -> Tensor:
-    """Squared correlation of each map with itself shifted by a pixel, at every scale down to 8 px; summed.
+    """The squared correlation of each map with itself shifted by a pixel, summed over scales down to 8 px.
 
-    Averaging 2 x 2 pixels and doubling keeps the variance of true noise at 1. Source: appendix D, eq. 2.
+    Averaging 2 x 2 pixels and doubling keeps the variance of white noise at 1. Source: appendix D, eq. 2.
     """
     total = noise[0].new_zeros(())
     for map_N1HW in noise:
@@ -102,7 +103,7 @@ def noise_structure(noise: list[Tensor]) -> Tensor:
 
 
 def _ramp(done: float) -> float:
-    """The learning rate's share: up linearly, level, down as half a cosine."""
+    """The learning rate schedule: linear rise, constant, half a cosine down."""
     down = min(1.0, (1 - done) / _RAMP_DOWN)
     return (0.5 - 0.5 * math.cos(math.pi * down)) * min(1.0, done / _RAMP_UP)
 
@@ -112,7 +113,7 @@ def _every_layer(generator: Generator, w_ND: Tensor) -> Tensor:
 
 
 def _normal(shape: tuple[int, ...], seed: int, stream: int, device: torch.device) -> Tensor:
-    # Drawn on the CPU, whose random numbers are the same on every machine.
+    # Drawn on the CPU, as CPU random numbers are the same on every machine.
     return torch.randn(shape, generator=step_generator(seed, stream)).to(device)
 
 

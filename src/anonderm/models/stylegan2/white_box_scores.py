@@ -1,7 +1,6 @@
-"""What a GAN's weights say about photos: the discriminator's score, and how near the generator comes.
+"""Scores of photos under the weights of a GAN: discriminator logits, and distances of projections.
 
-Both could be asked by whoever has the weights: the privacy audit asks about people in training and people
-kept out.
+Anyone with the weights can compute them. The privacy audit compares those of members and non-members.
 """
 
 # N photos, H x W pixels, K classes
@@ -23,18 +22,18 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.snapshot import under_prefix
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, architecture_of, load_discriminator
 from anonderm.models.stylegan2.image_distance import image_distance
-from anonderm.models.stylegan2.loaded_generator import Model, target_images
-from anonderm.models.stylegan2.projection import Spread, project
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator, target_images
+from anonderm.models.stylegan2.projection import StyleDistribution, project
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
 
-_LATENTS = 10_000  # behind the mean and the spread of w
+_SAMPLES = 10_000  # latents for the mean and standard deviation of w
 _BATCH = 32
 
 Floats = NDArray[np.float64]
 
 
-def can_be_asked(checkpoint: Checkpoint, faces: FaceSet) -> NDArray[np.bool_]:
-    """Whether each face [N] is of a class that the networks know; all are where they know none.
+def has_known_class(checkpoint: Checkpoint, faces: FaceSet) -> NDArray[np.bool_]:
+    """Whether each face [N] has a class of the networks; true for all faces if they are unconditional.
 
     Raises InputError unless it is a GAN checkpoint, BrokenArtefact.
     """
@@ -47,10 +46,10 @@ def has_discriminator(checkpoint: Checkpoint) -> bool:
 
 
 def discriminator_scores(checkpoint: Checkpoint, faces: FaceSet) -> Iterator[Floats]:
-    """The logits of the faces, batch by batch; a face's does not depend on those beside it.
+    """The logits of the faces, batch by batch; each is independent of the other faces.
 
-    Every face counts as a batch of its own for the minibatch deviation. Raises InputError where the
-    checkpoint has no discriminator, BrokenArtefact.
+    For the minibatch deviation, every face is a batch of its own. Raises InputError if the checkpoint has no
+    discriminator, BrokenArtefact.
     """
     discriminator = load_discriminator(checkpoint, launch.device())
     discriminator.arch = dataclasses.replace(discriminator.arch, deviation_group=1)
@@ -63,22 +62,22 @@ def discriminator_scores(checkpoint: Checkpoint, faces: FaceSet) -> Iterator[Flo
 
 
 def projection_distances(checkpoint: Checkpoint, faces: FaceSet, steps: int) -> Floats:
-    """How far [N] the nearest face of the generator is that `steps` of projection into w find.
+    """The distance [N] of each face from the nearest one that `steps` of projection into w find.
 
-    By colours and edges alone: the discriminator's features, which may know the training photos, have no say.
-    All faces are of one class, where the generator knows classes. Raises InputError, BrokenArtefact.
+    It uses only colours and edges, not the features of the discriminator, which may depend on the training
+    photos. With a conditional generator, all faces must be of one class. Raises InputError, BrokenArtefact.
     """
     classes = architecture_of(checkpoint).classes
-    model = Model.open(checkpoint, faces.faces[0].label if classes else None)
+    model = LoadedGenerator.of(checkpoint, faces.faces[0].label if classes else None)
     device = model.generator.w_average.device
-    spread = Spread.of(model.sample_styles(_LATENTS, launch.step_generator(0, 0)))
+    styles = StyleDistribution.of(model.sample_styles(_SAMPLES, launch.step_generator(0, 0)))
     settings = ProjectionSettings(steps=steps, distance="pyramid")
     distance = image_distance(settings.distance, checkpoint, str(device))
     found = project(
         model.generator,
         target_images(faces, checkpoint.card.resolution).to(device),
         distance,
-        spread,
+        styles,
         settings,
     )
     return found.distance_N.cpu().double().numpy()

@@ -115,7 +115,7 @@ def test_a_pickle_of_the_generator_alone_can_draw(tmp_path: Path) -> None:
     assert np.array_equal(draw_faces(load_generator(checkpoint), [7], psi), draw_faces(generator, [7], psi))
     assert (checkpoint.card.label, checkpoint.card.licence) == ("healthy", "CC0-1.0")
     assert checkpoint.card.notes["discriminator"] is False
-    with pytest.raises(InputError, match="a generator alone"):
+    with pytest.raises(InputError, match="only a generator"):
         load_discriminator(checkpoint)
 
 

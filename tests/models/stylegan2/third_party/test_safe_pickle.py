@@ -229,28 +229,28 @@ def test_arbitrary_bytes_give_plain_values_or_an_error(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (b"", "not a pickle"),
         (b"\x89PNG\r\n", "not a pickle"),
         (b"PK\x03\x04rest", "zip archive"),
     ],
 )
-def test_another_kind_of_file_is_told(tmp_path: Path, data: bytes, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_another_kind_of_file_is_named(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         read_pickle(written(tmp_path, data))
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({"state_dict": {}, "epoch": 3}, "a dict of state_dict, epoch"),
         ([1, 2], "a list"),
         ((1, 2, 3), "a tuple"),
     ],
 )
-def test_a_pickle_of_something_else_is_told(tmp_path: Path, content: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_a_pickle_of_something_else_is_named(tmp_path: Path, content: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         imported(tmp_path, pickle.dumps(content))
 
 
