@@ -34,7 +34,7 @@ def training_seconds(recipe: Recipe) -> float:
     return sum(step.config.kimg * 20.0 for step in recipe.steps if step.share)
 
 
-def test_training_fills_what_the_other_steps_leave(recipe: Recipe) -> None:
+def test_training_fills_the_time_that_the_other_steps_leave(recipe: Recipe) -> None:
     seconds = estimate(recipe)
     others = sum(seconds[step.name] for step in recipe.steps if not step.share)
     left = 60 * 60 * 0.95 - others
@@ -56,7 +56,7 @@ def test_only_the_length_of_training_changes(recipe: Recipe) -> None:
     assert with_planned_lengths(fitted, lengths) == recipe
 
 
-def test_a_budget_that_leaves_no_training_is_refused_with_one_that_would_do(recipe: Recipe) -> None:
+def test_the_error_about_a_budget_too_small_names_a_sufficient_one(recipe: Recipe) -> None:
     with pytest.raises(ConfigError, match="give at least") as raised:
         fit_to_budget(recipe, 2)
     enough = float(str(raised.value).rpartition("give at least ")[2].rstrip("."))

@@ -8,7 +8,7 @@ from anonderm.core.errors import BadLabel, ConfigChanged, ReleaseRefused
 from anonderm.core.files import read_json
 from anonderm.core.rundir import RunRecord
 from anonderm.gan import planning as gan
-from anonderm.recipe.execute import _lacking, run_recipe
+from anonderm.recipe.execute import _refused_input, run_recipe
 from anonderm.recipe.steps import Step
 from anonderm.stages import STAGES
 
@@ -44,7 +44,7 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gan, "kimg_seconds", lambda config, size: 20.0)
 
 
-def test_until_stops_there_and_what_is_done_stays(recipe: Path, tmp_path: Path) -> None:
+def test_until_stops_after_that_step_and_finished_steps_stay(recipe: Path, tmp_path: Path) -> None:
     records = run_recipe(recipe, tmp_path / "out", until="photos")
     again = run_recipe(recipe, tmp_path / "out", until="photos")
     assert [record.name for record in records] == ["photos"]
@@ -108,7 +108,9 @@ from = { runs = ["faces", "release"] }
 """
 
 
-def test_a_refused_release_costs_no_report_and_ends_the_recipe_with_the_refusal(tmp_path: Path) -> None:
+def test_a_refused_release_ends_the_recipe_but_not_before_its_report(
+    tmp_path: Path,
+) -> None:
     path, out = tmp_path / "refused.toml", tmp_path / "out"
     path.write_text(REFUSED)
     with pytest.raises(ReleaseRefused, match="no audit"):
@@ -124,12 +126,12 @@ def test_a_refused_release_costs_no_report_and_ends_the_recipe_with_the_refusal(
     assert "The release was refused" not in (out / "report" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_step_that_needs_the_refused_release_is_left_out() -> None:
+def test_a_step_that_needs_the_refused_release_is_skipped() -> None:
     needs = Step("next", STAGES["export"], None, {"faces": ("release",)})
-    told = Step("report", STAGES["report"], None, {"runs": ("faces", "release")})
-    assert (_lacking(needs, {"release": ""}), _lacking(told, {"release": ""})) == ("release", "")
+    reads = Step("report", STAGES["report"], None, {"runs": ("faces", "release")})
+    assert (_refused_input(needs, {"release": ""}), _refused_input(reads, {"release": ""})) == ("release", "")
 
 
-def test_every_input_of_a_step_is_looked_at_for_a_refused_one() -> None:
+def test_every_input_of_a_step_is_checked_for_a_refused_one() -> None:
     second = Step("next", STAGES["evaluate fidelity"], None, {"real": ("photos",), "synthetic": ("release",)})
-    assert _lacking(second, {"release": ""}) == "release"
+    assert _refused_input(second, {"release": ""}) == "release"

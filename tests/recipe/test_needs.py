@@ -1,4 +1,4 @@
-"""Weights of others that a recipe asks for."""
+"""Missing weights of a recipe."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
-def test_every_absent_weight_is_named_with_the_command_that_brings_it(tmp_path: Path) -> None:
+def test_all_missing_weights_are_listed_with_the_command_that_gets_them(tmp_path: Path) -> None:
     recipe = read_recipe(RECIPES / "acnegan.toml", without_photos=True)
     missing = missing_weights(recipe.steps)
     base = tmp_path / "weights" / "ffhq-1024.safetensors"
-    told = {
+    commands = {
         "all-gan": f"`anonderm import-gan PICKLE {base}`",
         "restored": "`anonderm weights add dfdnet FOLDER`",
         "photos": "`anonderm weights add face-parsing FILE`",
@@ -34,33 +34,33 @@ def test_every_absent_weight_is_named_with_the_command_that_brings_it(tmp_path: 
         "realism": "`anonderm weights add bonettini-b4-dfdc FILE`",
         "matrix": "`hf download timm/inception_resnet_v2.tf_in1k model.safetensors`",
     }
-    for step, command in told.items():
+    for step, command in commands.items():
         assert any(command in text for text, steps in missing.items() if step in steps), step
 
 
-def test_a_run_is_refused_before_its_first_step(tmp_path: Path) -> None:
+def test_a_run_without_its_weights_is_refused_before_the_first_step(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(MissingWeights, match=r"ffhq-512\.safetensors"):
         run_recipe(RECIPES / "rosacea.toml", tmp_path / "out", data=tmp_path / "photos")
     assert not (tmp_path / "out").exists()
 
 
-def test_weights_that_are_here_are_not_missed(tmp_path: Path) -> None:
+def test_weights_that_are_present_are_not_listed(tmp_path: Path) -> None:
     recipe = read_recipe(RECIPES / "rosacea.toml", without_photos=True)
     steps = [step for step in recipe.steps if "base" in step.inputs]
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "ffhq-512.safetensors").touch()
-    assert not any("ffhq-512" in told for told in missing_weights(steps))
+    assert not any("ffhq-512" in problem for problem in missing_weights(steps))
 
 
-def test_damaged_weights_are_told_as_well(tmp_path: Path) -> None:
+def test_damaged_weights_are_listed_as_well(tmp_path: Path) -> None:
     steps = read_recipe(RECIPES / "rosacea.toml", without_photos=True).steps
     wanted = third_party()["inception-fid"]
     wanted.folder.mkdir(parents=True)
     wanted.path.write_bytes(b"cut short")
-    assert any("not the expected file" in told for told in missing_weights(steps))
+    assert any("not the expected file" in problem for problem in missing_weights(steps))
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_the_small_form_needs_no_weights_of_others(name: str) -> None:
+def test_the_small_form_needs_no_third_party_weights(name: str) -> None:
     assert missing_weights(read_recipe(RECIPES / f"{name}.toml", small=True).steps) == {}

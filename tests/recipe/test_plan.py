@@ -53,7 +53,7 @@ def test_every_shipped_recipe_is_valid(path: Path, photos: Path) -> None:
     assert read_recipe(path, photos if "{data}" in text else None).steps
 
 
-def test_a_step_for_each_class_becomes_one_step_a_class(tmp_path: Path) -> None:
+def test_a_step_with_each_class_is_repeated_for_every_class(tmp_path: Path) -> None:
     recipe = read_recipe(written(tmp_path, RECIPE))
     assert [step.name for step in recipe.steps] == [
         "photos",
@@ -70,12 +70,12 @@ def test_the_share_of_a_repeated_step_is_split_among_its_classes(tmp_path: Path)
     assert [step.share for step in recipe.steps] == [0, 0.25, 0.25, 0]
 
 
-def test_classes_come_from_the_folder_where_the_recipe_names_none(tmp_path: Path, photos: Path) -> None:
+def test_classes_come_from_the_folder_if_the_recipe_names_none(tmp_path: Path, photos: Path) -> None:
     text = RECIPE.replace('classes = ["healthy", "very severe"]', "")
     assert read_recipe(written(tmp_path, text), photos).classes == ("healthy", "rosacea")
 
 
-def test_until_ends_with_a_step_or_with_the_last_step_of_a_stage(tmp_path: Path) -> None:
+def test_until_names_a_step_or_a_stage(tmp_path: Path) -> None:
     recipe = read_recipe(written(tmp_path, RECIPE))
     assert len(recipe.until("photos")) == 1
     assert len(recipe.until("train-gan")) == 3
@@ -131,7 +131,7 @@ def test_an_input_must_come_from_an_earlier_step(tmp_path: Path) -> None:
         read_recipe(written(tmp_path, f"{title}[steps.faces]{faces}[steps.photos]{rest}"))
 
 
-def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
+def test_a_recipe_for_photos_is_refused_without_them(tmp_path: Path) -> None:
     text = RECIPE.replace('classes = ["healthy", "very severe"]', "")
     with pytest.raises(ConfigError, match="--data"):
         read_recipe(written(tmp_path, text))
@@ -142,7 +142,7 @@ def test_a_recipe_for_photos_asks_for_them(tmp_path: Path) -> None:
         read_recipe(written(tmp_path, text), tmp_path / "empty")
 
 
-def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingPath, match=r"none\.toml"):
         read_recipe(tmp_path / "none.toml")
 
@@ -152,15 +152,13 @@ def test_photos_for_a_recipe_that_takes_none_are_refused(tmp_path: Path, photos:
         read_recipe(written(tmp_path, RECIPE), photos)
 
 
-def test_one_class_is_refused_before_any_work_where_a_classifier_follows(
-    tmp_path: Path, photos: Path
-) -> None:
+def test_one_class_is_refused_before_any_work_if_a_classifier_follows(tmp_path: Path, photos: Path) -> None:
     shutil.rmtree(photos / "healthy")
     with pytest.raises(BadLabel, match="only one class, rosacea; the step real-classifier"):
         read_recipe(RECIPES[0], photos)
 
 
-def test_classes_of_any_script_make_steps_of_distinct_names(tmp_path: Path) -> None:
+def test_classes_in_any_script_give_steps_distinct_names(tmp_path: Path) -> None:
     text = RECIPE.replace('"healthy", "very severe"', '"にきび", "酒さ", "a b", "a-b"')
     names = [step.name for step in read_recipe(written(tmp_path, text)).steps]
     assert names == ["photos", "gan-class", "gan-class-2", "gan-a-b", "gan-a-b-2", "faces"]

@@ -1,1 +1,1 @@
-"""Recipes: a TOML file that names the steps of a whole line, and the runner that walks through them."""
+"""Recipes: TOML files that list the steps of a pipeline; reading, estimating and running them."""

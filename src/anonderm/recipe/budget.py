@@ -1,4 +1,4 @@
-"""Fitting the training steps of a recipe into a number of minutes."""
+"""Fitting a recipe into a number of minutes, by the lengths of its trainings."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from anonderm.core.errors import ConfigError
 from anonderm.recipe.estimate import estimate
 from anonderm.recipe.steps import Recipe, Step
 
-_RESERVE = 0.05  # estimates err; this share of the budget stays unplanned
+_RESERVE = 0.05  # share of the budget that is not planned, because estimates err
 _SHORTEST_KIMG = 0.2
 
 
 def with_planned_lengths(recipe: Recipe, kimg: Mapping[str, float]) -> Recipe:
-    """The recipe with the training lengths that an earlier call planned."""
+    """The recipe with training lengths from an earlier call of fit_to_budget."""
     steps = tuple(_with_kimg(step, kimg.get(step.name)) for step in recipe.steps)
     return dataclasses.replace(recipe, steps=steps)
 
 
 def fit_to_budget(recipe: Recipe, minutes: float) -> Recipe:
-    """The recipe with a `kimg` that fits for every step that has a share of the budget.
+    """The recipe with a `kimg` that fits the budget, for every step with a `share` of it.
 
-    What the other steps are expected to take goes off the budget first. Raises ConfigError when too little is
-    left for training.
+    The estimated time of all other steps is subtracted first. Raises ConfigError if too little is left for
+    training.
     """
     check(0 < minutes < math.inf, f"--budget-minutes {minutes:g}: must be positive.")
     if not any(step.share for step in recipe.steps):
@@ -45,7 +45,7 @@ def _fitting_kimg(step: Step, step_s: float, training_s: float, minutes: float, 
     kimg = round(step.share * training_s / step_s * step.config.kimg, 2)
     if kimg < _SHORTEST_KIMG:
         raise ConfigError(
-            f"{step.name}: {minutes:g} minutes leave {max(kimg, 0):g} kimg of training, which is too little.",
+            f"{step.name}: {minutes:g} minutes leave time for only {max(kimg, 0):g} kimg of training.",
             f"The other steps take about {fixed_s / 60:.0f} minutes; give at least {fixed_s / 60 + 10:.0f}.",
         )
     return kimg

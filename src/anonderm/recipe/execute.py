@@ -1,8 +1,8 @@
-"""Walking through the steps of a recipe: what is done is skipped, what was cut short resumes.
+"""Running the steps of a recipe: finished steps are skipped, an interrupted one resumes.
 
-A release that is refused ends the recipe with that refusal, but not before the report: steps that are told of
-runs hear of the refused one too, and run in a folder of their own, so that the report of a later release has
-its usual place.
+If a release is refused, the recipe ends with that refusal, but the report is still written: it covers the
+refused release, in a run folder of its own, so that the usual folder stays free for the report of a later
+release.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def run_recipe(
     dry_run: bool = False,
     small: bool = False,
 ) -> list[RunRecord]:
-    """Run a recipe into the folder `out`, one run folder a step; returns the records of the steps.
+    """Run a recipe, or its small form, into `out` with one run folder a step; returns the steps' records.
 
-    small: its small form. Raises ConfigError, MissingPath, MissingWeights (before the first step) or whatever
-    a stage raises; ReleaseRefused after the steps that could still run. To resume, call it again.
+    Raises ConfigError, MissingPath or MissingWeights before the first step, whatever a stage raises, and
+    ReleaseRefused after all steps that can run without the release. To resume, call it again.
     """
     recipe = read_recipe(path, data, small, without_photos=dry_run)
     recipe = _budgeted(recipe, out, budget_minutes, keep=not dry_run)
@@ -48,26 +48,26 @@ def run_recipe(
         _print_missing(to_do)
         return []
     refuse_missing_weights(recipe.path, to_do)
-    _say(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
+    _print(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
     records: list[RunRecord] = []
     refused: dict[str, ReleaseRefused] = {}
     for number, step in enumerate(steps, 1):
-        if lacking := _lacking(step, refused):
-            _say(f"[{number}/{len(steps)}] {step.name}: left out, as {lacking} was refused")
+        if needed := _refused_input(step, refused):
+            _print(f"[{number}/{len(steps)}] {step.name}: skipped, because {needed} was refused")
             continue
         try:
             records.append(_run_step(step, recipe, out, f"[{number}/{len(steps)}]", refused))
         except ReleaseRefused as refusal:
             refused[step.name] = refusal
-            _say("  refused")
+            _print("  refused")
     for first in refused.values():
-        _say(f"The release was refused. What was made before and about it lies in {out}.")
+        _print(f"The release was refused. The other steps are in {out}.")
         raise first
     return records
 
 
-def _lacking(step: Step, refused: Mapping[str, object]) -> str:
-    """A refused step whose release this step needs; to be told of a run, none is needed."""
+def _refused_input(step: Step, refused: Mapping[str, object]) -> str:
+    """A refused step whose output this step needs; an input of kind "run" needs no output."""
     needed = [name for name in step.inputs if step.stage.inputs[name].kind != "run"]
     return next((source for name in needed for source in step.inputs[name] if source in refused), "")
 
@@ -75,20 +75,20 @@ def _lacking(step: Step, refused: Mapping[str, object]) -> str:
 def _run_step(
     step: Step, recipe: Recipe, out: Path, position: str, refused: Mapping[str, object]
 ) -> RunRecord:
-    _say(f"{position} {step.name}: {step.stage.help}")
+    _print(f"{position} {step.name}: {step.stage.help}")
     start = time.monotonic()
-    tells = any(source in refused for sources in step.inputs.values() for source in sources)
-    folder = out / (f"{step.name}-refused" if tells else step.name)
+    covers_refusal = any(source in refused for sources in step.inputs.values() for source in sources)
+    folder = out / (f"{step.name}-refused" if covers_refusal else step.name)
     record = run_stage(step.stage, step.config, _references(step, recipe, out), folder)
     took = time.monotonic() - start
     earlier = record.content["seconds"] - took
     total = duration(record.content["seconds"])
-    _say(f"  done in {duration(took)}" if earlier < 1 else f"  done ({total} in all)")
+    _print(f"  done in {duration(took)}" if earlier < 1 else f"  done ({total} in all)")
     return record
 
 
 def _references(step: Step, recipe: Recipe, out: Path) -> dict[str, tuple[Reference, ...]]:
-    """Steps become their run folders; registered weights keep their name."""
+    """The run folders of earlier steps; shipped weights keep their name."""
     names = {each.name for each in recipe.steps}
     return {
         key: tuple(out / source if source in names else source for source in sources)
@@ -97,16 +97,16 @@ def _references(step: Step, recipe: Recipe, out: Path) -> dict[str, tuple[Refere
 
 
 def _budgeted(recipe: Recipe, out: Path, minutes: float | None, keep: bool) -> Recipe:
-    """The recipe with training lengths that fit the budget; measured once, then kept with the run.
+    """The recipe with training lengths that fit the budget; they are planned once and kept with the run.
 
-    A resumed run must train as long as the first call planned, however fast the machine is now.
+    A resumed run trains as long as the first call planned, however fast the machine is now.
     """
     file = out / "budget.json"
     if file.exists():
         kept = read_json(file)
         if minutes not in (None, kept["minutes"]):
             raise ConfigChanged(
-                f"{out}: made with a budget of {kept['minutes']:g} minutes, not {minutes:g}.",
+                f"{out}: planned for a budget of {kept['minutes']:g} minutes, not {minutes:g}.",
                 "Choose another --out, or give the same budget.",
             )
         return with_planned_lengths(recipe, kept["kimg"])
@@ -143,17 +143,17 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
 def _print_missing(steps: Iterable[Step]) -> None:
     missing = missing_weights(steps)
     if missing:
-        _say("Weights that are not here yet:")
-    for told, names in missing.items():
-        _say(f"  {', '.join(names)}: {told}")
+        _print("Missing weights:")
+    for problem, names in missing.items():
+        _print(f"  {', '.join(names)}: {problem}")
 
 
 def _state(folder: Path) -> str:
     if not (folder / "run.json").exists():
         return "to do"
     record = RunRecord.load(folder)
-    return "done" if record.done else "cut short"
+    return "done" if record.done else "interrupted"
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

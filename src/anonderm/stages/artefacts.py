@@ -20,9 +20,9 @@ Reference = str | Path | FaceSet | Checkpoint
 
 
 def open_artefact(kind: Kind, reference: Reference) -> Artefact:
-    """An artefact by its own path, by the run folder that made it, or (weights) by its registered name.
+    """An artefact by its path, by the run folder that made it, or for shipped weights by their name.
 
-    One that is in memory is returned as it is. Raises MissingPath or BrokenArtefact.
+    One in memory is returned as it is. Raises MissingPath or BrokenArtefact.
     """
     if isinstance(reference, FaceSet | Checkpoint):
         return reference
@@ -30,7 +30,7 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
     if kind == "checkpoint" and str(reference) in weights.SHIPPED:
         return weights.load(str(reference))
     if not path.exists():
-        known = f", or the name of weights: {', '.join(weights.SHIPPED)}" if kind == "checkpoint" else ""
+        known = f", or shipped weights: {', '.join(weights.SHIPPED)}" if kind == "checkpoint" else ""
         raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
         return RunRecord.load(path)
@@ -53,7 +53,7 @@ _WANTED: dict[Kind, str] = {
     "faces": "a FaceSet, or the run folder that made one",
     "images": "an image, a folder of images, a FaceSet, or the run folder that made one",
     "checkpoint": "a .safetensors file with its .json card, or the run folder that made one",
-    "result": "a scores.json, or the run folder that made one",
+    "result": "a file of results, or the run folder that made one",
     "run": "a run folder",
 }
 _OUTPUT: dict[Kind, str] = {
@@ -68,7 +68,7 @@ def _in_run(folder: Path, kind: Kind) -> Path:
     """Where a finished run keeps its artefact of this kind."""
     record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
     if not record.done:
-        raise MissingPath(f"{folder}: this run is not finished.", "Run its command again, to the end.")
+        raise MissingPath(f"{folder}: this run is not finished.", "Run its command again to finish it.")
     if kind == "result" and (folder / results.FILE).exists():
         return folder / results.FILE
     if not (folder / _OUTPUT[kind]).exists():

@@ -11,7 +11,7 @@ _CLASSIFIER = Input("checkpoint", "A classifier checkpoint.")
 EVALUATION = (
     Stage(
         "evaluate fidelity",
-        "Compare synthetic with real faces: FID, KID, precision and recall, against a real-vs-real baseline.",
+        "Measure FID, KID, precision and recall, against a real-vs-real baseline.",
         "evaluate.fidelity:evaluate_fidelity",
         "evaluate.config:FidelityConfig",
         {"real": _REAL, "synthetic": _SYNTHETIC},
@@ -33,7 +33,7 @@ EVALUATION = (
     ),
     Stage(
         "evaluate utility",
-        "Compare a classifier trained on synthetic faces with one trained on real faces, on real test faces.",
+        "Compare classifiers trained on synthetic and on real faces, on real test faces.",
         "evaluate.utility:evaluate_utility",
         "evaluate.config:UtilityConfig",
         {
@@ -47,7 +47,7 @@ EVALUATION = (
     ),
     Stage(
         "evaluate data-mix",
-        "Train a classifier on every mix of real and synthetic faces, and test each on real faces.",
+        "Train classifiers on mixes of real and synthetic faces; test them on real faces.",
         "experiments.data_mix.study:evaluate_data_mix",
         "experiments.data_mix.config:DataMixConfig",
         {
@@ -68,7 +68,7 @@ EVALUATION = (
     ),
     Stage(
         "evaluate classifier",
-        "Test a classifier (severity, lesion counts or lesion types) on faces it was not trained on.",
+        "Test a classifier on faces it was not trained on.",
         "evaluate.classifier:evaluate_classifier",
         "evaluate.config:ClassifierScoresConfig",
         {
@@ -81,7 +81,7 @@ EVALUATION = (
     ),
     Stage(
         "evaluate saliency",
-        "Measure whether a classifier's saliency maps fall on the lesions, compared with chance.",
+        "Measure how much of a classifier's saliency falls on lesions, against chance.",
         "evaluate.saliency:evaluate_saliency",
         "evaluate.config:SaliencyConfig",
         {
@@ -114,7 +114,7 @@ EVALUATION = (
     ),
     Stage(
         "audit",
-        "Attack the synthetic set: can training subjects be re-identified more often than controls?",
+        "Attack the synthetic set: are training subjects re-identified more than controls?",
         "audit.stage:audit",
         "audit.config:AuditConfig",
         {

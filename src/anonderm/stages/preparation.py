@@ -6,7 +6,7 @@ from anonderm.stages.stage import Input, Stage
 PREPARATION = (
     Stage(
         "phantom",
-        "Draw phantom faces: synthetic drawings with known classes, lesions, masks and subjects.",
+        "Draw phantom faces, with known classes, lesions, skin masks and subjects.",
         "ingest.phantom:phantom",
         "ingest.config:PhantomConfig",
         output="faces",
@@ -15,7 +15,7 @@ PREPARATION = (
     ),
     Stage(
         "ingest",
-        "Read a folder of photos, in any of many layouts, into a FaceSet with splits by subject.",
+        "Read the photos of a data set into a FaceSet, with splits by subject.",
         "ingest.ingest:ingest",
         "ingest.config:IngestConfig",
         output="faces",

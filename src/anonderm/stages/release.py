@@ -15,7 +15,7 @@ RELEASE = (
     ),
     Stage(
         "export",
-        "Write the synthetic set as a data set that others can load, if its audit allows its release.",
+        "Write the synthetic set as a public data set, if its audit allows a release.",
         "publish.release.export:export",
         "publish.release.config:ExportConfig",
         {

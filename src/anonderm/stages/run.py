@@ -29,10 +29,10 @@ def run_stage(
     references: Mapping[str, Reference | tuple[Reference, ...] | None],
     out: Path,
 ) -> RunRecord:
-    """Run one stage into the folder `out`: skip it when it is done, resume it when it was cut short.
+    """Run one stage into the folder `out`: a finished run is skipped, an interrupted one resumed.
 
-    Under torchrun every process calls this, and gets the same record. Raises ConfigError for inputs that do
-    not fit the stage or under several processes that it cannot use, and what open_run and the stage raise.
+    Under torchrun every process calls this and gets the same record. Raises ConfigError for inputs that do
+    not fit the stage, or if it cannot use several processes; and whatever open_run and the stage raise.
     """
     if not stage.parallel:
         launch.refuse_several_processes(stage.name)
@@ -58,7 +58,7 @@ def _open_input(
     if not given and not wanted.optional:
         raise ConfigError(f"{stage.name}: the input {name!r} is missing.", f"It is: {wanted.help}")
     if not wanted.many and len(given) > 1:
-        raise ConfigError(f"{stage.name}: the input {name!r} takes one, got {len(given)}.")
+        raise ConfigError(f"{stage.name}: the input {name!r} takes one, not {len(given)}.")
     opened = tuple(open_artefact(wanted.kind, each) for each in given)
     if wanted.many:
         return opened
@@ -80,8 +80,8 @@ def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
 def _output_files(result: Any, folder: Path) -> list[Path]:
     match result:
         case FaceSet():
-            put_aside = folder / "rejected" / MANIFEST
-            return [result.folder / MANIFEST, *([put_aside] if put_aside.exists() else [])]
+            rejected = folder / "rejected" / MANIFEST
+            return [result.folder / MANIFEST, *([rejected] if rejected.exists() else [])]
         case Checkpoint():
             return [result.path, result.path.with_suffix(".json")]
         case Scores():
@@ -94,4 +94,4 @@ def _output_files(result: Any, folder: Path) -> list[Path]:
             return [result]
         case list():
             return result
-    raise BrokenArtefact(f"{folder}: the stage returned {type(result).__name__}, which is no artefact.")
+    raise BrokenArtefact(f"{folder}: the stage returned a {type(result).__name__}, which is not an artefact.")

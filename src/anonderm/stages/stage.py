@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
 from anonderm.core.cost import Cost, FaceCost, Workload
@@ -31,7 +31,7 @@ class Input:
 class Stage:
     """A function and its configuration class.
 
-    Functions and classes are named `module:name`, without the leading `anonderm.`, and imported when needed.
+    Functions and classes are given as `module:name`, without `anonderm.`, and imported when needed.
     """
 
     name: str
@@ -39,17 +39,19 @@ class Stage:
     function: str
     config: str
     inputs: Mapping[str, Input] = field(default_factory=dict)
+    _: KW_ONLY
+    cost: str | FaceCost
+    """The estimate of a recipe; `module:name` of a function (config, Workload) -> Cost, or a FaceCost."""
     output: Kind | None = None
-    """What a later stage can read from the run folder; None: only files for people or other programs."""
+    """What later stages can read from the run folder; None: only files for people or other programs."""
     common: tuple[str, ...] = ()
     """The settings that users change most; help shows them first."""
-    cost: str | FaceCost = field(default_factory=lambda: FaceCost(0.0))
-    """Seconds and faces; `module:name` of a function (config, Workload) -> Cost."""
     needs: str = ""
-    """A function config -> list[Lookup]: looks up the weights that a run with this configuration loads."""
+    """A function config -> list[Lookup], which look up the weights that a run will load."""
     labels: str = ""
-    """A function config -> tuple[str, ...]: the labels of the user's photos, for stages that read photos."""
+    """Of a stage that reads photos: a function config -> tuple[str, ...], the labels of the photos."""
     min_classes: int = 0
+    """A recipe whose faces have fewer classes is refused before it starts."""
     parallel: bool = False
     """torchrun may start it as several processes; the function then finds them in `run.world`."""
 

@@ -10,7 +10,7 @@ _GAN_INPUTS = {
 TRAINING = (
     Stage(
         "train-gan",
-        "Train a StyleGAN2 with adaptive augmentation, from scratch or from a base checkpoint.",
+        "Train a StyleGAN2 with adaptive augmentation, from scratch or a base checkpoint.",
         "gan.train:train_gan",
         "gan.config:TrainGanConfig",
         _GAN_INPUTS,
@@ -33,7 +33,7 @@ TRAINING = (
     ),
     Stage(
         "train-classifier",
-        "Train a CNN classifier on the train split of a FaceSet, or on all of a synthetic one.",
+        "Train a CNN classifier on the train split, or on all of a synthetic FaceSet.",
         "classify.train:train_classifier",
         "classify.config:TrainClassifierConfig",
         {"faces": Input("faces", "The labelled faces to train on.")},
