@@ -213,12 +213,12 @@ def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_pa
     broken.write_text("not an image")
     with pytest.raises(UnreadableImage):
         run_ingest(photos, tmp_path / "run")
-    looked = []
-    look = checks._look
-    monkeypatch.setattr(checks, "_look", lambda photo: looked.append(photo.name) or look(photo))
+    decoded = []
+    decode = checks._decode
+    monkeypatch.setattr(checks, "_decode", lambda photo: decoded.append(photo.name) or decode(photo))
     photo(broken, 9)
     assert len(run_ingest(photos, tmp_path / "run")) == 13
-    assert looked == ["healthy/broken.jpg"]
+    assert decoded == ["healthy/broken.jpg"]
 
 
 def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
@@ -250,7 +250,7 @@ def test_photos_that_changed_during_an_interrupted_run_are_refused(photos, tmp_p
         with pytest.raises(KeyboardInterrupt):
             run_ingest(photos, tmp_path / "run")
     (photos / "healthy" / "anna_0.jpg").unlink()
-    with pytest.raises(ConfigChanged, match="no longer those"):
+    with pytest.raises(ConfigChanged, match="differ from those"):
         run_ingest(photos, tmp_path / "run")
 
 

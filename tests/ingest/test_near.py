@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+from anonderm.core.memory import Memory
 from anonderm.ingest.checks import Check, check_photos
 from anonderm.ingest.near import copies
 from anonderm.ingest.sources.photo import File, Photo
@@ -49,7 +50,7 @@ def checked(folder, pictures):
     for name, picture in pictures.items():
         picture.save(folder / f"{name}.png")
         photos.append(Photo(name, File(folder / f"{name}.png")))
-    return list(check_photos(photos, 8, folder / ".checked.jsonl"))
+    return list(check_photos(photos, 8, Memory(folder)))
 
 
 def names(groups):

@@ -86,12 +86,16 @@ def read_json(path: Path) -> Any:
         raise BrokenArtefact(f"{path}: not valid JSON ({error}).", "Restore it or make it again.") from error
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    write_text(path, csv_text(columns, rows))
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -114,6 +114,14 @@ def resize(image_HWC: Pixels, size: int) -> Pixels:
     return np.asarray(Image.fromarray(image_HWC).resize((size, size), Image.Resampling.LANCZOS))
 
 
+def resize_mask(mask_HW: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
+    """A pixel is True if at least half of the area that it covers is."""
+    if mask_HW.shape == (height, width):
+        return mask_HW
+    grey = Image.fromarray(np.where(mask_HW, 255, 0).astype(np.uint8))
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127
+
+
 def grid(images_NHWC: Pixels, columns: int, gap: int = 2) -> Pixels:
     """Tile [N, H, W, 3] on white, row by row."""
     count, height, width, channels = images_NHWC.shape

@@ -32,6 +32,9 @@ class Memory:
     def __contains__(self, key: str) -> bool:
         return key in self._known
 
+    def __getitem__(self, key: str) -> Any:
+        return _decoded(self._known[key])
+
     def remember(self, key: str, make: Callable[[], Any]) -> Any:
         """What `make` gives, or gave an earlier run under this key: JSON values and numpy arrays, nested.
 
@@ -41,7 +44,7 @@ class Memory:
             text = json.dumps({"key": key, "value": make()}, default=_encoded, ensure_ascii=False)
             append_line(self._path, text)
             self._known[key] = json.loads(text)["value"]
-        return _decoded(self._known[key])
+        return self[key]
 
     def forget(self) -> None:
         """Remove the file: a finished run needs none."""

@@ -1,71 +1,56 @@
-"""Which photos can be used: readable, large enough, and not the same picture twice."""
+"""Which photos can be used: readable, large enough, and each picture only once."""
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import BadLabel, InputError, UnreadableImage
-from anonderm.core.files import append_line, read_json_lines
 from anonderm.core.images import Pixels
+from anonderm.core.memory import Memory
 from anonderm.core.threads import in_order
 from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
 
 THUMBNAIL = 32
-"""Pixels a side of the small picture by which copies are found."""
+"""Side, in pixels, of the thumbnails by which copies are found."""
 
 _LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What reading a photo showed: width and height, the digest of its pixels and a small grey picture of it,
-    or a problem."""
+    """The size of a photo, the digest of its pixels and a grey thumbnail, or the problem with it."""
 
     photo: Photo
     width: int = 0
     height: int = 0
     pixels: str = ""
-    thumbnail: bytes = b""
+    thumbnail_TT: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
     problem: str = ""
 
-    @property
-    def thumbnail_TT(self) -> NDArray[np.uint8]:
-        return np.frombuffer(self.thumbnail, np.uint8).reshape(THUMBNAIL, THUMBNAIL)
 
+def check_photos(photos: Iterable[Photo], min_side: int, memory: Memory) -> Iterator[Check]:
+    """Decode every photo, a few at a time, except those that `memory` knows and that have not changed."""
 
-def check_photos(photos: Iterable[Photo], min_side: int, journal: Path) -> Iterator[Check]:
-    """Read every photo whole, a few at a time.
-
-    What was read is noted in `journal`, so that a resumed run reads only new, changed and unreadable files.
-    """
-    known = {row["stamp"]: row for row in read_json_lines(journal)}
-
-    def look(photo: Photo) -> tuple[Photo, dict[str, Any]]:
+    def decode(photo: Photo) -> tuple[Photo, str, dict[str, Any]]:
         stamp = photo.place.stamp
-        return photo, known.get(stamp) or {"stamp": stamp, **_look(photo)}
+        return photo, stamp, {} if stamp in memory else _decode(photo)
 
-    for photo, row in in_order(look, photos):
-        if "problem" in row:
-            yield Check(photo, problem=row["problem"])
+    for photo, stamp, facts in in_order(decode, photos):
+        if "problem" in facts:
+            yield Check(photo, **facts)
             continue
-        if row["stamp"] not in known:
-            append_line(journal, json.dumps(row, ensure_ascii=False))
-        width, height = row["width"], row["height"]
-        too_small = f"{width} x {height} pixels, smaller than min_side = {min_side}."
-        problem = too_small if min(width, height) < min_side else ""
-        yield Check(photo, width, height, row["pixels"], b64decode(row["thumbnail"]), problem)
+        check = Check(photo, **memory.remember(stamp, lambda facts=facts: facts))  # type: ignore[misc]
+        small = f"{check.width} x {check.height} pixels, smaller than min_side = {min_side}."
+        yield check if min(check.width, check.height) >= min_side else replace(check, problem=small)
 
 
-def _look(photo: Photo) -> dict[str, Any]:
+def _decode(photo: Photo) -> dict[str, Any]:
     try:
         image_HWC = photo.pixels()
     except InputError as error:
@@ -73,22 +58,22 @@ def _look(photo: Photo) -> dict[str, Any]:
     height, width = image_HWC.shape[:2]
     digest = sha256(f"{image_HWC.shape}".encode())
     digest.update(np.ascontiguousarray(image_HWC).data)
-    thumbnail = b64encode(_thumbnail(image_HWC)).decode()
-    return {"width": width, "height": height, "pixels": digest.hexdigest(), "thumbnail": thumbnail}
+    thumbnail_TT = _thumbnail(image_HWC)
+    return {"width": width, "height": height, "pixels": digest.hexdigest(), "thumbnail_TT": thumbnail_TT}
 
 
-def _thumbnail(image_HWC: Pixels) -> bytes:
-    """Grey averages of THUMBNAIL x THUMBNAIL equal parts, whatever the photo's shape."""
+def _thumbnail(image_HWC: Pixels) -> NDArray[Any]:
+    """Grey means of THUMBNAIL x THUMBNAIL equal parts, whatever the photo's shape."""
     import cv2
 
     grey_HW = cv2.cvtColor(np.ascontiguousarray(image_HWC), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey_HW, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).tobytes()
+    return cv2.resize(grey_HW, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
 
 
 def drop_duplicates(
     checks: Sequence[Check], on_conflict: Literal["error", "drop"] = "error"
 ) -> tuple[list[Check], list[Skipped]]:
-    """Keep one photo of each group with identical pixels, as `keep_first` does. Raises BadLabel."""
+    """Keep one photo of each group with identical pixels, by `keep_first`. Raises BadLabel."""
     groups: dict[str, list[Check]] = {}
     for check in checks:
         groups.setdefault(check.pixels, []).append(check)
@@ -96,38 +81,34 @@ def drop_duplicates(
 
 
 def keep_first(
-    groups: Sequence[Sequence[Check]], what: str, kind: SkipKind, on_conflict: Literal["error", "drop"]
+    groups: Sequence[Sequence[Check]], relation: str, kind: SkipKind, on_conflict: Literal["error", "drop"]
 ) -> tuple[list[Check], list[Skipped]]:
-    """The first photo of each group of copies; `what` says what the others are to it, `kind` how they are
-    counted.
+    """The first photo of each group of copies; `relation` describes what the others are to it.
 
-    Where copies have different labels, every one of them is left out ("drop"), or BadLabel is raised, naming
-    them.
+    If copies have different labels, all of them are left out ("drop"), or BadLabel is raised and names them.
     """
     kept, skipped, conflicts = [], [], []
-    for first, *others in groups:
-        copies = [check.photo.name for check in others]
-        if any(check.photo.label != first.photo.label for check in others):
-            conflicts += [f"{copy} is {what} {first.photo.name}" for copy in copies]
-            skipped += [
-                Skipped(check.photo.name, _two_labels(check, (first, *others), what), "two labels")
-                for check in (first, *others)
-            ]
+    for group in groups:
+        first, names = group[0].photo, [check.photo.name for check in group[1:]]
+        if all(check.photo.label == first.label for check in group):
+            kept.append(group[0])
+            skipped += [Skipped(name, f"{relation} {first.name}", kind) for name in names]
         else:
-            kept.append(first)
-            skipped += [Skipped(copy, f"{what} {first.photo.name}", kind) for copy in copies]
+            conflicts += [f"{name} is {relation} {first.name}" for name in names]
+            reasons = ((check.photo.name, _two_labels(check, group, relation)) for check in group)
+            skipped += [Skipped(name, reason, "two labels") for name, reason in reasons]
     if conflicts and on_conflict == "error":
         raise BadLabel(
-            f"The same picture lies in two classes:{shortened(conflicts)}",
-            "Leave each picture in one class only, then run the same command again, or add --on-conflict "
-            "drop to leave out all copies of such pictures.",
+            f"The same picture has two labels:{shortened(conflicts)}",
+            "Keep each picture in one class only and run the same command again, or add --on-conflict drop "
+            "to leave out all copies of such pictures.",
         )
     return kept, skipped
 
 
-def _two_labels(check: Check, group: Sequence[Check], what: str) -> str:
+def _two_labels(check: Check, group: Sequence[Check], relation: str) -> str:
     other = next(each.photo for each in group if each.photo.label != check.photo.label)
-    return f"labelled {check.photo.label}, and {what} {other.name}, labelled {other.label}"
+    return f"labelled {check.photo.label}, and {relation} {other.name}, labelled {other.label}"
 
 
 def unusable(problems: Sequence[Skipped], total: int) -> UnreadableImage:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.images import encode_png, resize, square
+from anonderm.core.images import encode_png, resize, resize_mask, square
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
 from anonderm.core.threads import in_order
@@ -19,10 +18,12 @@ from anonderm.ingest.checks import Check
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.photo import Photo
 
+Mask = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo with the id of its face and the pseudonym of its person."""
+    """A photo with the id of its face, and the person with a pseudonym, `subject`."""
 
     id: str
     subject: str
@@ -34,17 +35,7 @@ class Source:
         return self.check.photo
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What is written for a photo."""
-
-    source: Source
-    data: bytes
-    suffix: str
-    mask_HW: NDArray[np.bool_] | None
-
-
-def store_faces(
+def write_faces(
     sources: Sequence[Source], splits: Mapping[str, str], layout: str, config: IngestConfig, run: RunDir
 ) -> FaceSet:
     """`splits`: by id. Faces that an earlier run stored are left as they are."""
@@ -54,8 +45,8 @@ def store_faces(
         run.log(f"{lost} lesion boxes lie outside the square cut from their photo and are left out")
     todo = [source for source in sources if source.id not in writer.done]
     with run.bar("storing faces", len(sources), done=len(sources) - len(todo)) as bar:
-        for stored in in_order(lambda source: _prepare(source, config), todo):
-            source = stored.source
+        encoded = in_order(lambda source: _encode(source, config), todo)
+        for source, (data, suffix, mask_HW) in zip(todo, encoded, strict=True):
             face = Face(
                 source.id,
                 label=source.photo.label,
@@ -66,37 +57,25 @@ def store_faces(
                 lesions=lesions[source.id][0],
                 lesion_types=source.photo.lesion_types,
             )
-            writer.add_photo(stored.data, stored.suffix, face, stored.mask_HW)
+            writer.add_photo(data, suffix, face, mask_HW)
             bar.advance()
     return writer.finish()
 
 
-def _prepare(source: Source, config: IngestConfig) -> _Stored:
-    mask_HW = _whole_mask(source.check)
+def _encode(source: Source, config: IngestConfig) -> tuple[bytes, str, Mask | None]:
+    """The image file of a face, its suffix, and the skin mask."""
+    mask, check = source.photo.mask, source.check
+    mask_HW = None if mask is None else resize_mask(mask.read(), check.width, check.height)
     if config.whole:
-        return _Stored(source, source.photo.read(), source.photo.place.suffix, mask_HW)
+        return source.photo.read(), source.photo.place.suffix, mask_HW
     image_HWC = resize(square(source.photo.pixels()), config.size)
     if mask_HW is not None:
-        mask_HW = _resized(square(mask_HW), config.size, config.size)
-    return _Stored(source, encode_png(image_HWC), ".png", mask_HW)
-
-
-def _whole_mask(check: Check) -> NDArray[np.bool_] | None:
-    """The source's mask, as large as the photo."""
-    mask = check.photo.mask
-    return None if mask is None else _resized(mask.read(), check.width, check.height)
-
-
-def _resized(mask_HW: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
-    """A pixel is skin where at least half of what it covers is."""
-    if mask_HW.shape == (height, width):
-        return mask_HW
-    grey = Image.fromarray(np.where(mask_HW, 255, 0).astype(np.uint8))
-    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127
+        mask_HW = resize_mask(square(mask_HW), config.size, config.size)
+    return encode_png(image_HWC), ".png", mask_HW
 
 
 def _lesions(check: Check, config: IngestConfig) -> tuple[tuple[Lesion, ...], int]:
-    """Boxes in the stored picture, and how many were lost at the cut."""
+    """Boxes in the stored picture, and how many were lost by cropping."""
     if config.whole:
         return check.photo.lesions, 0
     side = min(check.width, check.height)

@@ -30,7 +30,7 @@ def test_json_holds_the_same_rows_and_several_faces_of_a_photo(tmp_path):
         ({"left_eye_x": "near"}, "row 1"),
         ({"left_eye_x": "nan"}, "not finite"),
         ({"mouth_left_y": ""}, "no mouth_left_y"),
-        ({"right_eye_x": 10, "right_eye_y": 20}, "fall together"),
+        ({"right_eye_x": 10, "right_eye_y": 20}, "coincide"),
         ({"photo": ""}, "no photo"),
     ],
 )

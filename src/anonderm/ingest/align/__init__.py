@@ -1,1 +1,1 @@
-"""Faces cut out of photos in one framing."""
+"""Alignment: faces cut out of photos in one framing."""

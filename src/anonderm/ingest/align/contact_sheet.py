@@ -1,4 +1,4 @@
-"""A contact sheet: faces with their points, and photos that could not be aligned with the reason."""
+"""A contact sheet of faces with their landmarks, and of photos that could not be aligned, with the reason."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _COLUMNS = 8
 _ALIGNED, _UNALIGNED = 48, 24  # at most
 
 
-def sheet(aligned: FaceSet, photos: FaceSet, rows: Sequence[dict[str, Any]]) -> Pixels:
-    """uint8 [H, W, 3]; `rows` as the stage notes them. Raises MissingPath or UnreadableImage."""
+def contact_sheet(aligned: FaceSet, photos: FaceSet, rows: Sequence[dict[str, Any]]) -> Pixels:
+    """uint8 [H, W, 3]; `rows`: the summaries of all photos. Raises MissingPath or UnreadableImage."""
     faces = {face.id: face for face in aligned}
     originals = {face.id: face for face in photos}
     good = _spread([each for row in rows for each in row["faces"] if each["points"]], _ALIGNED)
@@ -31,7 +31,7 @@ def sheet(aligned: FaceSet, photos: FaceSet, rows: Sequence[dict[str, Any]]) -> 
 
 
 def _spread(items: list[Any], most: int) -> list[Any]:
-    """Every item, or that many evenly spread."""
+    """All items, or `most` of them, evenly spread."""
     if len(items) <= most:
         return items
     return [items[index * len(items) // most] for index in range(most)]

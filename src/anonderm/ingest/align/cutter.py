@@ -1,9 +1,8 @@
-"""One photo -> the pictures of its faces; what each worker process does."""
+"""One photo -> the pictures of its faces; runs in each worker process."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,13 @@ from anonderm.ingest.align.framing import (
 )
 from anonderm.ingest.align.landmarks import Landmarker, landmarker
 
-# Eyes this near to each other, in distances from eyes to mouth, are those of a face turned by some 60 deg.
+# Distance between the eyes, in distances from eyes to mouth, of a face turned by about 60 degrees.
 _PROFILE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A photo of a FaceSet, and the faces in it that were marked by hand."""
+    """A photo of a FaceSet, and the faces in it that are marked by hand."""
 
     photos: Path
     face: Face
@@ -43,9 +42,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class CutFace:
-    """The row and picture of a face; `reason` says why a photo was not aligned, `points` where it was.
+    """The row and picture of a face; its `points` if it was aligned, otherwise the `reason`.
 
-    outside: the share of the picture that lies outside the photo. lost: lesions of the photo not shown.
+    outside: the share of the picture outside the photo. lost: how many lesions of the photo it does not show.
     """
 
     face: Face
@@ -59,7 +58,7 @@ class CutFace:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a photo: its pictures (none where it is skipped), and how many faces were found."""
+    """The faces cut from a photo (none if it is skipped), and how many were found."""
 
     photo: str
     cuts: tuple[CutFace, ...]
@@ -68,12 +67,12 @@ class Result:
 
 
 class Cutter:
-    """Cuts the faces out of photos as the configuration says; models are loaded when first needed."""
+    """Cuts the faces out of photos; models are loaded when first needed."""
 
     def __init__(self, config: AlignConfig) -> None:
         import cv2
 
-        cv2.setNumThreads(1)  # photos are shared out to processes
+        cv2.setNumThreads(1)  # photos are distributed over processes
         self._config = config
         self._landmarker: Landmarker | None = None
 
@@ -85,7 +84,8 @@ class Cutter:
         found = task.marked or tuple(self._find(photo_HWC))
         good = tuple(points for points in found if task.marked or not _in_profile(points))
         if not good:
-            return self._fallback(task.face, photo_HWC, mask_HW, _why_not(found), len(found))
+            reason = "seen from the side" if found else "no face found"
+            return self._fallback(task.face, photo_HWC, mask_HW, reason, len(found))
         wanted = good if self._config.several == "all" else good[:1]
         squares = [ffhq_square(points) for points in wanted]
         rows = _rows(task.face, len(wanted))
@@ -130,22 +130,14 @@ class Cutter:
         return CutFace(row, encode_png(picture_HWC), mask, points, reason, outside, lost)
 
 
-def start(config: AlignConfig) -> Callable[[Task], Result]:
-    return Cutter(config)
-
-
 def _in_profile(points: FacePoints) -> bool:
     left_2, right_2, mouth_2 = points.points_32
     across, down = np.hypot(*(right_2 - left_2)), np.hypot(*((left_2 + right_2) / 2 - mouth_2))
     return bool(across < _PROFILE * down)
 
 
-def _why_not(found: Sequence[FacePoints]) -> str:
-    return "seen from the side" if found else "no face found"
-
-
 def _rows(face: Face, count: int) -> list[Face]:
-    """The row of the largest face, and of others whom nobody knows."""
+    """The row of the largest face, and of the others, who are unknown people."""
     others = (
         dataclasses.replace(face, id=f"{face.id}-{number}", subject=None) for number in range(2, count + 1)
     )

@@ -15,9 +15,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class FacePoints:
-    """Where the eyes and the middle of the mouth are; left and right as seen on the upright face's picture.
+    """Eyes and mouth of a face; left and right refer to the upright picture.
 
-    An eye's point is the mean of its outline, the mouth's the middle between its corners.
+    The point of an eye is the mean of its outline, that of the mouth the middle between its corners.
     """
 
     left_eye: Point
@@ -30,7 +30,7 @@ class FacePoints:
 
 
 def points_of(points_N2: NDArray[np.float64]) -> FacePoints:
-    """Eyes and mouth from dlib's 5 or the usual 68 points. Raises InputError for any other number."""
+    """Eyes and mouth from dlib's 5 or the iBUG scheme's 68 points. Raises InputError for any other number."""
     match len(points_N2):
         case 5:
             return from_five(points_N2)
@@ -38,13 +38,13 @@ def points_of(points_N2: NDArray[np.float64]) -> FacePoints:
             left_2, right_2 = points_N2[36:42].mean(axis=0), points_N2[42:48].mean(axis=0)
             return face_points(left_2, right_2, (points_N2[48] + points_N2[54]) / 2)
         case count:
-            raise InputError(f"the predictor gives {count} points; 5 or 68 are known.")
+            raise InputError(f"the predictor returns {count} points; 5 or 68 are supported.")
 
 
 def from_five(points_52: NDArray[np.float64]) -> FacePoints:
     """Eyes and mouth from dlib's five points.
 
-    The mouth, a guess, only sets the size of long or turned faces, and a tenth of it moves the crop.
+    The mouth is estimated; it only affects the size of long or turned faces, and a tenth of it the centre.
     """
     return face_points(*eyes_and_mouth(points_52))
 

@@ -1,4 +1,4 @@
-"""Squares on a photo, and the picture that is cut along one."""
+"""Squares on a photo, and the picture cut out along one."""
 
 # H x W pixels, C channels, S side of the picture; coordinates along pixel edges, as in core/affine
 
@@ -15,13 +15,15 @@ from anonderm.core.affine import Affine
 from anonderm.core.images import Pixels, resize
 from anonderm.ingest.align.face_points import FacePoints, Point
 
-_BLURRED_FROM = 0.04  # distance from the photo's edge where padding is wholly blurred, in sides of the square
+_BLURRED_FROM = (
+    0.04  # distance from the photo's edge at which padding is fully blurred, in sides of the square
+)
 _BLUR = 0.02  # standard deviation of that blur, in sides of the square
 
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A square on a photo: its centre, and the way from there to the middle of its right side."""
+    """A square on a photo: its centre, and the vector from there to the middle of its right side."""
 
     centre: Point
     right: Point
@@ -31,7 +33,7 @@ class Square:
         return 2 * math.hypot(*self.right)
 
     def onto(self, size: int) -> Affine:
-        """The map of the photo onto a picture of size x size that shows this square."""
+        """The affine map from the photo to a picture of size x size that shows this square."""
         scale = size / self.side
         cos, sin = (2 * component / self.side for component in self.right)
         turn_22 = scale * np.array([[cos, sin], [-sin, cos]])
@@ -42,7 +44,7 @@ def ffhq_square(points: FacePoints) -> Square:
     """The crop of the FFHQ data set. Source: Karras et al. 2018, appendix C.
 
     x = from eye to eye, y = from the mouth up to the middle of the eyes; centre = that middle - 0.1 y,
-    side = max(4 |x|, 3.6 |y|), and its axis is x - rotate90(y), so that eyes and mouth both have a say.
+    side = max(4 |x|, 3.6 |y|), and the axis is x - rotate90(y), so that eyes and mouth both contribute.
     """
     left_2, right_2, mouth_2 = points.points_32
     eyes_2 = (left_2 + right_2) / 2
@@ -65,9 +67,9 @@ def whole_square(width: int, height: int) -> Square:
 
 
 def cut(photo_HWC: Pixels, square: Square, size: int) -> Pixels:
-    """The picture uint8 [S, S, 3] of a square; what lies outside the photo is mirrored and blurred.
+    """The picture of a square, uint8 [S, S, 3]; outside the photo it is mirrored and blurred.
 
-    The photo is first shrunk to about twice the wanted resolution, then turned, then halved by Lanczos.
+    The photo is first shrunk to about twice the target resolution, then rotated, then halved by Lanczos.
     """
     import cv2
 
@@ -85,7 +87,7 @@ def cut(photo_HWC: Pixels, square: Square, size: int) -> Pixels:
 
 
 def cut_mask(mask_HW: NDArray[np.bool_], square: Square, size: int) -> NDArray[np.bool_]:
-    """The same square of a mask; False outside of the photo."""
+    """The same square of a mask; False outside the photo."""
     import cv2
 
     part_HW, affine = _part(mask_HW.astype(np.uint8) * 255, square, size)
@@ -109,7 +111,7 @@ def distance_outside(shape: tuple[int, ...], square: Square, size: int) -> NDArr
 
 
 def _part(photo: NDArray[Any], square: Square, size: int) -> tuple[NDArray[Any], Affine]:
-    """The part of a photo that a picture of size x size shows, shrunk if it has more pixels, and its map."""
+    """The part of a photo shown by a picture of size x size, shrunk if it has more pixels, and its map."""
     import cv2
 
     height, width = photo.shape[:2]
@@ -127,14 +129,14 @@ def _part(photo: NDArray[Any], square: Square, size: int) -> tuple[NDArray[Any],
 
 
 def _span(centre: float, reach: float, length: int) -> tuple[int, int]:
-    """The pixels from centre - reach to centre + reach, and those that are mirrored into it at the edges."""
+    """The pixels from centre - reach to centre + reach, and those mirrored into that range at the edges."""
     low, high = centre - reach, centre + reach
     low, high = min(low, 2 * length - high), max(high, -low)
     return max(0, min(math.floor(low), length - 1)), min(length, max(1, math.ceil(high)))
 
 
 def _by_centres(affine: Affine) -> Affine:
-    """The same map between coordinates whose whole numbers are the centres of pixels, as OpenCV has them."""
+    """The same map for OpenCV, whose integer coordinates are the centres of pixels."""
     moved = affine.copy()
     moved[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     return moved

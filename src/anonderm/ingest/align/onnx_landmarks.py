@@ -1,8 +1,8 @@
-"""Eyes and mouth by a user's own network, as an ONNX file.
+"""Eyes and mouth from a user's own network, an ONNX file.
 
-Its one input is an upright face, float32 [1, 3, S, S], RGB from 0 to 1. Its first output holds points,
-float32 [1, K, 2] or [1, 2 K], as shares of the input's width and height: K = 5 (eye on the left, eye on the
-right, nose, corners of the mouth on the left and on the right) or the usual 68. dlib finds the faces.
+Its only input is an upright face, float32 [1, 3, S, S], RGB from 0 to 1. Its first output holds points,
+float32 [1, K, 2] or [1, 2 K], as shares of the input's width and height: K = 5 (left eye, right eye, nose,
+left and right corner of the mouth, as they appear in the picture) or the 68 of iBUG. dlib detects the faces.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces
 from anonderm.ingest.align.face_points import FacePoints, face_points, from_five, points_of
 from anonderm.ingest.align.framing import Square, cut
 
-_WIDENED = 1.3  # side of the square that the network sees, in sides of dlib's box
+_WIDENED = 1.3  # side of the network's input, in sides of dlib's box
 
 
 class OnnxLandmarker:
     """Raises MissingExtra, MissingPath or InputError (not a network of this form)."""
 
     def __init__(self, path: Path, every: bool = False) -> None:
-        self._network = OnnxNetwork(path, "Give a network that finds points on a face, as an ONNX file.")
+        self._network = OnnxNetwork(path, "Give an ONNX file of a network that predicts facial landmarks.")
         shape = self._network.shape
         if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
             raise InputError(
@@ -55,8 +55,8 @@ class OnnxLandmarker:
         output = self._network(picture_13SS).astype(float)
         if output.size not in (10, 136) or not np.isfinite(output).all():
             raise InputError(
-                f"{self._network.path}: gives {output.shape}, or numbers that are not finite.",
-                "It must give 5 or 68 points, [1, K, 2].",
+                f"{self._network.path}: returns {output.shape}, or numbers that are not finite.",
+                "It must return 5 or 68 points, [1, K, 2].",
             )
         return output.reshape(-1, 2)
 
