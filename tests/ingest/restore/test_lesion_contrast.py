@@ -54,11 +54,11 @@ def test_what_is_no_skin_does_not_count() -> None:
 
 def test_what_cannot_be_measured_says_why() -> None:
     (faint,) = differences(picture(lesion=SKIN), [LESION], None)
-    assert compare(faint, faint).why == "too faint"
+    assert compare(faint, faint).not_measured == "too faint"
     assert compare(faint, faint).kept is None
     (tiny,) = differences(picture(), [Lesion("comedone", 30, 30, 31, 31)], None)
     assert tiny is None
-    assert compare(tiny, faint).why == "too small"
+    assert compare(tiny, faint).not_measured == "too small"
 
 
 def test_a_box_at_the_edge_is_measured_inside_the_picture() -> None:

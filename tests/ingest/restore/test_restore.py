@@ -97,7 +97,7 @@ def test_interpolation_keeps_every_lesion(patients: FaceSet, tmp_path: Path) -> 
     kept = kept_by_lesions(tmp_path / "run")
     assert len(kept) > 50
     assert kept == pytest.approx([1.0] * len(kept), abs=1e-3)
-    assert "keep less than" not in log_of(tmp_path / "run")
+    assert "lesions keep under" not in log_of(tmp_path / "run")
 
 
 def test_shrinking_costs_lesions_what_blur_does(patients: FaceSet, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_other_weights_do_not_go_on_with_an_interrupted_run(tmp_path: Path, monk
     with pytest.raises(KeyboardInterrupt):
         run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
     monkeypatch.setattr(stage, "open_restorer", lambda name, weights: (Smoother(), "smoother 12345678"))
-    with pytest.raises(ConfigChanged, match="begun with lanczos, and now there is smoother 12345678"):
+    with pytest.raises(ConfigChanged, match="begun with lanczos, but the restorer is now smoother 12345678"):
         run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
 
 

@@ -1,9 +1,8 @@
-"""What became of the lesions: tables, a summary in the log, and a picture of those that faded most."""
+"""How much of the lesions' contrast restoration kept: tables, a summary in the log, and the worst cases."""
 
 from __future__ import annotations
 
-import csv
-import io
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,44 +12,52 @@ from PIL import Image, ImageDraw
 
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import write_text
+from anonderm.core.files import write_csv
 from anonderm.core.images import Pixels, grid, image_size, resize, write_png
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.restore.lesion_contrast import Kept, compare, differences
+from anonderm.ingest.restore.lesion_contrast import Contrast, compare, differences
 
 WIPED_OUT = 0.5  # share of its colour difference below which a lesion counts as wiped out
 _LISTED = 10
 _SHOWN, _TILE = 8, 192
 
+_FACE_COLUMNS = (
+    *("id", "side_before", "restorer", "lesions"),
+    *("measured", "kept_median", "kept_least", "wiped_out"),
+)
+_LESION_COLUMNS = ("id", "kind", "x0", "y0", "x1", "y1", "before", "after", "kept", "not_measured")
+
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """One lesion of one face: its box in the restored picture, and in both as compared; what it kept."""
+class Change:
+    """One lesion of one face: its box in the restored picture and at the size of comparison, and its
+    contrast."""
 
     face: Face
     box: Lesion
     compared: Lesion
-    kept: Kept
+    contrast: Contrast
 
 
 def report_lesions(faces: FaceSet, restored: FaceSet, run: RunDir) -> None:
-    """Compare every lesion of the faces that were resized, both pictures at the size of the larger one."""
+    """Compare every lesion of the resized faces, with both pictures at the size of the larger one."""
     sources = {face.id: face for face in faces}
     resized = [face for face in restored if face.sha256 != sources[face.id].sha256]
-    fates: list[Fate] = []
+    changes: list[Change] = []
     rows = []
     for face in run.progress(resized, "comparing lesions"):
-        of_face = list(_fates(sources[face.id], face, faces, restored))
-        fates += of_face
-        rows.append(_row(face, image_size(faces.folder / sources[face.id].file)[0], of_face))
-    _write_table(run, "restoration.csv", rows)
-    _write_table(run, "lesions.csv", [_lesion_row(fate) for fate in fates])
-    _summarise(resized, fates, run)
-    _write_worst(sources, faces, restored, fates, run)
+        of_face = list(_changes(sources[face.id], face, faces, restored))
+        changes += of_face
+        rows.append(_face_row(face, image_size(faces.folder / sources[face.id].file)[0], of_face))
+    write_csv(run.folder / "restoration.csv", _FACE_COLUMNS, rows)
+    write_csv(run.folder / "lesions.csv", _LESION_COLUMNS, map(_lesion_row, changes))
+    if resized:
+        _log_summary(changes, run)
+    _write_worst(sources, faces, restored, changes, run)
 
 
-def _fates(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Iterator[Fate]:
+def _changes(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Iterator[Change]:
     if not source.lesions:
         return
     images = (faces.image(source), restored.image(face))
@@ -67,7 +74,7 @@ def _fates(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Itera
     lesions = [compared for _, compared in pairs]
     found = [differences(resize(image_HWC, common), lesions, skin_HW) for image_HWC in images]
     for (box, compared), before, after in zip(pairs, *found, strict=True):
-        yield Fate(face, box, compared, compare(before, after))
+        yield Change(face, box, compared, compare(before, after))
 
 
 def _scaled(lesion: Lesion, side: int, size: int) -> tuple[Lesion, ...]:
@@ -75,8 +82,8 @@ def _scaled(lesion: Lesion, side: int, size: int) -> tuple[Lesion, ...]:
     return map_lesions([lesion], crop_and_scale(0, 0, side, side, (size, size)), (size, size))[0]
 
 
-def _row(face: Face, side: int, fates: Sequence[Fate]) -> dict[str, Any]:
-    shares = _shares(fates)
+def _face_row(face: Face, side: int, changes: Sequence[Change]) -> dict[str, Any]:
+    shares = _shares(changes)
     return {
         "id": face.id,
         "side_before": side,
@@ -89,84 +96,69 @@ def _row(face: Face, side: int, fates: Sequence[Fate]) -> dict[str, Any]:
     }
 
 
-def _lesion_row(fate: Fate) -> dict[str, Any]:
-    numbers = {"before": fate.kept.before, "after": fate.kept.after, "kept": fate.kept.kept}
-    return {
-        "id": fate.face.id,
-        "kind": fate.box.kind,
-        **{name: f"{getattr(fate.box, name):.1f}" for name in ("x0", "y0", "x1", "y1")},
-        **{name: "" if number is None else f"{number:.3f}" for name, number in numbers.items()},
-        "not_measured": fate.kept.why,
-    }
+def _lesion_row(change: Change) -> dict[str, Any]:
+    box, contrast = change.box, change.contrast
+    sides = [f"{side:.1f}" for side in (box.x0, box.y0, box.x1, box.y1)]
+    numbers = (contrast.before, contrast.after, contrast.kept)
+    shown = ["" if number is None else f"{number:.3f}" for number in numbers]
+    values = (change.face.id, box.kind, *sides, *shown, contrast.not_measured)
+    return dict(zip(_LESION_COLUMNS, values, strict=True))
 
 
-def _shares(fates: Sequence[Fate]) -> list[float]:
-    return [fate.kept.kept for fate in fates if fate.kept.kept is not None]
+def _shares(changes: Sequence[Change]) -> list[float]:
+    return [change.contrast.kept for change in changes if change.contrast.kept is not None]
 
 
-def _write_table(run: RunDir, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    table = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    write_text(run.folder / name, table.getvalue())
-
-
-def _summarise(resized: Sequence[Face], fates: Sequence[Fate], run: RunDir) -> None:
-    shares = _shares(fates)
-    if not resized:
-        return
+def _log_summary(changes: Sequence[Change], run: RunDir) -> None:
+    shares = _shares(changes)
     if not shares:
-        reason = "too small or too faint" if fates else "no face has lesion boxes"
+        reason = "too small or too faint" if changes else "no face has lesion boxes"
         run.log(f"warning: whether lesions survived could not be measured ({reason})")
         return
-    faint = sum(fate.kept.why == "too faint" for fate in fates)
-    small = sum(fate.kept.why == "too small" for fate in fates)
-    run.log(
-        f"{len(shares)} lesions keep {np.median(shares):.0%} of their colour difference to the skin around "
-        f"(median); not measured: {faint} too faint, {small} too small"
+    faint, small = (
+        sum(change.contrast.not_measured == reason for change in changes)
+        for reason in ("too faint", "too small")
     )
-    lost = sum(share < WIPED_OUT for share in shares)
-    if lost:
-        run.log(f"warning: {lost} of {len(shares)} lesions keep less than {WIPED_OUT:.0%}, see lesions.png")
-    _name_worst_faces(fates, run)
+    run.log(
+        f"{len(shares)} lesions keep {np.median(shares):.0%} of their colour difference from the surrounding "
+        f"skin (median); not measured: {faint} too faint, {small} too small"
+    )
+    if wiped_out := sum(share < WIPED_OUT for share in shares):
+        run.log(f"warning: {wiped_out} of {len(shares)} lesions keep under {WIPED_OUT:.0%}, see lesions.png")
+    _log_worst_faces(changes, run)
 
 
-def _name_worst_faces(fates: Sequence[Fate], run: RunDir) -> None:
-    of_face: dict[str, list[Fate]] = {}
-    for fate in fates:
-        of_face.setdefault(fate.face.id, []).append(fate)
+def _log_worst_faces(changes: Sequence[Change], run: RunDir) -> None:
+    of_face: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        of_face[change.face.id].append(change)
     medians = {id: float(np.median(shares)) for id, group in of_face.items() if (shares := _shares(group))}
-    lost = sorted((id for id, median in medians.items() if median < WIPED_OUT), key=lambda id: medians[id])
-    if lost:
-        more = f" and {len(lost) - _LISTED} more, see restoration.csv" if len(lost) > _LISTED else ""
-        run.log(f"warning: {len(lost)} of {len(medians)} faces lost half their lesions' contrast or more:")
-        run.log(f"  {', '.join(f'{id} ({medians[id]:.0%})' for id in lost[:_LISTED])}{more}")
+    worst = sorted((id for id, median in medians.items() if median < WIPED_OUT), key=lambda id: medians[id])
+    if worst:
+        more = f" and {len(worst) - _LISTED} more, see restoration.csv" if len(worst) > _LISTED else ""
+        run.log(f"warning: {len(worst)} of {len(medians)} faces lost half their lesions' contrast or more:")
+        run.log(f"  {', '.join(f'{id} ({medians[id]:.0%})' for id in worst[:_LISTED])}{more}")
 
 
 def _write_worst(
-    sources: Mapping[str, Face], faces: FaceSet, restored: FaceSet, fates: Sequence[Fate], run: RunDir
+    sources: Mapping[str, Face], faces: FaceSet, restored: FaceSet, changes: Sequence[Change], run: RunDir
 ) -> None:
-    """A column a lesion: before above, after below, its box drawn and the share that it kept written."""
-    worst = sorted(
-        (each for each in fates if each.kept.kept is not None), key=lambda each: each.kept.kept or 0
-    )
-    if not worst:
-        return
+    """lesions.png: one column per lesion, before above after, with its box and the share of contrast kept."""
+    measured = [(change.contrast.kept, change) for change in changes if change.contrast.kept is not None]
     above, below = [], []
-    for fate in worst[:_SHOWN]:
-        images = (faces.image(sources[fate.face.id]), restored.image(fate.face))
+    for kept, change in sorted(measured, key=lambda each: each[0])[:_SHOWN]:
+        images = (faces.image(sources[change.face.id]), restored.image(change.face))
         before_HWC, after_HWC = (resize(image_HWC, max(map(len, images))) for image_HWC in images)
-        above.append(_tile(before_HWC, fate.compared, "before"))
-        below.append(_tile(after_HWC, fate.compared, f"kept {fate.kept.kept:.0%}"))
-    write_png(run.folder / "lesions.png", grid(np.stack([*above, *below]), len(above)))
+        above.append(_tile(before_HWC, change.compared, "before"))
+        below.append(_tile(after_HWC, change.compared, f"kept {kept:.0%}"))
+    if above:
+        write_png(run.folder / "lesions.png", grid(np.stack([*above, *below]), len(above)))
 
 
 def _tile(image_HWC: Pixels, lesion: Lesion, text: str) -> Pixels:
     """The surroundings of a lesion, three boxes wide, with its box."""
-    half = 1.5 * max(lesion.x1 - lesion.x0, lesion.y1 - lesion.y0, 1.0)
-    left, top = (lesion.x0 + lesion.x1) / 2 - half, (lesion.y0 + lesion.y1) / 2 - half
+    half = 1.5 * max(lesion.width, lesion.height, 1.0)
+    left, top = lesion.centre[0] - half, lesion.centre[1] - half
     picture = Image.fromarray(image_HWC).transform(
         (_TILE, _TILE),
         Image.Transform.EXTENT,

@@ -1,8 +1,8 @@
 """restore: FaceSet -> FaceSet of one size.
 
-faces/           the FaceSet; boxes and skin masks follow their pictures
-restoration.csv  a row a face that was resized: by what, from which side, and what became of its lesions
-lesions.csv      a row a lesion: box, colour difference to the skin around before and after, share kept
+faces/           the FaceSet, with the boxes and skin masks of its faces
+restoration.csv  one row per resized face: restorer, former side, share of its lesions' contrast kept
+lesions.csv      one row per lesion: box, colour contrast with the surrounding skin before and after
 lesions.png      the lesions that faded most, before and after
 examples.png     some enlarged faces: interpolated above, restored below
 """
@@ -15,12 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.errors import ConfigChanged, EmptyFolder, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.images import Pixels, grid, image_size, resize, write_png
+from anonderm.core.images import Pixels, grid, image_size, resize, resize_mask, write_png
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.restore.config import RestoreConfig
@@ -33,16 +32,16 @@ _EXAMPLES = 8
 
 
 def restore(config: RestoreConfig, faces: FaceSet, run: RunDir) -> FaceSet:
-    """Store every face at `config.size`; a resumed run goes on with the faces it lacks.
+    """Store every face at `config.size`; a resumed run continues with the missing faces.
 
-    Raises EmptyFolder, InputError (a face that is no square: whole photos are aligned first), ConfigChanged
-    (an interrupted run had other weights), and what `open_restorer` and `read_points` raise.
+    Raises EmptyFolder, InputError (a face that is not square: whole photos must be aligned first),
+    ConfigChanged (the interrupted run had other weights), and what `open_restorer` and `read_points` raise.
     """
     sides = _sides(faces, run)
     enlarges = any(side < config.size for side in sides.values())
     restorer, name = open_restorer(config.restorer, config.weights) if enlarges else (Lanczos(), Lanczos.name)
     points = _points(config, faces, run)
-    _tell(config, faces, sides, restorer, name, run)
+    _log_plan(config, faces, sides, restorer, name, run)
     writer = FaceSetWriter(run.folder / "faces")
     _refuse_other_weights(writer, faces, name, run)
     work = _Work(faces, config.size, restorer, name, points, writer)
@@ -71,7 +70,7 @@ def _sides(faces: FaceSet, run: RunDir) -> dict[str, int]:
     if other:
         more = f" and {len(other) - _NAMED} more" if len(other) > _NAMED else ""
         raise InputError(
-            f"{faces.folder}: {len(other)} of {len(faces)} pictures are no squares: "
+            f"{faces.folder}: {len(other)} of {len(faces)} pictures are not square: "
             f"{', '.join(other[:_NAMED])}{more}.",
             "Align whole photos first.",
         )
@@ -81,17 +80,15 @@ def _sides(faces: FaceSet, run: RunDir) -> dict[str, int]:
 def _points(config: RestoreConfig, faces: FaceSet, run: RunDir) -> dict[str, Points]:
     if config.points is None:
         if config.restorer == "dfdnet":
-            run.log("eyes, nose and mouth are taken where they usually are in FFHQ's framing; see --points")
+            run.log("eyes, nose and mouth are assumed at FFHQ's average positions; see --points")
         return {}
     points = read_points(config.points)
     known = sum(face.id in points for face in faces)
-    run.log(
-        f"points of {known} of {len(faces)} faces; the others' components are taken where they usually are"
-    )
+    run.log(f"landmarks of {known} of {len(faces)} faces; the others' components are at average positions")
     return points
 
 
-def _tell(
+def _log_plan(
     config: RestoreConfig,
     faces: FaceSet,
     sides: Mapping[str, int],
@@ -106,13 +103,13 @@ def _tell(
         return
     run.log(f"enlarged by {name}, from {min(small)} to {max(small)} px")
     if restorer.side and restorer.side * restorer.scale < config.size:
-        run.log(f"warning: {name} works at {restorer.side} px; {config.size} px are interpolated from there")
+        run.log(f"warning: {name} works at {restorer.side} px; {config.size} px are interpolated from that")
     if isinstance(restorer, Lanczos):
-        run.log("warning: without a restorer's weights faces are only interpolated, and stay blurred")
+        run.log("warning: without the weights of a restorer, faces are only interpolated and remain blurred")
     unframed = sum(face.framing != "ffhq" and sides[face.id] < config.size for face in faces)
     if restorer.framed and unframed:
         run.log(
-            f"warning: {name} expects FFHQ's framing, which {unframed} of these faces are not known to have"
+            f"warning: {name} expects FFHQ's framing, but that of {unframed} faces is different or unknown"
         )
 
 
@@ -121,13 +118,14 @@ def _refuse_other_weights(writer: FaceSetWriter, faces: FaceSet, name: str, run:
     made = {face.restorer for face in writer.rows if face.restorer and face.sha256 != before.get(face.id)}
     if others := sorted(made - {name, None}):
         raise ConfigChanged(
-            f"{run.folder}: begun with {', '.join(others)}, and now there is {name}.",
-            f"Bring the old weights back, or delete {run.folder} to start over.",
+            f"{run.folder}: begun with {', '.join(others)}, but the restorer is now {name}.",
+            f"Restore the old weights, or delete {run.folder} to start over.",
         )
 
 
 def _batches(config: RestoreConfig, faces: FaceSet, sides: Mapping[str, int]) -> Iterator[list[Face]]:
-    """Faces of one side each; always the same batches, so that a resumed run computes the same numbers."""
+    """Batches of faces with the same side; always the same, so that a resumed run computes the same
+    numbers."""
     by_side: dict[int, list[Face]] = defaultdict(list)
     for face in faces:
         by_side[sides[face.id]].append(face)
@@ -138,7 +136,7 @@ def _batches(config: RestoreConfig, faces: FaceSet, sides: Mapping[str, int]) ->
 
 @dataclass(frozen=True)
 class _Work:
-    """What every batch needs; `name` is the restorer's in the manifest."""
+    """What every batch needs; `name` is the name of the restorer in the manifest."""
 
     faces: FaceSet
     size: int
@@ -148,7 +146,7 @@ class _Work:
     writer: FaceSetWriter
 
     def do(self, batch: Sequence[Face], side: int) -> None:
-        """Store a batch of faces of one side, but for those already there."""
+        """Store the faces of a batch, all of this side, that are not stored yet."""
         missing = [face for face in batch if face.id not in self.writer.done]
         if side == self.size:
             for face in missing:
@@ -167,15 +165,12 @@ class _Work:
     def _add(self, face: Face, image_HWC: Pixels, side: int) -> None:
         size = (self.size, self.size)
         lesions, _ = map_lesions(face.lesions, crop_and_scale(0, 0, side, side, size), size)
-        mask_HW = None
-        if face.mask is not None:
-            whole = Image.fromarray(np.where(self.faces.mask(face), 255, 0).astype(np.uint8))
-            mask_HW = np.asarray(whole.resize(size, Image.Resampling.BILINEAR)) > 127
+        mask_HW = resize_mask(self.faces.mask(face), *size) if face.mask is not None else None
         self.writer.add(image_HWC, dataclasses.replace(face, lesions=lesions), mask_HW)
 
 
 def _write_examples(restored: FaceSet, faces: FaceSet, name: str, run: RunDir) -> None:
-    """What a network made of faces, beside interpolation."""
+    """Faces restored by a network, next to interpolated ones."""
     before = {face.id: face for face in faces}
     shown = [face for face in restored if face.restorer == name and face.sha256 != before[face.id].sha256]
     if name == Lanczos.name or not shown:
