@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from anonderm.core.affine import crop_and_scale, map_lesions
+from anonderm.core.records import Lesion
 from anonderm.ingest.checks import Check
 from anonderm.ingest.sources.photo import Photo, Skipped
 
@@ -38,7 +39,8 @@ def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]
         )
         return dataclasses.replace(photo, lesions=(), boxes_in=None), [problem]
     whole = crop_and_scale(0, 0, box_width, box_height, (width, height))
-    lesions, problems = [], []
+    lesions: list[Lesion] = []
+    problems: list[str] = []
     for lesion in photo.lesions:
         has_area = lesion.width > 0 and lesion.height > 0
         inside = map_lesions((lesion,), whole, (width, height))[0] if has_area else ()

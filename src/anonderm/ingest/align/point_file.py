@@ -6,7 +6,7 @@ import csv
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def row_of(photo: str, points: FacePoints) -> dict[str, Any]:
     return dict(zip(COLUMNS, (photo, *numbers), strict=True))
 
 
-def _rows(path: Path) -> list[Mapping[str, Any]]:
+def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
     try:
         rows = json.loads(path.read_bytes()) if path.suffix.lower() == ".json" else read_csv(path)
     except FileNotFoundError as error:
