@@ -23,8 +23,7 @@ import numpy as np
 import results
 from numpy.typing import NDArray
 
-from anonderm.embeddings.matchers.matcher import Templates
-from anonderm.embeddings.search import nearest
+from anonderm.metrics.pairwise import nearest
 
 WIDTH = 128
 CHUNK = 50_000
@@ -41,8 +40,7 @@ def faces(count: int, seed: int) -> Rows:
 
 
 def own(gallery: Rows) -> Callable[[Rows], NDArray[Any]]:
-    described = Templates.of(gallery[:, None])
-    return lambda queries: nearest(Templates.of(queries[:, None]), described).indices_M
+    return lambda queries: nearest(queries, gallery).indices_M
 
 
 def faiss_flat(gallery: Rows) -> Callable[[Rows], NDArray[Any]]:

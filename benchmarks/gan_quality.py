@@ -46,7 +46,7 @@ from anonderm.gan.step_settings import step_settings
 from anonderm.gan.ticks import Schedule
 from anonderm.gan.training_images import load_images, training_faces
 from anonderm.ingest.config import IngestConfig
-from anonderm.metrics.distances import kernel_distance
+from anonderm.metrics.mmd import kernel_distance
 from anonderm.models.stylegan2.architecture import Precision
 from anonderm.models.stylegan2.generator import to_pixels
 from anonderm.models.stylegan2.sampling import draw_faces

@@ -13,8 +13,8 @@ from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import FidelityConfig
 from anonderm.evaluate.fidelity import HIGHER_IS_BETTER, Side, compare, evaluate_fidelity, score_name
-from anonderm.metrics.distances import kernel_distance
 from anonderm.metrics.frechet import frechet_distance
+from anonderm.metrics.mmd import kernel_distance
 
 CONFIG = FidelityConfig(extractors=("thumbnail",), neighbours=3)
 RNG_SEED = 0

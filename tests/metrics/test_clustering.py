@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from anonderm.metrics import clustering as module
 from anonderm.metrics.clustering import cluster
 
 
@@ -56,5 +55,6 @@ def test_one_photo_is_one_person():
 def test_blocks_do_not_change_the_people(monkeypatch):
     descriptors = np.random.default_rng(2).normal(0, 0.05, (50, 128)).astype(np.float32)
     whole = cluster(descriptors, nobody(50), nobody(50), 0.75)
-    monkeypatch.setattr("anonderm.metrics.clustering._BLOCK", 8)
-    assert partition(module.cluster(descriptors, nobody(50), nobody(50), 0.75)) == partition(whole)
+    monkeypatch.setattr("anonderm.metrics.pairwise._TILE_ROWS", 4)
+    monkeypatch.setattr("anonderm.metrics.pairwise._TILE_COLUMNS", 8)
+    assert partition(cluster(descriptors, nobody(50), nobody(50), 0.75)) == partition(whole)

@@ -137,7 +137,7 @@ def test_extrapolation_takes_away_the_bias_of_few_images():
 
 def test_nothing_is_extrapolated_from_quarters_smaller_than_the_features():
     few, many = sample(18, 100, 32), sample(19, 200, 32)
-    assert frechet(few, many, range(100), range(200), np.random.default_rng(0)).endless is None
+    assert frechet(few, many, range(100), range(200), np.random.default_rng(0)).infinity is None
 
 
 def test_of_one_person_there_is_no_variance():

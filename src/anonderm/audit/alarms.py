@@ -11,7 +11,7 @@ import numpy as np
 
 from anonderm.embeddings.calibration import rate_over_people
 from anonderm.embeddings.matchers.matcher import Templates
-from anonderm.embeddings.search import distances, nearest
+from anonderm.metrics.pairwise import distances, nearest
 
 
 @dataclass(frozen=True)

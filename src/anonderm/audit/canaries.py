@@ -18,8 +18,8 @@ from anonderm.core.splits import rows_by_group
 from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
 from anonderm.embeddings.altered_copies import altered, by_person, one_face_each
 from anonderm.embeddings.matchers.matcher import Templates
-from anonderm.embeddings.search import distances
 from anonderm.metrics.bootstrap import wilson_interval
+from anonderm.metrics.pairwise import distances
 
 _AT_A_TIME = 256  # plants that are searched for together
 

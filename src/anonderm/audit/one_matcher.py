@@ -22,8 +22,8 @@ from anonderm.audit.people import Bools, People
 from anonderm.core.results.audit import Attack
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import shuffled
-from anonderm.embeddings import search
 from anonderm.embeddings.matchers.matcher import Templates
+from anonderm.metrics import pairwise
 
 NEAREST = 5  # K: synthetic faces looked at for each photo; the K-th tells the density
 _MOST_PEOPLE = 300  # of either side, for memorisation
@@ -110,7 +110,7 @@ def _reach(seen: Seen, people: People, run: RunDir) -> Reach:
     rows_N = np.flatnonzero(seen.real.enrolled_N)
     k = min(NEAREST, int(seen.synthetic.enrolled_N.sum()))
     with run.bar(f"searching with {seen.matcher}", len(rows_N)) as bar:
-        found = search.nearest(seen.real[rows_N], seen.synthetic, max(k, 1), bar)
+        found = pairwise.nearest(seen.real[rows_N], seen.synthetic, max(k, 1), bar=bar)
     owners = tuple(people.faces[row].person for row in rows_N)
     return Reach(found.distances_MK, found.indices_MK, owners, rows_N)
 
@@ -152,7 +152,7 @@ def _density(seen: Seen, reach: Reach, people: People, run: RunDir, rng: np.rand
         asking = np.flatnonzero((halves != half) & seen.real.enrolled_N)
         if len(rows) < k or k < NEAREST or not len(asking):
             return []
-        found = search.nearest(seen.real[asking], seen.real[rows].first_view(), k)
+        found = pairwise.nearest(seen.real[asking], seen.real[rows].first_view(), k)
         kth_N[asking] = found.distances_MK[:, -1]
     used = reach.where(reach.rows_N < len(people.real))
     arms, width = Arms.of(used, people), seen.real.rows_NVD.shape[2]
@@ -185,8 +185,8 @@ def _memorisation(seen: Seen, people: People, rng: np.random.Generator) -> Attac
     sets = Sets(
         real.rows_ND,
         synthetic.rows_ND,
-        search.distances(synthetic, real),
-        search.distances(real.first_view(), real),
+        pairwise.distances(synthetic, real),
+        pairwise.distances(real.first_view(), real),
         main_N[chosen],
         np.unique([owners[row] for row in chosen], return_inverse=True)[1],
     )

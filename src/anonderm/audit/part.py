@@ -143,8 +143,7 @@ def _repeats(synthetic: Templates, calibration: Calibration, faces: FaceSet, run
 
 
 def _joined(one: Templates, two: Templates) -> Templates:
-    rows_NVD = np.concatenate([one.rows_NVD, two.rows_NVD])
-    return Templates(rows_NVD, np.concatenate([one.enrolled_N, two.enrolled_N]))
+    return Templates(np.concatenate([one.rows_NVD, two.rows_NVD]))
 
 
 def _alarms(

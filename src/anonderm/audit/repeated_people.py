@@ -15,7 +15,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize
 from anonderm.embeddings.calibration import Calibration, extrapolated_threshold, impostor_spread
 from anonderm.embeddings.matchers.matcher import Rows, Templates
-from anonderm.metrics.clustering import blocks, cluster
+from anonderm.metrics.clustering import cluster
+from anonderm.metrics.pairwise import pairs_within
 
 _WRONG = 0.5  # pairs of strangers in the whole set that may be expected within the threshold
 _LEVEL = 0.001  # and never a distance beyond that of this false match rate
@@ -75,7 +76,7 @@ def own_threshold(rows_ND: Rows, threshold: float) -> float:
     distances say nothing of strangers.
     """
     some_ND = rows_ND[:: math.ceil(len(rows_ND) / _SAMPLED)]
-    distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in blocks(some_ND)])
+    distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in pairs_within(some_ND)])
     if float(np.median(distances_P)) <= threshold:
         return threshold
     own = extrapolated_threshold(impostor_spread(distances_P), _LEVEL)

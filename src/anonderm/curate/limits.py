@@ -18,7 +18,7 @@ from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import distances_of_unseen
 from anonderm.curate.statistics import STATISTICS, measure
 from anonderm.embeddings.extractors import embed
-from anonderm.metrics.near_rows import nearest_other_person
+from anonderm.metrics.pairwise import nearest
 
 _PIXELS_A_BATCH = 2**22
 _LEAST_COPY = 0.02  # between thumbnails: the same picture to any eye
@@ -58,11 +58,14 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
             "Give a FaceSet that ingest made.",
         )
     subjects = [face.person for face in training]
+    if len(set(subjects)) < 2:
+        raise TooFewImages(
+            "screening needs training faces of at least two people; there is one.",
+            "Ingest photos of more people.",
+        )
     faces_ND, mirrored_ND = embed(training, "thumbnail"), embed(training, "thumbnail", flip=True)
-    apart_N = np.minimum(
-        nearest_other_person(faces_ND, faces_ND, subjects),
-        nearest_other_person(faces_ND, mirrored_ND, subjects),
-    )
+    views_N2D = np.stack([faces_ND, mirrored_ND], axis=1)
+    apart_N = nearest(faces_ND, views_N2D, exclude=(subjects, subjects)).distances_M
     copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
     unseen_N = distances_of_unseen(faces_ND, subjects, config.pca_components)
     low, high = _statistic_limits(statistics(training, size), config)

@@ -86,7 +86,7 @@ def _match(
 ) -> tuple[ScreeningMatcher, dict[str, str]]:
     from anonderm.embeddings.calibrated import calibrate_matcher
     from anonderm.embeddings.matchers.registry import MATCHERS
-    from anonderm.embeddings.search import nearest
+    from anonderm.metrics.pairwise import nearest
 
     rng = np.random.default_rng([SEED, MATCHERS.index(matcher.name)])
     real = calibrate_matcher(matcher, known, copies, run, rng)

@@ -30,8 +30,7 @@ from anonderm.curate.limits import Limits, calibrate, statistics
 from anonderm.curate.privacy import match_training_subjects
 from anonderm.curate.statistics import STATISTICS
 from anonderm.embeddings.extractors import embed
-from anonderm.metrics.distances import nearest
-from anonderm.metrics.near_rows import repeats
+from anonderm.metrics.pairwise import nearest, repeats
 
 PERSON = "training-person"  # with `privacy` only
 REASONS = ("training-copy", PERSON, "artefact", "deformed", "duplicate")
@@ -76,11 +75,12 @@ def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts
     ways = (("training face", False), ("the mirror image of training face", True))
     found: Verdicts = {}
     for what, flip in ways:
-        distances, rows = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
-        for face, distance, row in zip(faces, distances[:, 0], rows[:, 0], strict=True):
+        near = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
+        for face, distance, row in zip(faces, near.distances_M, near.indices_M, strict=True):
             if distance < limits.copy and face.id not in found:
-                near = train.faces[row].id
-                found[face.id] = f"training-copy: {distance:.3f} from {what} {near} (limit {limits.copy:.3f})"
+                copied = train.faces[row].id
+                limit = f"limit {limits.copy:.3f}"
+                found[face.id] = f"training-copy: {distance:.3f} from {what} {copied} ({limit})"
     return found
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.embeddings.identity_pairs import Pairs
-from anonderm.embeddings.search import Floats
 from anonderm.metrics.bootstrap import wilson_interval
+from anonderm.metrics.pairwise import Floats
 
 FMRS = (0.001, 0.01)
 """False match rates for which thresholds are calibrated."""

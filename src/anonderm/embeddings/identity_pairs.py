@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.embeddings.matchers.matcher import Templates
-from anonderm.embeddings.search import Floats, distances
 from anonderm.metrics.bootstrap import Rows
+from anonderm.metrics.pairwise import Floats, distances
 
 _MAX_PHOTOS = 2000  # whose pairs are all compared
 

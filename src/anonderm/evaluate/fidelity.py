@@ -43,7 +43,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import Embeddings, embed
 from anonderm.evaluate.config import FidelityConfig
 from anonderm.metrics.bootstrap import Rows, jackknife_interval
-from anonderm.metrics.set_comparison import MOST_PAIRED, measure
+from anonderm.metrics.set_comparison import MAX_PAIRED, compare_sets
 
 HIGHER_IS_BETTER = {
     "kernel": False,
@@ -162,7 +162,7 @@ def compare(
     Intervals are normal, with the jackknife's variance over the people of both sides (a bootstrap would
     repeat rows, which most of these measures would take for copies).
     """
-    found, reasons = measure(
+    found, reasons = compare_sets(
         reference.embeddings, other.embeddings, reference.groups, other.groups, neighbours, rng
     )
     features = other.embeddings.shape[1]
@@ -177,7 +177,7 @@ def compare(
             low, high = jackknife_interval(each.value, each.variance)
             low = low if name in ("kernel", "rbf") else max(0.0, low)
             high = min(1.0, high) if name in _SHARES else high
-        most = len(other) + len(reference) if name.startswith("frechet") else MOST_PAIRED
+        most = len(other) + len(reference) if name.startswith("frechet") else MAX_PAIRED
         count, of_test = min(len(other), most), min(len(reference), most)
         note = f"{count} faces against {of_test} real test faces"
         note += bias if few and name == "frechet" else ""

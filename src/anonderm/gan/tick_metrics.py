@@ -18,7 +18,6 @@ is then taken from the training faces, and the control is each training face aga
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +67,7 @@ class TickEvaluator:
     @staticmethod
     def of(training: FaceSet, held_out: FaceSet, extractor: str, mirror: bool) -> TickEvaluator:
         """Raises MissingWeights if those of the extractor are not installed."""
-        from anonderm.metrics.distances import nearest
+        from anonderm.metrics.pairwise import nearest
 
         training, held_out = _first(training, _MAX_SEARCHED), _first(held_out, _MAX_REAL)
         own_ND, mirrored_ND = _embed(training, extractor, mirror)
@@ -80,7 +79,7 @@ class TickEvaluator:
         else:
             real, (real_ND, _) = held_out, _embed(held_out, extractor, mirror=False)
             reference = f"{len(held_out)} faces of the val split"
-            control_N = nearest(real_ND, searched_ND)[0][:, 0]
+            control_N = nearest(real_ND, searched_ND).distances_M
         people: Sequence[Hashable] = [face.person for face in real]
         if real.people == 1:  # there are no pairs of different people: each face counts as one
             people = range(len(real))
@@ -93,8 +92,9 @@ class TickEvaluator:
         """Compare generated faces with the real ones."""
         from anonderm.embeddings.extractors import embed_pixels
         from anonderm.metrics.bootstrap import Rows, jackknife_variances
-        from anonderm.metrics.distances import kernel_distance, nearest
         from anonderm.metrics.frechet import frechet_distance
+        from anonderm.metrics.mmd import kernel_distance
+        from anonderm.metrics.pairwise import nearest
 
         fake_ND = embed_pixels(fake_NHW3, self.extractor)
 
@@ -104,7 +104,7 @@ class TickEvaluator:
         rows = np.arange(len(fake_ND))
         random = np.random.default_rng(0)
         variance = jackknife_variances(distance, rows.tolist(), random, _JACKKNIFE_BLOCKS)["distance"]
-        share = float(np.mean(nearest(fake_ND, self.searched_ND)[0][:, 0] <= self.threshold))
+        share = float(np.mean(nearest(fake_ND, self.searched_ND).distances_M <= self.threshold))
         return TickMetrics(
             distance(rows)["distance"],
             math.sqrt(variance),
@@ -127,11 +127,8 @@ def _embed(faces: FaceSet, extractor: str, mirror: bool) -> tuple[Embeddings, Em
 
 def _nearest_of_others(own_ND: Embeddings, searched_ND: Embeddings, people: Sequence[str]) -> Floats:
     """The distance of each training face from the nearest one of another person."""
-    from anonderm.metrics.distances import nearest
+    from anonderm.metrics.pairwise import nearest
 
     sides = len(searched_ND) // len(own_ND)
-    depth = min(len(searched_ND), sides * max(Counter(people).values()) + 1)  # at least one of another person
-    distances_NK, indices_NK = nearest(own_ND, searched_ND, depth)
-    owners_N = np.array(people)
-    others_NK = np.tile(owners_N, sides)[indices_NK] != owners_N[:, None]
-    return distances_NK[others_NK.any(axis=1), others_NK.argmax(axis=1)[others_NK.any(axis=1)]]
+    distances_N = nearest(own_ND, searched_ND, exclude=(people, [*people] * sides)).distances_M
+    return distances_N[np.isfinite(distances_N)]

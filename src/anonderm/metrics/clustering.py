@@ -1,30 +1,17 @@
-"""Photos of one person put together."""
+"""Grouping photos by person."""
 
-# N photos, D features of a descriptor, B photos of a block
+# N photos, D features of a descriptor, M photos of a component
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 512
-_NEVER = 1e3  # distance between photos of two known people
+from anonderm.metrics.pairwise import pairs_within
 
-
-def blocks(descriptors_ND: NDArray[np.float32]) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Distances block by block: rows from, columns from, [B, B]; pairs count where row < column."""
-    squares_N = (descriptors_ND.astype(np.float64) ** 2).sum(axis=1)
-    for top in range(0, len(descriptors_ND), _BLOCK):
-        for left in range(top, len(descriptors_ND), _BLOCK):
-            one_BD, two_BD = descriptors_ND[top : top + _BLOCK], descriptors_ND[left : left + _BLOCK]
-            products_BB = one_BD.astype(np.float64) @ two_BD.T.astype(np.float64)
-            sums_BB = squares_N[top : top + _BLOCK, None] + squares_N[None, left : left + _BLOCK]
-            distances_BB = np.sqrt(np.maximum(sums_BB - 2 * products_BB, 0))
-            if top == left:
-                distances_BB[np.tril_indices(len(one_BD))] = np.inf
-            yield top, left, distances_BB.astype(np.float32)
+_NEVER = 1e3  # the distance between photos of two known people
 
 
 def cluster(
@@ -33,28 +20,28 @@ def cluster(
     original: Sequence[str | None],
     threshold: float,
 ) -> NDArray[np.int64]:
-    """The number of the person on each photo, [N].
+    """The number of the person on each photo [N], from 0.
 
     Agglomerative clustering with average linkage, cut at the threshold. Photos of one known person, or of one
-    original, stay together; those of two known people stay apart. Only photos joined by a chain of distances
-    below the threshold can come together, so each such group is clustered for itself: no matrix of all
-    distances is kept.
+    original, stay together; those of two known people stay apart. Only photos that a chain of distances below
+    the threshold connects can be joined, so each connected component is clustered separately and no matrix of
+    all distances is needed.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     count = len(descriptors_ND)
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for top, left, distances_BB in blocks(descriptors_ND):
-        row, column = np.nonzero(distances_BB <= threshold)
-        rows.append(row + top)
-        columns.append(column + left)
+    for one, two, distances_AB in pairs_within(descriptors_ND):
+        row, column = np.nonzero(distances_AB <= threshold)
+        rows.append(row + one.start)
+        columns.append(column + two.start)
     person_codes_N, original_codes_N = _codes(known), _codes(original)
     for codes_N in (person_codes_N, original_codes_N):
         _, first, inverse_N = np.unique(codes_N, return_index=True, return_inverse=True)
-        told = np.flatnonzero(codes_N >= 0)
-        rows.append(told)
-        columns.append(first[inverse_N[told]])
+        named = np.flatnonzero(codes_N >= 0)
+        rows.append(named)
+        columns.append(first[inverse_N[named]])
     ends = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(ends[0])), ends), shape=(count, count))
     _, component_N = connected_components(graph, directed=False)
@@ -81,7 +68,7 @@ def _within(
     original_M: NDArray[np.int64],
     threshold: float,
 ) -> NDArray[np.int64]:
-    """The clusters, from 0, of the photos of one component."""
+    """The cluster, from 0, of each photo of one component."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist, squareform
 

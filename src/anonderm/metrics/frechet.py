@@ -1,4 +1,4 @@
-"""The Frechet distance of two Gaussians fitted to embeddings, how sure it is, and that of endless sets.
+"""The Frechet distance of two Gaussians fitted to embeddings, its variance, and FID-infinity.
 
 With covariances factored as R'R, the trace of the root of their product is the nuclear norm of
 R_real R_fake': no matrix root is taken, nothing turns negative or complex, and singular covariances (fewer
@@ -54,14 +54,14 @@ def _distance(real: Gaussian, fake: Gaussian, values_S: NDArray[np.floating]) ->
 class Frechet:
     """The distance, and its variance from each side: None where one person is all there is.
 
-    endless: what ever larger samples of both sets would tend to; None where a quarter of a set has no more
+    infinity: the distance extrapolated to infinitely many images; None where a quarter of a set has no more
     images than features.
     """
 
     value: float
     variance_real: float | None
     variance_fake: float | None
-    endless: float | None
+    infinity: float | None
 
 
 def frechet(
@@ -71,7 +71,7 @@ def frechet(
     fake_people: Sequence[Hashable],
     rng: np.random.Generator,
 ) -> Frechet:
-    """The distance with the variance over people, and extrapolated to endless sets. Raises TooFewImages."""
+    """The distance, its variance over people, and FID-infinity. Raises TooFewImages."""
     quarters = [_quarters(real_ND, real_people, rng), _quarters(fake_ND, fake_people, rng)]
     if all(quarters):
         halves = [(a.joined(b), c.joined(d)) for a, b, c, d in quarters]
@@ -88,7 +88,7 @@ def frechet(
         value,
         _variance(_influence(real_ND, real, fake, toward_fake_DS), real_people),
         _variance(_influence(fake_ND, fake, real, toward_real_DS), fake_people),
-        _endless(value, halves, quarters) if all(quarters) else None,
+        _infinity(value, halves, quarters) if all(quarters) else None,
     )
 
 
@@ -102,7 +102,7 @@ def _quarters(
     return [Scatter.of(rows_ND[np.sort(np.concatenate(part))]) for part in parts]
 
 
-def _endless(
+def _infinity(
     whole: float, halves: Sequence[Sequence[Scatter]], quarters: Sequence[Sequence[Scatter]]
 ) -> float:
     """Intercept of the distance against 1 / images, from the whole sets, their halves and their quarters.

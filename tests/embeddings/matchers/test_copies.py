@@ -9,7 +9,7 @@ from anonderm.core.images import resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.copies import CopyMatcher, edges, mirrored
-from anonderm.embeddings.search import distances
+from anonderm.metrics.pairwise import distances
 
 SIDE = 128
 

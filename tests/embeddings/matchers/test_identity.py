@@ -11,7 +11,7 @@ from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.identity import IdentityMatcher, dlib_matcher
-from anonderm.embeddings.search import distances
+from anonderm.metrics.pairwise import distances
 
 looked = []
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from anonderm.embeddings.people.threshold import BINS, PUBLISHED, choose, count_distances, expected_wrong
-from anonderm.metrics.clustering import blocks
 
 
 def people(count, photos, within=0.02, seed=0, spread=0.075):
@@ -11,18 +10,6 @@ def people(count, photos, within=0.02, seed=0, spread=0.075):
     centres = rng.normal(0, spread, (count, 128))
     shown = np.repeat(np.arange(count), photos)
     return (centres[shown] + rng.normal(0, within, (len(shown), 128))).astype(np.float32), shown
-
-
-def test_blocks_hold_every_distance_of_two_photos_once(monkeypatch):
-    monkeypatch.setattr("anonderm.metrics.clustering._BLOCK", 7)
-    descriptors, _ = people(20, 1)
-    found = {}
-    for top, left, distances in blocks(descriptors):
-        for row, column in np.argwhere(np.isfinite(distances)):
-            found[int(row) + top, int(column) + left] = float(distances[row, column])
-    assert len(found) == 20 * 19 / 2
-    for (one, two), distance in found.items():
-        assert distance == pytest.approx(np.linalg.norm(descriptors[one] - descriptors[two]), abs=1e-3)
 
 
 def test_known_people_give_genuine_and_impostor_pairs():

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
@@ -21,19 +22,23 @@ Rows = NDArray[np.float32]
 class Templates:
     """One matcher's embeddings of faces, with one or more views of each.
 
-    rows_NVD: float32; view 0 is the unchanged picture. The distance between two faces is the smallest
-    Euclidean distance between any of their views. enrolled_N: False where the matcher found no face (failure
-    to enrol); such rows are 0 and have no distance to anything.
+    rows_NVD: float32; view 0 is the unchanged picture; NaN where the matcher found no face (failed to enrol).
+    The functions of metrics.pairwise accept templates like arrays: the distance between two faces is the
+    smallest Euclidean distance between any of their views.
     """
 
     rows_NVD: Rows
-    enrolled_N: NDArray[np.bool_]
 
     @staticmethod
     def of(rows_NVD: Rows) -> Templates:
-        """A face with a value that is not finite counts as a failure to enrol."""
-        enrolled_N = np.asarray(np.isfinite(rows_NVD).all(axis=(1, 2)))
-        return Templates(np.where(enrolled_N[:, None, None], rows_NVD, np.float32(0)), enrolled_N)
+        """A face with a value that is not finite, in any view, counts as a failure to enrol."""
+        templates = Templates(rows_NVD)
+        if templates.enrolled_N.all():
+            return templates
+        return Templates(np.where(templates.enrolled_N[:, None, None], rows_NVD, np.float32(np.nan)))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Rows:
+        return np.asarray(self.rows_NVD, dtype)
 
     def __len__(self) -> int:
         return len(self.rows_NVD)
@@ -43,6 +48,10 @@ class Templates:
         """The first view of each face."""
         return self.rows_NVD[:, 0]
 
+    @cached_property
+    def enrolled_N(self) -> NDArray[np.bool_]:
+        return np.asarray(np.isfinite(self.rows_NVD).all(axis=(1, 2)))
+
     @property
     def failed_to_enrol(self) -> int:
         return int((~self.enrolled_N).sum())
@@ -51,11 +60,11 @@ class Templates:
         self, faces: slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
     ) -> Templates:
         """The chosen faces only."""
-        return Templates(self.rows_NVD[faces], self.enrolled_N[faces])
+        return Templates(self.rows_NVD[faces])
 
     def first_view(self) -> Templates:
         """The same faces with their first view only."""
-        return Templates(self.rows_NVD[:, :1], self.enrolled_N)
+        return Templates(self.rows_NVD[:, :1])
 
 
 class Matcher(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.metrics.clustering import blocks
+from anonderm.metrics.pairwise import pairs_within
 
 PUBLISHED = 0.6
 """The verification threshold that dlib's author gives for its descriptor."""
@@ -53,9 +53,8 @@ def count_distances(descriptors_ND: NDArray[np.float32], known: Sequence[str | N
     codes = {name: code for code, name in enumerate(dict.fromkeys(name for name in known if name))}
     person_N = np.array([codes[name] if name else -1 for name in known])
     counts = [np.zeros(len(BINS) - 1, np.int64) for _ in range(3)]
-    for top, left, distances_BB in blocks(descriptors_ND):
-        height, width = distances_BB.shape
-        one_B1, two_1B = person_N[top : top + height, None], person_N[None, left : left + width]
+    for rows, columns, distances_BB in pairs_within(descriptors_ND):
+        one_B1, two_1B = person_N[rows, None], person_N[None, columns]
         told_BB = (one_B1 >= 0) & (two_1B >= 0)
         same_BB, every_BB = one_B1 == two_1B, np.isfinite(distances_BB)
         for count, chosen_BB in zip(counts, (every_BB, told_BB & same_BB, told_BB & ~same_BB), strict=True):

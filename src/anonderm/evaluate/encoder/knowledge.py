@@ -14,7 +14,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.encoder import RESOLUTION, embedder
-from anonderm.metrics.distances import nearest
+from anonderm.metrics.pairwise import nearest
 
 _BATCH = 256
 
@@ -52,7 +52,8 @@ def knowledge(
 def _retrieval(rows_ND: NDArray[np.float32], faces: FaceSet) -> float:
     """Share of the photos whose nearest other photo shows the same person, among people with two or more."""
     subjects = np.array([face.person for face in faces])
-    near_N = nearest(rows_ND, rows_ND, 2)[1][:, 1]
+    rows = range(len(rows_ND))
+    near_N = nearest(rows_ND, rows_ND, exclude=(rows, rows)).indices_M
     again_N = np.array([np.sum(subjects == subject) > 1 for subject in subjects])
     return round(float(np.mean(subjects[near_N][again_N] == subjects[again_N])), 3) if again_N.any() else 0.0
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from anonderm.core.images import Pixels, resize, square
 from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
 from anonderm.ingest.sources.photo import Photo
-from anonderm.metrics.clustering import blocks
+from anonderm.metrics.pairwise import pairs_within
 
 _WIDTH, _TOP = 1040, 380
 _TILE, _PAIRS = 120, 8  # pairs of a row: the last below the threshold, the first above it
@@ -52,14 +52,14 @@ def _nearest(descriptors_ND: NDArray[np.float32], threshold: float) -> tuple[lis
     """The pairs of photos that lie nearest to the threshold, below and above it."""
     below: list[Pair] = []
     above: list[Pair] = []
-    for top, left, distances_BB in blocks(descriptors_ND):
+    for one, two, distances_BB in pairs_within(descriptors_ND):
         flat = distances_BB.ravel()
         for pairs, chosen in ((below, flat <= threshold), (above, (flat > threshold) & np.isfinite(flat))):
             places = np.flatnonzero(chosen)
             places = places[np.argsort(np.abs(flat[places] - threshold), kind="stable")[:_PAIRS]]
             rows, columns = np.unravel_index(places, distances_BB.shape)
             found = zip(flat[places].tolist(), rows.tolist(), columns.tolist(), strict=True)
-            pairs += [(distance, row + top, column + left) for distance, row, column in found]
+            pairs += [(distance, row + one.start, column + two.start) for distance, row, column in found]
     return heapq.nlargest(_PAIRS, below), heapq.nsmallest(_PAIRS, above)
 
 
