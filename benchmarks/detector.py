@@ -31,7 +31,7 @@ _CPU = "cpu_seconds.json"
 
 def main(work: Path, steps: int) -> None:
     torch.set_num_threads(1)
-    photos = {"people": 200, "photos_min": 1, "photos_max": 2, "size": 256}
+    photos: dict[str, Any] = {"people": 200, "photos_min": 1, "photos_max": 2, "size": 256}
     real, others, detector = work / "real", work / "others", work / "detector"
     train = TrainDetectorConfig(steps=steps, val_interval=max(1, steps // 2))
     todo: list[tuple[str, str, Any, dict[str, Any]]] = [

@@ -1,19 +1,16 @@
-"""Time and peak memory of every fidelity measure, with its interval, for many wide embeddings.
+"""Time and peak memory of all fidelity measures, with intervals, over many wide embeddings.
 
   python benchmarks/fidelity_speed.py [--real 50000] [--synthetic 50000] [--features 2048] [--threads 2]
 
-Everything that `evaluate fidelity` does for one comparison after the network's forward pass, from reading the
-kept embeddings on; Inception's own pass over 50,000 faces is left out. Two real images a person. Processor
-time and load are told too, as machines are shared.
+Everything that `evaluate fidelity` computes for one comparison, from reading the stored embeddings on; the
+network's own pass over the faces is not included. There are two real images per person. The result states the
+machine's load, since machines are shared.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import resource
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +25,7 @@ _NEIGHBOURS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = results.argument_parser(__doc__)
     parser.add_argument("--real", type=int, default=50_000)
     parser.add_argument("--synthetic", type=int, default=50_000)
     parser.add_argument("--features", type=int, default=2048)
@@ -50,41 +47,34 @@ def main() -> None:
             fake = Side(read("synthetic"), (None,) * options.synthetic, tuple(range(options.synthetic)))
             compare(real, fake, _NEIGHBOURS, np.random.default_rng(0))
 
-        whole = _timed(all_measures)
-        peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-        alone = _timed(
+        everything = results.timed(all_measures)
+        peak = results.peak_memory_gb()
+        frechet_alone = results.timed(
             lambda: frechet(read("real"), read("synthetic"), real_people, range(options.synthetic), rng)
         )
-    numbers = {
-        "real": options.real,
-        "synthetic": options.synthetic,
-        "features": options.features,
-        "threads": options.threads,
-        "load_before": round(load_before, 1),
-        "all_measures": whole,
-        "of_these_frechet": alone,
-        "peak_memory_gb": round(peak_gb, 2),
-    }
-    results.write("fidelity_speed", numbers)
+    results.write(
+        "fidelity_speed",
+        {
+            "real": options.real,
+            "synthetic": options.synthetic,
+            "features": options.features,
+            "threads": options.threads,
+            "load_before": round(load_before, 1),
+            "all_measures": everything,
+            "of_these_frechet": frechet_alone,
+            "peak_memory_gb": peak,
+        },
+    )
 
 
 def _write_embeddings(path: Path, rows: int, features: int, scale: float, rng: np.random.Generator) -> None:
-    """Not negative and of falling variance, as Inception's; in slices, to need little memory."""
+    """Non-negative and of decreasing variance, as Inception's are; in slices, to need little memory."""
     scales_D = (scale * (0.05 + np.exp(-np.arange(features) / features * 4))).astype(np.float32)
     embeddings_ND = np.lib.format.open_memmap(path, "w+", np.float32, (rows, features))
     for start in range(0, rows, 4096):
         part = embeddings_ND[start : start + 4096]
         part[:] = np.abs(rng.standard_normal(part.shape, np.float32)) * scales_D
     embeddings_ND.flush()
-
-
-def _timed(work) -> dict[str, float]:
-    wall, processor = time.perf_counter(), time.process_time()
-    work()
-    return {
-        "seconds": round(time.perf_counter() - wall, 1),
-        "processor_seconds": round(time.process_time() - processor, 1),
-    }
 
 
 if __name__ == "__main__":

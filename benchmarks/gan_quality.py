@@ -85,7 +85,7 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base
     """By their modules, on our batches of real faces."""
     training = training_faces(faces, None)
     images = load_images(training, (), launch.device())
-    preset = PRESETS[config.preset]  # type: ignore[index]
+    preset = PRESETS[config.preset]
     settings = step_settings(config, preset, images.pixels_N3HW.shape[-1])
     plan = Schedule.of(config, settings.batch)
     torch.manual_seed(config.seed)

@@ -1,4 +1,4 @@
-"""How long `anonderm --help` takes: the median of nine runs, beside an empty Python process."""
+"""How long `anonderm --help` takes: the median of nine runs, compared with an empty Python process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many phantom faces, of all classes, one core draws in a second of processor time."""
+"""Phantom faces, of all classes in turn, drawn per second of processor time."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from anonderm.phantom import (
 _SECONDS = 5.0
 
 
-def _sitters(count: int) -> list[tuple[Person, Photo, Condition]]:
+def _subjects(count: int) -> list[tuple[Person, Photo, Condition]]:
     """People of every class in turn."""
-    sitters = []
+    subjects = []
     for index in range(count):
         rng = np.random.default_rng(index)
         condition = sample_condition(rng, CLASSES[index % len(CLASSES)])
-        sitters.append((sample_person(rng), sample_photo(rng), condition))
-    return sitters
+        subjects.append((sample_person(rng), sample_photo(rng), condition))
+    return subjects
 
 
 def faces_per_second(size: int, lesion_scale: float) -> float:
-    """Drawing alone, in processor time of this process; numpy's element-wise work runs on one core."""
-    sitters = _sitters(300)
+    """Drawing alone; numpy's element-wise operations use one core."""
+    subjects = _subjects(300)
     drawn, start = 0, time.process_time()
     while time.process_time() - start < _SECONDS:
-        draw(*sitters[drawn % len(sitters)], size, lesion_scale)
+        draw(*subjects[drawn % len(subjects)], size, lesion_scale)
         drawn += 1
     return drawn / (time.process_time() - start)
 

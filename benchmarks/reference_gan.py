@@ -57,7 +57,8 @@ class ReferenceGan:
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True
             for name in ("conv2d_gradfix", "grid_sample_gradfix"):
-                importlib.import_module(f"torch_utils.ops.{name}").enabled = True
+                operator: Any = importlib.import_module(f"torch_utils.ops.{name}")
+                operator.enabled = True
         self.G, self.D = self._generator(), self._discriminator()
         for network in (self.G, self.D):
             network.train().requires_grad_(False).to(self.device)

@@ -1,20 +1,31 @@
-"""Writing one benchmark's numbers with what a reader must know to compare them."""
+"""What the benchmarks share: timing, the scores of a run, and writing numbers with their conditions."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import resource
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from anonderm.core import launch
+from anonderm.core.results.base import Result
+from anonderm.stages import open_artefact
 
 RESULTS = Path(__file__).parent / "results"
 
 
+def argument_parser(docstring: str | None) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawTextHelpFormatter)
+
+
 def write(name: str, numbers: dict[str, Any]) -> None:
-    """Print the numbers and keep them in results/NAME.json."""
+    """Print the numbers and write them to results/NAME.json."""
     content = {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
@@ -31,3 +42,35 @@ def write(name: str, numbers: dict[str, Any]) -> None:
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def scores(run: Path) -> dict[str, list[float | None]]:
+    """Every score of a run, by its place in the result: value and both ends of its interval."""
+    result: Any = open_artefact("result", run)
+    found = result.scores() if isinstance(result, Result) else result.scores
+    return {name: rounded(score) for name, score in found.items()}
+
+
+def rounded(score: Any) -> list[float | None]:
+    return [None if x is None else round(x, 4) for x in (score.value, score.low, score.high)]
+
+
+def timed(work: Callable[[], Any]) -> dict[str, float]:
+    """Wall and processor seconds, those of finished child processes included."""
+    wall, processor = time.perf_counter(), _processor_s()
+    work()
+    return {
+        "seconds": round(time.perf_counter() - wall, 1),
+        "processor_seconds": round(_processor_s() - processor, 1),
+    }
+
+
+def _processor_s() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def peak_memory_gb(who: int = resource.RUSAGE_SELF) -> float:
+    """The largest resident size of this process, or of any finished child (RUSAGE_CHILDREN)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(who).ru_maxrss * unit / 1e9, 2)

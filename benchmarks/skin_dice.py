@@ -1,16 +1,15 @@
-"""How well skin networks find facial skin: on phantoms, whose skin is known, and on people of the London Set.
+"""Dice and IoU of skin segmenters, on held-out phantoms and on photos with hand-placed landmarks.
 
     python benchmarks/skin_dice.py [--pairs FOLDER] [--network NAME=CHECKPOINT ...] [--overlays FOLDER]
 
-FOLDER holds the Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666, CC-BY
-4.0) as ID_neutral.jpg and ID_neutral.landmarks.csv: 189 hand-placed points in the order of WebMorph's FRL
-template. Skin there is what lies inside the outline of the face, which follows the hairline, without eyes,
-brows and lips. Beards, and hair that falls into the face, count as skin in these masks.
+--pairs FOLDER holds the Face Research Lab London Set (DeBruine and Jones 2017, doi
+10.6084/m9.figshare.5047666, CC-BY 4.0) as ID_neutral.jpg and ID_neutral.landmarks.csv: 189 hand-placed points
+in the order of WebMorph's FRL template. The true masks are the inside of the face's outline, which follows
+the hairline, without eyes, brows and lips; beards, and hair that falls into the face, count as skin.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -29,9 +28,9 @@ from anonderm.skin.overlay import overlay
 
 _PEOPLE = 60
 _SIZES = (128, 256, 512)
-_SEED = 900_000  # other people than those that phantom-skin learned from
+_SEED = 900_000  # people on whom phantom-skin was not trained
 _OUTLINE = [*range(134, 145), 112, 113, 114, *range(133, 124, -1), 111, 110, 109]
-_NO_SKIN = {
+_NOT_SKIN = {
     "left eye": [18, 19, 20, 21, 22, 30, 29, 28],
     "right eye": [23, 24, 25, 26, 27, 33, 32, 31],
     "left brow": [71, 72, 73, 74, 75, 76, 84, 83],
@@ -43,25 +42,27 @@ Case = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = results.argument_parser(__doc__)
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--network", action="append", default=[], metavar="NAME=CHECKPOINT")
     parser.add_argument("--overlays", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     networks = {"phantom-skin": load_segmenter(weights.load("phantom-skin"))}
-    networks |= {name: _open(Path(path)) for name, _, path in (each.partition("=") for each in given.network)}
+    networks |= {
+        name: _open(Path(path)) for name, _, path in (each.partition("=") for each in options.network)
+    }
     sets = {f"phantom {size} px": phantoms(size) for size in _SIZES}
-    if given.pairs:
-        sets["London Set"] = people(given.pairs)
+    if options.pairs:
+        sets["London Set"] = people(options.pairs)
     numbers = {
-        name: {what: measure(segmenter, cases) for what, cases in sets.items()}
+        name: {title: measure(segmenter, cases) for title, cases in sets.items()}
         for name, segmenter in networks.items()
     }
-    if given.pairs and given.overlays:
+    if options.pairs and options.overlays:
         for name, segmenter in networks.items():
-            shown = [overlay(image, mask) for image, truth in sets["London Set"]
-                     for mask in (truth, segmenter.mask(image))]  # fmt: skip
-            write_png(given.overlays / f"{name}.png", grid(np.stack(shown), 10))
+            overlays = [overlay(image, mask) for image, truth in sets["London Set"]
+                        for mask in (truth, segmenter.mask(image))]  # fmt: skip
+            write_png(options.overlays / f"{name}.png", grid(np.stack(overlays), 10))
     results.write("skin_dice", {"networks": numbers})
 
 
@@ -85,19 +86,19 @@ def people(folder: Path) -> list[Case]:
         image = read_image(table.with_name(table.name.replace(".landmarks.csv", ".jpg")))
         points = np.loadtxt(table, delimiter=",", skiprows=1)
         mask = np.zeros(image.shape[:2], np.uint8)
-        for place, value in [(_OUTLINE, 1), *((place, 0) for place in _NO_SKIN.values())]:
-            cv2.fillPoly(mask, [np.round(points[place]).astype(np.int32)], value)
+        for rows, value in [(_OUTLINE, 1), *((rows, 0) for rows in _NOT_SKIN.values())]:
+            cv2.fillPoly(mask, [np.round(points[rows]).astype(np.int32)], value)
         cases.append((image, mask.astype(bool)))
     return cases
 
 
 def measure(segmenter: Segmenter, cases: list[Case]) -> dict[str, float | int]:
-    """Dice of each class pooled over all pixels, their mean, mean IoU, and Dice of skin photo by photo."""
+    """Dice of each class and mean IoU over all pixels; lowest and median Dice of skin over the photos."""
     pooled, by_photo = Agreement(PARTS), []
     for image, truth in cases:
-        found = segmenter.mask(image)
-        pooled.add(truth.astype(np.uint8), found.astype(np.uint8))
-        by_photo.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+        predicted = segmenter.mask(image)
+        pooled.add(truth.astype(np.uint8), predicted.astype(np.uint8))
+        by_photo.append(2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()))
     return {
         "photos": len(cases),
         **{f"dice_{name}": round(value, 4) for name, value in pooled.dice.items()},
