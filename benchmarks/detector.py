@@ -62,7 +62,7 @@ def main(work: Path, steps: int) -> None:
                 "network": train.network,
                 "steps": steps,
                 "batch": train.batch,
-                "side": train.side,
+                "size": train.size,
                 **photos,
             },
             "cpu_seconds": cpu,

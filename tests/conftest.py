@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from anonderm.models.classifier.heads import Reading
+    from anonderm.models.classifier.heads import Head
     from anonderm.models.classifier.network import Classifier
 
 # Machines that run tests are shared: a slow example is no failure.
@@ -42,7 +42,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def red_classifier() -> Callable[..., Classifier]:
-    """`red_classifier(classes, reading)`: the last output grows with the red in each place."""
+    """`red_classifier(classes, head)`: the last output grows with the red in each place."""
     import torch
 
     from anonderm.models.classifier.network import Classifier
@@ -59,8 +59,8 @@ def red_classifier() -> Callable[..., Classifier]:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.look(x).mean((2, 3))
 
-    def make(classes: tuple[str, ...], reading: Reading | None = None) -> Classifier:
-        classifier = Classifier("test_resnet", classes, 64, reading=reading)
+    def make(classes: tuple[str, ...], head: Head | None = None) -> Classifier:
+        classifier = Classifier("test_resnet", classes, 64, head_type=head)
         classifier.backbone, classifier.head = Red(), torch.nn.Linear(1, len(classes))
         classifier.normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         with torch.no_grad():

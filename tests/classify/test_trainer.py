@@ -41,5 +41,5 @@ def test_a_large_set_trains_for_the_steps_of_a_small_one(make_faces, open_run, s
     with open_run("run", config) as run:
         train_classifier(config, faces, run)
         state = (run.folder / "log.txt").read_text(encoding="utf-8")
-    assert "learning from 40 faces" in state
+    assert "training on 40 faces" in state
     assert torch.equal(*(rows_of_epoch(config, 40, 1, torch.Generator()) for _ in range(2)))

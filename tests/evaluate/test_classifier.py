@@ -17,7 +17,7 @@ from anonderm.core.records import Face, Lesion, Scores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.classifier import evaluate_classifier
 from anonderm.evaluate.config import ClassifierScoresConfig
-from anonderm.models.classifier.heads import Corn, MultiLabel, Reading
+from anonderm.models.classifier.heads import Corn, Head, MultiLabel
 from anonderm.models.classifier.label_distribution import LabelDistribution
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_classifier, probabilities
@@ -41,10 +41,10 @@ def faces(tmp_path: Path) -> FaceSet:
     return writer.finish()
 
 
-def checkpoint(folder: Path, reading: Reading, classes: tuple[str, ...]) -> Checkpoint:
+def checkpoint(folder: Path, head: Head, classes: tuple[str, ...]) -> Checkpoint:
     torch.manual_seed(0)
-    network = Classifier("test_resnet", classes, 32, 1, reading=reading)
-    architecture = {"backbone": "test_resnet", "drop_strides": 1, "head": reading.describe()}
+    network = Classifier("test_resnet", classes, 32, 1, head_type=head)
+    architecture = {"backbone": "test_resnet", "drop_strides": 1, "head": head.describe()}
     notes = {"weights": "random", "trained_on": "real"}
     card = CheckpointCard("classifier", architecture, 32, classes=classes, notes=notes)
     return Checkpoint.save(folder / "c.safetensors", network.state_dict(), card)
@@ -61,7 +61,7 @@ def test_grades_are_scored_on_the_test_split_as_scikit_learn_does(tmp_path: Path
     test = faces.where(split="test")
     truth = np.array([GRADES.index(str(face.label)) for face in test])
     network = load_classifier(given)
-    guess = network.reading.decide(probabilities(network, test.pixels()))
+    guess = network.head_type.predict(probabilities(network, test.pixels()))
     value = {name: score.value for name, score in found.scores.items()}
     assert value["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
     f1 = sklearn_metrics.f1_score(truth, guess, average="macro", zero_division=0)

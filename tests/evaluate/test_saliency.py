@@ -18,7 +18,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate import saliency as module
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.saliency import evaluate_saliency
-from anonderm.models.classifier.heads import MultiLabel, Reading, Softmax
+from anonderm.models.classifier.heads import Head, MultiLabel, Softmax
 
 CLASSES = ("healthy", "mild")
 CONFIG = SaliencyConfig(bootstrap_samples=100, sheet_faces=2)
@@ -30,7 +30,7 @@ RED_DETECTOR = Checkpoint(Path("red.safetensors"), CARD)
 def red_detector(monkeypatch, red_classifier):
     """`red_detector(reading)`: the last class's output grows with the red in each place, and nothing else."""
 
-    def install(reading: Reading, classes: tuple[str, ...] = CLASSES) -> None:
+    def install(reading: Head, classes: tuple[str, ...] = CLASSES) -> None:
         classifier = red_classifier(classes, reading)
         monkeypatch.setattr(module, "load_classifier", lambda _checkpoint, _device: classifier)
 

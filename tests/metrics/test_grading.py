@@ -24,13 +24,13 @@ def test_auc_and_f1_are_those_of_scikit_learn_also_with_ties(pairs: list[tuple[b
 
 def test_grades_are_measured_by_distance_too_and_other_classes_are_not():
     truth, probabilities = np.array([0, 1, 2, 2]), np.eye(3)[[0, 1, 1, 2]]
-    graded = measures(truth, Corn(3).decide(probabilities), probabilities, ordered=True)
+    graded = measures(truth, Corn(3).predict(probabilities), probabilities, ordered=True)
     assert graded["accuracy"] == 0.75
     assert graded["macro_mae"] == pytest.approx(1 / 6)
     assert graded["quadratic_kappa"] == pytest.approx(
         sklearn_metrics.cohen_kappa_score(truth, probabilities.argmax(1), weights="quadratic")
     )
-    assert set(measures(truth, Softmax(3).decide(probabilities), probabilities, ordered=False)) == {
+    assert set(measures(truth, Softmax(3).predict(probabilities), probabilities, ordered=False)) == {
         "accuracy",
         "macro_f1",
     }
@@ -39,7 +39,7 @@ def test_grades_are_measured_by_distance_too_and_other_classes_are_not():
 def test_types_are_averaged_over_types():
     truth = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
     probabilities = np.array([[0.9, 0.6], [0.1, 0.7], [0.8, 0.4], [0.2, 0.1]])
-    found = measures(truth, MultiLabel(2).decide(probabilities), probabilities, ordered=False)
+    found = measures(truth, MultiLabel(2).predict(probabilities), probabilities, ordered=False)
     decided = probabilities > 0.5
     assert found["accuracy"] == (truth == decided).mean()
     assert found["macro_f1"] == pytest.approx(sklearn_metrics.f1_score(truth, decided, average="macro"))

@@ -1,1 +1,1 @@
-"""Severity classifiers: training, prediction, saliency. Importing this package imports no torch."""
+"""Training of classifiers and lesion detectors. Importing this package imports no torch."""

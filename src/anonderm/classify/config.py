@@ -1,15 +1,18 @@
-"""Settings of the classifier stage. Imports no torch."""
+"""Settings of train-classifier. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from anonderm.core.config import check
+from annotated_types import Ge, Le, Lt
+
+from anonderm.core.config import Count, NonNegative, Positive, Settings, Whole, check, check_bounds
 from anonderm.models.classifier.settings import HeadName, WeightsName
 
 Monitor = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"]
+_ShareBelowOne = Annotated[float, Ge(0), Lt(1)]
 
 _MONITORS = {
     "multi-label": ("accuracy", "loss", "macro_f1", "macro_auc"),
@@ -18,105 +21,90 @@ _MONITORS = {
 
 
 @dataclass(frozen=True)
-class TrainClassifierConfig:
-    """A CNN, trained on the rows of split train (or, in a set without splits, on four fifths)."""
+class TrainClassifierConfig(Settings):
+    """Train a CNN on the faces of split train (or, in a set without splits, on four fifths of them)."""
 
     backbone: str = "resnet18"
     """A convolutional network by its timm name, such as resnet10t, densenet121 or efficientnet_b3; or
-    lesion-cnn, a small one made for lesion types."""
-    size: int | None = None
+    lesion-cnn, a small network for lesion types."""
+    size: Annotated[int, Ge(32)] | None = None
     """Side of the network's input in pixels; unset: the side of the stored images."""
-    drop_strides: int = 0
-    """How many of the backbone's first strides to leave out, so that lesions of a few pixels survive."""
+    drop_strides: Annotated[int, Ge(0), Le(3)] = 0
+    """How many of the backbone's first strides to leave out, so that lesions of a few pixels stay visible."""
     weights: WeightsName = "random"
-    """What the backbone starts from; imagenet: its published weights in the local Hugging Face cache."""
+    """Initial weights of the backbone; imagenet: its published weights in the local Hugging Face cache."""
     weights_file: Path | None = None
-    """A file of the backbone's weights to start from instead, .safetensors or .pth."""
+    """A file of initial weights of the backbone instead, .safetensors or .pth."""
     freeze_backbone: bool = False
-    """Train the last layer alone."""
+    """Train only the last layer."""
 
     head: HeadName = "softmax"
     """What is learned: classes (softmax), classes in order of severity (corn), the same together with the
-    number of lesions (label-distribution), or which lesion types a face shows (multi-label)."""
+    number of lesions (label-distribution), or which lesion types a face has (multi-label)."""
     count_bounds: tuple[int, ...] = ()
     """For label-distribution: the highest lesion count of each class but the last, mildest first. Unset, for
     the usual severities: 0, 5, 20 and 50 (Hayashi's criterion, which counts half a face)."""
 
-    epochs: int = 30
-    """Times every training face is shown (or `epoch_faces` of them), at most."""
-    epoch_faces: int | None = None
-    """Training faces shown in an epoch, all of them equally often over time; unset: each of them once."""
-    batch: int = 32
+    epochs: Count = 30
+    """Passes over the training faces (or over `epoch_faces` of them), at most."""
+    epoch_faces: Count | None = None
+    """Training faces in an epoch, all of them equally often in the long run; unset: each of them once."""
+    batch: Annotated[int, Ge(2)] = 32
     """Faces a step."""
     optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
-    """How the weights are changed; sgd has a momentum of 0.9."""
-    learning_rate: float = 1e-3
+    """The optimiser; sgd has a momentum of 0.9."""
+    learning_rate: Positive = 1e-3
     """Highest learning rate; 1e-4 suits pretrained weights."""
     schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
-    """How the learning rate goes: up and down, down from the start, or not at all."""
-    weight_decay: float = 0.05
+    """How the learning rate changes: up and then down, down from the start, or not at all."""
+    weight_decay: NonNegative = 0.05
     """Weight decay: decoupled for adamw, added to the gradient for the others."""
     monitor: Monitor = "accuracy"
-    """The measure on the held-out faces whose best epoch is kept; of equals the one with the lowest loss."""
-    patience: int | None = None
-    """Stop after so many epochs in a row without a better one."""
+    """The validation metric that selects the epoch to keep; among equal epochs the lowest loss decides."""
+    patience: Count | None = None
+    """Stop after this many epochs in a row without improvement."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Type of the network's arithmetic in training; weights, losses and the optimiser stay in float32."""
+    """Type of the network's arithmetic in training; weights, losses and optimiser states stay in float32."""
 
-    label_smoothing: float = 0.1
+    label_smoothing: _ShareBelowOne = 0.1
     """Share of each label that is spread over all classes; for softmax and multi-label."""
     class_weights: bool = True
     """Weight the loss so that rare classes (or types) count as much as frequent ones."""
-    dropout: float = 0.2
-    """Share of the last features left out at random in training."""
+    dropout: _ShareBelowOne = 0.2
+    """Share of the features before the last layer that dropout sets to zero in training."""
     flip: bool = True
-    """Mirror half of the training faces."""
-    brightness: tuple[float, float] = (0.6, 1.0)
-    """Training pixels are multiplied by a factor drawn from this range."""
-    rotation: float = 10.0
-    """Training faces are turned by up to so many degrees either way."""
-    translation: float = 0.0
-    """Training faces are moved by up to this share of their side, across and down."""
-    zoom: float = 0.0
+    """Mirror half of the training faces, at random."""
+    brightness: tuple[Positive, Positive] = (0.6, 1.0)
+    """The pixels of a training face are multiplied by a random factor from this range."""
+    rotation: Annotated[float, Ge(0), Le(180)] = 10.0
+    """Training faces are rotated by up to this many degrees either way."""
+    translation: _ShareBelowOne = 0.0
+    """Training faces are shifted by up to this share of their side, horizontally and vertically."""
+    zoom: _ShareBelowOne = 0.0
     """Training faces are enlarged or shrunk by up to this share."""
-    seed: int = 0
-    """Seed of the first weights, the order of the faces and the augmentation."""
+    seed: Whole = 0
+    """Seed of the initial weights, the order of the faces and the augmentation."""
 
     def __post_init__(self) -> None:
-        check(self.size is None or self.size >= 32, f"size = {self.size}: must be at least 32.")
-        check(0 <= self.drop_strides <= 3, f"drop_strides = {self.drop_strides}: must be 0 to 3.")
+        check_bounds(self)
         check(
             self.weights_file is None or self.weights == "random",
-            f"weights = {self.weights} and weights_file = {self.weights_file}: only one can be.",
+            f"weights = {self.weights} and weights_file = {self.weights_file}: only one of them can be set.",
+        )
+        bounds = self.count_bounds
+        check(
+            all(low < high for low, high in zip((-1, *bounds), bounds, strict=False)),
+            f"count_bounds = {bounds}: must be counts in ascending order.",
         )
         check(
-            all(low < high for low, high in zip((-1, *self.count_bounds), self.count_bounds, strict=False)),
-            f"count_bounds = {self.count_bounds}: must be counts that grow.",
+            not bounds or self.head == "label-distribution",
+            f"count_bounds = {bounds}: only for head = label-distribution.",
         )
+        monitors = _MONITORS["multi-label" if self.head == "multi-label" else "softmax"]
         check(
-            not self.count_bounds or self.head == "label-distribution",
-            f"count_bounds = {self.count_bounds}: only head = label-distribution has them.",
-        )
-        check(self.epochs >= 1, f"epochs = {self.epochs}: must be at least 1.")
-        check(
-            self.epoch_faces is None or self.epoch_faces >= 1,
-            f"epoch_faces = {self.epoch_faces}: must be at least 1.",
-        )
-        check(self.batch >= 2, f"batch = {self.batch}: must be at least 2.")
-        check(self.learning_rate > 0, f"learning_rate = {self.learning_rate}: must be positive.")
-        check(self.weight_decay >= 0, f"weight_decay = {self.weight_decay}: must not be negative.")
-        known = _MONITORS["multi-label" if self.head == "multi-label" else "softmax"]
-        check(
-            self.monitor in known,
+            self.monitor in monitors,
             f"monitor = {self.monitor}: not measured for head = {self.head}.",
-            f"Choose from: {', '.join(known)}.",
+            f"Choose from: {', '.join(monitors)}.",
         )
-        check(self.patience is None or self.patience >= 1, f"patience = {self.patience}: must be at least 1.")
-        check(0 <= self.label_smoothing < 1, f"label_smoothing = {self.label_smoothing}: must be in [0, 1).")
-        check(0 <= self.dropout < 1, f"dropout = {self.dropout}: must be in [0, 1).")
         low, high = self.brightness
-        check(0 < low <= high, f"brightness = {self.brightness}: must be a range of positive factors.")
-        check(0 <= self.rotation <= 180, f"rotation = {self.rotation}: must be 0 to 180 degrees.")
-        check(0 <= self.translation < 1, f"translation = {self.translation}: must be in [0, 1).")
-        check(0 <= self.zoom < 1, f"zoom = {self.zoom}: must be in [0, 1).")
-        check(self.seed >= 0, f"seed = {self.seed}: must not be negative.")
+        check(low <= high, f"brightness = {self.brightness}: must be a range, lowest factor first.")

@@ -1,4 +1,4 @@
-"""What the stages of this package cost, and which weights they load."""
+"""Costs of the training stages, and the weights that they need."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50":
 def train_classifier_cost(config: TrainClassifierConfig, work: Workload) -> Cost:
     count, size = work.first.count, work.first.size
     face_s = face_seconds(config, config.size or size)
-    shown = config.epochs * (config.epoch_faces or count)
-    return Cost(Flow(count, size, training_s=face_s), measured_s=shown * face_s)
+    total = config.epochs * (config.epoch_faces or count)
+    return Cost(Flow(count, size, training_s=face_s), measured_s=total * face_s)
 
 
 def train_detector_cost(config: TrainDetectorConfig, work: Workload) -> Cost:
-    tiles = config.steps * config.batch * (config.side / 320) ** 2
+    tiles = config.steps * config.batch * (config.size / 320) ** 2
     return Cost(Flow(work.first.count, work.first.size), tiles * _DETECTOR_TILE_S[config.network])
 
 
 def backbone_needs(config: TrainClassifierConfig) -> list[Lookup]:
-    from anonderm.models.classifier.backbones import start_weights
+    from anonderm.models.classifier.backbones import initial_weights
 
-    return [partial(start_weights, config.backbone, config.weights, config.weights_file)]
+    return [partial(initial_weights, config.backbone, config.weights, config.weights_file)]
 
 
 def face_seconds(config: TrainClassifierConfig, size: int) -> float:
-    """Seconds for one face, once through the training of this classifier, measured."""
-    pace = TrainClassifierConfig(
+    """Seconds that one face takes in one epoch of this classifier, measured on this machine."""
+    timed = TrainClassifierConfig(
         backbone=config.backbone,
         drop_strides=config.drop_strides,
         freeze_backbone=config.freeze_backbone,
     )
-    return _measured(pace, size)
+    return _measured(timed, size)
 
 
 @cache

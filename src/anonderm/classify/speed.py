@@ -1,4 +1,4 @@
-"""How fast this machine trains a classifier: one step of the very network on made-up faces."""
+"""How fast this machine trains a classifier: one step of the same network on random pixels, timed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.launch import device
 from anonderm.models.classifier.network import Classifier
 
-_SMALL = 128  # px; larger faces are few at a time, so that any network is timed in seconds
+_SMALL_PX = 128  # larger faces come in batches of 2, so that any network is timed within seconds
 _CLASSES = ("one", "other")
 
 
 def seconds_per_face(config: TrainClassifierConfig, size: int) -> float:
-    """Seconds for one face of this side, once through training.
+    """Seconds that one face of this size takes in one epoch.
 
     Raises ConfigError for an unknown backbone.
     """
-    count = 16 if size <= _SMALL else 2
+    count = 16 if size <= _SMALL_PX else 2
     with torch.random.fork_rng(devices=[]):
         classifier = Classifier(config.backbone, _CLASSES, size, config.drop_strides).to(device())
         faces_NCHW = torch.rand(count, 3, size, size, device=device())
@@ -32,7 +32,7 @@ def seconds_per_face(config: TrainClassifierConfig, size: int) -> float:
 
 
 def _step(classifier: Classifier, faces_NCHW: torch.Tensor) -> None:
-    """Forwards and backwards, until the device is done."""
+    """Forward and backward pass; returns when the device has finished."""
     classifier.zero_grad()
     loss = classifier(faces_NCHW).square().sum()
     loss.backward()

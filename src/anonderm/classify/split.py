@@ -5,7 +5,7 @@ from __future__ import annotations
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.splits import hold_out, train_and_val
-from anonderm.models.classifier.targets import lesion_types, types_on
+from anonderm.models.classifier.label_encoding import lesion_types, types_on
 
 
 def split_by_class(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:

@@ -1,6 +1,6 @@
-"""Batch norm over the parts of a batch that each rank has.
+"""Batch norm over the shards of a batch on all ranks. torch's SyncBatchNorm does the same, but only on CUDA.
 
-Shapes: N faces of a part, C channels.
+Shapes: N faces of a shard, C channels.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from anonderm.core.distributed import World
-from anonderm.models.classifier.batch_share import Part
+from anonderm.models.classifier.batch_shard import BatchShard
 from anonderm.models.classifier.lesion_cnn import Dropout
 
 
-def tell(part: Part, network: nn.Module) -> None:
-    """Tell every layer that draws for, or looks at, the whole batch which part of it comes next."""
+def set_batch_shard(network: nn.Module, shard: BatchShard) -> None:
+    """Set the shard of the next batch in every layer that draws for, or averages over, the whole batch."""
     for layer in network.modules():
         if isinstance(layer, Dropout | SyncBatchNorm):
-            layer.part = part
+            layer.shard = shard
 
 
 def convert_sync_batchnorm(network: nn.Module) -> None:
-    """Replace every batch norm by one over the whole batch; names and weights stay. They need `tell`."""
+    """Replace every batch norm by a SyncBatchNorm with the same name and weights."""
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, _BatchNorm) and layer.track_running_stats:
@@ -33,10 +33,10 @@ def convert_sync_batchnorm(network: nn.Module) -> None:
 
 
 class SyncBatchNorm(_BatchNorm):
-    """A batch norm whose mean and variance are those of the parts of all processes together.
+    """A batch norm that trains with the mean and variance of the whole batch; needs `set_batch_shard`.
 
-    `layer` gives its weights, and what timm's own kind does after the norm (drop, then act). torch's
-    SyncBatchNorm does the same on CUDA only. Source: Ioffe and Szegedy 2015, algorithm 1.
+    Takes over the weights of `layer` and what timm's variant applies afterwards (drop, then act).
+    Source: Ioffe and Szegedy 2015, algorithm 1.
     """
 
     def __init__(self, layer: _BatchNorm) -> None:
@@ -47,53 +47,54 @@ class SyncBatchNorm(_BatchNorm):
         self.drop: nn.Module = getattr(layer, "drop", nn.Identity())
         self.act: nn.Module = getattr(layer, "act", nn.Identity())
         self.training = layer.training
-        self.part: Part | None = None
+        self.shard: BatchShard | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = self._over_team(x, self.part) if self.training and self.part else self._as_learned(x)
-        return self.act(self.drop(normed))
+        synced = self.training and self.shard is not None
+        return self.act(self.drop(self._by_batch(x) if synced else self._by_running_statistics(x)))
 
-    def _as_learned(self, x: Tensor) -> Tensor:
+    def _by_running_statistics(self, x: Tensor) -> Tensor:
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
-    def _over_team(self, x: Tensor, part: Part) -> Tensor:
+    def _by_batch(self, x: Tensor) -> Tensor:
         assert self.running_mean is not None
+        assert self.shard is not None
         wide, shape = x.to(self.running_mean.dtype), (1, -1, *[1] * (x.ndim - 2))
         others = [0, *range(2, x.ndim)]
-        count = part.whole * x[0, 0].numel()
-        mean_C = _AllReduce.apply(wide.sum(others), part.world) / count
+        count = self.shard.batch_size * x[0, 0].numel()
+        mean_C = _AllReduce.apply(wide.sum(others), self.shard.world) / count
         centred = wide - mean_C.view(shape)
-        variance_C = _AllReduce.apply(centred.square().sum(others), part.world) / count
-        self._learn(mean_C.detach(), variance_C.detach() * (count / max(count - 1, 1)))
+        variance_C = _AllReduce.apply(centred.square().sum(others), self.shard.world) / count
+        self._update_running_statistics(mean_C.detach(), variance_C.detach() * (count / max(count - 1, 1)))
         scale_C = (variance_C + self.eps).rsqrt()
         normed = centred * (scale_C if self.weight is None else scale_C * self.weight).view(shape)
         return (normed if self.bias is None else normed + self.bias.view(shape)).to(x.dtype)
 
     @torch.no_grad()
-    def _learn(self, mean_C: Tensor, unbiased_C: Tensor) -> None:
+    def _update_running_statistics(self, mean_C: Tensor, unbiased_C: Tensor) -> None:
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean_C, share)
-        self.running_var.lerp_(unbiased_C, share)
+        momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean_C, momentum)
+        self.running_var.lerp_(unbiased_C, momentum)
 
 
 class _AllReduce(torch.autograd.Function):
-    """A sum over all processes, whose gradient comes from the losses of all of them."""
+    """A sum over all ranks; its gradient is the sum of the gradients of all ranks."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, world: World) -> Tensor:
         ctx.world = world
-        return _summed(x, world)
+        return _all_reduced(x, world)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _summed(grad, ctx.world), None
+        return _all_reduced(grad, ctx.world), None
 
 
-def _summed(x: Tensor, world: World) -> Tensor:
+def _all_reduced(x: Tensor, world: World) -> Tensor:
     total = x.detach().clone()
     world.all_reduce([total])
     return total

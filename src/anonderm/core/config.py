@@ -82,6 +82,7 @@ _BOUNDS = {
     "gt": "must be greater than {gt:g}",
     "le": "must be at most {le:g}",
     "lt": "must be less than {lt:g}",
+    "multiple_of": "must be a multiple of {multiple_of:g}",
 }
 _PROBLEMS = {
     "finite_number": "must be finite",

@@ -20,9 +20,9 @@ from anonderm.evaluate.statistics import grading_statistics, typing_statistics, 
 from anonderm.metrics import confusion
 from anonderm.metrics.bootstrap import Rows, Statistic
 from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.label_encoding import encode_targets, is_ordered, require_lesions
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import lesion_counts, load_classifier
-from anonderm.models.classifier.targets import is_ordered, need_lesions, truth_of
 
 
 def evaluate_classifier(
@@ -37,18 +37,18 @@ def evaluate_classifier(
     """
     network = load_classifier(classifier, device())
     tested = unseen_faces(faces)
-    typed = network.reading.name == "multi-label"
+    typed = network.head_type.name == "multi-label"
     if typed:
-        need_lesions(tested, boxes=False)
+        require_lesions(tested, boxes=False)
     else:
         check_labels(tested, network)
     chances_NK = all_probabilities(network, tested, run)
-    decided = network.reading.decide(chances_NK)
-    truth = truth_of(tested, network.classes, network.reading).answers.numpy().astype(np.intp)
-    ordered = is_ordered(network.reading, network.classes)
+    decided = network.head_type.predict(chances_NK)
+    truth = encode_targets(tested, network.classes, network.head_type).labels.numpy().astype(np.intp)
+    ordered = is_ordered(network.head_type, network.classes)
     details: dict[str, Any] = {
         "classes": list(network.classes),
-        "head": network.reading.name,
+        "head": network.head_type.name,
         "backbone": classifier.card.architecture["backbone"],
         "weights": classifier.card.notes.get("weights"),
         "trained_on": classifier.card.notes.get("trained_on"),
@@ -67,7 +67,7 @@ def evaluate_classifier(
 
 def _counting(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
     """Mean distance of the number of lesions, where the head counts them and boxes are known."""
-    if not isinstance(network.reading, LabelDistribution) or not any(face.lesions for face in faces):
+    if not isinstance(network.head_type, LabelDistribution) or not any(face.lesions for face in faces):
         return {}
     found_N = np.concatenate(
         [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(BATCH)]

@@ -31,9 +31,9 @@ from anonderm.evaluate.saliency_sheet import write_sheet
 from anonderm.metrics import pointing
 from anonderm.metrics.bootstrap import Rows, interval
 from anonderm.models.classifier.grad_cam import heat
+from anonderm.models.classifier.label_encoding import types_on
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_classifier
-from anonderm.models.classifier.targets import types_on
 
 _JOURNAL = "looks.jsonl"
 _MEASURES = ("in_lesions", "pointing", "in_skin")
@@ -67,7 +67,7 @@ def evaluate_saliency(config: SaliencyConfig, faces: FaceSet, classifier: Checkp
     know, ConfigError where severity is asked of lesion types.
     """
     network = load_classifier(classifier, device())
-    typed = network.reading.name == "multi-label"
+    typed = network.head_type.name == "multi-label"
     if typed and config.explain == "severity":
         raise ConfigError(f"{classifier.path}: lesion types have no severity.", "Give explain = class.")
     questions = list(_questions(_drawn(config, unseen_faces(faces), network), network))
@@ -93,7 +93,7 @@ def evaluate_saliency(config: SaliencyConfig, faces: FaceSet, classifier: Checkp
     details = {
         "weights": classifier.card.notes.get("weights"),
         "backbone": classifier.card.architecture["backbone"],
-        "head": network.reading.name,
+        "head": network.head_type.name,
         "explain": config.explain,
         "maps": len(questions),
         "maps_without_heat": without,
@@ -105,7 +105,7 @@ def evaluate_saliency(config: SaliencyConfig, faces: FaceSet, classifier: Checkp
 
 def _drawn(config: SaliencyConfig, faces: FaceSet, network: Classifier) -> FaceSet:
     known = FaceSet(faces.folder, tuple(face for face in faces if face.lesions or face.mask))
-    if network.reading.name != "multi-label":
+    if network.head_type.name != "multi-label":
         check_labels(known, network)
     if len(known) <= config.max_faces:
         return known
@@ -115,7 +115,7 @@ def _drawn(config: SaliencyConfig, faces: FaceSet, network: Classifier) -> FaceS
 
 def _questions(faces: FaceSet, network: Classifier) -> Iterator[Question]:
     for face in faces:
-        if network.reading.name != "multi-label":
+        if network.head_type.name != "multi-label":
             yield Question(face, str(face.label), face.lesions)
             continue
         for kind in network.classes:

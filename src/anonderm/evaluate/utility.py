@@ -53,7 +53,7 @@ def evaluate_utility(
         for arm, classifier in run.progress(list(classifiers.items()), "classifying the test faces")
     }
     truth_N = np.array([test.labels.index(face.label) for face in test if face.label is not None])
-    predicted = {arm: classifiers[arm].reading.decide(chance_NK) for arm, chance_NK in chances.items()}
+    predicted = {arm: classifiers[arm].head_type.predict(chance_NK) for arm, chance_NK in chances.items()}
     scores = _scores(config, test, truth_N, predicted, run)
     majority = float(np.bincount(truth_N).max() / len(truth_N))
     warnings = _warnings(scores, majority, checkpoints)
@@ -137,7 +137,7 @@ def _saliency(
     entries = []
     for arm, face in run.progress(jobs, "Grad-CAM"):
         chance_K = chances[arm][rows[face.id]]
-        guess = int(classifiers[arm].reading.decide(chance_K[None])[0])
+        guess = int(classifiers[arm].head_type.predict(chance_K[None])[0])
         _, overlay_HWC = grad_cam(classifiers[arm], test.image(face), guess)
         overlay = f"saliency/{arm}-{face.id}.png"
         write_png(run.folder / overlay, overlay_HWC)

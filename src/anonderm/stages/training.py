@@ -51,7 +51,7 @@ TRAINING = (
         "classify.lesions.config:TrainDetectorConfig",
         {"faces": Input("faces", "The faces to train on, with lesion boxes.")},
         output="checkpoint",
-        common=("network", "weights", "side", "steps", "batch"),
+        common=("network", "weights_file", "size", "steps", "batch"),
         cost="classify.planning:train_detector_cost",
     ),
     Stage(

@@ -19,7 +19,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.metrics.average_precision import matches_by_kind, mean_average_precision
 from anonderm.models.lesion_detector.predict import load_detector
 
-SMALL = TrainDetectorConfig(side=128, lesion_side=16, steps=4, batch=2, val_interval=2)
+SMALL = TrainDetectorConfig(size=128, lesion_size=16, steps=4, batch=2, val_interval=2)
 
 
 @contextmanager
@@ -39,12 +39,12 @@ def test_it_learns_to_find_discs_and_to_tell_them_apart(make_spotted, tmp_path: 
     faces = make_spotted("faces", {"train": 12, "val": 3, "test": 5})
     checkpoint = train(tmp_path / "run", config, faces)
     detector, test = load_detector(checkpoint), faces.where(split="test")
-    found = [detector.find(test.image(face)) for face in test]
+    found = [detector.detect(test.image(face)) for face in test]
     matches = matches_by_kind(found, [face.lesions for face in test], detector.kinds)
     assert mean_average_precision(matches)[0] > 0.2
     assert checkpoint.card.notes["val_map50"] > 0.2
     assert all(0 <= each.lesion.x0 < each.lesion.x1 <= 96 for of_face in found for each in of_face)
-    *counts, of_healthy = (len(detector.counted(of_face)) for of_face in found)
+    *counts, of_healthy = (len(detector.above_threshold(of_face)) for of_face in found)
     assert of_healthy < min(counts)
 
 
@@ -77,9 +77,9 @@ def test_the_test_split_is_never_opened(make_spotted, tmp_path: Path) -> None:
     assert train(tmp_path / "run", dataclasses.replace(SMALL, steps=1), faces).card.notes["n"] == 4
 
 
-def test_one_kind_and_a_set_without_val_rows(make_spotted, tmp_path: Path) -> None:
+def test_a_class_agnostic_detector_and_a_set_without_val_rows(make_spotted, tmp_path: Path) -> None:
     faces = make_spotted("faces", {None: 8})
-    checkpoint = train(tmp_path / "run", dataclasses.replace(SMALL, steps=1, one_kind=True), faces)
+    checkpoint = train(tmp_path / "run", dataclasses.replace(SMALL, steps=1, class_agnostic=True), faces)
     assert checkpoint.card.classes == ("lesion",)
     assert (checkpoint.card.notes["n"], checkpoint.card.notes["n_held_out"]) == (7, 1)
 
@@ -117,10 +117,10 @@ def test_weights_of_torchvision_are_taken_over(make_spotted, tmp_path: Path) -> 
     published = resnet18(weights=None).state_dict()
     torch.save(published, tmp_path / "resnet18.pth")
     config = dataclasses.replace(
-        SMALL, network="resnet18", weights=tmp_path / "resnet18.pth", learning_rate=1e-12, steps=1
+        SMALL, network="resnet18", weights_file=tmp_path / "resnet18.pth", learning_rate=1e-12, steps=1
     )
     checkpoint = train(tmp_path / "run", config, faces)
-    assert "--weights resnet18.pth" in checkpoint.card.command, "no folder, which can name people"
+    assert "--weights-file resnet18.pth" in checkpoint.card.command, "no folder, which can name people"
     tensors = checkpoint.tensors()
     name = "layer2.0.conv1.weight"
     assert torch.allclose(tensors[f"backbone.body.{name}"], published[name], atol=1e-6)
@@ -128,7 +128,7 @@ def test_weights_of_torchvision_are_taken_over(make_spotted, tmp_path: Path) -> 
     coco = FasterRCNN(resnet_fpn_backbone(backbone_name="resnet18", weights=None), 91).state_dict()
     torch.save(coco, tmp_path / "coco.pth")
     network = training.build(_architecture("resnet18"), ("papule",))
-    taken = training.start_from(network, tmp_path / "coco.pth")
+    taken = training.load_torchvision_weights(network, tmp_path / "coco.pth")
     own = network.state_dict()
     assert all(torch.equal(own[name], coco[name]) for name in own if "fpn.inner_blocks" in name)
     assert torch.equal(own["roi_heads.box_head.fc6.weight"], coco["roi_heads.box_head.fc6.weight"])
@@ -136,12 +136,14 @@ def test_weights_of_torchvision_are_taken_over(make_spotted, tmp_path: Path) -> 
     assert taken == len(own) - len(left)
     assert all("box_predictor" in name or "num_batches" in name or "bbox_pred" in name for name in left)
     with pytest.raises(BrokenArtefact, match="not the weights of this network"):
-        training.start_from(training.build(_architecture("small"), ("papule",)), tmp_path / "resnet18.pth")
+        training.load_torchvision_weights(
+            training.build(_architecture("small"), ("papule",)), tmp_path / "resnet18.pth"
+        )
     with pytest.raises(MissingPath, match="nowhere"):
-        training.start_from(network, tmp_path / "nowhere.pth")
+        training.load_torchvision_weights(network, tmp_path / "nowhere.pth")
     (tmp_path / "bad.pth").write_bytes(b"no weights")
     with pytest.raises(BrokenArtefact, match="bad"):
-        training.start_from(network, tmp_path / "bad.pth")
+        training.load_torchvision_weights(network, tmp_path / "bad.pth")
 
 
 def _architecture(network: str) -> training.Architecture:
@@ -160,6 +162,6 @@ def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="multiple of 32"):
-        TrainDetectorConfig(side=300)
-    with pytest.raises(ConfigError, match="network small"):
-        TrainDetectorConfig(weights=Path("x.pth"))
+        TrainDetectorConfig(size=300)
+    with pytest.raises(ConfigError, match="network = small"):
+        TrainDetectorConfig(weights_file=Path("x.pth"))

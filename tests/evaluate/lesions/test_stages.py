@@ -19,7 +19,7 @@ from anonderm.core.images import Pixels, read_image
 from anonderm.core.records import Face, Scores
 from anonderm.core.rundir import RunRecord
 from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
-from anonderm.metrics.average_precision import Found
+from anonderm.metrics.average_precision import Detection
 from anonderm.models.lesion_detector.network import Architecture, build
 from anonderm.models.lesion_detector.predict import Detector, load_detector
 from anonderm.publish.config import ReportConfig
@@ -70,9 +70,9 @@ def knows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def know(*sets: FaceSet, misses: str = "") -> None:
         truth = {faces.image(face).tobytes(): face.lesions for faces in sets for face in faces}
 
-        def find(self: Detector, image_HWC: Pixels) -> list[Found]:
+        def find(self: Detector, image_HWC: Pixels) -> list[Detection]:
             lesions = truth[image_HWC.tobytes()]
-            return [Found(each, 0.3 if each.kind == misses else 0.9) for each in lesions]
+            return [Detection(each, 0.3 if each.kind == misses else 0.9) for each in lesions]
 
         monkeypatch.setattr(Detector, "find", find)
 
@@ -200,8 +200,8 @@ def test_found_boxes_become_part_of_the_faces(tmp_path: Path, detector: Path, kn
 def test_a_random_network_finds_boxes_inside_the_face_of_any_shape(detector: Path) -> None:
     finder = load_detector(Checkpoint.load(detector))
     image = np.random.default_rng(0).integers(0, 256, (70, 150, 3)).astype(np.uint8)
-    found = finder.find(image)
-    assert found == finder.find(image)
+    found = finder.detect(image)
+    assert found == finder.detect(image)
     assert all(0 <= f.lesion.x0 < f.lesion.x1 <= 150 and 0 <= f.lesion.y0 < f.lesion.y1 <= 70 for f in found)
     assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
 

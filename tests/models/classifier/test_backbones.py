@@ -11,8 +11,8 @@ from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath, Missi
 from anonderm.models.classifier.backbones import (
     cached_weights,
     create_backbone,
+    initial_weights,
     published_normalisation,
-    start_weights,
 )
 from anonderm.models.classifier.lesion_cnn import Dropout, LesionCnn, draw_dropout_from
 from anonderm.models.classifier.network import Classifier
@@ -135,9 +135,9 @@ def settings(weights: str = "random", weights_file: Path | None = None) -> tuple
 
 
 def test_random_weights_stand_in_only_where_they_may(cache: Path):
-    assert start_weights(*settings(weights="imagenet-if-found")) is None
+    assert initial_weights(*settings(weights="imagenet-if-found")) is None
     with pytest.raises(MissingWeights):
-        start_weights(*settings(weights="imagenet"))
+        initial_weights(*settings(weights="imagenet"))
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -150,7 +150,7 @@ def test_a_file_of_weights_is_taken_and_named_by_its_digest(tmp_path: Path, suff
     published = timm.create_model("test_resnet").state_dict()
     file = tmp_path / f"weights{suffix}"
     save_file(published, file) if suffix == ".safetensors" else torch.save({"state_dict": published}, file)
-    start = start_weights(*settings(weights_file=file))
+    start = initial_weights(*settings(weights_file=file))
     assert start is not None
     assert start.origin == f"file sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     backbone = create_backbone("test_resnet", 64, start)
@@ -163,13 +163,13 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path):
     file = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(1)}, file)
     with pytest.raises(BrokenArtefact, match="not the published weights of test_resnet"):
-        create_backbone("test_resnet", 64, start_weights(*settings(weights_file=file)))
+        create_backbone("test_resnet", 64, initial_weights(*settings(weights_file=file)))
     with pytest.raises(MissingPath):
-        start_weights(*settings(weights_file=tmp_path / "gone.pth"))
+        initial_weights(*settings(weights_file=tmp_path / "gone.pth"))
     harmful = tmp_path / "harmful.pth"
     harmful.write_bytes(pickle.dumps(Path.unlink))
     with pytest.raises(BrokenArtefact, match="not a file of weights"):
-        create_backbone("test_resnet", 64, start_weights(*settings(weights_file=harmful)))
+        create_backbone("test_resnet", 64, initial_weights(*settings(weights_file=harmful)))
 
 
 def test_both_a_file_and_published_weights_are_refused(tmp_path: Path):

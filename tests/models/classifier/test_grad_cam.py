@@ -6,7 +6,7 @@ import torch
 
 from anonderm.core.errors import ConfigError
 from anonderm.models.classifier.grad_cam import grad_cam, target_layer
-from anonderm.models.classifier.heads import Corn, MultiLabel, Reading
+from anonderm.models.classifier.heads import Corn, Head, MultiLabel
 from anonderm.models.classifier.label_distribution import LabelDistribution
 from anonderm.models.classifier.network import Classifier
 
@@ -27,9 +27,9 @@ def test_the_heat_lies_where_the_evidence_is(red_classifier):
 @pytest.mark.parametrize(
     "head", [Corn(3), LabelDistribution((0, 5), 65), MultiLabel(3)], ids=lambda h: h.name
 )
-def test_every_head_can_be_asked_for_each_class(head: Reading):
+def test_every_head_can_be_asked_for_each_class(head: Head):
     torch.manual_seed(0)
-    classifier = Classifier("test_resnet", ("healthy", "mild", "severe"), 64, reading=head).eval()
+    classifier = Classifier("test_resnet", ("healthy", "mild", "severe"), 64, head_type=head).eval()
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     heats = [grad_cam(classifier, image, target)[0] for target in range(3)]
     assert all(np.isfinite(heat).all() for heat in heats)

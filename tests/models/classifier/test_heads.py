@@ -10,14 +10,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonderm.models.classifier.heads import Corn, MultiLabel, Reading, Softmax, read_as
+from anonderm.models.classifier.heads import Corn, Head, MultiLabel, Softmax, head_from_card
 from anonderm.models.classifier.label_distribution import COUNT_DEVIATION, LabelDistribution
-from anonderm.models.classifier.truth import Truth
+from anonderm.models.classifier.targets import Targets
 
 HEADS = (Softmax(4), Corn(4), LabelDistribution((0, 5, 20), 65))
 
 
-def outputs_of(head: Reading, count: int, seed: int = 0) -> torch.Tensor:
+def outputs_of(head: Head, count: int, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return (3 * torch.randn(count, head.outputs, generator=generator)).double()
 
@@ -46,7 +46,7 @@ def slow_corn_loss(outputs: list[list[float]], truth: list[int], weights: list[f
 def test_corn_loss_is_that_of_the_paper(weights: list[float]):
     outputs, truth = outputs_of(Corn(4), 40), grades(40)
     expected = slow_corn_loss(outputs.tolist(), truth.tolist(), weights)
-    loss = Corn(4).loss(outputs, Truth(truth), torch.tensor(weights).double(), 0.0)
+    loss = Corn(4).loss(outputs, Targets(truth), torch.tensor(weights).double(), 0.0)
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -57,7 +57,7 @@ def test_corn_decides_by_the_chance_of_being_worse():
         beyond = np.cumprod([sigmoid(x) for x in row])
         expected.append(int((beyond > 0.5).sum()))
     probabilities = Corn(5).probabilities(outputs).numpy()
-    np.testing.assert_array_equal(Corn(5).decide(probabilities), expected)
+    np.testing.assert_array_equal(Corn(5).predict(probabilities), expected)
     np.testing.assert_allclose(1 - probabilities.cumsum(1)[:, 0], torch.sigmoid(outputs[:, 0]))
     assert set(expected) == {0, 1, 2, 3, 4}
 
@@ -80,9 +80,11 @@ def slow_distribution_loss(outputs: list[list[float]], truth: list[int], head: L
 
     losses = []
     for row, count in zip(outputs, truth, strict=True):
-        away = [(level - count) / COUNT_DEVIATION for level in range(1, head.most + 1)]
+        away = [(level - count) / COUNT_DEVIATION for level in range(1, head.highest_count + 1)]
         bell = [math.exp(-(distance**2) / 2) for distance in away]
-        target = [0.0, *(height / sum(bell) for height in bell)] if count else [1.0] + [0.0] * head.most
+        target = (
+            [0.0, *(height / sum(bell) for height in bell)] if count else [1.0] + [0.0] * head.highest_count
+        )
         by_grade, by_count = softmax(row[: head.classes]), softmax(row[head.classes :])
         grading = (divergence(merged(target), by_grade) + divergence(merged(target), merged(by_count))) / 2
         losses.append(0.6 * grading + 0.4 * divergence(target, by_count))
@@ -94,7 +96,7 @@ def test_label_distribution_loss_is_that_of_the_paper():
     outputs = outputs_of(head, 20)
     counts = torch.arange(20) * 3
     expected = slow_distribution_loss(outputs.tolist(), counts.tolist(), head)
-    loss = head.loss(outputs, Truth(torch.bucketize(counts, torch.tensor(head.bounds)), counts), None, 0.0)
+    loss = head.loss(outputs, Targets(torch.bucketize(counts, torch.tensor(head.bounds)), counts), None, 0.0)
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -104,13 +106,15 @@ def test_a_perfect_label_distribution_has_no_loss_and_names_grade_and_count():
     by_count = head.count_distribution(counts)
     by_grade = head._by_grade(by_count, torch.sum)
     outputs = torch.cat([by_grade, by_count], dim=1).log().clamp(min=-1000)
-    assert head.loss(outputs, Truth(torch.arange(4), counts), None, 0.0).item() == pytest.approx(0, abs=1e-9)
+    assert head.loss(outputs, Targets(torch.arange(4), counts), None, 0.0).item() == pytest.approx(
+        0, abs=1e-9
+    )
     assert head.counts(outputs).tolist() == counts.tolist()
-    assert head.decide(head.probabilities(outputs).numpy()).tolist() == [0, 1, 2, 3]
+    assert head.predict(head.probabilities(outputs).numpy()).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
-def test_probabilities_sum_to_one_and_are_those_of_the_scores(head: Reading):
+def test_probabilities_sum_to_one_and_are_those_of_the_scores(head: Head):
     outputs = outputs_of(head, 50)
     probabilities = head.probabilities(outputs)
     torch.testing.assert_close(probabilities.sum(1), torch.ones(50).double())
@@ -118,12 +122,12 @@ def test_probabilities_sum_to_one_and_are_those_of_the_scores(head: Reading):
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
-def test_equal_weights_change_no_loss_and_rare_classes_can_count_more(head: Reading):
-    outputs, truth = outputs_of(head, 50), Truth(grades(50), grades(50, 60))
+def test_equal_weights_change_no_loss_and_rare_classes_can_count_more(head: Head):
+    outputs, truth = outputs_of(head, 50), Targets(grades(50), grades(50, 60))
     plain = head.loss(outputs, truth, None, 0.0)
     even = head.loss(outputs, truth, torch.full((4,), 3.0).double(), 0.0)
     torch.testing.assert_close(even, plain)
-    last = truth.answers == 3
+    last = truth.labels == 3
     of_last = head.loss(outputs[last], truth.rows(last), None, 0.0)
     only_last = head.loss(outputs, truth, torch.tensor([0.0, 0.0, 0.0, 1.0]).double(), 0.0)
     torch.testing.assert_close(only_last, of_last)
@@ -132,17 +136,17 @@ def test_equal_weights_change_no_loss_and_rare_classes_can_count_more(head: Read
 @given(st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=8))
 def test_multi_label_loss_is_binary_cross_entropy(pairs: list[tuple[float, bool]]):
     outputs = torch.tensor([[output for output, _ in pairs]]).double()
-    truth = Truth(torch.tensor([[float(there) for _, there in pairs]]).double())
+    truth = Targets(torch.tensor([[float(there) for _, there in pairs]]).double())
     chances = [sigmoid(output) for output, _ in pairs]
     expected = -np.mean(
         [math.log(c if there else 1 - c) for c, (_, there) in zip(chances, pairs, strict=True)]
     )
     head = MultiLabel(len(pairs))
     assert head.loss(outputs, truth, None, 0.0).item() == pytest.approx(expected, rel=1e-6)
-    decided = head.decide(head.probabilities(outputs).numpy())
+    decided = head.predict(head.probabilities(outputs).numpy())
     assert decided.tolist() == [[int(chance > 0.5) for chance in chances]]
 
 
 @pytest.mark.parametrize("head", [*HEADS, MultiLabel(4)], ids=lambda head: head.name)
-def test_a_described_head_is_made_again(head: Reading):
-    assert read_as(head.describe(), 4) == head
+def test_a_described_head_is_made_again(head: Head):
+    assert head_from_card(head.describe(), 4) == head

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.records import Lesion
-from anonderm.models.lesion_detector.sizes import fit
+from anonderm.models.lesion_detector.anchors import fit_geometry
 from anonderm.models.lesion_detector.tiles import corners, is_cut, starts
 
 
@@ -37,9 +37,9 @@ def test_only_boxes_at_an_inner_edge_are_cut_and_only_if_the_neighbour_sees_them
 
 def test_the_median_lesion_is_brought_to_its_side_and_anchors_follow() -> None:
     lesions = [Lesion("papule", 10, 10, 10 + side, 10 + side) for side in (2.0, 4, 5, 6, 20)]
-    geometry = fit(lesions, picture=256, side=320, lesion_side=10)
+    geometry = fit_geometry(lesions, max_tile=256, side=320, lesion_size=10)
     assert geometry.tile == 160
-    assert geometry.enlarge == 2
+    assert geometry.scale == 2
     flat = [side for level in geometry.anchors for side in level]
     assert flat == sorted(flat)
     assert flat[0] >= 4
@@ -48,4 +48,4 @@ def test_the_median_lesion_is_brought_to_its_side_and_anchors_follow() -> None:
 
 def test_a_tile_is_never_larger_than_the_picture() -> None:
     lesions = [Lesion("nodule", 0, 0, 60, 60)]
-    assert fit(lesions, picture=256, side=320, lesion_side=10).tile == 256
+    assert fit_geometry(lesions, max_tile=256, side=320, lesion_size=10).tile == 256

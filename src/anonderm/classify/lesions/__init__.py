@@ -1,1 +1,1 @@
-"""Lesion detectors: boxes around single lesions. Importing this package imports no torch."""
+"""Training and use of lesion detectors. Importing this package imports no torch."""

@@ -1,4 +1,4 @@
-"""detect-lesions: faces -> the same faces with the boxes that a detector finds on them."""
+"""detect-lesions: faces -> the same faces with detected lesions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,18 @@ from anonderm.models.lesion_detector.predict import load_detector
 
 
 def detect_lesions(config: DetectLesionsConfig, faces: FaceSet, detector: Checkpoint, run: RunDir) -> FaceSet:
-    """Write `faces/` with the found lesions in place of any that were known; images are linked.
+    """Write `faces/` with detected lesions in place of any that were known; images are linked.
 
-    A run that was cut short goes on with the faces it lacks. Raises BrokenArtefact.
+    An interrupted run continues with the faces that are missing. Raises BrokenArtefact.
     """
-    finder = load_detector(detector, device())
+    loaded = load_detector(detector, device())
+    if config.threshold is not None:
+        loaded = dataclasses.replace(loaded, thresholds=dict.fromkeys(loaded.kinds, config.threshold))
     writer = FaceSetWriter(run.folder / "faces")
     missing = [face for face in faces if face.id not in writer.done]
-    for face in run.progress(missing, "finding lesions"):
-        found = finder.find(faces.image(face))
-        if config.threshold is None:
-            lesions = finder.counted(found)
-        else:
-            lesions = tuple(each.lesion for each in found if each.score >= config.threshold)
-        types = tuple(kind for kind in finder.kinds if any(each.kind == kind for each in lesions))
+    for face in run.progress(missing, "detecting lesions"):
+        lesions = loaded.above_threshold(loaded.detect(faces.image(face)))
+        types = tuple(kind for kind in loaded.kinds if any(each.kind == kind for each in lesions))
         writer.add_from(faces, dataclasses.replace(face, lesions=lesions, lesion_types=types))
     with_boxes = writer.finish()
     total = sum(len(face.lesions) for face in with_boxes)

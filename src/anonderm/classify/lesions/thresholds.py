@@ -1,4 +1,4 @@
-"""From which score on a find counts."""
+"""The score from which a detection counts as a lesion."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anonderm.metrics.average_precision import OVERLAPS, Matches
+from anonderm.metrics.average_precision import IOU_THRESHOLDS, Matches
 
-_UNKNOWN = 0.5
+_DEFAULT = 0.5
 
 
 def best_threshold(of_faces: Sequence[Matches]) -> float:
-    """The score from which on finds of one kind have the best F1 at half overlap; 0.5 where none is right."""
+    """The threshold with the best F1 at an IoU of 0.5 for one kind; 0.5 if no detection is correct."""
     scores_N = np.concatenate([matches.scores_N for matches in of_faces])
-    right_N = np.concatenate([matches.right_TN[OVERLAPS.index(0.5)] for matches in of_faces])
-    true = sum(matches.true for matches in of_faces)
+    correct_N = np.concatenate([matches.correct_TN[IOU_THRESHOLDS.index(0.5)] for matches in of_faces])
+    lesions = sum(matches.lesions for matches in of_faces)
     order_N = np.argsort(-scores_N, kind="stable")
-    hits_N = np.cumsum(right_N[order_N])
+    hits_N = np.cumsum(correct_N[order_N])
     if len(hits_N) == 0 or hits_N[-1] == 0:
-        return _UNKNOWN
-    f1_N = 2 * hits_N / (np.arange(1, len(hits_N) + 1) + true)
+        return _DEFAULT
+    f1_N = 2 * hits_N / (np.arange(1, len(hits_N) + 1) + lesions)
     return float(scores_N[order_N][f1_N.argmax()])

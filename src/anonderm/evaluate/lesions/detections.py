@@ -12,22 +12,22 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, write_png
 from anonderm.core.records import Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.metrics.average_precision import Found
-from anonderm.models.lesion_detector.kinds import ONE_KIND, with_known_boxes
+from anonderm.metrics.average_precision import Detection
+from anonderm.models.lesion_detector.kinds import ANY_KIND, with_known_boxes
 from anonderm.models.lesion_detector.predict import Detector
 
 _COLOURS = ("#19d3f3", "#5bd75b", "#ffd92f", "#ff5bd7", "#ff9f40", "#b48cff")
 _SHOWN_PX = 512
 
 
-def find_on(detector: Detector, faces: FaceSet, run: RunDir, what: str) -> list[list[Found]]:
+def find_on(detector: Detector, faces: FaceSet, run: RunDir, what: str) -> list[list[Detection]]:
     """Every find of any likelihood on each face."""
-    return [detector.find(faces.image(face)) for face in run.progress(faces.faces, what)]
+    return [detector.detect(faces.image(face)) for face in run.progress(faces.faces, what)]
 
 
 def as_the_detector_sees(faces: FaceSet, detector: Detector) -> FaceSet:
     """The faces whose boxes are known, of one kind only if the detector knows but one."""
-    return with_known_boxes(faces, one_kind=detector.kinds == (ONE_KIND,))
+    return with_known_boxes(faces, class_agnostic=detector.kinds == (ANY_KIND,))
 
 
 def draw_boxes(path: Path, image_HWC: Pixels, lesions: Iterable[Lesion], kinds: tuple[str, ...]) -> None:

@@ -60,7 +60,7 @@ def evaluate_detector(
         run.log(f"Caution: {warning}")
     found_F = find_on(finder, test, run, "finding lesions on the test faces")
     matches = matches_by_kind(found_F, [face.lesions for face in test], finder.kinds)
-    counted_F = [finder.counted(found) for found in found_F]
+    counted_F = [finder.above_threshold(found) for found in found_F]
     statistics = _precisions(matches) | _counts(counted_F, [face.lesions for face in test], finder.kinds)
     people = [face.person for face in test]
     scores = {}

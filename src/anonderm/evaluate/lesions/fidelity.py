@@ -57,7 +57,8 @@ def evaluate_lesions(
     sets = _chosen(config, real, synthetic, rng)
     sides = {
         name: Side.of(
-            faces, [finder.counted(found) for found in find_on(finder, faces, run, f"finding: {name}")]
+            faces,
+            [finder.above_threshold(found) for found in find_on(finder, faces, run, f"finding: {name}")],
         )
         for name, faces in sets.items()
     }

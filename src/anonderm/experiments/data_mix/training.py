@@ -54,7 +54,7 @@ def _work(training: Training) -> None:
         made = train_classifier(training.config, training.learn, run)
         classifier = load_grader(made, device())
         answers = {
-            name: classifier.reading.decide(all_probabilities(classifier, faces, run)).tolist()
+            name: classifier.head_type.predict(all_probabilities(classifier, faces, run)).tolist()
             for name, faces in training.tests.items()
         }
         write_json(run.folder / _ANSWERS, answers)

@@ -1,1 +1,1 @@
-"""Classifiers of severity and of lesion types: network, checkpoint, prediction, Grad-CAM."""
+"""Classifiers of severity and of lesion types: network, heads, prediction, Grad-CAM."""

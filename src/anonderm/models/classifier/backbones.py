@@ -1,4 +1,4 @@
-"""Backbones: any convolutional network of timm, or the lesion CNN; and the weights they start from."""
+"""Backbones: any convolutional network of timm, or the lesion CNN; and their initial weights."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class StartWeights:
-    """A file of backbone weights; `origin` says in one line what it is, as cards and scores repeat it."""
+class InitialWeights:
+    """A file of backbone weights; `origin` describes it in cards and results."""
 
     origin: str
     file: Path
 
     def tensors(self) -> dict[str, Tensor]:
-        """Raises BrokenArtefact; nothing in a pickle is ever run."""
+        """Raises BrokenArtefact; never executes code in a pickle."""
         return read_weights(
-            self.file, "Give the backbone's state dict as .safetensors, or as .pth that holds tensors alone."
+            self.file, "Give the backbone's state dict as .safetensors, or as a .pth file of tensors only."
         )
 
 
-def start_weights(backbone: str, weights: WeightsName, weights_file: Path | None) -> StartWeights | None:
-    """The weights that the settings ask for; None for random ones.
+def initial_weights(backbone: str, weights: WeightsName, weights_file: Path | None) -> InitialWeights | None:
+    """The weights that the settings name; None for random ones.
 
-    Raises ConfigError for an unknown backbone, MissingPath or MissingWeights for weights that are not there.
+    Raises ConfigError for an unknown backbone, MissingPath or MissingWeights for a missing file.
     """
     if weights_file is not None:
         if not weights_file.is_file():
             raise MissingPath(f"weights_file = {weights_file}: no such file.")
-        return StartWeights(f"file sha256:{sha256_file(weights_file)}", weights_file)
+        return InitialWeights(f"file sha256:{sha256_file(weights_file)}", weights_file)
     if weights == "random":
         return None
     try:
@@ -50,10 +50,10 @@ def start_weights(backbone: str, weights: WeightsName, weights_file: Path | None
         raise
 
 
-def cached_weights(backbone: str) -> StartWeights:
+def cached_weights(backbone: str) -> InitialWeights:
     """The published weights of a timm backbone in the local Hugging Face cache (safetensors only).
 
-    Raises ConfigError for an unknown backbone, MissingWeights when the file is not there.
+    Raises ConfigError for an unknown backbone, MissingWeights for a missing file.
     """
     from huggingface_hub import constants, try_to_load_from_cache
     from timm.models import get_pretrained_cfg
@@ -62,26 +62,26 @@ def cached_weights(backbone: str) -> StartWeights:
     published = get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
     repository = published.hf_hub_id if published else None
     if repository is None:
-        raise MissingWeights(f"{backbone}: no published weights are known.", "Give weights = random.")
+        raise MissingWeights(f"{backbone}: timm lists no published weights.", "Set weights = random.")
     found = try_to_load_from_cache(repository, "model.safetensors", cache_dir=constants.HF_HUB_CACHE)
     if not isinstance(found, str):
         raise MissingWeights(
             f"{backbone}: its weights ({repository}) are not in {constants.HF_HUB_CACHE}.",
-            f"Where a network allows: `hf download {repository} model.safetensors`; or give a weights_file, "
-            "weights = random, or weights = imagenet-if-found.",
+            f"Run `hf download {repository} model.safetensors`, or set weights_file, weights = random or "
+            "weights = imagenet-if-found.",
         )
-    return StartWeights(f"imagenet ({repository})", Path(found))
+    return InitialWeights(f"imagenet ({repository})", Path(found))
 
 
 def published_normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Mean and standard deviation that the backbone's published weights expect; None where none are known."""
+    """Mean and standard deviation that the backbone's published weights expect; None if it has none."""
     from timm.models import get_pretrained_cfg
 
     published = get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
     return (tuple(published.mean), tuple(published.std)) if published else None
 
 
-def create_backbone(name: str, size: int, start: StartWeights | None = None) -> nn.Module:
+def create_backbone(name: str, size: int, start: InitialWeights | None = None) -> nn.Module:
     """The network without its last layer: pixels [N, C, H, W] -> features [N, D].
 
     Raises ConfigError for an unknown backbone, BrokenArtefact for weights that do not fit.
@@ -97,13 +97,13 @@ def create_backbone(name: str, size: int, start: StartWeights | None = None) -> 
             lesion_cnn = LesionCnn(size)
             lesion_cnn.load_state_dict(tensors)
             return lesion_cnn
-        # With its published last layer, as without it timm takes a file that lacks half of the weights.
+        # With its published last layer: without it timm accepts a file that lacks half of the weights.
         overlay = {"state_dict": tensors, "custom_load": False}
         network: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except (RuntimeError, KeyError) as error:
         raise BrokenArtefact(
-            f"{start.file}: not the published weights of {name} ({str(error).splitlines()[0]})",
-            "Give the whole state dict of this very backbone, its last layer included.",
+            f"{start.file}: not the published weights of {name} ({str(error).splitlines()[0]}).",
+            "Give the whole state dict of this backbone, including its last layer.",
         ) from error
     network.reset_classifier(0)
     return network
@@ -116,5 +116,9 @@ def _check_known(name: str) -> None:
         import difflib
 
         near = difflib.get_close_matches(name, [LESION_CNN, *timm.list_models()], n=3)
-        hint = f"Did you mean {', '.join(near)}?" if near else "Give a network's timm name, such as resnet18."
+        hint = (
+            f"Did you mean {', '.join(near)}?"
+            if near
+            else "Give the timm name of a network, such as resnet18."
+        )
         raise ConfigError(f"backbone = {name!r}: timm has no such network.", hint)

@@ -1,4 +1,4 @@
-"""Which pixels spoke for a class: Grad-CAM (Selvaraju et al. 2017) through the grad-cam package.
+"""Grad-CAM heatmaps (Selvaraju et al. 2017) through the grad-cam package.
 
 Shapes: N faces, C channels, H x W pixels.
 """
@@ -19,25 +19,24 @@ from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import to_input
 
 _SMALLEST_MAP = 8
-_SHOWN_PX = 192
+_MIN_OVERLAY_PX = 192
 
 
 def grad_cam(
     classifier: Classifier, image_HWC: Pixels, target: int | Literal["severity"] | None = None
 ) -> tuple[NDArray[np.float32], Pixels]:
-    """Heat of one class or lesion type (by default the likeliest), and the picture with the heat over it.
+    """The heatmap of one class or lesion type (by default the most probable), and the image under it.
 
-    severity: of what speaks for worse classes against milder ones.
-
-    image_HWC: uint8, of any size. Returns the heat at the network's input size, float32 [H, W] in 0..1, and
-    the overlay as uint8 of at least 192 px. Raises ConfigError for a network without feature maps.
+    target: "severity" maps the evidence for worse classes over milder ones.
+    image_HWC: uint8, of any size. Returns the heatmap at the network's input size, float32 [H, W] in 0..1,
+    and the overlay as uint8 of at least 192 px. Raises ConfigError for a network without feature maps.
     """
     heat_HW = heat(classifier, image_HWC, target)
-    return heat_HW, overlay(image_HWC, heat_HW, max(_SHOWN_PX, classifier.size))
+    return heat_HW, overlay(image_HWC, heat_HW, max(_MIN_OVERLAY_PX, classifier.size))
 
 
 def overlay(image_HWC: Pixels, heat_HW: NDArray[np.float32], side: int) -> Pixels:
-    """The face with the heat over it in colour, uint8 [side, side, 3]."""
+    """The face with the heatmap over it in colour, uint8 [side, side, 3]."""
     from pytorch_grad_cam.utils.image import show_cam_on_image
 
     grey_HWC = np.repeat((255 * heat_HW).astype(np.uint8)[:, :, None], 3, axis=2)
@@ -48,7 +47,7 @@ def overlay(image_HWC: Pixels, heat_HW: NDArray[np.float32], side: int) -> Pixel
 def heat(
     classifier: Classifier, image_HWC: Pixels, target: int | Literal["severity"] | None = None
 ) -> NDArray[np.float32]:
-    """The heat alone, float32 [H, W] in 0..1 at the network's input size; see `grad_cam`."""
+    """The heatmap alone, float32 [H, W] in 0..1 at the network's input size; see `grad_cam`."""
     from pytorch_grad_cam import GradCAM
 
     classifier.eval()
@@ -61,7 +60,7 @@ def heat(
 
 
 def _evidence(classifier: Classifier, target: int | str | None, outputs_M: Tensor) -> Tensor:
-    scores_K = classifier.reading.scores(outputs_M[None])[0]
+    scores_K = classifier.head_type.scores(outputs_M[None])[0]
     if target is None:
         return scores_K.max()
     if isinstance(target, int):
@@ -73,7 +72,7 @@ def _evidence(classifier: Classifier, target: int | str | None, outputs_M: Tenso
 def target_layer(classifier: Classifier) -> nn.Module:
     """The deepest stage whose feature map is at least 8 x 8, or else the stage with the largest map.
 
-    The last stage of a ResNet has 2 x 2 cells at 64 px: too few to point at a lesion.
+    At 64 px the last stage of a ResNet has 2 x 2 cells, too coarse to localise a lesion.
     """
     stages = [classifier.backbone.get_submodule(stage["module"]) for stage in _stages(classifier.backbone)]
     sides = _map_sides(classifier, stages)
@@ -89,13 +88,13 @@ def _stages(backbone: nn.Module) -> list[dict[str, str]]:
 
 
 def _map_sides(classifier: Classifier, stages: list[nn.Module]) -> list[int]:
-    """Height of each stage's feature map, 0 for a stage that gives none, from one blank image."""
+    """Height of each stage's feature map for a blank image; 0 for a stage whose output is no map."""
     sides = [0] * len(stages)
 
-    def note(index: int, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+    def record(index: int, _module: nn.Module, _inputs: object, output: Tensor) -> None:
         sides[index] = output.shape[2] if output.ndim == 4 else 0
 
-    hooks = [stage.register_forward_hook(partial(note, index)) for index, stage in enumerate(stages)]
+    hooks = [stage.register_forward_hook(partial(record, index)) for index, stage in enumerate(stages)]
     try:
         with torch.inference_mode():
             classifier(torch.zeros(1, 3, classifier.size, classifier.size, device=classifier.mean.device))

@@ -1,4 +1,4 @@
-"""Joint grading and counting by label distribution learning, as on ACNE04. See `heads` for the methods.
+"""The head for joint grading and counting by label distribution learning (Wu et al. 2019). See `heads`.
 
 Shapes: N faces, M outputs, K grades (mildest first), J lesion counts 0, 1, 2, ...
 """
@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anonderm.models.classifier.settings import HeadName
-from anonderm.models.classifier.truth import Truth
+from anonderm.models.classifier.targets import Targets
 
 COUNT_DEVIATION = 3.0
 """Standard deviation of the label distribution over counts. Source: Wu et al. 2019, section 5.2."""
@@ -28,15 +28,15 @@ GRADING_SHARE = 0.6
 
 @dataclass(frozen=True)
 class LabelDistribution:
-    """Joint grading and counting: K logits of grades, then one logit for each count from 0 to `most`.
+    """K logits of grades, then one logit for each lesion count from 0 to `highest_count`.
 
     bounds: the highest count of each grade but the last. Source: Wu et al. 2019 (ACNE04), section 4, where
-    counts begin at 1: the count of 0, of healthy faces, is ours. Smoothing is not defined for it.
+    counts begin at 1; we add the count of 0 for healthy faces. Smoothing is not defined for it.
     """
 
     bounds: tuple[int, ...]
-    most: int
-    name: HeadName = "label-distribution"
+    highest_count: int
+    name: ClassVar[HeadName] = "label-distribution"
 
     @property
     def classes(self) -> int:
@@ -44,11 +44,13 @@ class LabelDistribution:
 
     @property
     def outputs(self) -> int:
-        return self.classes + self.most + 1
+        return self.classes + self.highest_count + 1
 
-    def loss(self, outputs_NM: Tensor, truth: Truth, weights_K: Tensor | None, smoothing: float) -> Tensor:
-        assert truth.counts is not None
-        counts_NJ = self.count_distribution(truth.counts).to(outputs_NM.dtype)
+    def loss(
+        self, outputs_NM: Tensor, targets: Targets, weights_K: Tensor | None, smoothing: float
+    ) -> Tensor:
+        assert targets.counts is not None
+        counts_NJ = self.count_distribution(targets.counts).to(outputs_NM.dtype)
         grades_NK = self._by_grade(counts_NJ, torch.sum)
         log_grades_NK, log_counts_NJ, log_merged_NK = self._logarithms(outputs_NM)
         grading_N = (_divergence(log_grades_NK, grades_NK) + _divergence(log_merged_NK, grades_NK)) / 2
@@ -56,18 +58,18 @@ class LabelDistribution:
         loss_N = GRADING_SHARE * grading_N + (1 - GRADING_SHARE) * counting_N
         if weights_K is None:
             return loss_N.mean()
-        weights_N = weights_K[truth.answers]
+        weights_N = weights_K[targets.labels]
         return (loss_N * weights_N).sum() / weights_N.sum()
 
     def count_distribution(self, counts_N: Tensor) -> Tensor:
-        """A Gaussian around each count from 1 on, cut off at 1 and `most`; sums to 1 (Wu et al. 2019, eq. 1).
+        """A Gaussian around each count, truncated at 1 and `highest_count` (Wu et al. 2019, eq. 1).
 
-        A face without any lesion is no near miss of a mild one: all of its distribution is at 0.
+        A face without lesions has all of its distribution at 0.
         """
-        levels_J = torch.arange(self.most + 1, device=counts_N.device)
-        away_NJ = (levels_J - counts_N[:, None]).double() / COUNT_DEVIATION
-        other_kind_NJ = (levels_J == 0) != (counts_N == 0)[:, None]
-        return (-(away_NJ**2) / 2).masked_fill(other_kind_NJ, -math.inf).softmax(1)
+        levels_J = torch.arange(self.highest_count + 1, device=counts_N.device)
+        deviations_NJ = (levels_J - counts_N[:, None]).double() / COUNT_DEVIATION
+        excluded_NJ = (levels_J == 0) != (counts_N == 0)[:, None]
+        return (-(deviations_NJ**2) / 2).masked_fill(excluded_NJ, -math.inf).softmax(1)
 
     def scores(self, outputs_NM: Tensor) -> Tensor:
         log_grades_NK, _, log_merged_NK = self._logarithms(outputs_NM)
@@ -80,20 +82,20 @@ class LabelDistribution:
         """The most probable number of lesions of each face, int64 [N]."""
         return outputs_NM[:, self.classes :].argmax(1)
 
-    def decide(self, probabilities_NK: NDArray[np.float32]) -> NDArray[np.intp]:
+    def predict(self, probabilities_NK: NDArray[np.float32]) -> NDArray[np.intp]:
         return probabilities_NK.argmax(1)
 
     def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "bounds": list(self.bounds), "most": self.most}
+        return {"name": self.name, "bounds": list(self.bounds), "most": self.highest_count}
 
     def _logarithms(self, outputs_NM: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probabilities of the grades, of the counts, and of the grades that the counts make."""
-        grades_NK, counts_NJ = outputs_NM.split((self.classes, self.most + 1), dim=1)
+        """Log-probabilities of the grades, of the counts, and of the grades by their counts."""
+        grades_NK, counts_NJ = outputs_NM.split((self.classes, self.highest_count + 1), dim=1)
         log_counts_NJ = counts_NJ.log_softmax(1)
         return grades_NK.log_softmax(1), log_counts_NJ, self._by_grade(log_counts_NJ, torch.logsumexp)
 
     def _by_grade(self, counts_NJ: Tensor, gather: Callable[..., Tensor]) -> Tensor:
-        edges = (0, *(bound + 1 for bound in self.bounds), self.most + 1)
+        edges = (0, *(bound + 1 for bound in self.bounds), self.highest_count + 1)
         spans = itertools.pairwise(edges)
         return torch.stack([gather(counts_NJ[:, low:high], 1) for low, high in spans], dim=1)
 

@@ -1,4 +1,4 @@
-"""The small network that tells lesion types apart, and dropout that draws from an explicit generator.
+"""The lesion CNN, a small backbone for lesion types, and dropout that draws from an explicit generator.
 
 Shapes: N faces, C channels, H x W pixels, D features.
 """
@@ -10,7 +10,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from anonderm.models.classifier.batch_share import Part
+from anonderm.models.classifier.batch_shard import BatchShard
 
 LESION_CNN = "lesion-cnn"
 
@@ -19,29 +19,29 @@ _DENSE = (128, 64)
 
 
 class Dropout(nn.Module):
-    """Leave out a share of the values in training (Srivastava et al. 2014, inverted).
+    """Inverted dropout (Srivastava et al. 2014) whose draws a resumed training repeats.
 
-    The draws come from `generator`, on the device of the values, so that a resumed training repeats them.
-    With a `part`, they are drawn for a whole batch, and the values are the rows of that part.
+    They come from `generator`, on the device of the values. With a `shard`, they are made for the whole batch
+    and the rows of the shard are used.
     """
 
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
         self.generator: torch.Generator | None = None
-        self.part: Part | None = None
+        self.shard: BatchShard | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.share == 0:
             return x
-        count, rows = (self.part.whole, self.part.rows) if self.part else (len(x), slice(None))
+        count, rows = (self.shard.batch_size, self.shard.rows) if self.shard else (len(x), slice(None))
         drawn = torch.rand((count, *x.shape[1:]), generator=self.generator, device=x.device)
         kept = drawn[rows] >= self.share
         return x * kept.to(x) / (1 - self.share)
 
 
 def draw_dropout_from(generator: torch.Generator, network: nn.Module) -> None:
-    """Let every Dropout of the network draw from this generator."""
+    """Make every Dropout of the network draw from this generator."""
     for layer in network.modules():
         if isinstance(layer, Dropout):
             layer.generator = generator
@@ -50,9 +50,9 @@ def draw_dropout_from(generator: torch.Generator, network: nn.Module) -> None:
 class LesionCnn(nn.Module):
     """Three 5 x 5 convolutions (16, 32, 64 channels) and two dense layers (128, 64); features [N, 64].
 
-    After each convolution: batch norm, rectifier, 2 x 2 max-pool, dropout 0.2; after the first dense layer
-    dropout 0.5. The layer of one output a type, and its dropout, are the classifier's own.
-    size: side of the images in pixels, at least 32; the dense layer reads all (size // 8)^2 x 64 values.
+    After each convolution: batch norm, ReLU, 2 x 2 max-pool, dropout 0.2; after the first dense layer dropout
+    0.5. The output layer and its dropout belong to the classifier.
+    size: side of the images in pixels, at least 32; the first dense layer has (size // 8)^2 x 64 inputs.
     Source: the network for acne lesion types of Amanqos, Kenzheakhmetov and Chung, at 416 px.
     """
 

@@ -1,4 +1,4 @@
-"""The classifier: a backbone, pooled features, one linear layer, and how its outputs are read.
+"""The classifier: a backbone, pooled features, and one linear layer whose outputs a head interprets.
 
 Shapes: N faces, C channels, H x W pixels, D features, M outputs, K classes.
 """
@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from anonderm.core.errors import ConfigError
-from anonderm.models.classifier.backbones import StartWeights, create_backbone
-from anonderm.models.classifier.heads import Reading, Softmax
+from anonderm.models.classifier.backbones import InitialWeights, create_backbone
+from anonderm.models.classifier.heads import Head, Softmax
 from anonderm.models.classifier.lesion_cnn import Dropout
 
 
 class Classifier(nn.Module):
-    """Maps faces in 0..1 to outputs; carries the normalisation of its training set as buffers.
+    """Maps faces in 0..1 to outputs; holds the normalisation of its training set as buffers.
 
-    `reading` says what the outputs mean; without one they are the logits of a softmax over the classes.
-    `drop_strides` strided layers of the backbone, pooling before convolution, keep the resolution: at 64 px
-    a ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
+    head_type: what the outputs mean; by default the logits of a softmax over the classes.
+    drop_strides: how many strided layers of the backbone get stride 1, pooling before convolution: at 64 px a
+    ResNet's stem would shrink a papule to one pixel. He et al. 2016, section 4.2, do so at 32 px.
     Raises ConfigError for an unknown or unsuitable backbone.
     """
 
@@ -33,19 +33,19 @@ class Classifier(nn.Module):
         size: int,
         drop_strides: int = 0,
         *,
-        reading: Reading | None = None,
+        head_type: Head | None = None,
         dropout: float = 0.0,
-        start: StartWeights | None = None,
+        start: InitialWeights | None = None,
     ) -> None:
         super().__init__()
         self.classes = classes
         self.size = size
         self.drop_strides = drop_strides
-        self.reading: Reading = reading or Softmax(len(classes))
+        self.head_type: Head = head_type or Softmax(len(classes))
         self.backbone = create_backbone(backbone, size, start)
-        _keep_resolution(self.backbone, drop_strides)
+        _drop_strides(self.backbone, drop_strides)
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(_feature_count(self.backbone, backbone, size), self.reading.outputs)
+        self.head = nn.Linear(_feature_count(self.backbone, backbone, size), self.head_type.outputs)
         self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
         self.register_buffer("std", torch.full((3, 1, 1), 0.25))
 
@@ -57,14 +57,10 @@ class Classifier(nn.Module):
     def normalise_like(self, bytes_NCHW: Tensor) -> None:
         """Set the normalisation to that of these uint8 pixels."""
         levels = torch.arange(256, dtype=torch.float64) / 255
-        counts_C256 = (
-            torch.stack(
-                [torch.bincount(channel.flatten(), minlength=256) for channel in bytes_NCHW.transpose(0, 1)]
-            )
-            .double()
-            .cpu()
-        )
-        shares_C256 = counts_C256 / counts_C256.sum(1, keepdim=True)
+        channels = bytes_NCHW.transpose(0, 1)
+        counts_C256 = torch.stack([torch.bincount(each.flatten(), minlength=256) for each in channels])
+        shares_C256 = counts_C256.double().cpu()
+        shares_C256 /= shares_C256.sum(1, keepdim=True)
         mean_C = shares_C256 @ levels
         std_C = (shares_C256 @ levels.square() - mean_C.square()).clamp(min=0).sqrt()
         self.normalise(tuple(mean_C.tolist()), tuple(std_C.clamp(min=1e-3).tolist()))
@@ -74,28 +70,28 @@ class Classifier(nn.Module):
         return self.backbone((pixels_NCHW - self.mean) / self.std)
 
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
-        """Outputs [N, M], as `reading` reads them, of pixels in 0..1."""
+        """Outputs [N, M], to be interpreted by `head_type`, of pixels in 0..1."""
         return self.head(self.dropout(self.features(pixels_NCHW)))
 
     def probabilities(self, pixels_NCHW: Tensor) -> Tensor:
         """Probability of each class [N, K], of pixels in 0..1."""
-        return self.reading.probabilities(self(pixels_NCHW).float())
+        return self.head_type.probabilities(self(pixels_NCHW).float())
 
 
-def _keep_resolution(backbone: nn.Module, halvings: int) -> None:
-    """Give strided layers stride 1, pooling first since that costs less; the weights stay valid."""
+def _drop_strides(backbone: nn.Module, count: int) -> None:
+    """Give strided layers stride 1, pooling first since that costs less; pretrained weights stay valid."""
     pools = [layer for layer in backbone.modules() if isinstance(layer, nn.MaxPool2d) and layer.stride == 2]
     convolutions = [
         layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2)
     ]
-    for pool in pools[:halvings]:
+    for pool in pools[:count]:
         pool.stride = 1
-    for convolution in convolutions[: max(0, halvings - len(pools))]:
+    for convolution in convolutions[: max(0, count - len(pools))]:
         convolution.stride = (1, 1)
 
 
 def _feature_count(backbone: nn.Module, name: str, size: int) -> int:
-    """Width of the pooled features, from one blank image: also shows that the backbone takes this size."""
+    """Width of the pooled features, found with one blank image, which the backbone must accept."""
     training = backbone.training
     backbone.eval()
     try:
@@ -103,7 +99,7 @@ def _feature_count(backbone: nn.Module, name: str, size: int) -> int:
             features_ND = backbone(torch.zeros(1, 3, size, size))
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"backbone = {name!r} cannot take {size} px images with these settings ({error}).",
+            f"backbone = {name!r} does not accept {size} px images with these settings ({error}).",
             "Choose another size, a smaller drop_strides, or a ResNet, DenseNet or EfficientNet.",
         ) from error
     backbone.train(training)

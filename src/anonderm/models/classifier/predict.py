@@ -1,4 +1,4 @@
-"""Using a trained classifier: checkpoint -> network -> probabilities."""
+"""Prediction with a trained classifier: checkpoint -> network -> probabilities."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from torch import Tensor
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels, resize
-from anonderm.models.classifier.heads import read_as
+from anonderm.models.classifier.heads import head_from_card
 from anonderm.models.classifier.label_distribution import LabelDistribution
 from anonderm.models.classifier.network import Classifier
 
 
 def load_classifier(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
-    """The network of a checkpoint that train-classifier wrote, ready to predict. Raises BrokenArtefact."""
-    hint = "Give one that train-classifier wrote."
+    """The network of a checkpoint from train-classifier, ready to predict. Raises BrokenArtefact."""
+    hint = "Give a checkpoint from train-classifier."
     with checkpoint.opened_as("classifier", "a classifier", hint) as card:
         classifier = Classifier(
             card.architecture["backbone"],
             card.classes,
             card.resolution,
             card.architecture["drop_strides"],
-            reading=read_as(card.architecture["head"], len(card.classes)),
+            head_type=head_from_card(card.architecture["head"], len(card.classes)),
         )
         classifier.load_state_dict(checkpoint.tensors())
     return classifier.to(device).eval()
 
 
 def load_grader(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
-    """A classifier that gives each face one class. Raises BrokenArtefact; ConfigError for lesion types."""
+    """A classifier that predicts one class a face. Raises BrokenArtefact; ConfigError for lesion types."""
     classifier = load_classifier(checkpoint, device)
-    if classifier.reading.name == "multi-label":
+    if classifier.head_type.name == "multi-label":
         raise ConfigError(
-            f"{checkpoint.path}: tells lesion types ({', '.join(classifier.classes)}), not one class a face.",
-            "Give a classifier of another head: train-classifier --head softmax, corn or label-distribution.",
+            f"{checkpoint.path}: predicts lesion types ({', '.join(classifier.classes)}), not classes.",
+            "Give one with another head: train-classifier --head softmax, corn or label-distribution.",
         )
     return classifier
 
 
 def probabilities(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
-    """Probability of each class, float32 [N, K], of uint8 faces of any size; columns as in `classes`."""
+    """Probability of each class, float32 [N, K], of uint8 faces of any size."""
     return _in_batches(classifier, classifier.probabilities, pixels_NHWC, batch)
 
 
 def lesion_counts(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
-    """Lesions on each uint8 face, [N]; for a classifier with head label-distribution."""
-    reading = classifier.reading
-    assert isinstance(reading, LabelDistribution)
-    return _in_batches(classifier, lambda x_NCHW: reading.counts(classifier(x_NCHW)), pixels_NHWC, batch)
+    """Predicted number of lesions [N] on uint8 faces; for a classifier with head label-distribution."""
+    head = classifier.head_type
+    assert isinstance(head, LabelDistribution)
+    return _in_batches(classifier, lambda x_NCHW: head.counts(classifier(x_NCHW)), pixels_NHWC, batch)
 
 
 def features(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
@@ -69,7 +69,7 @@ def to_bytes(pixels_NHWC: Pixels, size: int) -> Tensor:
 
 
 def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
-    """uint8 faces as the network takes them: float [N, C, size, size] in 0..1."""
+    """uint8 faces of any size as the network's input, float [N, C, size, size] in 0..1."""
     return to_bytes(pixels_NHWC, size).float() / 255
 
 

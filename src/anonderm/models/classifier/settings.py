@@ -1,4 +1,4 @@
-"""The choices that make a classifier. Imports no torch."""
+"""Names of heads and of initial weights. Imports no torch."""
 
 from __future__ import annotations
 

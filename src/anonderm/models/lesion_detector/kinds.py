@@ -1,4 +1,4 @@
-"""The kinds of lesion that a set of faces or a detector knows."""
+"""The kinds of lesion in a set of faces."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections import Counter
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face, order_kinds
 
-ONE_KIND = "lesion"
+ANY_KIND = "lesion"
+"""The only kind that a class-agnostic detector knows."""
 
 
-def with_known_boxes(faces: FaceSet, one_kind: bool) -> FaceSet:
-    """The faces whose boxes are known; `one_kind` calls every lesion the same.
+def with_known_boxes(faces: FaceSet, class_agnostic: bool) -> FaceSet:
+    """The faces whose boxes are known; `class_agnostic` makes every lesion one of ANY_KIND.
 
-    A face without boxes counts as free of lesions, unless its lesion types say that it has some.
+    A face without boxes counts as free of lesions, unless it has lesion types.
     """
     known = (face for face in faces if face.lesions or not face.lesion_types)
-    return FaceSet(faces.folder, tuple(_called_alike(face) if one_kind else face for face in known))
+    return FaceSet(faces.folder, tuple(_without_kinds(face) if class_agnostic else face for face in known))
 
 
-def _called_alike(face: Face) -> Face:
-    return dataclasses.replace(
-        face, lesions=tuple(dataclasses.replace(each, kind=ONE_KIND) for each in face.lesions)
-    )
+def _without_kinds(face: Face) -> Face:
+    lesions = tuple(dataclasses.replace(each, kind=ANY_KIND) for each in face.lesions)
+    return dataclasses.replace(face, lesions=lesions)
 
 
 def kinds_of(faces: FaceSet) -> tuple[str, ...]:

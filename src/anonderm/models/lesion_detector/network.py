@@ -1,7 +1,7 @@
 """The detector: torchvision's Faster R-CNN (Ren et al. 2015) over a feature pyramid of strides 4, 8 and 16.
 
-Two stages were chosen because a lesion is a few pixels wide: the second looks at each find again, on the
-finest level, and so tells kinds apart and draws boxes more closely than one stage does.
+A two-stage detector was chosen because a lesion is a few pixels wide: the second stage classifies each
+proposal again on the finest level, which gives more reliable kinds and tighter boxes.
 """
 
 # N tiles, C channels, H x W pixels
@@ -15,17 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anonderm.models.lesion_detector.sizes import Anchors, Geometry
+from anonderm.models.lesion_detector.anchors import Anchors
 
 _WIDTHS = (24, 40, 80, 128)
 _PYRAMID = 48
-_LEAST_SCORE = 0.02
-_MOST_FINDS = 300
+_MIN_SCORE = 0.02
+_MAX_DETECTIONS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """All that the card must say to build the network again; mean and std are of pixels in 0..1."""
+    """What a card stores to rebuild the network; mean and std are of pixels in 0..1."""
 
     network: str
     tile: int
@@ -35,13 +35,9 @@ class Architecture:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(self.tile, self.side, self.anchors)
-
     @staticmethod
     def from_card(values: dict[str, Any]) -> Architecture:
-        """Raises KeyError or TypeError for a card that is no detector's."""
+        """Raises KeyError or TypeError for a card of anything else."""
         anchors = tuple(tuple(float(side) for side in level) for level in values["anchors"])
         lists = {name: tuple(float(each) for each in values[name]) for name in ("mean", "std")}
         return Architecture(**{**values, **lists, "anchors": anchors})
@@ -50,16 +46,17 @@ class Architecture:
 def build(architecture: Architecture, kinds: tuple[str, ...]) -> nn.Module:
     """A Faster R-CNN with random weights from torch's global generator.
 
-    It takes a list of tiles [C, tile, tile] in 0..1 and enlarges them itself; boxes go in and come out in
-    pixels of the tile, labels 1..K in the order of `kinds` (0 is no lesion).
+    Its input is a list of tiles [C, tile, tile] in 0..1, which it resizes to `side`; boxes are in pixels of
+    the tile, labels 1..K in the order of `kinds` (0 is background).
     """
     from torchvision.models.detection import FasterRCNN
     from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
     from torchvision.models.detection.rpn import AnchorGenerator
     from torchvision.ops import MultiScaleRoIAlign
 
-    pyramid = _small() if architecture.network == "small" else _resnet(architecture.network)
-    width = 256 if architecture.network == "small" else 1024
+    small = architecture.network == "small"
+    pyramid = Pyramid(SmallBody(), list(_WIDTHS[1:]), _PYRAMID) if small else _resnet(architecture.network)
+    width = 256 if small else 1024
     levels = [str(level) for level in range(len(architecture.anchors))]
     ratios = ((1.0,),) * len(levels)
     return FasterRCNN(
@@ -79,13 +76,13 @@ def build(architecture: Architecture, kinds: tuple[str, ...]) -> nn.Module:
         box_head=TwoMLPHead(pyramid.out_channels * 7**2, width),
         box_predictor=FastRCNNPredictor(width, len(kinds) + 1),
         box_batch_size_per_image=128,
-        box_score_thresh=_LEAST_SCORE,
-        box_detections_per_img=_MOST_FINDS,
+        box_score_thresh=_MIN_SCORE,
+        box_detections_per_img=_MAX_DETECTIONS,
     )
 
 
 class Pyramid(nn.Module):
-    """Levels "0", "1", ... of one width, finest first (Lin et al. 2017); the names are torchvision's."""
+    """Levels "0", "1", ... of equal width, finest first (Lin et al. 2017); names as in torchvision."""
 
     def __init__(self, body: nn.Module, widths: list[int], out_channels: int) -> None:
         from torchvision.ops import FeaturePyramidNetwork
@@ -109,12 +106,8 @@ def _resnet(name: str) -> Pyramid:
     return Pyramid(body, [deepest // 8, deepest // 4, deepest // 2], 256)
 
 
-def _small() -> Pyramid:
-    return Pyramid(SmallBody(), list(_WIDTHS[1:]), _PYRAMID)
-
-
 class SmallBody(nn.Module):
-    """A residual network of seven convolutions, for a CPU: levels of stride 4, 8 and 16."""
+    """A small residual network for CPUs: levels of stride 4, 8 and 16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +126,7 @@ class SmallBody(nn.Module):
 
 
 class _Block(nn.Module):
-    """Halves the resolution, then adds what one more pair of convolutions finds (He et al. 2016)."""
+    """Halves the resolution, then adds a residual of two convolutions (He et al. 2016)."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

@@ -10,7 +10,12 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face, Lesion
 from anonderm.models.classifier.heads import MultiLabel
 from anonderm.models.classifier.label_distribution import LabelDistribution
-from anonderm.models.classifier.targets import count_agreement, is_ordered, reading_for, truth_of
+from anonderm.models.classifier.label_encoding import (
+    classes_and_head,
+    count_agreement,
+    encode_targets,
+    is_ordered,
+)
 
 
 def face(label: str, *kinds: str, types: tuple[str, ...] = ()) -> Face:
@@ -24,44 +29,44 @@ def faces(*rows: Face) -> FaceSet:
 
 def test_types_come_from_boxes_and_names_the_usual_ones_first():
     learn = faces(face("mild", "papule", "papule"), face("mild", types=("cyst", "comedone")), face("healthy"))
-    classes, reading = reading_for("multi-label", (), learn)
+    classes, head = classes_and_head("multi-label", (), learn)
     assert classes == ("comedone", "papule", "cyst")
-    assert truth_of(learn, classes, reading).answers.tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    assert encode_targets(learn, classes, head).labels.tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
 
 
 def test_grades_get_their_bounds_from_hayashi():
     rows = [face("severe", *["papule"] * 30), face("healthy"), face("moderate", *["papule"] * 8)]
     learn = faces(face("mild", "papule"), *rows)
-    classes, reading = reading_for("label-distribution", (), learn)
+    classes, head = classes_and_head("label-distribution", (), learn)
     assert classes == ("healthy", "mild", "moderate", "severe")
-    assert reading == LabelDistribution((0, 5, 20), 65)
-    truth = truth_of(learn, classes, reading)
-    assert truth.answers.tolist() == [1, 3, 0, 2]
+    assert head == LabelDistribution((0, 5, 20), 65)
+    truth = encode_targets(learn, classes, head)
+    assert truth.labels.tolist() == [1, 3, 0, 2]
     assert truth.counts is not None
     assert truth.counts.tolist() == [1, 30, 0, 8]
-    assert count_agreement(reading, truth) == 1
+    assert count_agreement(head, truth) == 1
     assert count_agreement(LabelDistribution((0, 5, 40), 65), truth) == 0.75
 
 
 def test_bounds_must_fit_the_classes():
     learn = faces(face("mild", "papule"), face("severe", "papule", "papule"))
-    assert reading_for("label-distribution", (7,), learn)[1].bounds == (7,)
+    assert classes_and_head("label-distribution", (7,), learn)[1].bounds == (7,)
     with pytest.raises(ConfigError, match="need 1"):
-        reading_for("label-distribution", (7, 9), learn)
+        classes_and_head("label-distribution", (7, 9), learn)
     with pytest.raises(ConfigError, match="grow"):
         TrainClassifierConfig(head="label-distribution", count_bounds=(9, 9))
     with pytest.raises(ConfigError, match="label-distribution"):
         TrainClassifierConfig(head="corn", count_bounds=(9,))
     strange = faces(face("grade1", "papule"), face("grade2", "papule"))
     with pytest.raises(BadLabel, match="grade1"):
-        reading_for("label-distribution", (), strange)
+        classes_and_head("label-distribution", (), strange)
 
 
 def test_types_without_boxes_cannot_be_counted():
     learn = faces(face("mild", types=("papule",)), face("healthy"))
-    assert reading_for("multi-label", (), learn)[1] == MultiLabel(1)
+    assert classes_and_head("multi-label", (), learn)[1] == MultiLabel(1)
     with pytest.raises(BadLabel, match="1 of the 1"):
-        reading_for("label-distribution", (), learn)
+        classes_and_head("label-distribution", (), learn)
 
 
 def test_only_grades_have_an_order():
