@@ -74,7 +74,7 @@ def knows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             lesions = truth[image_HWC.tobytes()]
             return [Detection(each, 0.3 if each.kind == misses else 0.9) for each in lesions]
 
-        monkeypatch.setattr(Detector, "find", find)
+        monkeypatch.setattr(Detector, "detect", find)
 
     return know
 

@@ -53,7 +53,7 @@ def test_bounds_must_fit_the_classes():
     assert classes_and_head("label-distribution", (7,), learn)[1].bounds == (7,)
     with pytest.raises(ConfigError, match="need 1"):
         classes_and_head("label-distribution", (7, 9), learn)
-    with pytest.raises(ConfigError, match="grow"):
+    with pytest.raises(ConfigError, match="ascending"):
         TrainClassifierConfig(head="label-distribution", count_bounds=(9, 9))
     with pytest.raises(ConfigError, match="label-distribution"):
         TrainClassifierConfig(head="corn", count_bounds=(9,))

@@ -31,7 +31,7 @@ def test_only_boxes_at_an_inner_edge_are_cut_and_only_if_the_neighbour_sees_them
     boxes = torch.tensor(
         [[0.0, 10, 8, 18], [90, 10, 100, 20], [50, 50, 60, 60], [40, 92.0, 50, 100.0], [70, 40, 100, 50]]
     )
-    cut = is_cut(boxes, place=(0, 0), tile=100, shared=20.0, size=(100, 180))
+    cut = is_cut(boxes, corner=(0, 0), tile=100, overlap_px=20.0, size=(100, 180))
     assert cut.tolist() == [False, True, False, False, False]
 
 
