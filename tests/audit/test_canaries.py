@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from anonderm.audit.alarms import false_alarms
-from anonderm.audit.canaries import OTHER_PHOTO, PLANTS, look_for, plant, shares
+from anonderm.audit.canaries import ALTERATIONS, OTHER_PHOTO, canary_recall, search_canaries, write_canaries
 from anonderm.audit.config import AuditConfig
+from anonderm.audit.false_matches import false_matches
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
@@ -68,26 +68,26 @@ def test_a_blend_has_its_share_of_the_face_and_the_size_of_it():
     assert blend(own, other, "blend50").shape == (8, 8, 3)
 
 
-def test_every_leak_is_planted_for_every_person_and_another_photo_where_there_are_two(
+def test_every_person_has_every_canary_and_another_photo_where_there_are_two(
     training, synthetic, tmp_path, run
 ):
-    plants = plant(training, synthetic, 10, 0, tmp_path / "plants", run)
-    counts = {change: sum(face.label == change for face in plants) for change in PLANTS}
-    assert counts == {change: 3 if change == OTHER_PHOTO else 4 for change in PLANTS}
+    canaries = write_canaries(training, synthetic, 10, 0, tmp_path / "canaries", run)
+    counts = {change: sum(face.label == change for face in canaries) for change in ALTERATIONS}
+    assert counts == {change: 3 if change == OTHER_PHOTO else 4 for change in ALTERATIONS}
     of = {face.id: face for face in training}
-    for face in plants:
+    for face in canaries:
         assert face.subject == of[face.parents[0]].subject
-    exact = next(face for face in plants if face.label == "exact")
-    assert np.array_equal(plants.image(exact), training.image(of[exact.parents[0]]))
+    exact = next(face for face in canaries if face.label == "exact")
+    assert np.array_equal(canaries.image(exact), training.image(of[exact.parents[0]]))
 
 
-def test_planting_that_was_cut_short_goes_on_to_the_same_plants(training, synthetic, tmp_path, run):
-    whole = plant(training, synthetic, 3, 5, tmp_path / "whole", run)
+def test_writing_that_was_cut_short_resumes_to_the_same_canaries(training, synthetic, tmp_path, run):
+    whole = write_canaries(training, synthetic, 3, 5, tmp_path / "whole", run)
     begun = FaceSetWriter(tmp_path / "begun")
     for face in whole.faces[::3]:
         begun.add(whole.image(face), dataclasses.replace(face, file="", sha256=""))
-    assert plant(training, synthetic, 3, 5, tmp_path / "begun", run).digest == whole.digest
-    assert plant(training, synthetic, 3, 6, tmp_path / "other", run).digest != whole.digest
+    assert write_canaries(training, synthetic, 3, 5, tmp_path / "begun", run).digest == whole.digest
+    assert write_canaries(training, synthetic, 3, 6, tmp_path / "other", run).digest != whole.digest
 
 
 def test_copies_to_calibrate_on_are_altered(training, tmp_path, run):
@@ -100,36 +100,38 @@ def on_a_line(*places: float) -> Templates:
     return Templates.of(np.array(places, np.float32).reshape(-1, 1, 1))
 
 
-def planted(tmp_path, *rows: tuple[str, str, str]) -> FaceSet:
+def canary_set(tmp_path, *rows: tuple[str, str, str]) -> FaceSet:
     faces = (Face(f"x{i}", label=c, subject=s, parents=(p,)) for i, (c, s, p) in enumerate(rows))
     return FaceSet(tmp_path, tuple(faces))
 
 
-def test_a_plant_is_found_only_where_it_leads_to_the_right_person(training, tmp_path):
-    plants = planted(tmp_path, ("flip", "p0", "t0"), ("flip", "p1", "t2"), ("jpeg", "p3", "t6"))
+def test_a_canary_is_found_only_if_it_leads_to_the_right_person(training, tmp_path):
+    canaries = canary_set(tmp_path, ("flip", "p0", "t0"), ("flip", "p1", "t2"), ("jpeg", "p3", "t6"))
     views = on_a_line(0, 1, 2, 3, 4, 5, 6)
-    found = look_for(plants, on_a_line(0.25, 0.5, np.nan), training, views)
+    found = search_canaries(canaries, on_a_line(0.25, 0.5, np.nan), training, views)
     assert found.distances_R.tolist() == [0.25, np.inf, np.inf]
-    assert shares(found.changes, found.hits(0.3))["flip"][:2] == (1, 2)
-    assert not found.hits(0.2).any()
+    flip, jpeg = canary_recall("copy", found.alterations, found.found(0.3))
+    assert (flip.alteration, flip.recall.value, flip.recall.n) == ("flip", 0.5, 2)
+    assert (jpeg.alteration, jpeg.recall.value) == ("jpeg", 0)
+    assert not found.found(0.2).any()
 
 
 def test_another_photo_is_not_compared_with_itself(training, tmp_path):
-    plants = planted(tmp_path, (OTHER_PHOTO, "p0", "t0"), (OTHER_PHOTO, "p1", "t2"))
-    found = look_for(plants, on_a_line(0, 5), training, on_a_line(0, 1, 5, 9, 9, 9, 5.5))
+    canaries = canary_set(tmp_path, (OTHER_PHOTO, "p0", "t0"), (OTHER_PHOTO, "p1", "t2"))
+    found = search_canaries(canaries, on_a_line(0, 5), training, on_a_line(0, 1, 5, 9, 9, 9, 5.5))
     assert found.distances_R.tolist() == [1, np.inf]  # the second is nearest to somebody else
 
 
-def test_false_alarms_are_counted_by_pairs_and_by_faces():
+def test_false_matches_are_counted_by_pairs_and_by_faces():
     control, views = on_a_line(0, 10, 20, np.nan), on_a_line(0.5, 0.6, 30)
-    found = false_alarms(
+    found = false_matches(
         control, ["c0", "c1", "c2", "c3"], views, ["a", "a", "b"], 1.0, np.random.default_rng(0)
     )
-    assert found.pairs[0] == pytest.approx(2 / 9)
-    assert found.faces == pytest.approx(1 / 3)
-    assert (found.n_pairs, found.n_faces) == (9, 3)
+    assert found.pairs_fmr[0] == pytest.approx(2 / 9)
+    assert found.faces_matched == pytest.approx(1 / 3)
+    assert (found.pairs, found.faces) == (9, 3)
 
 
-def test_nobody_seen_raises_no_alarm():
-    unseen = on_a_line(np.nan)
-    assert false_alarms(unseen, ["c"], on_a_line(1), ["a"], 1.0, np.random.default_rng(0)) is None
+def test_without_an_enrolled_face_there_are_no_false_matches():
+    not_enrolled = on_a_line(np.nan)
+    assert false_matches(not_enrolled, ["c"], on_a_line(1), ["a"], 1.0, np.random.default_rng(0)) is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonderm.audit.alarms import false_alarms
-from anonderm.audit.canaries import look_for, plant, shares
+from anonderm.audit.canaries import canary_recall, search_canaries, write_canaries
 from anonderm.audit.config import AuditConfig
+from anonderm.audit.false_matches import false_matches
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.records import Face
@@ -37,17 +37,23 @@ def test_every_copy_of_a_training_photo_is_found_and_strangers_are_not(people, t
     inside = np.array([face.split == "train" for face in people])
     training, control = people.where(split="train"), people.where(split="test")
     with RunDir.open(tmp_path / "run", "audit", AuditConfig(), {}) as run:
-        plants = plant(training, control, PEOPLE, 0, tmp_path / "plants", run)
+        canaries = write_canaries(training, control, PEOPLE, 0, tmp_path / "canaries", run)
         copies = copies_of(people, PEOPLE // 2, 1, tmp_path / "copies", run)
-        eye = calibrate_matcher(make_matcher("copy"), people, copies, run, np.random.default_rng(0))
-        found = look_for(plants, eye.matcher.extract(plants, run), training, eye.views[inside])
-    assert eye.calibration.uninformative is None
-    assert eye.calibration.genuine_source == "copies"
-    level = eye.calibration.levels[1]
-    hits = shares(found.changes, found.hits(level.threshold))
-    assert {change: hits[change][0] for change in COPIES} == dict.fromkeys(COPIES, PEOPLE // 2)
+        known = calibrate_matcher(make_matcher("copy"), people, copies, run, np.random.default_rng(0))
+        found = search_canaries(canaries, known.matcher.extract(canaries, run), training, known.views[inside])
+    assert known.calibration.uninformative is None
+    assert known.calibration.genuine_source == "copies"
+    level = known.calibration.levels[1]
+    recall = canary_recall("copy", found.alterations, found.found(level.threshold))
+    by_alteration = {each.alteration: each.recall for each in recall}
+    assert all((by_alteration[each].value, by_alteration[each].n) == (1, PEOPLE // 2) for each in COPIES)
     names = [face.person for face in control], [face.person for face in training]
-    alarms = false_alarms(
-        eye.faces[~inside], names[0], eye.views[inside], names[1], level.threshold, np.random.default_rng(0)
+    matches = false_matches(
+        known.faces[~inside],
+        names[0],
+        known.views[inside],
+        names[1],
+        level.threshold,
+        np.random.default_rng(0),
     )
-    assert alarms.pairs[0] <= level.fmr[2]
+    assert matches.pairs_fmr[0] <= level.fmr[2]

@@ -11,8 +11,8 @@ from anonderm.core.results.audit import Arm, Attack, Excess
 from anonderm.embeddings.alterations import COPIES
 
 CONFIG = AuditConfig()
-SEEING = {"dlib": "sees no face", "copy": None, "encoder": None}
-FOUND = dict.fromkeys(COPIES, 1.0)
+MATCHERS = {"dlib": "no face is found", "copy": None, "encoder": None}
+RECALL = dict.fromkeys(COPIES, 1.0)
 
 
 def attack(
@@ -26,128 +26,135 @@ def attack(
 
 
 NOTHING = attack((0.0, -0.05, 0.06, -0.09))
-SHOWN = attack((0.3, 0.2, 0.4, 0.1))
-OPEN = attack((0.05, -0.2, 0.4, -0.3))
+SIGNIFICANT = attack((0.3, 0.2, 0.4, 0.1))
+INCONCLUSIVE = attack((0.05, -0.2, 0.4, -0.3))
 
 
-def judge(
-    *attacks: Attack, blind: dict[str, str | None] = SEEING, kept_out: int = 160, **changed: float
+def decide(
+    *attacks: Attack,
+    uninformative: dict[str, str | None] = MATCHERS,
+    non_members: int = 160,
+    **changed: float,
 ) -> Verdict:
-    return images(CONFIG, blind, kept_out, FOUND | changed, attacks)
+    return images(CONFIG, uninformative, non_members, RECALL | changed, attacks)
 
 
 def failed(verdict: Verdict) -> list[str]:
-    return [rule.rule for rule in verdict.rules if not rule.passed]
+    return [rule.name for rule in verdict.failed]
 
 
 def test_a_set_in_which_nothing_is_found_passes():
-    verdict = judge(NOTHING)
+    verdict = decide(NOTHING)
     assert verdict.passed
-    assert verdict.as_json()["reasons"] == []
-    assert "singling_out[copy]/FMR 1%" in [rule.rule for rule in verdict.rules]
+    assert verdict.reasons == ()
+    assert "singling_out[copy]/FMR 1%" in [rule.name for rule in verdict.rules]
 
 
-def test_a_shown_leak_fails_and_says_so():
-    verdict = judge(NOTHING, SHOWN)
+def test_a_significant_excess_fails():
+    verdict = decide(NOTHING, SIGNIFICANT)
     assert not verdict.passed
-    assert verdict.as_json()["reasons"][0].startswith("singling_out[copy]/FMR 1%: shown")
+    assert verdict.reasons[0].startswith("singling_out[copy]/FMR 1%: significant")
 
 
-def test_too_few_people_to_tell_fail_for_a_reason_of_their_own():
-    verdict = judge(OPEN)
+def test_an_inconclusive_excess_fails_for_a_reason_of_its_own():
+    verdict = decide(INCONCLUSIVE)
     assert not verdict.passed
-    assert "not enough people to tell: an excess of 40% is not excluded" in verdict.as_json()["reasons"][0]
+    assert "inconclusive: with so few people, an excess of 40% cannot be excluded" in verdict.reasons[0]
 
 
 def test_an_excess_at_the_limit_passes_and_above_it_fails():
-    assert judge(attack((0.1, 0.0, CONFIG.max_excess, -0.1))).passed
-    assert not judge(attack((0.1, 0.0, CONFIG.max_excess + 1e-6, -0.1))).passed
+    assert decide(attack((0.1, 0.0, CONFIG.max_excess, -0.1))).passed
+    assert not decide(attack((0.1, 0.0, CONFIG.max_excess + 1e-6, -0.1))).passed
 
 
 def test_an_area_has_a_limit_of_its_own():
     high = CONFIG.max_auc - 0.5
-    assert judge(attack((0.05, -0.1, high, -0.2), "membership", "AUC")).passed
-    assert not judge(attack((0.05, -0.1, high + 1e-6, -0.2), "membership", "AUC")).passed
+    assert decide(attack((0.05, -0.1, high, -0.2), "membership", "AUC")).passed
+    assert not decide(attack((0.05, -0.1, high + 1e-6, -0.2), "membership", "AUC")).passed
 
 
-def test_memorisation_and_reproduction_fail_only_when_shown():
+def test_memorisation_and_reproduction_fail_only_if_significant():
     wide = (0.1, -0.5, 0.9, -0.9)
-    assert judge(attack(wide, "memorisation", "nearer"), attack(wide, "reproduction", "copies")).passed
-    assert failed(judge(attack((0.1, 0.05, 0.2, 0.01), "memorisation", "AuthPct")))
-    assert failed(judge(attack((0.002, 0.001, 0.01, 0.001), "reproduction", "copies")))
+    assert decide(attack(wide, "memorisation", "nearer"), attack(wide, "reproduction", "copies")).passed
+    assert failed(decide(attack((0.1, 0.05, 0.2, 0.01), "memorisation", "AuthPct")))
+    assert failed(decide(attack((0.002, 0.001, 0.01, 0.001), "reproduction", "copies")))
 
 
-def test_measures_that_say_the_same_less_surely_are_told_and_not_judged():
-    assert judge(attack((0.3, 0.2, 0.4, 0.1), "memorisation", "C_T")).passed
-    assert judge(attack((0.3, 0.2, 0.4, 0.1), "density", "TPR at FPR 5%")).passed
+def test_measures_with_less_power_are_reported_without_a_rule():
+    assert decide(attack((0.3, 0.2, 0.4, 0.1), "memorisation", "C_T")).passed
+    assert decide(attack((0.3, 0.2, 0.4, 0.1), "density", "TPR at FPR 5%")).passed
 
 
-def test_a_blind_matcher_counts_for_nothing():
-    assert judge(NOTHING, dataclasses.replace(SHOWN, matcher="dlib")).passed
-    assert not judge(
-        NOTHING, dataclasses.replace(SHOWN, matcher="dlib"), blind=SEEING | {"dlib": None}
+def test_an_uninformative_matcher_does_not_count():
+    assert decide(NOTHING, dataclasses.replace(SIGNIFICANT, matcher="dlib")).passed
+    assert not decide(
+        NOTHING, dataclasses.replace(SIGNIFICANT, matcher="dlib"), uninformative=MATCHERS | {"dlib": None}
     ).passed
 
 
-def test_where_every_matcher_is_blind_nothing_passes():
-    verdict = judge(blind={"copy": "too weak", "dlib": "sees no face"})
-    assert failed(verdict) == ["matchers that see"]
-    assert "copy is blind: too weak" in verdict.as_json()["reasons"][0]
+def test_without_an_informative_matcher_nothing_passes():
+    verdict = decide(uninformative={"copy": "too weak", "dlib": "no face is found"})
+    assert failed(verdict) == ["informative matchers"]
+    assert "informative: none; copy is not: too weak" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("change", COPIES)
-def test_an_audit_that_misses_its_own_copies_does_not_pass(change: str):
-    assert failed(judge(NOTHING, **{change: 0.9})) == [f"hidden copies found: {change}"]
-    assert judge(NOTHING, **{change: CONFIG.min_canary_recall}).passed
+def test_an_audit_that_misses_canaries_does_not_pass(change: str):
+    assert failed(decide(NOTHING, **{change: 0.9})) == [f"canary recall: {change}"]
+    assert decide(NOTHING, **{change: CONFIG.min_canary_recall}).passed
 
 
-def test_copies_that_were_not_hidden_count_as_missed():
-    assert len(failed(images(CONFIG, SEEING, 160, {}, [NOTHING]))) == len(COPIES)
+def test_missing_canaries_count_as_not_found():
+    assert len(failed(images(CONFIG, MATCHERS, 160, {}, [NOTHING]))) == len(COPIES)
 
 
-def test_few_people_kept_out_fail_as_not_enough():
-    verdict = judge(NOTHING, kept_out=CONFIG.min_people - 1)
-    assert failed(verdict) == ["people kept out"]
-    assert "not enough people to tell" in verdict.as_json()["reasons"][0]
-    assert judge(NOTHING, kept_out=CONFIG.min_people).passed
+def test_too_few_non_members_fail():
+    verdict = decide(NOTHING, non_members=CONFIG.min_people - 1)
+    assert failed(verdict) == ["number of non-members"]
+    assert "too few: at least 50 are needed" in verdict.reasons[0]
+    assert decide(NOTHING, non_members=CONFIG.min_people).passed
 
 
-def test_weights_are_judged_by_the_images_rules_and_white_box_attacks():
+def test_weights_need_the_rules_for_images_and_for_white_box_attacks():
     discriminator = attack((0.3, 0.2, 0.4, 0.1), "discriminator", "AUC", "generator 1")
-    assert judge(NOTHING, discriminator).passed  # who has the images alone can't ask it
-    verdict = weights(CONFIG, judge(NOTHING), [NOTHING, discriminator])
+    assert decide(NOTHING, discriminator).passed  # it needs the weights
+    verdict = weights(CONFIG, decide(NOTHING), [NOTHING, discriminator])
     assert verdict is not None
     assert failed(verdict) == ["discriminator[generator 1]/AUC"]
     leaking = weights(
-        CONFIG, judge(SHOWN), [attack((0, -0.1, 0.1, -0.2), "projection", "AUC", "generator 1")]
+        CONFIG, decide(SIGNIFICANT), [attack((0, -0.1, 0.1, -0.2), "projection", "AUC", "generator 1")]
     )
     assert leaking is not None
     assert failed(leaking) == ["singling_out[copy]/FMR 1%"]
 
 
 def test_without_white_box_attacks_there_is_no_verdict_on_weights():
-    assert weights(CONFIG, judge(NOTHING), [NOTHING]) is None
+    assert weights(CONFIG, decide(NOTHING), [NOTHING]) is None
 
 
-def test_a_tone_that_is_worse_protected_than_the_whole_fails():
+def test_a_tone_that_is_protected_worse_than_everyone_fails():
     whole = [attack((0.02, -0.02, 0.06, -0.03))]
     rules = by_tone(
         whole, {"light": [attack((0.1, 0.0, 0.3, -0.05))], "dark": [attack((0.4, 0.2, 0.6, 0.1))]}
     )
     assert [rule.passed for rule in rules] == [True, False]
-    assert rules[1].rule == "dark skin: singling_out[copy]/FMR 1%"
-    verdict = images(CONFIG, SEEING, 160, FOUND, [NOTHING], rules)
+    assert rules[1].name == "dark skin: singling_out[copy]/FMR 1%"
+    verdict = images(CONFIG, MATCHERS, 160, RECALL, [NOTHING], rules)
     assert failed(verdict) == ["dark skin: singling_out[copy]/FMR 1%"]
 
 
-def test_every_rule_says_why():
-    verdict = judge(NOTHING, OPEN, SHOWN)
-    assert all(isinstance(rule, Rule) and rule.why for rule in verdict.rules)
+def test_a_verdict_without_rules_does_not_pass():
+    assert not Verdict(()).passed
+
+
+def test_every_rule_has_an_explanation():
+    verdict = decide(NOTHING, INCONCLUSIVE, SIGNIFICANT)
+    assert all(isinstance(rule, Rule) and rule.explanation for rule in verdict.rules)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"matchers": ()}, {"matchers": ("copy", "copy")}, {"plants": 5}, {"max_auc": 0.5}, {"min_people": 3}],
+    [{"matchers": ()}, {"matchers": ("copy", "copy")}, {"canaries": 5}, {"max_auc": 0.5}, {"min_people": 3}],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -17,7 +17,7 @@ from tests.curate.quick_matchers import (
     written,
 )
 
-from anonderm.audit.canaries import plant
+from anonderm.audit.canaries import write_canaries
 from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.privacy_screen import PrivacyScreen
@@ -80,10 +80,10 @@ def screened(faces: FaceSet, real: FaceSet, out: Path, **settings) -> tuple[Face
 def test_canaries_are_rejected_with_the_person_they_match(matchers, real, strangers, tmp_path):
     trained = real.where(split="train")
     stock = written(tmp_path / "stock", strangers[:5])
-    with RunDir.open(tmp_path / "planting", "planting", ScreenConfig(), {}) as run:
-        plants = plant(trained, stock, 10, 0, tmp_path / "plants", run)
-    wanted = [face for face in plants if face.label in ("exact", "flip", "jpeg", "other_photo")]
-    images = strangers[:40] + [plants.image(face) for face in wanted]
+    with RunDir.open(tmp_path / "canaries-run", "canaries-run", ScreenConfig(), {}) as run:
+        canaries = write_canaries(trained, stock, 10, 0, tmp_path / "canaries", run)
+    wanted = [face for face in canaries if face.label in ("exact", "flip", "jpeg", "other_photo")]
+    images = strangers[:40] + [canaries.image(face) for face in wanted]
     names = [f"s{n:03d}" for n in range(40)] + [face.id for face in wanted]
     _, reasons, _ = screened(written(tmp_path / "syn", images, names), real, tmp_path / "run")
     for face in wanted:

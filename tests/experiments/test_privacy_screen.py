@@ -10,7 +10,7 @@ from tests.curate.quick_matchers import Brightness, Noise, people, portraits, wr
 from anonderm.audit.config import AuditConfig
 from anonderm.core.errors import InputError, MissingExtra
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
+from anonderm.core.results.audit import Arm, Attack, AuditResult, Excess, MatcherCalibration, Side, Verdict
 from anonderm.core.results.privacy_screen import PrivacyScreen, ScreenAudit, ScreeningMatcher
 from anonderm.core.rundir import RunRecord
 from anonderm.curate.config import ScreenConfig
@@ -32,7 +32,6 @@ def _matchers(monkeypatch: pytest.MonkeyPatch) -> None:
         return Brightness() if name == "copy" else Noise()
 
     monkeypatch.setattr(registry, "make_matcher", made)
-    monkeypatch.setattr("anonderm.audit.stage.make_matcher", made)
     monkeypatch.setattr("anonderm.curate.screen._training_copies", lambda *_: {})
 
 
@@ -86,11 +85,11 @@ def test_the_second_audit_is_of_the_faces_kept_and_carries_the_caveat(real: Face
     faces = copying(real, tmp_path / "syn", 100, 4)
     screened(faces, real, tmp_path / "screen", fmr=0.01)
     audited(faces, real, tmp_path / "screen", tmp_path / "run")
-    after = Scores.load(tmp_path / "run" / "after" / "scores.json")
-    assert "holds by construction" in after.details["left_out"][0]["reason"]
-    assert after.details["synthetic"] == FaceSet.load(tmp_path / "screen" / "faces").digest
-    before = Scores.load(tmp_path / "run" / "before" / "scores.json")
-    assert not any("by construction" in each["reason"] for each in before.details["left_out"])
+    after = AuditResult.load(tmp_path / "run" / "after" / "results.json")
+    assert "holds by construction" in after.left_out[0].reason
+    assert after.synthetic == FaceSet.load(tmp_path / "screen" / "faces").digest
+    before = AuditResult.load(tmp_path / "run" / "before" / "results.json")
+    assert not any("by construction" in each.reason for each in before.left_out)
 
 
 @pytest.mark.usefixtures("_matchers")
@@ -102,13 +101,13 @@ def test_a_stop_in_the_second_audit_resumes_without_repeating_the_first(
     audits: list[int] = []
     usual = STAGES["audit"].load_function()
 
-    def stopping(*, synthetic: FaceSet, **inputs) -> Scores:
+    def stopping(*, synthetic: FaceSet, **inputs) -> AuditResult:
         audits.append(len(synthetic))
         if len(audits) == 2:
             raise KeyboardInterrupt
         return usual(synthetic=synthetic, **inputs)
 
-    monkeypatch.setattr("anonderm.audit.stage.audit", stopping)
+    monkeypatch.setattr("anonderm.audit.audit.audit", stopping)
     with pytest.raises(KeyboardInterrupt):
         audited(faces, real, tmp_path / "screen", tmp_path / "run")
     audited(faces, real, tmp_path / "screen", tmp_path / "run")
@@ -128,25 +127,30 @@ def test_other_faces_than_those_screened_are_refused(real: FaceSet, tmp_path: Pa
         run_stage(STAGES["audit"], AuditConfig(canaries=20), inputs, tmp_path / "audit")
 
 
-def attack(name: str, matcher: str, level: str, excess: tuple[float, float, float]) -> dict[str, object]:
-    arm = {"value": 0.5, "low": 0.4, "high": 0.6, "people": 10, "successes": 5}
-    value, low, high = excess
-    interval = {"value": value, "low": low, "high": high, "lower_bound": low}
-    return {
-        "name": name,
-        "matcher": matcher,
-        "level": level,
-        "main": arm,
-        "control": arm,
-        "baseline": None,
-        "excess": interval,
-    }
+def attack(name: str, matcher: str, level: str, excess: Excess, threshold: float | None = None) -> Attack:
+    arm = Arm(0.5, 0.4, 0.6, 10, 5)
+    return Attack(name, matcher, level, arm, arm, None, excess, threshold=threshold)
 
 
-def made_up(attacks: list[dict[str, object]], matchers: tuple[str, ...]) -> Scores:
-    calibrations = [{"matcher": name, "uninformative": None} for name in matchers]
-    verdicts = {"images": {"passed": True}}
-    return Scores({}, {"attacks": attacks, "matchers": calibrations, "verdicts": verdicts})
+def made_up(attacks: list[Attack]) -> AuditResult:
+    return AuditResult(
+        synthetic="",
+        synthetic_faces=10,
+        members=Side(10, 10),
+        non_members=Side(10, 10),
+        images=Verdict(()),
+        weights=None,
+        matchers=tuple(calibration(name) for name in ("dlib", "copy")),
+        canaries=(),
+        attacks=tuple(attacks),
+        tones=(),
+        repeats=(),
+        left_out=(),
+    )
+
+
+def calibration(matcher: str) -> MatcherCalibration:
+    return MatcherCalibration(matcher, 9, 0, 9, 9, "photos", 9, 9, 0.1, (), None, (), None, None)
 
 
 def selecting(*matchers: str) -> PrivacyScreen:
@@ -154,13 +158,14 @@ def selecting(*matchers: str) -> PrivacyScreen:
     return PrivacyScreen(0.001, used, (), 3)
 
 
-def test_only_a_selecting_matcher_at_its_rate_or_below_finds_nobody_by_construction():
+def test_only_a_selecting_matcher_at_its_threshold_or_below_finds_nobody_by_construction():
+    levels = {"FMR 0.1%": 1.0, "FMR 1%": 1.5}
     attacks = [
-        attack("singling_out", matcher, level, (0, -1, 1))
+        attack("singling_out", matcher, level, Excess(0, -1, 1, -1), threshold)
         for matcher in ("dlib", "copy")
-        for level in ("FMR 0.1%", "FMR 1%")
+        for level, threshold in levels.items()
     ]
-    audit = made_up(attacks, ("dlib", "copy"))
+    audit = made_up(attacks)
     result = privacy_screen.compare(audit, audit, selecting("copy"))
     chosen = [each.after.key for each in result.comparisons if each.by_construction]
     assert chosen == ["singling_out[copy]/FMR 0.1%"]
@@ -168,6 +173,6 @@ def test_only_a_selecting_matcher_at_its_rate_or_below_finds_nobody_by_construct
 
 
 def test_the_gap_that_a_filter_leaves_is_logged():
-    audit = made_up([attack("membership", "dlib", "AUC", (-0.2, -0.3, -0.1))], ("dlib",))
+    audit = made_up([attack("membership", "dlib", "AUC", Excess(-0.2, -0.3, -0.1, -0.3))])
     result = privacy_screen.compare(audit, audit, selecting("copy"))
     assert any("leaves a gap: dlib" in line for line in privacy_screen.lines(result))

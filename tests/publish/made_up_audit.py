@@ -1,91 +1,86 @@
-"""An audit's Scores as the stage leaves them, with made-up numbers, about a given set."""
+"""An audit's result with made-up numbers, about a given set."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.audit import (
+    Arm,
+    Attack,
+    AuditResult,
+    CanaryRecall,
+    Excess,
+    MatcherCalibration,
+    Rule,
+    Side,
+    Verdict,
+)
+from anonderm.core.results.base import LeftOut, Score
 
-FAILED = "singling out by dlib at FMR 0.1%: excess 0.3 is above the limit 0.05"
-
-
-def arm(value: float, people: int = 40) -> dict[str, Any]:
-    return {
-        "value": value,
-        "low": max(0.0, value - 0.1),
-        "high": min(1.0, value + 0.1),
-        "people": people,
-        "successes": value * people,
-    }
-
-
-def attack(name: str, matcher: str, level: str, main: float, control: float) -> dict[str, Any]:
-    excess = main - control
-    return {
-        "name": name,
-        "matcher": matcher,
-        "level": level,
-        "main": arm(main),
-        "control": arm(control),
-        "baseline": 0.01,
-        "excess": {"value": excess, "low": excess - 0.1, "high": excess + 0.1, "sure": excess - 0.15},
-        "note": "",
-    }
+FAILED = "singling_out[dlib]/FMR 0.1%: significant: the attack succeeds more on members"
 
 
-def matcher(name: str, blind: str | None) -> dict[str, Any]:
-    pairs = {"genuine": 120, "genuine_people": 40, "impostor": 4000, "impostor_people": 80}
-    curve = [[at / 10, (at / 10) ** 3, (1 - at / 10) ** 3] for at in range(11)]
-    told = {"genuine_source": "photos", "failed_to_enrol": 0, "curve": curve, "false_alarms": None}
-    return {"matcher": name, "eer": 0.02 if blind is None else 0.48, "uninformative": blind, **pairs, **told}
+def arm(value: float, people: int = 40) -> Arm:
+    return Arm(value, max(0.0, value - 0.1), min(1.0, value + 0.1), people, value * people)
 
 
-def audited(faces: FaceSet, passed: bool = True) -> Scores:
+def attack(name: str, matcher: str, level: str, main: float, control: float) -> Attack:
+    value = main - control
+    excess = Excess(value, value - 0.1, value + 0.1, value - 0.15)
+    return Attack(name, matcher, level, arm(main), arm(control), 0.01, excess)
+
+
+def area(name: str, matcher: str, value: float) -> Attack:
+    excess = Excess(value - 0.5, value - 0.6, value - 0.4, value - 0.65)
+    return Attack(name, matcher, "AUC", Arm(value, value - 0.1, value + 0.1, 40), None, 0.5, excess)
+
+
+def calibration(matcher: str, uninformative: str | None) -> MatcherCalibration:
+    curve = tuple((at / 10, (at / 10) ** 3, (1 - at / 10) ** 3) for at in range(11))
+    eer = 0.02 if uninformative is None else 0.48
+    return MatcherCalibration(
+        matcher, 80, 0, 120, 40, "photos", 4000, 80, eer, (), uninformative, curve, (0.8, 0.1), None
+    )
+
+
+def canary(matcher: str, alteration: str, recall: float) -> CanaryRecall:
+    return CanaryRecall(matcher, alteration, Score(recall, recall - 0.1, min(1.0, recall + 0.1), 40, True))
+
+
+def rules(passed: bool) -> tuple[Rule, ...]:
+    main = 0.05 if passed else 0.35
+    key, why = "singling_out[dlib]/FMR 0.1%", "no significant excess over non-members"
+    why = why if passed else "significant: the attack succeeds more on members"
+    single = Rule("attack", key, key, 0.05, main - 0.05, -0.05, main + 0.05, passed, why)
+    flip = Rule(
+        "canary", "flip", "canary recall: flip", 0.9, 0.98, None, None, True, "98% of the canaries were found"
+    )
+    return (single, flip)
+
+
+def audited(faces: FaceSet, passed: bool = True) -> AuditResult:
     """Passed, or failed by one rule of two."""
     main = 0.05 if passed else 0.35
-    rules = [
-        {
-            "rule": "singling out by dlib at FMR 0.1%",
-            "limit": 0.05,
-            "value": main - 0.05,
-            "low": -0.05,
-            "high": main + 0.05,
-            "passed": passed,
-            "why": "nobody is found more often than people who were never there",
-        },
-        {
-            "rule": "plants found by any",
-            "limit": 0.9,
-            "value": 0.98,
-            "passed": True,
-            "why": "it must see",
-        },
-    ]
-    membership = attack("membership", "encoder", "AUC", 0.52, 0.5)
-    membership["main"]["successes"] = None
-    membership |= {"control": None, "baseline": 0.5}
-    details = {
-        "synthetic": faces.digest,
-        "verdicts": {
-            "images": {"passed": passed, "reasons": [] if passed else [FAILED], "rules": rules},
-            "weights": "not_tried",
-        },
-        "attacks": [
+    return AuditResult(
+        synthetic=faces.digest,
+        synthetic_faces=len(faces),
+        members=Side(40, 80),
+        non_members=Side(40, 80),
+        images=Verdict(rules(passed)),
+        weights=None,
+        matchers=(calibration("dlib", None), calibration("encoder", "EER 48% on these photos")),
+        canaries=(
+            canary("dlib", "flip", 1.0),
+            canary("dlib", "other_photo", 0.93),
+            canary("copy", "flip", 0.975),
+        ),
+        attacks=(
             attack("singling_out", "dlib", "FMR 0.1%", main, 0.05),
             attack("singling_out", "copy", "FMR 1%", 0.0, 0.0),
-            attack("linkability", "dlib", "k 1", 0.05, 0.05),
-            attack("inference", "dlib", "class", 0.4, 0.4),
-            membership,
-        ],
-        "matchers": [matcher("dlib", None), matcher("encoder", "EER 48% on these photos")],
-        "left_out": [{"score": "linkability[arcface]", "reason": "no weights of arcface were given"}],
-    }
-    scores = {
-        "singling_out[dlib]/excess": Score(main - 0.05, -0.05, main + 0.05, 40, False),
-        "plants_found[dlib]/flip": Score(1.0, 0.9, 1.0, 40, True),
-        "plants_found[copy]/flip": Score(0.975, 0.87, 1.0, 40, True),
-        "plants_found[dlib]/other photo": Score(0.93, 0.8, 0.98, 40, True),
-    }
-    return Scores(scores, details)
+            attack("linkability", "dlib", "5 nearest", 0.05, 0.05),
+            attack("attribute_inference", "dlib", "class", 0.4, 0.4),
+            area("membership", "encoder", 0.52),
+        ),
+        tones=(),
+        repeats=(),
+        left_out=(LeftOut("linkability[arcface]", "no weights of arcface were given"),),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import append_line, write_text
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.records import Face, Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.audit import AuditResult, Pair, Repeats, ToneAttack
+from anonderm.core.results.base import FILE, Result, Score
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export
@@ -235,6 +237,8 @@ def step(root: Path, name: str, stage: str, fill: Callable[[RunDir], Any], **inp
         result = fill(run)
         if isinstance(result, Scores):
             result.save(run.folder / "scores.json")
+        elif isinstance(result, Result):
+            result.save(run.folder / FILE)
         run.finish([])
     return RunRecord.load(root / name)
 
@@ -253,7 +257,7 @@ def train_classifier(run: RunDir) -> None:
 
 
 def make_line(
-    root: Path, draw: Draw = draw_face, per_class: int = 12, **scores: Scores
+    root: Path, draw: Draw = draw_face, per_class: int = 12, **scores: Scores | Result
 ) -> tuple[RunRecord, ...]:
     """Run folders of a whole recipe; `scores` replace the made-up ones of a stage."""
     runs = [step(root, "photos", "ingest", lambda run: ingested(run, draw, per_class))]
@@ -324,18 +328,16 @@ def realism(folder: Path, draw: Draw) -> Scores:
     return Scores(scores, {"tests": {"onlooker": sides}, "shown": shown, "detector": detector})
 
 
-def audit(folder: Path, draw: Draw, faces: FaceSet, passed: bool = True) -> Scores:
-    """With worst cases and repeats as pictures, of which the first show people."""
+def audit(folder: Path, draw: Draw, faces: FaceSet, passed: bool = True) -> AuditResult:
+    """With pictures of worst pairs and repeated faces; the pairs show people."""
     rng, made = np.random.default_rng(4), audited(faces, passed)
-    cases = []
+    pairs = []
     for index in range(3):
         file = f"pairs/{index:06d}-{index:07d}.png"
         write_png(folder / file, np.hstack([draw("mild", rng), draw("mild", rng)]))
-        ids = {"synthetic": f"mild-{index}", "real": "Jane-Doe-001"}
-        cases.append({**ids, "distance": 0.2 + index / 50, "file": file})
-    for each in made.details["attacks"]:
-        each["worst"] = cases
+        pairs.append(Pair(index, index, 0.2 + index / 50, "Jane-Doe-001", f"mild-{index}", file))
+    attacks = tuple(dataclasses.replace(each, worst=tuple(pairs)) for each in made.attacks)
     write_png(folder / "repeats" / "copy.png", np.hstack([draw("mild", rng) for _ in range(3)]))
-    repeats = {"matcher": "copy", "faces": 3, "groups": 1, "file": "repeats/copy.png"}
-    tone = made.details["attacks"][0] | {"tone": "dark", "attack": "singling_out[dlib]/FMR 0.1%"}
-    return Scores(made.scores, made.details | {"repeats": [repeats], "tones": [tone]})
+    repeats = Repeats("copy", 0.1, 30, 3, 1, Score(0.1, n=30), (), "repeats/copy.png")
+    tone = ToneAttack("dark", attacks[0])
+    return dataclasses.replace(made, attacks=attacks, repeats=(repeats,), tones=(tone,))

@@ -15,6 +15,7 @@ from made_up_audit import audited
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
+from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export
@@ -27,8 +28,8 @@ SHARD_MB = FACES_PER_SHARD * 3 * 32 * 32 / 1e6
 def write_release(
     folder: Path,
     faces: FaceSet,
-    audit: Scores | None = None,
-    scores: tuple[Scores, ...] = (),
+    audit: Result | None = None,
+    scores: tuple[Scores | Result, ...] = (),
     source_models: tuple[Checkpoint, ...] = (),
     **settings: Any,
 ) -> Path:

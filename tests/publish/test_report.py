@@ -19,6 +19,7 @@ from made_up_line import CLASSES, audit, draw_face, make_line, share, synthetic,
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Scores
+from anonderm.core.results.audit import Rule, Verdict
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.config import ReportConfig
@@ -114,7 +115,7 @@ def test_the_summary_says_the_key_numbers(page: str) -> None:
     assert "right on 81% (73% to 89%) of 90 real test photos" in summary
     assert "right on 90% (82% to 98%)" in summary
     assert "0.021, where other real photos are at 0.003" in summary
-    assert "Privacy: Releasing the images keeps every rule." in summary
+    assert "Privacy: Release of the images: all 2 rules hold." in summary
 
 
 def test_real_photos_are_announced_or_left_out(
@@ -162,40 +163,39 @@ def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
     )
     made = synthetic(tmp_path / "made", draw_face)
     audited = audit(tmp_path / "pairs", draw_face, made, passed=False)
-    images = audited.details["verdicts"]["images"]
-    missed = {"rule": "hidden copies found: crop", "limit": 0.95, "value": 0.4, "low": None, "high": None}
-    images["rules"].append({**missed, "passed": False, "why": "this audit can't see what it looks for"})
+    missed = Rule("canary", "crop", "canary recall: crop", 0.95, 0.4, None, None, False, "40% were found")
+    audited = replace(audited, images=Verdict((*audited.images.rules, missed)))
     page = write(tmp_path / "report", make_line(tmp_path / "line", utility=judged, audit=audited))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]
     assert "Classifier trained on synthetic: accuracy is not shown to be better than chance." in warnings
     assert "The classifier trained on synthetic never says severe." in warnings
     assert "20 real test photos only" in warnings
-    assert "The audit misses hidden copies of training photos: crop: 40% found." in warnings
+    assert "The audit misses too many canaries: crop: 40% found." in warnings
     assert f"The images fail the privacy audit. {FAILED}" in warnings
     section = page[page.index('<section id="privacy"') :]
     lead = section[: section.index("<table")]
-    assert lead.index("This audit misses copies") < lead.index("Releasing the images fails 2 of 3 rules.")
+    assert lead.index("This audit misses too many canaries") < lead.index("2 of 3 rules fail.")
 
 
-def test_the_privacy_section_holds_verdict_plants_attacks_curves_pairs_and_repeats(page: str) -> None:
+def test_the_privacy_section_has_verdict_canaries_matchers_attacks_pairs_and_repeats(page: str) -> None:
     section = page[page.index('<section id="privacy"') : page.index('<section id="evidence"')]
     text = re.sub(r"<[^>]+>", " ", section)
     order = [
-        "Releasing the images keeps every rule.",
+        "Release of the images: all 2 rules hold.",
         "Verdict on releasing the images: passed",
-        "Hidden copies found",
-        "What each matcher is worth on these photos",
+        "Canary recall",
+        "Error rates of the matchers on these photos",
         "Attacks",
         "Worst cases",
-        "Synthetic faces that repeat (copy): 3 in 1 groups",
+        "Repeated faces (copy): 3 in 1 groups",
         "Attacks by skin tone",
     ]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
-    assert "Blind, and counts for nothing: EER 48% on these photos." in text
-    assert "strangers taken for one (FMR)" in section
+    assert "Uninformative, so it does not count: EER 48% on these photos." in text
+    assert "false matches (FMR)" in section
     assert re.search(r"Singling out\s+dlib\s+FMR 0.1%\s+0.05 \(2 of 40\)\s+0.05 \(2 of 40\)\s+0.01", text)
-    assert section.count("right of it the photo that it comes nearest to") == 3  # each pair once
+    assert section.count("to its right the nearest photo") == 3  # each pair once
 
 
 def test_worst_cases_are_not_shown_where_real_photos_are_not(
@@ -203,7 +203,7 @@ def test_worst_cases_are_not_shown_where_real_photos_are_not(
 ) -> None:
     page = write(tmp_path / "report", line, show_real=False)
     assert "Worst cases" not in page
-    assert "Synthetic faces that repeat" in page
+    assert "Repeated faces" in page
 
 
 def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
@@ -291,10 +291,10 @@ def test_an_unfinished_run_is_named_and_left_out(line: tuple[RunRecord, ...], tm
         write(tmp_path / "empty", (cut,))
 
 
-def test_damaged_scores_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_damaged_results_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     runs = make_line(tmp_path / "line")
-    (runs[-2].folder / "scores.json").write_text('{"scores": {}', encoding="utf-8")
-    with pytest.raises(BrokenArtefact, match=r"scores\.json"):
+    (runs[-2].folder / "results.json").write_text('{"kind": "audit"', encoding="utf-8")
+    with pytest.raises(BrokenArtefact, match=r"results\.json"):
         write(tmp_path / "report", runs)
 
 

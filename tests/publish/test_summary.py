@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from anonderm.core.records import Scores
-from anonderm.publish.summary import _audit_warnings
+from anonderm.core.results.audit import Rule
+from anonderm.publish.summary import _grouped
 
 
-def test_rules_that_fail_for_one_cause_are_told_in_one_sentence() -> None:
-    reasons = [
-        "membership[copy]/AUC: shown: found",
-        "people kept out: too few",
-        "density[copy]/AUC: shown: found",
-    ]
-    audit = Scores({}, {"verdicts": {"images": {"passed": False, "reasons": reasons, "rules": []}}})
-    assert _audit_warnings(audit) == [
-        "The images fail the privacy audit. 2 rules, shown: found: membership[copy]/AUC, density[copy]/AUC",
-        "The images fail the privacy audit. people kept out: too few",
+def test_rules_that_fail_for_the_same_reason_share_a_sentence() -> None:
+    failing = {
+        "membership[copy]/AUC": "significant",
+        "number of non-members": "too few",
+        "density[copy]/AUC": "significant",
+    }
+    rules = [Rule("attack", "", name, 0.1, 0.2, None, None, False, why) for name, why in failing.items()]
+    assert _grouped(rules) == [
+        "2 rules, significant: membership[copy]/AUC, density[copy]/AUC",
+        "number of non-members: too few",
     ]

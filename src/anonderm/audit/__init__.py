@@ -1,1 +1,1 @@
-"""Evidence on whether the people in the training photos can be found again in the synthetic faces."""
+"""The privacy audit: can training subjects be re-identified in the synthetic faces?"""

@@ -1,6 +1,9 @@
-"""Known leaks planted in a copy of the synthetic set: what an audit must find to be believed."""
+"""Canaries: altered copies of training photos, which the audit must find among the synthetic faces.
 
-# R plants, N training faces
+An audit that finds no leak is credible only if it would have found one.
+"""
+
+# R canaries, N training faces
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from numpy.typing import NDArray
 
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
+from anonderm.core.results.audit import CanaryRecall
+from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import rows_by_group
 from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
@@ -21,79 +26,84 @@ from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.metrics.bootstrap import wilson_interval
 from anonderm.metrics.pairwise import distances
 
-_AT_A_TIME = 256  # plants that are searched for together
+_BATCH = 256  # canaries searched for together
 
 OTHER_PHOTO = "other_photo"
-PLANTS = (*COPIES, *BLENDS, OTHER_PHOTO)
+ALTERATIONS = (*COPIES, *BLENDS, OTHER_PHOTO)
 
 
-def plant(training: FaceSet, synthetic: FaceSet, count: int, seed: int, folder: Path, run: RunDir) -> FaceSet:
-    """A FaceSet of PLANTS for `count` people of the training set, or as many as there are.
+def write_canaries(
+    training: FaceSet, synthetic: FaceSet, count: int, seed: int, folder: Path, run: RunDir
+) -> FaceSet:
+    """Canaries with each of ALTERATIONS for `count` people of the training set, or all of them.
 
-    label: the change; subject: the person; parents: the training face it was made of. Blends are with
-    synthetic faces. A person's other photo is planted as it is, where there are two. Written face by face and
-    resumed; the same seed gives the same plants. Raises MissingPath or UnreadableImage.
+    label: the alteration; subject: the person; parents: the original. Blends are with synthetic faces. The
+    other photo of a person who has two is used unchanged. Written face by face and resumed; the same seed
+    gives the same canaries. Raises MissingPath or UnreadableImage.
     """
     writer = FaceSetWriter(folder)
     chosen = one_face_each(training, count, np.random.default_rng([seed, 0]))
     several = {person for person, faces in by_person(training).items() if len(faces) > 1}
-    with run.bar("planting leaks", len(chosen)) as bar:
+    with run.bar("writing canaries", len(chosen)) as bar:
         for number, face in enumerate(chosen):
             image_HWC = training.image(face)
-            for order, change in enumerate((*COPIES, *BLENDS, OTHER_PHOTO)):
-                planted = altered(face, change)
-                if planted.id in writer.done or (change == OTHER_PHOTO and face.person not in several):
+            for order, alteration in enumerate(ALTERATIONS):
+                canary = altered(face, alteration)
+                if canary.id in writer.done or (alteration == OTHER_PHOTO and face.person not in several):
                     continue
                 rng = np.random.default_rng([seed, 1, number, order])
-                writer.add(_changed(image_HWC, change, synthetic, rng), planted)
+                writer.add(_altered_image(image_HWC, alteration, synthetic, rng), canary)
             bar.advance()
     return writer.finish()
 
 
-def _changed(image_HWC: Pixels, change: str, synthetic: FaceSet, rng: np.random.Generator) -> Pixels:
-    if change in BLENDS:
-        return blend(image_HWC, synthetic.image(synthetic.faces[rng.integers(len(synthetic))]), change)
-    return image_HWC if change == OTHER_PHOTO else copy(image_HWC, change, rng)
+def _altered_image(
+    image_HWC: Pixels, alteration: str, synthetic: FaceSet, rng: np.random.Generator
+) -> Pixels:
+    if alteration in BLENDS:
+        return blend(image_HWC, synthetic.image(synthetic.faces[rng.integers(len(synthetic))]), alteration)
+    return image_HWC if alteration == OTHER_PHOTO else copy(image_HWC, alteration, rng)
 
 
 @dataclass(frozen=True)
-class Found:
-    """Which plants lead a matcher to the right person: nearest of all training faces is one of that person.
+class CanarySearch:
+    """Whether each canary leads to its person: the nearest of all training faces is one of that person.
 
-    distances_R: to that face; inf where somebody else is nearer, or the matcher sees no face.
+    distances_R: to that face; inf where another person is nearer, or the canary could not be enrolled.
     """
 
-    changes: tuple[str, ...]
+    alterations: tuple[str, ...]
     distances_R: NDArray[np.float32]
 
-    def hits(self, threshold: float) -> NDArray[np.bool_]:
+    def found(self, threshold: float) -> NDArray[np.bool_]:
         return np.asarray(self.distances_R <= threshold)
 
 
-def look_for(plants: FaceSet, described: Templates, training: FaceSet, views: Templates) -> Found:
-    """Search the training faces for each plant; a person's other photo is not compared with itself.
-
-    described: the plants; views: the training faces.
-    """
+def search_canaries(
+    canaries: FaceSet, canary_templates: Templates, training: FaceSet, training_views: Templates
+) -> CanarySearch:
+    """Search the training faces for each canary; a person's other photo is not compared with itself."""
     people_N = np.array([face.person for face in training])
     row_of = {face.id: row for row, face in enumerate(training.faces)}
-    found_R = np.full(len(plants), np.inf, np.float32)
-    for start in range(0, len(plants), _AT_A_TIME):
-        some = range(start, min(start + _AT_A_TIME, len(plants)))
-        for index, distance_N in zip(some, distances(described[some], views), strict=True):
-            face = plants.faces[index]
+    found_R = np.full(len(canaries), np.inf, np.float32)
+    for start in range(0, len(canaries), _BATCH):
+        batch = range(start, min(start + _BATCH, len(canaries)))
+        for index, distance_N in zip(batch, distances(canary_templates[batch], training_views), strict=True):
+            face = canaries.faces[index]
             if face.label == OTHER_PHOTO:
                 distance_N[row_of[face.parents[0]]] = np.inf
             nearest = int(np.argmin(distance_N))
             if people_N[nearest] == face.subject:
                 found_R[index] = distance_N[nearest]
-    return Found(tuple(face.label or "" for face in plants), found_R)
+    return CanarySearch(tuple(face.label or "" for face in canaries), found_R)
 
 
-def shares(changes: Sequence[str], hits_R: NDArray[np.bool_]) -> dict[str, tuple[int, int, float, float]]:
-    """For each change: hits, plants, and the 95% interval of their share (Wilson; one plant a person)."""
-    counts = {}
-    for rows in rows_by_group(changes):
-        hits, n = int(hits_R[rows].sum()), len(rows)
-        counts[changes[int(rows[0])]] = (hits, n, *wilson_interval(hits, n))
-    return {change: counts[change] for change in PLANTS if change in counts}
+def canary_recall(
+    matcher: str, alterations: Sequence[str], found_R: NDArray[np.bool_]
+) -> tuple[CanaryRecall, ...]:
+    """The recall of each alteration, with Wilson's interval: there is one canary a person."""
+    scores = {}
+    for rows in rows_by_group(alterations):
+        found, n = int(found_R[rows].sum()), len(rows)
+        scores[alterations[int(rows[0])]] = Score(found / n, *wilson_interval(found, n), n, True)
+    return tuple(CanaryRecall(matcher, each, scores[each]) for each in ALTERATIONS if each in scores)

@@ -1,4 +1,4 @@
-"""The people of an audit: those in training, those kept out, and the photos of either."""
+"""The people of an audit: members (in training), non-members (held out), and their photos."""
 
 # N photos: of the real set, then others of the same people
 
@@ -17,36 +17,36 @@ from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.core.tones import TONES, tone_of
 
-TRAINING, KEPT_OUT = "train", ("val", "test")
+MEMBER_SPLIT, NON_MEMBER_SPLITS = "train", ("val", "test")
 
 Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class People:
-    """`real` holds the faces with splits alone; `others` photos of the same people that no training saw."""
+    """`real`: the faces that have a split; `others`: photos of the same people not used for training."""
 
     real: FaceSet
     others: FaceSet | None
 
     @staticmethod
     def of(real: FaceSet, others: FaceSet | None) -> People:
-        """Raises InputError where a side has nobody or both have one person, TooFewImages for one alone."""
-        known = real.where(split=(TRAINING, *KEPT_OUT))
+        """Raises InputError if a side is empty or the sides share a person, TooFewImages for one person."""
+        known = real.where(split=(MEMBER_SPLIT, *NON_MEMBER_SPLITS))
         found = People(known, None)
-        arms = {"in training (split train)": found.training, "kept out (splits test and val)": found.kept_out}
-        for arm, faces in arms.items():
+        sides = {"train (members)": found.members, "test or val (non-members)": found.non_members}
+        for side, faces in sides.items():
             if not faces:
                 raise InputError(
-                    f"{real.folder}: nobody is {arm}, and an audit needs both sides.",
+                    f"{real.folder}: no face of split {side}; an audit needs both members and non-members.",
                     "Ingest the photos with a test share above 0; splits are made by person.",
                 )
             if faces.people < 2:
-                raise TooFewImages(f"{real.folder}: one person is {arm}; an audit needs two.")
-        both = {face.person for face in found.training} & {face.person for face in found.kept_out}
+                raise TooFewImages(f"{real.folder}: one person in split {side}; an audit needs two.")
+        both = {face.person for face in found.members} & {face.person for face in found.non_members}
         if both:
             raise InputError(
-                f"{real.folder}: {len(both)} people ({min(both)!r} for one) are in training and kept out.",
+                f"{real.folder}: {len(both)} people are both members and non-members ({min(both)!r}, ...).",
                 "Split by person: `anonderm ingest` does.",
             )
         subjects = {face.subject for face in known if face.subject}
@@ -54,20 +54,20 @@ class People:
         return People(known, FaceSet(others.folder, shown) if others and shown else None)
 
     @cached_property
-    def training(self) -> FaceSet:
-        return self.real.where(split=TRAINING)
+    def members(self) -> FaceSet:
+        return self.real.where(split=MEMBER_SPLIT)
 
     @cached_property
-    def kept_out(self) -> FaceSet:
-        return self.real.where(split=KEPT_OUT)
+    def non_members(self) -> FaceSet:
+        return self.real.where(split=NON_MEMBER_SPLITS)
 
     @property
-    def training_rows(self) -> list[int]:
-        return [row for row, face in enumerate(self.real) if face.split == TRAINING]
+    def member_rows(self) -> list[int]:
+        return [row for row, face in enumerate(self.real) if face.split == MEMBER_SPLIT]
 
     @property
-    def kept_out_rows(self) -> list[int]:
-        return [row for row, face in enumerate(self.real) if face.split in KEPT_OUT]
+    def non_member_rows(self) -> list[int]:
+        return [row for row, face in enumerate(self.real) if face.split in NON_MEMBER_SPLITS]
 
     @cached_property
     def faces(self) -> tuple[Face, ...]:
@@ -79,13 +79,13 @@ class People:
         faces = self.real if in_real or self.others is None else self.others
         return faces.image(self.faces[row])
 
-    def in_training(self) -> Bools:
-        """Which rows [N] show people in training; the others' rows as well."""
-        trained = {face.person for face in self.real if face.split == TRAINING}
-        return np.array([face.person in trained for face in self.faces], bool)
+    def is_member(self) -> Bools:
+        """Which rows [N] show members, including their other photos."""
+        members = {face.person for face in self.real if face.split == MEMBER_SPLIT}
+        return np.array([face.person in members for face in self.faces], bool)
 
     def tones(self) -> dict[str, Bools]:
-        """Which rows [N] show people of each skin tone; a person's is the median of her photos'."""
+        """Which rows [N] show people of each skin tone, by the median over a person's photos."""
         angles: dict[str, list[float]] = defaultdict(list)
         for face in self.faces:
             if face.ita is not None:

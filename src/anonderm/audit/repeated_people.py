@@ -1,4 +1,4 @@
-"""One person several times inside the synthetic set: a generator that learned by heart repeats itself."""
+"""Synthetic faces that show the same person: a generator that has memorised repeats itself."""
 
 # N synthetic faces, G groups
 
@@ -18,17 +18,17 @@ from anonderm.embeddings.matchers.matcher import Rows, Templates
 from anonderm.metrics.clustering import cluster
 from anonderm.metrics.pairwise import pairs_within
 
-_WRONG = 0.5  # pairs of strangers in the whole set that may be expected within the threshold
-_LEVEL = 0.001  # and never a distance beyond that of this false match rate
-_SAMPLED = 2000  # faces whose distances stand for all
+_WRONG = 0.5  # impostor pairs expected within the threshold, in the whole set
+_LEVEL = 0.001  # the threshold is at most that of this false match rate
+_SAMPLED = 2000  # faces whose distances represent all
 _TILE, _COLUMNS, _GROUPS, _MARGIN = 112, 8, 14, 18  # of the sheet
 
 
 @dataclass(frozen=True)
-class Repeats:
+class RepeatedFaces:
     """groups_G: rows of the faces that show one person (or one picture), the largest group first.
 
-    threshold: None where the calibration reaches none, and then nothing was searched.
+    threshold: None where the calibration allows none; nothing is grouped then.
     """
 
     matcher: str
@@ -38,42 +38,42 @@ class Repeats:
 
     @property
     def repeated(self) -> int:
-        """Faces that are not alone."""
+        """Faces in a group."""
         return sum(map(len, self.groups_G))
 
 
-def find_repeats(synthetic: Templates, calibration: Calibration) -> Repeats:
-    """Groups by average linkage, cut where half a pair of strangers is to be expected in the whole set.
+def find_repeats(synthetic: Templates, calibration: Calibration) -> RepeatedFaces:
+    """Groups by average linkage, cut where half an impostor pair is expected in the whole set.
 
-    Pairs grow with the square of the faces, so the threshold falls with them. It falls further where the
-    synthetic faces are more alike than the real ones that calibrated it: see `own_threshold`.
+    The number of pairs grows with the square of the faces, so the threshold falls. It falls further where the
+    synthetic faces are more alike than the real ones of the calibration: see `own_threshold`.
     """
     rows = np.flatnonzero(synthetic.enrolled_N)
     threshold = strict_threshold(calibration, len(rows))
     if threshold is None or len(rows) < 2:
-        return Repeats(calibration.matcher, threshold, len(rows), ())
+        return RepeatedFaces(calibration.matcher, threshold, len(rows), ())
     threshold = own_threshold(synthetic.rows_ND[rows], threshold)
     nobody = [None] * len(rows)
     person_N = cluster(synthetic.rows_ND[rows], nobody, nobody, threshold)
     order = rows[np.argsort(person_N, kind="stable")]
     groups = np.split(order, np.flatnonzero(np.diff(np.sort(person_N))) + 1)
     several = sorted((group.tolist() for group in groups if len(group) > 1), key=lambda g: (-len(g), g))
-    return Repeats(calibration.matcher, threshold, len(rows), tuple(map(tuple, several)))
+    return RepeatedFaces(calibration.matcher, threshold, len(rows), tuple(map(tuple, several)))
 
 
 def strict_threshold(calibration: Calibration, faces: int) -> float | None:
-    """For a search among all pairs of so many faces; None where it cannot be had."""
+    """For a search among all pairs of so many faces; None where the calibration allows none."""
     level, pairs = calibration.threshold(_LEVEL), faces * (faces - 1) / 2
     strict = calibration.extrapolated_threshold(min(_LEVEL, _WRONG / max(pairs, 1)))
     return None if level is None or strict is None else min(level, strict)
 
 
 def own_threshold(rows_ND: Rows, threshold: float) -> float:
-    """At most `threshold`, nor the distance of an FMR of 0.1% among the synthetic faces themselves.
+    """The smaller of `threshold` and the distance of an FMR of 0.1% among the synthetic faces themselves.
 
-    Faces of one age, origin or framing are nearer to each other than people of a mixed set, and would all
-    pass for one. Where most of the set is within `threshold`, it has collapsed to one person, and its own
-    distances say nothing of strangers.
+    Faces of one age, origin or framing are nearer to each other than those of a mixed set, and would all
+    match. If most pairs are within `threshold`, the set has collapsed to one person, and its own distances
+    are not those of impostor pairs.
     """
     some_ND = rows_ND[:: math.ceil(len(rows_ND) / _SAMPLED)]
     distances_P = np.concatenate([each_BB[np.isfinite(each_BB)] for _, _, each_BB in pairs_within(some_ND)])
@@ -83,8 +83,8 @@ def own_threshold(rows_ND: Rows, threshold: float) -> float:
     return threshold if own is None else min(threshold, own)
 
 
-def sheet(repeats: Repeats, synthetic: FaceSet) -> Pixels:
-    """uint8 [H, W, 3]: a row a group, its first faces. Raises MissingPath or UnreadableImage."""
+def sheet(repeats: RepeatedFaces, synthetic: FaceSet) -> Pixels:
+    """uint8 [H, W, 3]: a row for each of the largest groups. Raises MissingPath or UnreadableImage."""
     shown = repeats.groups_G[:_GROUPS]
     title = (
         f"{repeats.matcher}: {len(repeats.groups_G)} groups hold {repeats.repeated} of {repeats.faces} faces"
@@ -103,7 +103,7 @@ def sheet(repeats: Repeats, synthetic: FaceSet) -> Pixels:
     return np.asarray(picture)
 
 
-def ids(repeats: Repeats, synthetic: FaceSet) -> list[list[str]]:
+def ids(repeats: RepeatedFaces, synthetic: FaceSet) -> list[list[str]]:
     """The groups as ids of faces."""
     return [_ids(group, synthetic) for group in repeats.groups_G]
 

@@ -1,9 +1,11 @@
-"""Worst cases as pictures: the synthetic face left, the photo that it comes too near to right. Not to be
-published."""
+"""Worst cases as pictures: a synthetic face on the left, the nearest real photo on the right.
+
+Not for publication.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import numpy as np
 
@@ -16,21 +18,19 @@ from anonderm.core.rundir import RunDir
 _SIDE = 256
 
 
-def save_cases(
-    attack: Attack, people: People, synthetic: FaceSet, most: int, run: RunDir
-) -> list[dict[str, Any]]:
-    """One picture a case, `most` at most: ids, distance and file, relative to the run folder.
+def save_worst_pairs(attack: Attack, people: People, synthetic: FaceSet, most: int, run: RunDir) -> Attack:
+    """The attack with at most `most` worst pairs, each with its ids and a picture in the run folder.
 
-    A pair that is the worst case of several attacks is one file.
+    A pair that several attacks share is one file.
     """
     saved = []
-    for case in attack.worst[:most]:
-        face, photo = synthetic.faces[case.synthetic], people.faces[case.real]
-        file = f"pairs/{case.real:06d}-{case.synthetic:07d}.png"
+    for pair in attack.worst[:most]:
+        face, photo = synthetic.faces[pair.synthetic], people.faces[pair.real]
+        file = f"pairs/{pair.real:06d}-{pair.synthetic:07d}.png"
         if not (run.folder / file).exists():
             sides = [
-                resize(square(image), _SIDE) for image in (synthetic.image(face), people.image(case.real))
+                resize(square(image), _SIDE) for image in (synthetic.image(face), people.image(pair.real))
             ]
             write_png(run.folder / file, grid(np.stack(sides), columns=2))
-        saved.append({"synthetic": face.id, "real": photo.id, "distance": case.distance, "file": file})
-    return saved
+        saved.append(dataclasses.replace(pair, real_id=photo.id, synthetic_id=face.id, file=file))
+    return dataclasses.replace(attack, worst=tuple(saved))

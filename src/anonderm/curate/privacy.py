@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anonderm.core.errors import AnondermError, InputError, MissingExtra, MissingWeights
+from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.base import LeftOut
 from anonderm.core.results.privacy_screen import PrivacyScreen, ScreeningMatcher
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
@@ -47,6 +46,7 @@ def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet,
     Raises InputError if there are no training faces, and the last matcher's error if none is installed.
     """
     from anonderm.embeddings.altered_copies import copies_of
+    from anonderm.embeddings.matchers.registry import installed_matchers
 
     known = real.where(split=(TRAINING, *NON_MEMBERS))
     if not known.where(split=TRAINING).faces:
@@ -54,31 +54,16 @@ def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet,
             f"{real.folder}: no face of split train, so there is nobody to protect.",
             "Give the set that the generator was trained on, with its splits.",
         )
-    matchers, left_out = _installed(config)
+    matchers, left_out = installed_matchers(config.matchers)
     copies = copies_of(known, _CALIBRATION_COPIES, SEED, run.folder / "copies", run)
     found = [_match(matcher, config.fmr, faces, known, copies, run) for matcher in matchers]
     shutil.rmtree(run.folder / "copies")
     reasons: dict[str, str] = {}
     for _, by_matcher in found:
         reasons = by_matcher | reasons
-    screen = PrivacyScreen(config.fmr, tuple(each for each, _ in found), left_out, len(reasons))
+    screen = PrivacyScreen(config.fmr, tuple(each for each, _ in found), tuple(left_out), len(reasons))
     _log_summary(screen, run)
     return Matches(reasons, screen)
-
-
-def _installed(config: ScreenConfig) -> tuple[list[Matcher], tuple[LeftOut, ...]]:
-    from anonderm.embeddings.matchers.registry import make_matcher
-
-    found, left_out, errors = list["Matcher"](), list[LeftOut](), list[AnondermError]()
-    for name in config.matchers:
-        try:
-            found.append(make_matcher(name))
-        except (MissingExtra, MissingWeights) as error:
-            left_out.append(LeftOut(name, error.message))
-            errors.append(error)
-    if not found:
-        raise errors[-1]
-    return found, tuple(left_out)
 
 
 def _match(

@@ -20,9 +20,9 @@ from typing import cast
 from anonderm.audit.config import AuditConfig
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
 from anonderm.core.results import privacy_screen
-from anonderm.core.results.audit import Arm, Attack, Excess
+from anonderm.core.results.audit import Attack, AuditResult
+from anonderm.core.results.base import FILE
 from anonderm.core.results.privacy_screen import Comparison, PrivacyScreen, ScreenAudit
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.embeddings.matchers.names import MatcherName
@@ -57,57 +57,35 @@ def audit_screen(
     return result
 
 
-def _audit(config: AuditConfig, inputs: dict[str, Path], out: Path) -> Scores:
+def _audit(config: AuditConfig, inputs: dict[str, Path], out: Path) -> AuditResult:
     """The result of an audit in a run folder of its own: skipped if done, resumed if cut short."""
     record = run_stage(STAGES["audit"], config, inputs, out)
-    return Scores.load(record.folder / "scores.json")
+    return AuditResult.load(record.folder / FILE)
 
 
-def compare(before: Scores, after: Scores, screen: PrivacyScreen) -> ScreenAudit:
+def compare(before: AuditResult, after: AuditResult, screen: PrivacyScreen) -> ScreenAudit:
     """The attacks of matchers that are informative in both audits, before and after."""
-    uninformative = {
-        each["matcher"]
-        for scores in (before, after)
-        for each in scores.details["matchers"]
-        if each["uninformative"]
-    }
-    earlier = {each.key: each for each in _attacks(before)}
-    found = [each for each in _attacks(after) if each.key in earlier and each.matcher not in uninformative]
+    informative = set(before.informative) & set(after.informative)
+    earlier = {each.key: each for each in before.attacks}
+    found = [each for each in after.attacks if each.key in earlier and each.matcher in informative]
     comparisons = tuple(Comparison(earlier[each.key], each, _by_construction(each, screen)) for each in found)
     independent = {each.matcher for each in found} - set(screen.informative)
     return ScreenAudit(
-        before_passed=_passed(before),
-        after_passed=_passed(after),
+        before_passed=before.images.passed,
+        after_passed=after.images.passed,
         independent_matchers=tuple(sorted(independent)),
         caveat=screen.caveat,
         comparisons=comparisons,
     )
 
 
-def _attacks(scores: Scores) -> list[Attack]:
-    return [
-        Attack(
-            each["name"],
-            each["matcher"],
-            each["level"],
-            Arm(**each["main"]),
-            each["control"] and Arm(**each["control"]),
-            each.get("baseline"),
-            Excess(**each["excess"]),
-        )
-        for each in scores.details["attacks"]
-    ]
-
-
-def _passed(scores: Scores) -> bool:
-    return bool(scores.details["verdicts"]["images"]["passed"])
-
-
 def _by_construction(attack: Attack, screen: PrivacyScreen) -> bool:
-    """Whether a matcher that selected the faces singles out, at a threshold not above its own."""
-    if attack.name != "singling_out" or attack.matcher not in screen.informative:
+    """Whether the attack singles out at a threshold not above the one by which its matcher selected faces."""
+    limits = {each.matcher: each.threshold for each in screen.matchers}
+    limit = limits.get(attack.matcher)
+    if attack.name != "singling_out" or limit is None or attack.threshold is None:
         return False
-    return float(attack.level.removeprefix("FMR ").rstrip("%")) / 100 <= screen.fmr
+    return attack.threshold <= limit
 
 
 def lines(result: ScreenAudit) -> list[str]:

@@ -16,7 +16,7 @@ from PIL import Image
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.records import Face
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import LeftOut, Score
 from anonderm.publish.charts import Chart, number
 
 _QUALITY = 84
@@ -188,6 +188,11 @@ def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> T
     )
     columns = ("Score", "Value", "95% interval", "Faces", "Better", "Note")
     return compact(Table(title, columns, rows, frozenset({"Value", "95% interval", "Faces"}), folded=folded))
+
+
+def left_out_table(left_out: Sequence[LeftOut]) -> list[Block]:
+    rows = tuple((each.name, each.reason) for each in left_out)
+    return [Table("Left out", ("Measurement", "Reason"), rows, folded=True)] if rows else []
 
 
 def percent(share: float) -> str:

@@ -18,12 +18,6 @@ HEADLINES = (
     (r"(?:kid|kernel)\[[^]]*\]/all/floor", "kernel distance of other real photos to them (the floor)"),
     (r"auc\[onlooker\]/all", "AUC of a classifier that tells synthetic from real faces (0.5: it cannot)"),
     (r"auc\[onlooker\]/floor", "AUC of one that tells two halves of the real people apart (the floor)"),
-    (r"audit/rules failed", "rules of the privacy audit that releasing the images fails"),
-    (
-        r"singling_out\[[^]]*\]/FMR 0.1%",
-        "people in training singled out beyond what people kept out explain",
-    ),
-    (r"membership\[[^]]*\]/AUC", "area over one half by which people in training are told from others"),
 )
 
 

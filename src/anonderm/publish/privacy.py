@@ -1,212 +1,271 @@
-"""The report's section on privacy: the verdict first, whether the audit can see, what it tried and found."""
+"""The report's section on privacy: verdicts, canary recall, matchers, attacks, privacy screen."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Any
 
-from anonderm.core.records import Scores
+from anonderm.core.results.audit import (
+    Arm,
+    Attack,
+    AuditResult,
+    CanaryRecall,
+    MatcherCalibration,
+    Repeats,
+    Rule,
+    ToneAttack,
+    Verdict,
+)
+from anonderm.core.results.privacy_screen import ScreenAudit
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import Block, Charts, Gallery, Section, Sheet, Table, percent, picture_file
+from anonderm.publish.blocks import (
+    Block,
+    Charts,
+    Gallery,
+    Section,
+    Sheet,
+    Table,
+    Text,
+    left_out_table,
+    percent,
+    picture_file,
+)
 from anonderm.publish.charts import Chart, number
 from anonderm.publish.runs import Material
 
-PLANT = re.compile(r"plants_found\[([^]]*)\]/(.+)")
-"""The name of the score that says which share of a kind of hidden copy a matcher found."""
-
-_KINDS = {
-    "reproduction": "A copy in the set",
+ATTACKS = {
+    "reproduction": "Reproduction",
     "singling_out": "Singling out",
     "linkability": "Linkability",
-    "inference": "Inference of the class",
+    "attribute_inference": "Attribute inference",
     "membership": "Membership, by distance",
     "density": "Membership, by density",
     "memorisation": "Memorisation",
-    "discriminator": "Membership, by the discriminator",
+    "discriminator": "Membership, by discriminator",
     "projection": "Membership, by projection",
 }
-_VERDICTS = {"images": "the images", "weights": "the weights"}
 _MOST_PAIRS = 12
 
 
 def privacy(material: Material) -> Section | None:
-    found = material.scored("audit")
+    found = material.last(AuditResult)
+    screen = material.result(ScreenAudit)
     if found is None:
-        return None
-    record, scores = found
-    details = scores.details
-    blocks: list[Block] = [_verdict(name, each) for name, each in _verdicts(details).items()]
-    blocks += [_plants(scores), *_matchers(details.get("matchers", ()))]
-    blocks.append(_attacks(details.get("attacks", ())))
+        return Section("privacy", "Privacy", "", tuple(_screen(screen))) if screen else None
+    record, audit = found
+    blocks: list[Block] = [_verdict(name, verdict) for name, verdict in verdicts(audit).items()]
+    blocks += [_canaries(audit.canaries), *_matchers(audit.matchers), _attacks(audit.attacks)]
     if material.config.show_real:
-        blocks += _pairs(record, details.get("attacks", ()))
-    blocks += _repeats(record, details.get("repeats", ()))
-    blocks += [*_tones(details.get("tones", ())), *left_out(scores)]
-    return Section("privacy", "Privacy", f"{spoken_verdict(scores)} {_LEAD}", tuple(blocks))
+        blocks += _pairs(record, audit.attacks)
+    blocks += [*_repeats(record, audit.repeats), *_tones(audit.tones), *_screen(screen)]
+    blocks += left_out_table(audit.left_out)
+    return Section("privacy", "Privacy", f"{outcome(audit)} {_LEAD}", tuple(blocks))
 
 
 _LEAD = (
-    "Every attack is run on the people in training and, alike, on people who were kept out of it: only what "
-    "it achieves beyond these can come from training. The numbers are evidence for a decision that people "
-    "take; they can show that something is wrong, and can't prove that nobody is recognisable."
+    "Every attack is run on members (training subjects) and on non-members (held-out controls); only what it "
+    "achieves on members beyond non-members can be due to training. The numbers are evidence for a human "
+    "decision: they can show that something is wrong, but they cannot prove that nobody is recognisable."
 )
 
 
-def spoken_verdict(scores: Scores) -> str:
-    """In a sentence or two, beginning with whether the audit can see at all."""
-    said = []
-    if missed := missed_copies(scores):
-        said.append(f"This audit misses copies that were hidden for it to find ({', '.join(missed)}).")
-    for name, verdict in _verdicts(scores.details).items():
-        failed = sum(not rule["passed"] for rule in verdict["rules"])
-        outcome = f"fails {failed} of {len(verdict['rules'])} rules" if failed else "keeps every rule"
-        said.append(f"Releasing {_VERDICTS[name]} {outcome}.")
-    return " ".join(said)
+def verdicts(audit: AuditResult) -> dict[str, Verdict]:
+    """By what would be released; weights may not have been audited."""
+    return {"images": audit.images} | ({"weights": audit.weights} if audit.weights else {})
 
 
-def missed_copies(scores: Scores) -> list[str]:
-    """The kinds of hidden copies that too few were found of, by the rules of the verdict on images."""
-    rules = _verdicts(scores.details).get("images", {"rules": []})["rules"]
-    prefix = "hidden copies found: "
+def outcome(audit: AuditResult) -> str:
+    """One sentence for each verdict, preceded by a warning if canaries were missed."""
+    sentences = []
+    if missed := missed_canaries(audit):
+        sentences.append(f"This audit misses too many canaries ({', '.join(missed)}).")
+    for name, verdict in verdicts(audit).items():
+        failed, rules = len(verdict.failed), len(verdict.rules)
+        result = f"{failed} of {rules} rules fail" if failed else f"all {rules} rules hold"
+        sentences.append(f"Release of the {name}: {result}.")
+    return " ".join(sentences)
+
+
+def missed_canaries(audit: AuditResult) -> list[str]:
+    """The alterations whose canaries were found too rarely."""
     return [
-        f"{rule['rule'].removeprefix(prefix)}: {percent(rule['value'])} found"
-        for rule in rules
-        if rule["rule"].startswith(prefix) and not rule["passed"]
+        f"{rule.about}: {percent(rule.value)} found" for rule in audit.images.failed if rule.kind == "canary"
     ]
 
 
-def _verdicts(details: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Those that there are: weights may not have been tried."""
-    return {name: each for name, each in details.get("verdicts", {}).items() if isinstance(each, dict)}
-
-
-def _verdict(name: str, verdict: dict[str, Any]) -> Table:
+def _verdict(name: str, verdict: Verdict) -> Table:
     rows = tuple(
         (
-            rule["rule"],
-            "passed" if rule["passed"] else "failed",
-            number(rule["value"]),
+            rule.name,
+            "passed" if rule.passed else "failed",
+            number(rule.value),
             _range(rule),
-            "" if rule["limit"] is None else number(rule["limit"]),
-            rule["why"],
+            "" if rule.limit is None else number(rule.limit),
+            rule.explanation,
         )
-        for rule in sorted(verdict["rules"], key=lambda rule: rule["passed"])
+        for rule in (*verdict.failed, *(rule for rule in verdict.rules if rule.passed))
     )
-    outcome = "passed" if verdict["passed"] else "failed"
-    columns = ("Rule", "Outcome", "Value", "95% interval", "Limit", "Why")
+    columns = ("Rule", "Outcome", "Value", "95% interval", "Limit", "Explanation")
     numeric = frozenset({"Value", "95% interval", "Limit"})
-    return Table(f"Verdict on releasing {_VERDICTS[name]}: {outcome}", columns, rows, numeric)
+    title = f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}"
+    return Table(title, columns, rows, numeric)
 
 
-def _range(measured: dict[str, Any]) -> str:
-    low, high = measured.get("low"), measured.get("high")
+def _range(measured: Rule) -> str:
+    low, high = measured.low, measured.high
     return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
-def _plants(scores: Scores) -> Table:
-    """A row a kind of hidden copy, a column a matcher: whether the audit finds what it hid itself."""
-    named = ((PLANT.fullmatch(name), score) for name, score in scores.scores.items())
-    shares = {match.groups(): score for match, score in named if match}
-    matchers = list(dict.fromkeys(matcher for matcher, _ in shares))
-    changes = list(dict.fromkeys(change for _, change in shares))
-    rows = tuple(
-        (change, *(percent(shares[m, change].value) if (m, change) in shares else "" for m in matchers))
-        for change in changes
-    )
-    caption = "Altered copies of training photos, hidden in a copy of the set, and the share that was found."
-    columns = ("Hidden", *matchers)
-    return Table("Hidden copies found", columns, rows, frozenset(matchers), caption)
+def canary_rows(canaries: Sequence[CanaryRecall]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The matchers, and a row for each alteration: its name and the recall of each matcher."""
+    matchers = tuple(dict.fromkeys(each.matcher for each in canaries))
+    alterations = dict.fromkeys(each.alteration for each in canaries)
+    recall = {(each.matcher, each.alteration): percent(each.recall.value) for each in canaries}
+    rows = ((name, *(recall.get((matcher, name), "") for matcher in matchers)) for name in alterations)
+    return matchers, tuple(rows)
 
 
-def _attacks(attacks: Sequence[dict[str, Any]]) -> Table:
-    rows = tuple((*_row(each), each["note"]) for each in attacks)
-    return Table("Attacks", (*_COLUMNS, "What"), rows, _NUMERIC)
+def _canaries(canaries: Sequence[CanaryRecall]) -> Table:
+    matchers, rows = canary_rows(canaries)
+    caption = "Altered copies of training photos, searched for among the faces, and the share that was found."
+    return Table("Canary recall", ("Alteration", *matchers), rows, frozenset(matchers), caption)
 
 
-def _tones(told: Sequence[dict[str, Any]]) -> list[Table]:
-    rows = tuple((each["tone"], *_row(each)) for each in told)
+def _attacks(attacks: Sequence[Attack]) -> Table:
+    rows = tuple((*_row(each), each.note) for each in attacks)
+    return Table("Attacks", (*_COLUMNS, "Method"), rows, _NUMERIC)
+
+
+def _tones(tones: Sequence[ToneAttack]) -> list[Table]:
+    rows = tuple((each.tone, *_row(each.attack)) for each in tones)
     return [Table("Attacks by skin tone", ("Skin", *_COLUMNS), rows, _NUMERIC, folded=True)] if rows else []
 
 
-_COLUMNS = ("Attack", "By", "Level", "In training", "Kept out", "Guessing", "Excess", "95% interval")
+_COLUMNS = (
+    "Attack",
+    "Matcher",
+    "Level",
+    "Members",
+    "Non-members",
+    "Guessing",
+    "Excess",
+    "95% interval",
+)
 _NUMERIC = frozenset(_COLUMNS[3:])
 
 
-def _row(attack: dict[str, Any]) -> tuple[str, ...]:
+def _row(attack: Attack) -> tuple[str, ...]:
+    excess = attack.excess
     return (
-        _KINDS.get(attack["name"], attack["name"]),
-        attack["matcher"],
-        attack["level"],
-        _arm(attack["main"]),
-        _arm(attack["control"]),
-        "" if attack["baseline"] is None else number(attack["baseline"]),
-        number(attack["excess"]["value"]),
-        _range(attack["excess"]),
+        ATTACKS[attack.name],
+        attack.matcher,
+        attack.level,
+        _arm(attack.main),
+        _arm(attack.control),
+        "" if attack.baseline is None else number(attack.baseline),
+        number(excess.value),
+        f"{number(excess.low)} to {number(excess.high)}",
     )
 
 
-def _arm(arm: dict[str, Any] | None) -> str:
+def _arm(arm: Arm | None) -> str:
     if arm is None:
         return ""
-    successes = arm["successes"]
-    of = "" if successes is None else f" ({number(successes)} of {arm['people']:,})"
-    return f"{number(arm['value'])}{of}"
+    of = "" if arm.successes is None else f" ({number(arm.successes)} of {arm.people:,})"
+    return f"{number(arm.value)}{of}"
 
 
-def _matchers(matchers: Sequence[dict[str, Any]]) -> list[Block]:
-    """How often each matcher errs on the user's own photos, by distance."""
+def _matchers(matchers: Sequence[MatcherCalibration]) -> list[Block]:
+    """Error rates of each matcher on the photos, by distance."""
     drawn = tuple(chart for each in matchers if (chart := _curve(each)))
-    return [Charts("What each matcher is worth on these photos", drawn)] if drawn else []
+    return [Charts("Error rates of the matchers on these photos", drawn)] if drawn else []
 
 
-def _curve(calibration: dict[str, Any]) -> Chart | None:
+def _curve(calibration: MatcherCalibration) -> Chart | None:
     series = {
-        "strangers taken for one (FMR)": [(at, fmr) for at, fmr, _ in calibration["curve"]],
-        "one taken for two (FNMR)": [(at, fnmr) for at, _, fnmr in calibration["curve"]],
+        "false matches (FMR)": [(at, fmr) for at, fmr, _ in calibration.curve],
+        "false non-matches (FNMR)": [(at, fnmr) for at, _, fnmr in calibration.curve],
     }
-    blind, error = calibration["uninformative"], calibration["eer"]
-    told = [f"Blind, and counts for nothing: {blind}."] if blind else [f"Equal error rate {percent(error)}."]
-    told.append(f"{calibration['genuine']:,} pairs of one person, {calibration['impostor']:,} of two.")
-    if calibration["genuine_source"] == "copies":
-        told.append("Pairs of one are altered copies of one photo: the floor, as other photos differ more.")
-    if calibration["failed_to_enrol"]:
-        told.append(f"No face is found on {calibration['failed_to_enrol']:,} pictures.")
-    return charts.lines(calibration["matcher"], series, "distance", " ".join(told))
+    reason, eer = calibration.uninformative, calibration.eer
+    caption = [f"Uninformative, so it does not count: {reason}."] if reason else []
+    caption += [f"Equal error rate {percent(eer)}."] if eer is not None and not reason else []
+    caption.append(f"{calibration.genuine:,} genuine and {calibration.impostor:,} impostor pairs.")
+    if calibration.genuine_source == "copies":
+        caption.append(
+            "Genuine pairs are altered copies of one photo: a lower bound of the FNMR, as two photos differ "
+            "more."
+        )
+    if calibration.failed_to_enrol:
+        caption.append(f"No face was found in {calibration.failed_to_enrol:,} pictures (failure to enrol).")
+    return charts.lines(calibration.matcher, series, "distance", " ".join(caption))
 
 
-def _pairs(record: RunRecord, attacks: Sequence[dict[str, Any]]) -> list[Block]:
-    """The worst cases, once each: they show real people."""
+def _pairs(record: RunRecord, attacks: Sequence[Attack]) -> list[Block]:
+    """The worst cases, once each; they show real people."""
     by_file: dict[str, list[str]] = {}
     for each in attacks:
-        for case in each.get("worst", ()):
-            what = f"{_KINDS[each['name']]} by {each['matcher']}: {number(case['distance'])}"
-            by_file.setdefault(case["file"], []).append(what)
-    alt = "synthetic face, and right of it the photo that it comes nearest to"
-    found = [(said, picture_file(record.folder / file, alt, 320)) for file, said in by_file.items()]
-    shown = [(said, picture) for said, picture in found if picture][:_MOST_PAIRS]
+        for pair in (pair for pair in each.worst if pair.file):
+            label = f"{ATTACKS[each.name]} by {each.matcher}: {number(pair.distance)}"
+            by_file.setdefault(pair.file, []).append(label)
+    alt = "synthetic face, and to its right the nearest photo"
+    found = [(labels, picture_file(record.folder / file, alt, 320)) for file, labels in by_file.items()]
+    shown = [(labels, picture) for labels, picture in found if picture][:_MOST_PAIRS]
     cards = tuple((picture,) for _, picture in shown)
-    captions = tuple("; ".join(dict.fromkeys(said)) for said, _ in shown)
-    caption = "Left synthetic, right the training photo nearest to it. Is it the same person?"
+    captions = tuple("; ".join(dict.fromkeys(labels)) for labels, _ in shown)
+    caption = "Left: synthetic face. Right: the nearest photo. Do they show the same person?"
     return [Gallery("Worst cases", cards, "", captions, caption)] if cards else []
 
 
-def _repeats(record: RunRecord, repeats: Sequence[dict[str, Any]]) -> list[Block]:
-    """Synthetic faces of one and the same look, a sheet a matcher."""
+def _repeats(record: RunRecord, repeats: Sequence[Repeats]) -> list[Block]:
+    """Synthetic faces that show the same person, one sheet for each matcher."""
     blocks: list[Block] = []
-    for each in repeats:
-        if not each.get("file"):
-            continue
-        many = f"{each['faces']:,} in {each['groups']:,} groups"
-        title = f"Synthetic faces that repeat ({each['matcher']}): {many}"
-        picture = picture_file(
-            record.folder / each["file"], "sheet of synthetic faces that repeat, a group a row", 1200
-        )
+    for each in (each for each in repeats if each.file):
+        title = f"Repeated faces ({each.matcher}): {each.faces:,} in {each.groups:,} groups"
+        alt = "sheet of synthetic faces that repeat, one group in each row"
+        picture = picture_file(record.folder / str(each.file), alt, 1200)
         blocks += [Sheet(title, picture)] if picture else []
     return blocks
 
 
-def left_out(scores: Scores) -> list[Block]:
-    rows = tuple((entry["score"], entry["reason"]) for entry in scores.details.get("left_out", ()))
-    return [Table("Scores left out", ("Score", "Reason"), rows, folded=True)] if rows else []
+def _screen(audit: ScreenAudit | None) -> list[Block]:
+    """Every attack before and after the privacy screen, and what the second audit cannot show."""
+    if audit is None:
+        return []
+    rows = tuple(
+        (
+            *_row(each.after)[:3],
+            _arm(each.before.main),
+            _arm(each.after.main),
+            _arm(each.before.control),
+            _arm(each.after.control),
+            number(each.before.excess.value),
+            number(each.after.excess.value),
+            "by construction" if each.by_construction else "",
+        )
+        for each in audit.comparisons
+    )
+    table = Table(
+        "Before and after the privacy screen", _SCREEN_COLUMNS, rows, frozenset(_SCREEN_COLUMNS[3:9])
+    )
+    before, after = ("passed" if passed else "failed" for passed in (audit.before_passed, audit.after_passed))
+    paragraphs = [f"Audit of the images before the screen: {before}; after it: {after}."]
+    paragraphs += [audit.caveat] if audit.caveat else []
+    if audit.caveat and not audit.independent_matchers:
+        paragraphs.append(
+            "Every informative matcher selected the faces: none checks the screen independently."
+        )
+    return [table, Text("", tuple(paragraphs))]
+
+
+_SCREEN_COLUMNS = (
+    "Attack",
+    "Matcher",
+    "Level",
+    "Members before",
+    "Members after",
+    "Non-members before",
+    "Non-members after",
+    "Excess before",
+    "Excess after",
+    "Note",
+)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.records import Scores, order_labels
+from anonderm.core.results.base import FILE, Result, load_result
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.config import ReportConfig
 
 SOURCES = ("phantom", "ingest")
 PREPARERS = ("align", "restore", "skin", "mask-and-crop")
 MAKERS = ("generate", "screen", "grade")
+
+
+AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,26 @@ class Material:
     def rng(self) -> np.random.Generator:
         """Always in the same state, so that leaving out one gallery does not change the others."""
         return np.random.default_rng(self.config.seed)
+
+    @cached_property
+    def results(self) -> tuple[tuple[RunRecord, Result], ...]:
+        """The runs that have a result. Raises BrokenArtefact."""
+        with_result = (record for record in self.runs if (record.folder / FILE).exists())
+        return tuple((record, load_result(record.folder / FILE)) for record in with_result)
+
+    def all(self, kind: type[AnyResult]) -> list[tuple[RunRecord, AnyResult]]:
+        """The runs that have a result of this kind."""
+        return [(record, result) for record, result in self.results if isinstance(result, kind)]
+
+    def last(self, kind: type[AnyResult]) -> tuple[RunRecord, AnyResult] | None:
+        """The last run that has a result of this kind."""
+        found = self.all(kind)
+        return found[-1] if found else None
+
+    def result(self, kind: type[AnyResult]) -> AnyResult | None:
+        """The last result of this kind."""
+        found = self.last(kind)
+        return found[1] if found else None
 
     def scored(self, stage: str) -> tuple[RunRecord, Scores] | None:
         """The last run of a stage that has scores, and its scores."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
@@ -18,12 +18,12 @@ from anonderm.publish.blocks import (
     Picture,
     Row,
     Section,
+    left_out_table,
     percent,
     picture_file,
     score_table,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.privacy import left_out
 from anonderm.publish.runs import Material, scores_of
 
 ARMS = {"trtr": ("trained on real", "real"), "tstr": ("trained on synthetic", "synthetic")}
@@ -120,7 +120,9 @@ def fidelity(material: Material) -> Section | None:
     drawn = [*distances, *_projections(scores)]
     blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
     blocks.append(score_table("All scores of fidelity", scores.scores, folded=bool(drawn)))
-    blocks += left_out(scores)
+    blocks += left_out_table(
+        [LeftOut(each["score"], each["reason"]) for each in scores.details.get("left_out", ())]
+    )
     lead = (
         "How close the synthetic faces are to real test photos in the eyes of a network. The floor is what "
         "other real photos score, those of the training split: no synthetic set can be expected to beat it."

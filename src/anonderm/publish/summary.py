@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
+from anonderm.core.results.audit import AuditResult, Rule
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
 from anonderm.publish.headlines import first
-from anonderm.publish.privacy import missed_copies, spoken_verdict
+from anonderm.publish.privacy import missed_canaries, outcome
 from anonderm.publish.release.gate import reasons_in
 from anonderm.publish.runs import Material, faces_of
 from anonderm.publish.scores import ARMS
@@ -36,7 +37,7 @@ class Summary:
 
 def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
     """Only what the runs have numbers for is said."""
-    matrix, audit = material.scores("evaluate data-mix"), material.scores("audit")
+    matrix, audit = material.scores("evaluate data-mix"), material.result(AuditResult)
     utility = material.scores("evaluate utility") or matrix
     fidelity = material.scores("evaluate fidelity")
     sentences, numbers = _faces(material)
@@ -102,14 +103,13 @@ def _fidelity(fidelity: Scores | None) -> _Found:
     return [sentence], [KeyNumber("kernel distance to real photos", number(distance.value), beside)]
 
 
-def _privacy(audit: Scores | None) -> _Found:
-    verdict = audit.details.get("verdicts", {}).get("images") if audit else None
-    if audit is None or verdict is None:
+def _privacy(audit: AuditResult | None) -> _Found:
+    if audit is None:
         return [], []
-    failed = sum(not rule["passed"] for rule in verdict["rules"])
-    outcome = "passed" if verdict["passed"] else "failed"
-    beside = f"{failed} of {len(verdict['rules'])} rules failed"
-    return [f"Privacy: {spoken_verdict(audit)}"], [KeyNumber("privacy audit of the images", outcome, beside)]
+    verdict = audit.images
+    result = "passed" if verdict.passed else "failed"
+    beside = f"{len(verdict.failed)} of {len(verdict.rules)} rules failed"
+    return [f"Privacy: {outcome(audit)}"], [KeyNumber("privacy audit of the images", result, beside)]
 
 
 def _utility_warnings(utility: Scores | None) -> list[str]:
@@ -160,26 +160,24 @@ def _knows_people(record: RunRecord) -> bool:
     return told or (faces is not None and faces.people < len(faces))
 
 
-def _audit_warnings(audit: Scores | None) -> list[str]:
-    """That the audit misses what it hid itself, then why it does not let the images go."""
+def _audit_warnings(audit: AuditResult | None) -> list[str]:
+    """Missed canaries, then the reasons why the images fail."""
     if audit is None:
         return []
-    missed = missed_copies(audit)
-    blind = f"The audit misses hidden copies of training photos: {', '.join(missed)}."
-    reasons = audit.details.get("verdicts", {}).get("images", {}).get("reasons", [])
-    failed = [f"The images fail the privacy audit. {told}" for told in _together(reasons)]
-    return ([blind] if missed else []) + failed
+    missed = missed_canaries(audit)
+    canaries = f"The audit misses too many canaries: {', '.join(missed)}."
+    failed = [f"The images fail the privacy audit. {reason}." for reason in _grouped(audit.images.failed)]
+    return ([canaries] if missed else []) + failed
 
 
-def _together(reasons: Sequence[str]) -> list[str]:
-    """Reasons, each `rule: why`; the rules that fail for the same cause in one sentence."""
-    rules: dict[str, list[str]] = {}
-    for reason in reasons:
-        rule, _, why = reason.partition(": ")
-        rules.setdefault(why, []).append(rule)
+def _grouped(rules: Sequence[Rule]) -> list[str]:
+    """The rules that fail for the same reason in one sentence."""
+    names: dict[str, list[str]] = {}
+    for rule in rules:
+        names.setdefault(rule.explanation, []).append(rule.name)
     return [
-        f"{names[0]}: {why}" if len(names) == 1 else f"{len(names)} rules, {why}: {', '.join(names)}"
-        for why, names in rules.items()
+        f"{of[0]}: {reason}" if len(of) == 1 else f"{len(of)} rules, {reason}: {', '.join(of)}"
+        for reason, of in names.items()
     ]
 
 

@@ -115,7 +115,7 @@ EVALUATION = (
     Stage(
         "audit",
         "Attack the synthetic set: are training subjects re-identified more than controls?",
-        "audit.stage:audit",
+        "audit.audit:audit",
         "audit.config:AuditConfig",
         {
             "real": _REAL,

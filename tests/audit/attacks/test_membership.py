@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anonderm.audit.attacks.membership import allowed, area_under_curve, domias, gan_leaks, membership
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
 
 
 def rng() -> np.random.Generator:
@@ -88,7 +88,9 @@ def test_a_few_copied_people_are_found_at_a_low_rate_of_false_accusation():
 
 
 def test_gan_leaks_scores_a_person_by_her_nearest_synthetic_face():
-    reach = Reach(np.array([[3.0], [1.0], [2.0]]), np.zeros((3, 1), int), ("b", "a", "b"), np.arange(3))
+    reach = NearestSynthetic(
+        np.array([[3.0], [1.0], [2.0]]), np.zeros((3, 1), int), ("b", "a", "b"), np.arange(3)
+    )
     assert gan_leaks(reach).tolist() == [-1.0, -2.0]
 
 

@@ -7,9 +7,9 @@ from math import comb
 import numpy as np
 import pytest
 
-from anonderm.audit.attacks.inference import inference
+from anonderm.audit.attacks.attribute_inference import attribute_inference
 from anonderm.audit.attacks.linkability import linkability
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
 from anonderm.audit.attacks.singling_out import singling_out
 
 
@@ -17,20 +17,22 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def reach(distances: list[list[float]], faces: list[list[int]], owners: str, first: int = 0) -> Reach:
+def reach(
+    distances: list[list[float]], faces: list[list[int]], owners: str, first: int = 0
+) -> NearestSynthetic:
     rows = np.arange(first, first + len(owners))
-    return Reach(np.array(distances), np.array(faces), tuple(owners), rows)
+    return NearestSynthetic(np.array(distances), np.array(faces), tuple(owners), rows)
 
 
 def strangers(
     people: int, random: np.random.Generator, synthetic: int = 500, k: int = 3, photos: int = 2
-) -> Reach:
+) -> NearestSynthetic:
     """Photos whose nearest synthetic faces are any."""
     count = people * photos
     distances = np.sort(random.exponential(size=(count, k)), axis=1)
     faces = np.stack([random.permutation(synthetic)[:k] for _ in range(count)])
     owners = tuple(f"p{photo // photos:04d}" for photo in range(count))
-    return Reach(distances, faces, owners, np.arange(count))
+    return NearestSynthetic(distances, faces, owners, np.arange(count))
 
 
 def test_a_person_is_singled_out_by_any_of_her_photos():
@@ -86,17 +88,19 @@ def test_two_photos_are_linked_by_a_synthetic_face_near_both():
 
 def test_with_photos_that_training_never_saw_only_pairs_across_count():
     """a's rows 0 and 1 share face 7, but only row 9 is unseen, which shares nothing; b's two share face 3."""
-    main = Reach(
+    main = NearestSynthetic(
         np.full((5, 2), 0.1),
         np.array([[7, 1], [2, 7], [5, 6], [3, 4], [8, 3]]),
         tuple("aaabb"),
         np.array([0, 1, 9, 2, 8]),
     )
-    control = Reach(np.full((2, 2), 0.1), np.array([[1, 2], [3, 4]]), tuple("xx"), np.array([3, 10]))
+    control = NearestSynthetic(
+        np.full((2, 2), 0.1), np.array([[1, 2], [3, 4]]), tuple("xx"), np.array([3, 10])
+    )
     attack = linkability("copy", main, control, 20, rng(), known_rows=8)
     assert attack is not None
     assert attack.main.value == pytest.approx((0 + 1) / 2)
-    only_used = Reach(control.distances_NK, control.faces_NK, tuple("xx"), np.array([3, 4]))
+    only_used = NearestSynthetic(control.distances_NK, control.faces_NK, tuple("xx"), np.array([3, 4]))
     assert linkability("copy", main, only_used, 20, rng(), known_rows=8) is None
 
 
@@ -117,7 +121,7 @@ def test_the_class_is_guessed_from_the_synthetic_face_nearest_to_any_photo():
     main = reach([[0.2], [0.1], [0.3]], [[0], [1], [2]], "aab")
     control = reach([[0.2], [0.5]], [[0], [1]], "xy", first=3)
     real = ["mild", "mild", "severe", "mild", None]
-    attack = inference("copy", main, control, real, ["severe", "mild", "mild"], rng())
+    attack = attribute_inference("copy", main, control, real, ["severe", "mild", "mild"], rng())
     assert attack is not None
     assert (attack.main.successes, attack.main.people) == (1, 2)  # a by her nearer photo, b not
     assert (attack.control.successes, attack.control.people) == (0, 1)  # y has no class
@@ -131,12 +135,12 @@ def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
         random.choice(["a", "b", "c"], 300).tolist(),
         random.choice(["a", "b", "c"], 500).tolist(),
     )
-    attack = inference("copy", main, control, real, synthetic, rng())
+    attack = attribute_inference("copy", main, control, real, synthetic, rng())
     assert attack is not None
     assert attack.excess.low <= 0 <= attack.excess.high
     told = [*synthetic, *real]
     main.faces_NK[:150, 0] = 500 + np.arange(150)
-    planted = inference("copy", main, control, real, told, rng())
+    planted = attribute_inference("copy", main, control, real, told, rng())
     assert planted is not None
     assert planted.excess.lower_bound > 0.1
 
@@ -148,4 +152,4 @@ def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
 def test_inference_needs_classes_on_every_side(real: list[str | None], synthetic: list[str | None]):
     main = reach([[0.2], [0.1]], [[0], [1]], "ab")
     control = reach([[0.2]], [[2]], "x", first=2)
-    assert inference("copy", main, control, real, synthetic, rng()) is None
+    assert attribute_inference("copy", main, control, real, synthetic, rng()) is None

@@ -3,21 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonderm.audit.attacks.reach import Reach
-from anonderm.audit.attacks.reproduction import never_nearer, reproduction
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.attacks.reproduction import chance_limit, reproduction
 
 
-def reach(distances: np.ndarray) -> Reach:
+def reach(distances: np.ndarray) -> NearestSynthetic:
     count = len(distances)
     people = tuple(f"p{row:05d}" for row in range(count))
-    return Reach(distances[:, None], np.arange(count)[:, None], people, np.arange(count))
+    return NearestSynthetic(distances[:, None], np.arange(count)[:, None], people, np.arange(count))
 
 
 def test_the_distance_is_that_of_a_power_law():
     """P(D <= d) = d ** 8: one stranger of 10,000 is within 10 ** (-4 / 8)."""
     distances = (np.arange(1, 50_001) / 50_001) ** (1 / 8)
-    assert never_nearer(distances, 1e-4) == pytest.approx(10 ** (-4 / 8), rel=0.02)
-    assert never_nearer(distances, 1e-4) < 10 ** (-4 / 8)
+    assert chance_limit(distances, 1e-4) == pytest.approx(10 ** (-4 / 8), rel=0.02)
+    assert chance_limit(distances, 1e-4) < 10 ** (-4 / 8)
 
 
 def test_an_honest_set_hardly_ever_holds_a_copy():
@@ -50,5 +50,5 @@ def test_few_people_kept_out_tell_nothing_of_the_tail():
 
 
 def test_strangers_that_are_copies_themselves_leave_no_distance():
-    assert never_nearer(np.array([0.0, *np.linspace(1, 2, 60)]), 1e-3) == 0.0
-    assert never_nearer(np.ones(60), 1e-3) == 0.0
+    assert chance_limit(np.array([0.0, *np.linspace(1, 2, 60)]), 1e-3) == 0.0
+    assert chance_limit(np.ones(60), 1e-3) == 0.0

@@ -74,7 +74,7 @@ def test_nothing_that_names_people_or_files_is_released(tmp_path: Path, faces: F
         ({"seed": None}, "no checkpoint or seed"),
         ({"subject": "person-00007"}, "belongs to a person"),
         ({"split": "train"}, "belongs to a person or a split"),
-        ({"parents": ("Jane-Doe-001",)}, "was made from other pictures"),
+        ({"parents": ("Jane-Doe-001",)}, "was made from other images"),
         ({"label": None}, "has no label"),
         ({"id": "../../etc/mild"}, "cannot name a file"),
         ({"label": "../mild"}, "cannot name a file"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_up_audit import FAILED, audited
@@ -13,7 +12,8 @@ from made_up_release import write_release
 from anonderm.core.errors import BrokenArtefact, InputError, ReleaseRefused
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
-from anonderm.core.records import Scores
+from anonderm.core.results.audit import AuditResult, Rule, Verdict
+from anonderm.core.results.privacy_screen import ScreenAudit
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export
@@ -22,26 +22,19 @@ from anonderm.publish.release.gate import decide
 OVERRIDE = {"override_name": "A. Steward", "override_reason": "a drill", "override_date": "2026-11-21"}
 
 
-def changed(audit: Scores, **details: Any) -> Scores:
-    return Scores(audit.scores, audit.details | details)
-
-
-def faults(faces: FaceSet) -> dict[str, Scores | None]:
-    """Audits that do not allow a release, by what is said of them."""
+def faults(faces: FaceSet) -> dict[str, AuditResult | None]:
+    """Audits that do not allow a release, by the reason."""
     passed = audited(faces)
     fewer = FaceSet(faces.folder, faces.faces[1:])
-    no_reason = {"images": {"passed": False, "reasons": [], "rules": []}}
     return {
         "there is no audit of this set": None,
         FAILED: audited(faces, passed=False),
         "of another set of faces": audited(fewer),
-        "gives no verdict": changed(passed, verdicts={}),
-        "gives no verdict on releasing images": changed(passed, verdicts={"images": "not_tried"}),
-        "says not why": changed(passed, verdicts=no_reason),
+        "no rules for releasing images": replace(passed, images=Verdict(())),
     }
 
 
-@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("index", range(4))
 def test_an_audit_that_does_not_allow_it_stops_the_release_and_says_why(faces: FaceSet, index: int) -> None:
     said, audit = list(faults(faces).items())[index]
     with pytest.raises(ReleaseRefused) as caught:
@@ -54,8 +47,8 @@ def test_an_audit_that_does_not_allow_it_stops_the_release_and_says_why(faces: F
 
 
 def test_every_failed_rule_is_said(faces: FaceSet) -> None:
-    failed = audited(faces, passed=False).details["verdicts"]["images"] | {"reasons": ["one", "two"]}
-    audit = changed(audited(FaceSet(faces.folder, faces.faces[1:])), verdicts={"images": failed})
+    failed = [Rule("attack", "", name, 0, 1, None, None, False, "why") for name in ("one", "two")]
+    audit = replace(audited(FaceSet(faces.folder, faces.faces[1:])), images=Verdict(tuple(failed)))
     with pytest.raises(ReleaseRefused, match=r"another set[\s\S]*one[\s\S]*two"):
         decide(ExportConfig(), faces, audit)
 
@@ -88,8 +81,13 @@ def test_a_release_without_any_audit_says_so(faces: FaceSet, tmp_path: Path) -> 
     config = ExportConfig(**OVERRIDE)
     with RunDir.open(tmp_path / "export", "export", config, {}) as run:
         release = export(config, faces, None, (), (), run).parent
-    assert "Nobody audited them" in (release / "evidence.html").read_text(encoding="utf-8")
+    assert "They were not audited" in (release / "evidence.html").read_text(encoding="utf-8")
     assert "there is no audit of this set" in (release / "README.md").read_text(encoding="utf-8")
+
+
+def test_another_result_than_an_audit_is_refused(faces: FaceSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'screen-audit' is not an audit"):
+        write_release(tmp_path / "export", faces, ScreenAudit(True, True, (), None, ()))
 
 
 def test_an_image_that_is_not_the_audited_one_is_refused(faces: FaceSet, tmp_path: Path) -> None:

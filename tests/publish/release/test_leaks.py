@@ -21,7 +21,8 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Lesion, Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.audit import AuditResult, Pair
+from anonderm.core.results.base import LeftOut, Score
 
 # A subject id, a file name, a photo's id, a user, a camera and its owner, a place.
 SECRETS = ("person-00", "IMG_4711", "Jane-Doe", "jane-doe", "NIKON-COOLPIX", "Ward-7-Lisbon", "case-0815")
@@ -82,13 +83,13 @@ def careless_faces(folder: Path, generator: str) -> FaceSet:
     return writer.finish()
 
 
-def careless_audit(faces: FaceSet, home: Path) -> Scores:
+def careless_audit(faces: FaceSet, home: Path) -> AuditResult:
     """With its worst cases, whose pictures show training photos, and with paths in its texts."""
     audit = audited(faces)
-    worst = {"training": "Jane-Doe-001", "file": "cases/person-00001.png"}
-    attacks = [each | {"worst": [worst]} for each in audit.details["attacks"]]
-    left_out = [{"score": "arcface", "reason": f"no file {home}/IMG_4711.onnx"}]
-    return Scores(audit.scores, audit.details | {"attacks": attacks, "left_out": left_out})
+    worst = Pair(0, 0, 0.1, "Jane-Doe-001", "mild-00001", "pairs/person-00001.png")
+    attacks = tuple(replace(each, worst=(worst,)) for each in audit.attacks)
+    left_out = (LeftOut("arcface", f"no file {home}/IMG_4711.onnx"),)
+    return replace(audit, attacks=attacks, left_out=left_out)
 
 
 def forms(secret: str) -> tuple[bytes, ...]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.privacy_screen import PrivacyScreen
 from anonderm.publish.release.paths import without_paths
 
 
@@ -23,7 +23,6 @@ from anonderm.publish.release.paths import without_paths
     ],
 )
 def test_paths_are_taken_out_and_nothing_else(text: str, left: str | None) -> None:
-    details = {"left_out": [{"reason": text}], "number": 3, "none": None}
-    cleaned = without_paths(Scores({"a": Score(1.0, note=text)}, details))
-    assert cleaned.scores["a"].note == (left or text)
-    assert cleaned.details == {"left_out": [{"reason": left or text}], "number": 3, "none": None}
+    screen = PrivacyScreen(0.001, (), (LeftOut("dlib", text),), 3)
+    assert without_paths(screen) == PrivacyScreen(0.001, (), (LeftOut("dlib", left or text),), 3)
+    assert without_paths({"a": Score(1.0, note=text)}) == {"a": Score(1.0, note=left or text)}

@@ -1,1 +1,1 @@
-"""Attacks on a synthetic set: plain functions over distances, embeddings and labels. They know no files."""
+"""Attacks on a synthetic set: functions of distances, embeddings and labels, without files."""

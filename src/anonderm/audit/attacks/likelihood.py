@@ -1,8 +1,7 @@
 """A generalisation gap in likelihood, after the Feature Likelihood Divergence of Jiralerspong et al. 2023.
 
-The synthetic faces are the centres of a mixture of Gaussians, each with a width of its own that is fitted to
-a set of real photos. A centre that copies one of them shrinks onto it, which makes that set likely and others
-unlikely.
+The synthetic faces are the centres of a mixture of Gaussians whose widths are fitted to a set of real photos.
+A centre that copies one of them shrinks onto it, which makes that set more likely than others.
 """
 
 # N photos fitted to, Q other photos, M centres
@@ -16,15 +15,14 @@ from scipy.special import logsumexp, softmax
 Floats = NDArray[np.float64]
 
 _ROUNDS = 20
-_NARROWEST = 1e-4  # of the mean variance: a centre that equals a photo would shrink without end
+_NARROWEST = 1e-4  # of the mean variance: a centre that equals a photo would shrink to 0
 
 
 def likelihood_gap(fitted_NM: Floats, other_QM: Floats, dimensions: int) -> float:
-    """100 / D times how much likelier, in the mean, the photos fitted to are than the others.
+    """100 / D times the mean log likelihood of the fitted photos, minus that of the others.
 
-    fitted_NM, other_QM: squared distances from the synthetic faces. Their mixture, scaled as their
-    FLD; the widths are fitted by expectation and maximisation, which reaches a fixed point of the same
-    likelihood, in place of gradient steps.
+    fitted_NM, other_QM: squared distances from the synthetic faces. Scaled as the FLD; the widths are fitted
+    by expectation maximisation instead of gradient steps, to a fixed point of the same likelihood.
     """
     variance_M = fit_variances(fitted_NM, dimensions)
     fitted, other = (log_likelihood(each, variance_M, dimensions).mean() for each in (fitted_NM, other_QM))
@@ -32,7 +30,7 @@ def likelihood_gap(fitted_NM: Floats, other_QM: Floats, dimensions: int) -> floa
 
 
 def fit_variances(squared_NM: Floats, dimensions: int, rounds: int = _ROUNDS) -> Floats:
-    """The variance [M] of each centre, a coordinate; every round makes the photos likelier or leaves them."""
+    """The variance [M] of each centre per coordinate; no round lowers the likelihood of the photos."""
     start = max(float(squared_NM.min(axis=1).mean()) / dimensions, 1e-12)
     floor, variance_M = _NARROWEST * start, np.full(squared_NM.shape[1], start)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Linkability: do two photos of one person lead to the same synthetic face?
+"""Linkability: do two photos of one person lead to the same synthetic faces?
 
 Source: Giomi et al. 2023 (Anonymeter), linkability attack: two records are linked when their k nearest
 synthetic records share one.
@@ -13,8 +13,8 @@ from math import comb
 
 import numpy as np
 
-from anonderm.audit.arms import Floats, excess_of_rates, rate
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.excess import Floats, excess_of_rates, rate
 from anonderm.core.results.audit import Attack, Pair
 from anonderm.core.splits import rows_by_group
 
@@ -23,19 +23,18 @@ _WORST = 8
 
 def linkability(
     matcher: str,
-    main: Reach,
-    control: Reach,
+    main: NearestSynthetic,
+    control: NearestSynthetic,
     synthetic_faces: int,
     rng: np.random.Generator,
     known_rows: int | None = None,
 ) -> Attack | None:
-    """For each person with two photos or more, the share of her pairs of photos that are linked.
+    """For each person with several photos, the share of their pairs of photos that are linked.
 
-    known_rows: rows from this one on are photos that no training saw, and only pairs of one such and one
-    other count. None where nobody of an arm has such a pair. Baseline: two draws of K out of M faces share
-    one.
+    known_rows: from this row on, photos were not used for training; only pairs of one such photo and another
+    one count. None if nobody in an arm has such a pair. Baseline: two random draws of K of M faces share one.
     """
-    linked, cases = _linked(main, known_rows)
+    linked, pairs = _linked(main, known_rows)
     control_linked, _ = _linked(control, known_rows)
     if not len(linked) or not len(control_linked):
         return None
@@ -50,12 +49,12 @@ def linkability(
         baseline,
         excess_of_rates(linked, control_linked, rng),
         f"pairs of photos of one person whose {k} nearest synthetic faces share one",
-        tuple(sorted(cases, key=lambda case: case.distance)[:_WORST]),
+        tuple(sorted(pairs, key=lambda pair: pair.distance)[:_WORST]),
     )
 
 
-def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Pair]]:
-    shares, cases = [], []
+def _linked(arm: NearestSynthetic, known_rows: int | None) -> tuple[Floats, list[Pair]]:
+    shares, worst = [], []
     unused_N = arm.rows_N >= (known_rows or 0)
     for photos in rows_by_group(arm.owners):
         pairs = list(combinations(photos, 2))
@@ -65,12 +64,12 @@ def _linked(arm: Reach, known_rows: int | None) -> tuple[Floats, list[Pair]]:
             continue
         links = [link for one, two in pairs if (link := _link(arm, one, two)) is not None]
         shares.append(len(links) / len(pairs))
-        cases += links
-    return np.array(shares), cases
+        worst += links
+    return np.array(shares), worst
 
 
-def _link(arm: Reach, one: int, two: int) -> Pair | None:
-    """The shared synthetic face that is nearest to both photos together, beside the first of them."""
+def _link(arm: NearestSynthetic, one: int, two: int) -> Pair | None:
+    """The shared synthetic face nearest to both photos, paired with the first of them."""
     shared, at_one, at_two = np.intersect1d(arm.faces_NK[one], arm.faces_NK[two], return_indices=True)
     if not len(shared):
         return None

@@ -1,12 +1,11 @@
-"""Memorisation: is the synthetic set nearer to the people in training than to as many people kept out?
+"""Memorisation: is the synthetic set nearer to members than to as many non-members?
 
-Each measure is taken twice: with the people in training as the reference that may have been copied and the
-people kept out as the honest sample (main), and with the two exchanged (control). The same number of people
-stands on either side, so a generator that learned nobody by heart gives the same value twice, whatever the
-measure's bias.
+Each measure is taken twice: with members as the reference that may have been copied and non-members as the
+held-out sample (main), and with the two exchanged (control). Both sides have the same number of people, so a
+generator that has memorised nobody gives the same value twice, whatever the measure's bias.
 """
 
-# N real photos, M synthetic faces, P people, T photos of the reference, Q of the honest sample
+# N real photos, M synthetic faces, P people, T photos of the reference, Q of the held-out sample
 
 from __future__ import annotations
 
@@ -16,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import SURE
 from anonderm.audit.attacks.data_copying import data_copying
 from anonderm.audit.attacks.likelihood import likelihood_gap
+from anonderm.audit.excess import ONE_SIDED_ERROR
 from anonderm.core.results.audit import Arm, Attack, Excess
 from anonderm.core.splits import shuffled
 
@@ -31,10 +30,10 @@ Numbers = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Sets:
-    """The synthetic faces and two sets of people: the reference, and the honest sample.
+    """The synthetic faces and two sets of people: the reference, and the held-out sample.
 
     rows_ND of the real photos and synthetic_MD, with the distances between them and among the real ones;
-    reference_N: which photos are the reference's; person_N: whose each is, a number for each person.
+    reference_N: photos of the reference; person_N: a number for each person.
     """
 
     rows_ND: Numbers
@@ -45,7 +44,7 @@ class Sets:
     person_N: NDArray[np.intp]
 
     def exchanged(self) -> Sets:
-        """The honest sample as the reference."""
+        """The held-out sample as the reference."""
         return replace(self, reference_N=~self.reference_N)
 
     def without(self, left_out_N: Bools) -> Sets:
@@ -61,17 +60,17 @@ class Sets:
 
 
 def nearer(sets: Sets) -> float:
-    """Share of synthetic faces nearer to the reference than to the honest sample; ties count half."""
+    """Share of synthetic faces nearer to the reference than to the held-out sample; ties count half."""
     reference_M = sets.across_MN[:, sets.reference_N].min(axis=1)
     sample_M = sets.across_MN[:, ~sets.reference_N].min(axis=1)
     return float(np.mean((reference_M < sample_M) + 0.5 * (reference_M == sample_M)))
 
 
 def authentic(sets: Sets) -> float:
-    """AuthPct: share of synthetic faces whose nearest reference photo has another person nearer.
+    """AuthPct: share of synthetic faces no nearer to their nearest photo than another person is to it.
 
-    Source: Alaa et al. 2022 ("How Faithful is your Synthetic Data?"), authenticity; another photo of the
-    same person does not make a face authentic.
+    Source: Alaa et al. 2022 ("How Faithful is your Synthetic Data?"), authenticity; other photos of
+    the same person do not count.
     """
     across_MT = sets.across_MN[:, sets.reference_N]
     among_TT = sets.among_NN[np.ix_(sets.reference_N, sets.reference_N)].copy()
@@ -85,8 +84,8 @@ def authentic(sets: Sets) -> float:
 def distance_ratio(sets: Sets) -> float:
     """Distance to the nearest person of the reference over that to the second nearest, the median.
 
-    Near 0 for copies, near 1 for strangers; "nearest neighbour distance ratio" of Platzer & Reutterer 2021
-    ("Holdout-Based Empirical Assessment of Mixed-Type Synthetic Data"), by person.
+    Near 0 for copies, near 1 for unrelated faces; "nearest neighbour distance ratio" of Platzer & Reutterer
+    2021 ("Holdout-Based Empirical Assessment of Mixed-Type Synthetic Data"), by person.
     """
     person_T = sets.person_N[sets.reference_N]
     order_T = np.argsort(person_T, kind="stable")
@@ -121,24 +120,25 @@ class _Measure:
 
 
 MEASURES = {
-    "nearer": _Measure(
-        nearer, 1, 0.5, "share of synthetic faces nearer to this side's people than to the other's"
-    ),
+    "nearer": _Measure(nearer, 1, 0.5, "share of synthetic faces nearer to this side than to the other"),
     "AuthPct": _Measure(authentic, -1, None, "share of authentic faces (Alaa et al. 2022); copies lower it"),
     "distance ratio": _Measure(
         distance_ratio, -1, None, "nearest person over second nearest; copies lower it"
     ),
     "C_T": _Measure(_data_copying, -1, 0.0, "data-copying test (Meehan et al. 2020); far below 0 for copies"),
     "FLD gap": _Measure(
-        _likelihood_gap, 1, None, "how much likelier this side is than the other (Jiralerspong et al. 2023)"
+        _likelihood_gap,
+        1,
+        None,
+        "log likelihood of this side less that of the other (Jiralerspong et al. 2023)",
     ),
 }
 
 
 def memorisation(matcher: str, sets: Sets, rng: np.random.Generator) -> list[Attack]:
-    """Every measure with the people in training as the reference, and with the two sides exchanged.
+    """Every measure with the members as the reference, and with the two sides exchanged.
 
-    The excess is the first over the second, turned so that copying makes it positive. Interval:
+    The excess is the difference of the two, with the sign that makes it positive for copies. Interval:
     delete-a-group jackknife over people (Kott 2001) with Student's t. Both sides need 2 people.
     """
     values = _both_ways(sets)
@@ -157,7 +157,7 @@ def _both_ways(sets: Sets) -> dict[str, tuple[float, float]]:
 
 
 def _blocks(sets: Sets, rng: np.random.Generator) -> NDArray[np.intp]:
-    """The block [N] of each photo; a block holds as many people of either side, dealt at random."""
+    """The block [N] of each photo; a block holds equally many people of both sides, drawn at random."""
     block_P = np.empty(int(sets.person_N.max()) + 1, np.intp)
     sides = [shuffled(sets.person_N[side_N], rng) for side_N in (sets.reference_N, ~sets.reference_N)]
     count = min(_BLOCKS, *map(len, sides))
@@ -181,7 +181,7 @@ def _attack(
     differences_B = measure.sign * (replicates_B2[:, 0] - replicates_B2[:, 1])
     value = measure.sign * (values[0] - values[1])
     deviation, *each = (np.sqrt(degrees * part.var()) for part in (differences_B, *replicates_B2.T))
-    wide, wider = (float(t.ppf(1 - tail, degrees)) for tail in (0.025, SURE))
+    wide, wider = (float(t.ppf(1 - tail, degrees)) for tail in (0.025, ONE_SIDED_ERROR))
     people = [len(np.unique(sets.person_N[side])) for side in (sets.reference_N, ~sets.reference_N)]
     main, control = (
         Arm(value, value - wide * spread, value + wide * spread, count)
@@ -194,7 +194,7 @@ def _attack(
 def equal_sides(
     owners: Sequence[str], reference_N: Bools, most: int, rng: np.random.Generator
 ) -> tuple[Bools, Bools]:
-    """Which rows are one side's and the other's, of as many people each, `most` at most, drawn at random."""
+    """The rows of each side, with equally many people, at most `most`, drawn at random."""
     names_N = np.array(owners, str)
     sides = [shuffled(names_N[side], rng) for side in (reference_N, ~reference_N)]
     count = min(most, *map(len, sides))

@@ -1,42 +1,42 @@
-"""Reproduction: does a synthetic face come nearer to somebody in training than to any stranger, by far?
+"""Reproduction: is a synthetic face much nearer to a member than any synthetic face is to a non-member?
 
-A handful of copies among hundreds of people moves no average. But a copy lies far nearer than strangers ever
-do, and how near these come is known from the people kept out.
+A handful of copies among hundreds of people changes no average. But a copy is far nearer than chance allows,
+and the distances that chance allows are known from the non-members.
 """
 
-# P people in training, Q people kept out, K nearest of these
+# P members, Q non-members, K nearest of these
 
 from __future__ import annotations
 
 import numpy as np
 
-from anonderm.audit.arms import SURE, Floats, rate
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.excess import ONE_SIDED_ERROR, Floats, rate
 from anonderm.core.results.audit import Attack, Excess
 
-FEWEST = 50
-"""People kept out, below which their nearest ones don't tell how near strangers come."""
+MIN_NON_MEMBERS = 50
+"""With fewer non-members, their distances do not determine what chance allows."""
 
-_SHARE = 0.1  # of the people kept out whose distances make the tail
-_FEWEST_IN_TAIL = 10
+_SHARE = 0.1  # of the non-members, whose distances form the tail
+_MIN_TAIL = 10
 _WORST = 8
 
 
-def reproduction(matcher: str, main: Reach, control: Reach) -> Attack | None:
-    """People in training within a distance that no stranger among so many would be, but in one set of 1,000.
+def reproduction(matcher: str, main: NearestSynthetic, control: NearestSynthetic) -> Attack | None:
+    """Members within a distance that chance allows for any of them in one set of 1,000.
 
-    None where fewer than 50 people were kept out. The excess is the share of people; a single one shows a
-    copy, so `sure` is above 0 where there is one.
+    None if there are fewer than 50 non-members. The excess is the share of members; a single one is
+    significant, so `lower_bound` is above 0 if there is one.
     """
-    distance_P, distance_Q = (arm.distances_NK[arm.nearest_photo(), 0] for arm in (main, control))
-    if len(distance_Q) < FEWEST:
+    distance_P, distance_Q = (arm.nearest_distances() for arm in (main, control))
+    if len(distance_Q) < MIN_NON_MEMBERS:
         return None
-    limit = never_nearer(distance_Q, SURE / len(distance_P))
+    limit = chance_limit(distance_Q, ONE_SIDED_ERROR / len(distance_P))
     found_P = distance_P <= limit
     arm, control_arm = rate(found_P), rate(distance_Q <= limit)
     excess = Excess(arm.value, arm.low, arm.high, arm.low if found_P.any() else 0.0)
-    note = f"within distance {limit:.4g}, as near as a stranger comes in one of 1,000 sets of so many people"
-    baseline = SURE / len(distance_P)
+    note = f"within distance {limit:.4g}, which chance allows in one of 1,000 sets of so many people"
+    baseline = ONE_SIDED_ERROR / len(distance_P)
     return Attack(
         "reproduction",
         matcher,
@@ -47,18 +47,19 @@ def reproduction(matcher: str, main: Reach, control: Reach) -> Attack | None:
         excess,
         note,
         main.worst(_WORST, found_P),
+        limit,
     )
 
 
-def never_nearer(distance_Q: Floats, probability: float) -> float:
-    """The distance that a stranger is nearer than with this probability, beyond what Q strangers show.
+def chance_limit(distance_Q: Floats, probability: float) -> float:
+    """The distance below which a non-member lies with this probability, extrapolated from Q of them.
 
-    Near 0 the share of strangers within a distance grows as its power; the exponent is Hill's estimate from
-    the nearest tenth, less one standard error, so that chance does not take the distance too far. 0 where a
-    stranger is at distance 0. Source: Hill 1975 (Annals of Statistics 3:1163), for reciprocals; Weissman 1978
-    for the extrapolation.
+    Near 0 the share of non-members within a distance grows as a power of it; the exponent is Hill's estimate
+    from the nearest tenth, less one standard error, which keeps the limit conservative. 0 if a non-member is
+    at distance 0. Source: Hill 1975 (Annals of Statistics 3:1163), for reciprocals; Weissman 1978 for the
+    extrapolation.
     """
-    count = max(_FEWEST_IN_TAIL, round(_SHARE * len(distance_Q)))
+    count = max(_MIN_TAIL, round(_SHARE * len(distance_Q)))
     tail_K = np.sort(distance_Q)[: count + 1]
     if tail_K[0] <= 0:
         return 0.0

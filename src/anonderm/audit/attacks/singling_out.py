@@ -1,8 +1,7 @@
-"""Singling out: is some synthetic face the same person as a person in training?
+"""Singling out: does some synthetic face match a member?
 
-The risk is one of the three of Article 29 Working Party, Opinion 05/2014; the arms are those of Giomi et al.
-2023 ("A Unified Framework for Quantifying Privacy Risk in Synthetic Data", Anonymeter): main, control, naive
-attack.
+One of the three risks of Article 29 Working Party, Opinion 05/2014. Main, control and naive attack are those
+of Giomi et al. 2023 ("A Unified Framework for Quantifying Privacy Risk in Synthetic Data", Anonymeter).
 """
 
 # P people, M synthetic faces
@@ -11,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from anonderm.audit.arms import excess_of_rates, rate
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.excess import excess_of_rates, rate
 from anonderm.core.results.audit import Attack
 
 _WORST = 8
@@ -23,17 +22,17 @@ def singling_out(
     level: str,
     threshold: float,
     false_match_rate: float,
-    main: Reach,
-    control: Reach,
+    main: NearestSynthetic,
+    control: NearestSynthetic,
     synthetic_faces: int,
     rng: np.random.Generator,
 ) -> Attack:
-    """A person is singled out where one synthetic face is within the threshold of one of her photos.
+    """A person is singled out if a synthetic face is within the threshold of one of their photos.
 
-    Baseline: synthetic_faces strangers, each a false match with the matcher's false_match_rate, so
-    1 - (1 - FMR)^M for a person's photo; near 1 for many faces, where only the excess tells anything.
+    Baseline: that any of M unrelated faces matches a photo by chance, 1 - (1 - FMR)^M. It is near 1 for many
+    faces; only the excess is informative then.
     """
-    found, control_found = (arm.distances_NK[arm.nearest_photo(), 0] <= threshold for arm in (main, control))
+    found, control_found = (arm.nearest_distances() <= threshold for arm in (main, control))
     return Attack(
         "singling_out",
         matcher,
@@ -44,4 +43,5 @@ def singling_out(
         excess_of_rates(found, control_found, rng),
         f"within distance {threshold:.4g}",
         main.worst(_WORST, found),
+        threshold,
     )

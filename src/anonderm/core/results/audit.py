@@ -1,8 +1,17 @@
-"""The result of a privacy audit."""
+"""The result of a privacy audit: attacks, canary recall, calibration of the matchers, verdicts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+from anonderm.core.results.base import Headline, LeftOut, Result, Score
+
+ANY = "any"
+"""In place of a matcher's name: found by at least one informative matcher."""
+
+Estimate = tuple[float, float, float]
+"""A value and its 95% interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class Arm:
 class Excess:
     """Main minus control (an AUC: minus one half), with its 95% interval.
 
-    lower_bound: one-sided, at 99.9%; above 0, the excess is shown.
+    lower_bound: one-sided, at 99.9%; above 0, the excess is significant.
     """
 
     value: float
@@ -46,9 +55,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack on members (`main`) and non-members (`control`), and by guessing (`baseline`).
+    """One attack on members (`main`) and on non-members (`control`), and by guessing (`baseline`).
 
-    level: the threshold or the measure. control and baseline are None where the measure has none.
+    level: the false match rate or the measure. control and baseline are None where the measure has none.
+    threshold: the largest distance that counts as success, where the attack has one.
     """
 
     name: str
@@ -60,6 +70,7 @@ class Attack:
     excess: Excess
     note: str = ""
     worst: tuple[Pair, ...] = ()
+    threshold: float | None = None
 
     @property
     def key(self) -> str:
@@ -69,3 +80,196 @@ class Attack:
     def is_rate(self) -> bool:
         """Whether `main` is a share of people, not another measure."""
         return self.main.successes is not None
+
+    @property
+    def score(self) -> Score:
+        return Score(self.excess.value, self.excess.low, self.excess.high, self.main.people, False, self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class ToneAttack:
+    """An attack within one group of skin tone, or within `all` groups for comparison."""
+
+    tone: str
+    attack: Attack
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition for a release: `value` (or its upper end) must keep to `limit`.
+
+    about: the alteration of a canary rule, the attack's key, or the skin tone; otherwise empty.
+    """
+
+    kind: Literal["matchers", "canary", "people", "attack", "tone"]
+    about: str
+    name: str
+    limit: float | None
+    value: float
+    low: float | None
+    high: float | None
+    passed: bool
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Passed if there are rules and all of them hold."""
+
+    rules: tuple[Rule, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.rules) and not self.failed
+
+    @property
+    def failed(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if not rule.passed)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it did not pass."""
+        return tuple(f"{rule.name}: {rule.explanation}" for rule in self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The distance threshold of a matcher for a target false match rate; None where it is unreachable.
+
+    fmr, fnmr: the rates measured at the threshold.
+    """
+
+    target_fmr: float
+    threshold: float | None
+    how: Literal["measured", "extrapolated", "unreachable"]
+    fmr: Estimate | None
+    fnmr: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class FalseMatches:
+    """Non-members who match a member at the strictest threshold.
+
+    pairs_fmr: share of pairs that match, to be compared with the target rate; faces_matched: share of the
+    non-members' faces that match any member.
+    """
+
+    pairs: int
+    pairs_fmr: Estimate
+    faces: int
+    faces_matched: float
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherCalibration:
+    """The error rates of a matcher on the audited people's own photos.
+
+    genuine, impostor: numbers of pairs. genuine_source: several photos of a person, or altered copies of one
+    photo, which give a lower bound of the FNMR. uninformative: why the matcher does not count, or None.
+    curve: [threshold, FMR, FNMR], ascending. impostor_spread: median of the impostor distances, and how far
+    their lower 16% lie below it.
+    """
+
+    matcher: str
+    faces: int
+    failed_to_enrol: int
+    genuine: int
+    genuine_people: int
+    genuine_source: Literal["photos", "copies"]
+    impostor: int
+    impostor_people: int
+    eer: float | None
+    levels: tuple[Level, ...]
+    uninformative: str | None
+    curve: tuple[Estimate, ...]
+    impostor_spread: tuple[float, float] | None
+    false_matches: FalseMatches | None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryRecall:
+    """The share of canaries with one kind of alteration that a matcher, or ANY informative one, found."""
+
+    matcher: str
+    alteration: str
+    recall: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Synthetic faces that show one person, or one picture, several times.
+
+    searched: faces compared; faces: how many of them are not alone, in so many groups; share: of those
+    searched, None where none was. largest: ids of the faces of the largest groups. file: a sheet of them,
+    relative to the run folder.
+    """
+
+    matcher: str
+    threshold: float | None
+    searched: int
+    faces: int
+    groups: int
+    share: Score | None
+    largest: tuple[tuple[str, ...], ...]
+    file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Members or non-members: numbers of people and of their photos."""
+
+    people: int
+    faces: int
+
+
+@dataclass(frozen=True)
+class AuditResult(Result):
+    """`synthetic` is the digest of the audited faces; `weights` is None where no weights were given."""
+
+    kind = "audit"
+
+    synthetic: str
+    synthetic_faces: int
+    members: Side
+    non_members: Side
+    images: Verdict
+    weights: Verdict | None
+    matchers: tuple[MatcherCalibration, ...]
+    canaries: tuple[CanaryRecall, ...]
+    attacks: tuple[Attack, ...]
+    tones: tuple[ToneAttack, ...]
+    repeats: tuple[Repeats, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def informative(self) -> tuple[str, ...]:
+        """Names of the matchers that count."""
+        return tuple(each.matcher for each in self.matchers if each.uninformative is None)
+
+    def headline(self) -> tuple[Headline, ...]:
+        lines = [Headline("rules of the privacy audit for images that fail", _failed(self.images))]
+        singled_out = self._first("singling_out", "FMR 0.1%")
+        if singled_out:
+            lines.append(
+                Headline("members singled out beyond the rate of non-members (excess)", singled_out.score)
+            )
+        membership = self._first("membership", "AUC")
+        if membership:
+            lines.append(Headline("membership inference by distance, AUC above 0.5", membership.score))
+        return tuple(lines)
+
+    def _first(self, name: str, level: str) -> Attack | None:
+        return next((each for each in self.attacks if (each.name, each.level) == (name, level)), None)
+
+    def scores(self) -> dict[str, Score]:
+        """Failed rules, canary recall, repeated faces, and the excess of every attack."""
+        found = {"failed rules/images": _failed(self.images)}
+        if self.weights:
+            found["failed rules/weights"] = _failed(self.weights)
+        found |= {f"canary_recall[{each.matcher}]/{each.alteration}": each.recall for each in self.canaries}
+        found |= {f"repeats[{each.matcher}]": each.share for each in self.repeats if each.share}
+        return found | {each.key: each.score for each in self.attacks}
+
+
+def _failed(verdict: Verdict) -> Score:
+    return Score(len(verdict.failed), higher_is_better=False, note=f"of {len(verdict.rules)} rules")

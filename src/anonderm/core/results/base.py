@@ -17,6 +17,7 @@ FILE = "results.json"
 
 # The class of each kind of result, as `module:class` below this package.
 KINDS: dict[str, str] = {
+    "audit": "audit:AuditResult",
     "privacy-screen": "privacy_screen:PrivacyScreen",
     "screen-audit": "privacy_screen:ScreenAudit",
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import get_args
 
-from anonderm.core.errors import ConfigError
+from anonderm.core.errors import AnondermError, ConfigError, MissingExtra, MissingWeights
+from anonderm.core.results.base import LeftOut
 from anonderm.embeddings.matchers.copies import CopyMatcher
 from anonderm.embeddings.matchers.encoder import EncoderMatcher
 from anonderm.embeddings.matchers.identity import dlib_matcher
@@ -32,3 +34,22 @@ def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
         case "encoder":
             return EncoderMatcher()
     raise ConfigError(f"unknown matcher {name!r}.", f"Known matchers: {', '.join(MATCHERS)}.")
+
+
+def installed_matchers(
+    names: Iterable[str], arcface: str = "arcface-onnx"
+) -> tuple[list[Matcher], list[LeftOut]]:
+    """The matchers that can be used here, and why the others cannot.
+
+    Raises the last one's MissingExtra or MissingWeights if none can.
+    """
+    found, left_out, errors = list[Matcher](), list[LeftOut](), list[AnondermError]()
+    for name in names:
+        try:
+            found.append(make_matcher(name, arcface))
+        except (MissingExtra, MissingWeights) as error:
+            left_out.append(LeftOut(name, error.message))
+            errors.append(error)
+    if not found:
+        raise errors[-1]
+    return found, left_out

@@ -1,160 +1,131 @@
-"""The audit's findings as tables: attacks by the question they speak to, and how the audit did on itself."""
+"""The audit's findings as tables: attacks by the question that they answer, canary recall, matchers."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
-from anonderm.core.records import Scores
+from anonderm.core.results.audit import Arm, Attack, AuditResult
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Section, Table, Text, percent
 from anonderm.publish.charts import Estimate, number
+from anonderm.publish.privacy import canary_rows
 from anonderm.publish.release.frames import QUESTIONS, WHITE_BOX, Question
 
 _MOST_ROWS_DRAWN = 6
 _WORST = 5
 
-Attack = dict[str, Any]
 
-
-def question(asked: Question, audit: Scores) -> Section:
-    """Every attack of a question, its three arms beside each other."""
-    found = _of(asked, audit)
+def question(asked: Question, audit: AuditResult) -> Section:
+    """Every attack that answers a question, with its three arms."""
+    found = _answering(asked, audit)
     if not found:
-        return Section(asked.id, asked.title, asked.text, (Text("", ("Not tried in this audit.",)),))
+        return Section(asked.id, asked.title, asked.text, (Text("", ("Not tested in this audit.",)),))
     chart = _drawn(found)
     return Section(asked.id, asked.title, asked.text, (*((chart,) if chart else ()), _table("", found)))
 
 
-def white_box(audit: Scores) -> tuple[Block, ...]:
-    """The attacks of somebody who has the weights."""
-    found = [each for each in _attacks(audit) if each["name"] in WHITE_BOX]
-    return (_table("Attacks with the weights in hand", found),) if found else ()
+def white_box(audit: AuditResult) -> tuple[Block, ...]:
+    """The attacks that need the weights."""
+    found = [each for each in audit.attacks if each.name in WHITE_BOX]
+    return (_table("White-box attacks", found),) if found else ()
 
 
-def worst_first(audit: Scores) -> tuple[Block, ...]:
-    """The attacks that find most people by their being in training; measures of other units are left out."""
-    rates = [each for each in _attacks(audit) if each["main"].get("successes") is not None]
-    ranked = sorted(rates, key=lambda each: -_excess(each)["value"])
-    return (_table("What came nearest to succeeding", ranked[:_WORST]),) if ranked else ()
+def worst_first(audit: AuditResult) -> tuple[Block, ...]:
+    """The attacks with the largest excess; measures that are no share of people are left out."""
+    rates = [each for each in audit.attacks if each.is_rate]
+    ranked = sorted(rates, key=lambda each: -each.excess.value)
+    return (_table("The most successful attacks", ranked[:_WORST]),) if ranked else ()
 
 
-def _attacks(audit: Scores) -> list[Attack]:
-    return list(audit.details.get("attacks", ()))
-
-
-def _of(asked: Question, audit: Scores) -> list[Attack]:
+def _answering(asked: Question, audit: AuditResult) -> list[Attack]:
     if asked.attacks:
-        return [each for each in _attacks(audit) if each["name"] in asked.attacks]
+        return [each for each in audit.attacks if each.name in asked.attacks]
     elsewhere = {*WHITE_BOX, *(name for each in QUESTIONS for name in each.attacks)}
-    return [each for each in _attacks(audit) if each["name"] not in elsewhere]
-
-
-def _excess(attack: Attack) -> dict[str, float]:
-    excess: dict[str, float] = attack["excess"]
-    return excess
+    return [each for each in audit.attacks if each.name not in elsewhere]
 
 
 def _table(title: str, attacks: Sequence[Attack]) -> Table:
     rows = tuple(
         (
-            _name(each),
-            _arm(each["main"]),
-            _arm(each["control"]),
-            "" if each["baseline"] is None else _value(each["baseline"], each["main"]),
-            "{} ({} to {})".format(*(number(_excess(each)[end]) for end in ("value", "low", "high"))),
+            f"{each.name.replace('_', ' ')} by {each.matcher}, {each.level}",
+            _arm(each.main),
+            _arm(each.control),
+            ""
+            if each.baseline is None
+            else percent(each.baseline)
+            if each.is_rate
+            else number(each.baseline),
+            f"{number(each.excess.value)} ({number(each.excess.low)} to {number(each.excess.high)})",
         )
         for each in attacks
     )
-    columns = (
-        "Attack",
-        "People in training",
-        "People kept out",
-        "Guessing",
-        "Gain by training (95% interval)",
-    )
+    columns = ("Attack", "Members", "Non-members", "Guessing", "Excess (95% interval)")
     return Table(title, columns, rows, frozenset(columns[1:]))
 
 
-def _name(attack: Attack) -> str:
-    words = str(attack["name"]).replace("_", " ").replace("-", " ")
-    return f"{words} by {attack['matcher']}, {attack['level']}"
-
-
-def _arm(arm: dict[str, Any] | None) -> str:
+def _arm(arm: Arm | None) -> str:
     if arm is None:
         return ""
-    if arm.get("successes") is None:
-        return number(arm["value"])
-    return f"{number(arm['successes'])} of {arm['people']:,} ({percent(arm['value'])})"
-
-
-def _value(value: float, like: dict[str, Any]) -> str:
-    return number(value) if like.get("successes") is None else percent(value)
+    if arm.successes is None:
+        return number(arm.value)
+    return f"{number(arm.successes)} of {arm.people:,} ({percent(arm.value)})"
 
 
 def _drawn(attacks: Sequence[Attack]) -> Charts | None:
-    """Rates of people in training beside those of people kept out."""
+    """The success rates on members and on non-members."""
     rows = []
-    for each in [each for each in attacks if each["main"].get("successes") is not None][:_MOST_ROWS_DRAWN]:
-        for arm, tone, who in (("main", "synthetic", "in training"), ("control", "real", "kept out")):
-            if (values := each[arm]) is not None:
-                name = f"{each['matcher']} {each['level']}, {who}"
-                rows.append(Estimate(name, values["value"], values["low"], values["high"], tone))
-    drawn = charts.intervals("Share of people found", rows, "with 95% interval", within=(0.0, 1.0))
-    return Charts("People in training beside people kept out", (drawn,)) if drawn else None
+    for each in [each for each in attacks if each.is_rate][:_MOST_ROWS_DRAWN]:
+        for arm, tone, who in ((each.main, "synthetic", "members"), (each.control, "real", "non-members")):
+            if arm is not None:
+                name = f"{each.matcher} {each.level}, {who}"
+                rows.append(Estimate(name, arm.value, arm.low, arm.high, tone))
+    drawn = charts.intervals("Share of people", rows, "with 95% interval", within=(0.0, 1.0))
+    return Charts("Success on members and on non-members", (drawn,)) if drawn else None
 
 
-def checks_of_the_audit(audit: Scores) -> Section | None:
-    """Leaks that the audit hid for itself, and how many of them it found."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for name, score in audit.scores.items():
-        if match := re.fullmatch(r"plants_found\[([^]]*)\]/(.+)", name):
-            found[match[2]][match[1]] = percent(score.value)
-    if not found:
+def canaries(audit: AuditResult) -> Section | None:
+    """Canary recall: whether the audit would have found a leak."""
+    if not audit.canaries:
         return None
-    matchers = sorted({matcher for by_matcher in found.values() for matcher in by_matcher})
-    rows = tuple((plant, *(each.get(name, "") for name in matchers)) for plant, each in found.items())
+    matchers, rows = canary_rows(audit.canaries)
     lead = (
-        "An audit that finds nothing may be blind. So copies of training photos, plain and changed, were "
-        "hidden in a copy of the set, and searched for in the same way. Shares that were found:"
+        "An audit that finds nothing is credible only if it would have found a leak. Altered copies of "
+        "training photos (canaries) were therefore searched for in the same way. The share that was found, "
+        "by each matcher and by any informative one:"
     )
-    table = Table("Hidden copies found", ("What was hidden", *matchers), rows, frozenset(matchers))
-    return Section("self-check", "Does the audit see what it looks for?", lead, (table,))
+    table = Table("Canary recall", ("Alteration", *matchers), rows, frozenset(matchers))
+    return Section("canaries", "Would this audit find a leak?", lead, (table,))
 
 
-def matchers(audit: Scores) -> Section | None:
-    """With what eyes the attacks looked, and how well these tell people apart."""
-    told = audit.details.get("matchers", ())
-    every = list(told.values() if isinstance(told, dict) else told)
-    if not every:
+def matchers(audit: AuditResult) -> Section | None:
+    """The matchers behind the attacks, and their error rates."""
+    if not audit.matchers:
         return None
     rows = tuple(
         (
-            str(each["matcher"]),
-            f"{each['genuine']:,} of {each['genuine_people']:,} people",
-            f"{each['impostor']:,} of {each['impostor_people']:,} people",
-            "" if each["eer"] is None else percent(each["eer"]),
-            f"blind, so it counts for nothing: {each['uninformative']}" if each["uninformative"] else "sees",
+            each.matcher,
+            f"{each.genuine:,} of {each.genuine_people:,} people",
+            f"{each.impostor:,} of {each.impostor_people:,} people",
+            "" if each.eer is None else percent(each.eer),
+            f"uninformative, does not count: {each.uninformative}" if each.uninformative else "informative",
         )
-        for each in every
+        for each in audit.matchers
     )
     lead = (
-        "Each matcher was first tried on photos whose people are known: does it tell two photos of one "
-        "person from photos of two? The equal error rate is where it errs as often either way."
+        "Each matcher was first tested on photos of known people: does it separate two photos of one person "
+        "(genuine pairs) from photos of two people (impostor pairs)? At the equal error rate, it errs on "
+        "both equally often."
     )
-    columns = ("Matcher", "Pairs of one person", "Pairs of two people", "Equal error rate", "Verdict")
+    columns = ("Matcher", "Genuine pairs", "Impostor pairs", "Equal error rate", "Outcome")
     table = Table("", columns, rows, frozenset({"Equal error rate"}))
-    return Section("matchers", "With what eyes", lead, (table,))
+    return Section("matchers", "The matchers", lead, (table,))
 
 
-def left_out(audit: Scores) -> Section | None:
-    """What could not be tried, and why."""
-    told = audit.details.get("left_out", ())
-    rows = tuple((str(entry["score"]), str(entry["reason"])) for entry in told)
+def left_out(audit: AuditResult) -> Section | None:
+    """What could not be tested, and why."""
+    rows = tuple((each.name, each.reason) for each in audit.left_out)
     if not rows:
         return None
-    lead = "What is missing here was not found to be safe: it was not tried."
-    return Section("left-out-attacks", "What was not tried", lead, (Table("", ("Left out", "Why"), rows),))
+    lead = "What is listed here was not tested; that does not mean it is safe."
+    table = Table("", ("Not tested", "Reason"), rows)
+    return Section("left-out-attacks", "What was not tested", lead, (table,))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Scores
+from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
 from anonderm.core.tones import TONES, tone_of
 from anonderm.publish.blocks import interval
@@ -31,7 +32,7 @@ _LOADED = (("imagefolder", "train/**"), ("parquet", "parquet/*.parquet"), ("webd
 def card(
     config: ExportConfig,
     faces: FaceSet,
-    audit: Scores | None,
+    audit: AuditResult | None,
     scores: tuple[Scores | Result, ...],
     licence: str,
     behind: Sequence[Ancestor],

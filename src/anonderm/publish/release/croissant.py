@@ -135,27 +135,27 @@ def _records(faces: FaceSet, files: list[dict[str, Any]]) -> dict[str, Any]:
 def _responsible(faces: FaceSet, behind: Sequence[Ancestor], decision: Decision) -> dict[str, Any]:
     counts = ", ".join(f"{count} {label}" for label, count in faces.label_counts.items())
     return {
-        "rai:dataCollection": "None of the pictures was taken: generators drew them, which had learned from "
-        "labelled photos of faces. No photo, and nothing of one, is part of the set.",
+        "rai:dataCollection": "None of the pictures is a photo: they were drawn by generators "
+        "trained on labelled photos of faces. No photo, and no part of one, is in the set.",
         "rai:dataCollectionType": ["Software Collection", "Others"],
         "rai:dataAnnotationProtocol": [
-            "Labels are the class the generator was asked for, or a classifier's."
+            "Labels are the class that the generator was conditioned on, or a classifier's prediction."
         ],
         "rai:machineAnnotationTools": [f"{each.role}, sha256 {each.digest}" for each in behind],
         "rai:dataUseCases": [
-            "Training and comparing methods that work on faces with skin conditions.",
-            "Not for diagnosis, for measuring how common anything is, or for identifying people.",
+            "Training and comparing methods for faces with skin conditions.",
+            "Not for diagnosis, for estimating prevalence, or for identifying people.",
         ],
         "rai:dataLimitations": [
             "An audit can find copies of training photos; it cannot prove that there are none.",
-            "No doctor has looked at each label. Test on real photos.",
+            "The labels were not reviewed by a doctor. Test on real photos.",
         ],
-        "rai:dataBiases": [f"Classes: {counts}.", _tones(faces), "Biases of the photos learned from remain."],
-        "rai:dataSocialImpact": "Lets methods be built without passing patients' photos on; a set that is "
-        "unbalanced in skin tone makes methods that are.",
+        "rai:dataBiases": [f"Classes: {counts}.", _tones(faces), "Biases of the training photos remain."],
+        "rai:dataSocialImpact": "Allows methods to be developed without sharing patients' photos; methods "
+        "trained on a set unbalanced in skin tone are biased too.",
         "rai:personalSensitiveInformation": [_privacy(decision)],
-        "rai:dataReleaseMaintenancePlan": "A new version replaces this one where a fault or a recognisable "
-        "person becomes known.",
+        "rai:dataReleaseMaintenancePlan": "A new version replaces this one if an error or a "
+        "recognisable person is reported.",
     }
 
 
@@ -169,10 +169,11 @@ def _tones(faces: FaceSet) -> str:
 
 def _privacy(decision: Decision) -> str:
     opening = (
-        "Learned from photos of people, who are not in the set. evidence.html reports what an audit tried. "
+        "Generated from models trained on photos of people; the photos are not in the set. evidence.html "
+        "reports what an audit tested. "
     )
     if decision.passed:
-        return opening + "All its rules for releasing pictures hold."
+        return opening + "All its rules for releasing images hold."
     override = decision.override
     by = f" by {override.name}, {override.date}: {override.reason}" if override else ""
-    return f"{opening}Released against the audit{by}. What the audit says: {'; '.join(decision.faults)}."
+    return f"{opening}The audit was overridden{by}. Findings of the audit: {'; '.join(decision.faults)}."

@@ -1,13 +1,13 @@
-"""export: a FaceSet of synthetic faces -> a release that the usual tools load, if its audit allows one.
+"""export: synthetic faces -> a release that common tools can load, if its audit allows one.
 
 release/
-  train/ parquet/ webdataset/ stylegan/ coco/    the faces, in the formats asked for; every picture marked
-  README.md, LICENSE                the data set card, and the terms
+  train/ parquet/ webdataset/ stylegan/ coco/    the faces, in the chosen formats; every picture marked
+  README.md, LICENSE                the data set card, and the licence
   croissant.json                    the same for machines, with responsible-AI fields
-  evidence.html, evidence.json      what the privacy audit found, and what was decided on it
-  checksums.sha256                  written last: a release that has it is whole (`anonderm verify`)
+  evidence.html, evidence.json      what the privacy audit found, and the decision
+  checksums.sha256                  written last: with it, a release is complete (`anonderm verify`)
 
-Only pixels, label and how the face was made are written: no person, parent, source or file name.
+Only pixels, labels and how each face was generated are written: no person, parent, source or file name.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file, storage_errors, write_json, write_text
 from anonderm.core.records import Scores
+from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
 from anonderm.publish.release.card import card
@@ -42,25 +44,25 @@ _NO_LICENCE = "No licence was stated for the photos: all rights reserved."
 def export(
     config: ExportConfig,
     faces: FaceSet,
-    audit: Scores | None,
+    audit: Result | None,
     scores: tuple[Scores | Result, ...],
     source_models: tuple[Checkpoint, ...],
     run: RunDir,
 ) -> Path:
     """Write the release below run.folder/"release"; returns its list of checksums.
 
-    An export that was cut short goes on with the files it has. Raises InputError for a face that is not
-    purely synthetic, TooFewImages for an empty set, ReleaseRefused where the audit does not allow it,
-    BrokenArtefact where an image is not the one that was audited, StorageError.
+    An export that was cut short keeps the files that it has. Raises InputError for a face that is not purely
+    synthetic or an `audit` that is no audit, TooFewImages for an empty set, ReleaseRefused if the audit does
+    not allow it, BrokenArtefact if an image is not the one that was audited, StorageError.
     """
     refuse_real(faces)
     behind = ancestors(faces, source_models)
     if "coco" in config.formats:
         refuse_without_boxes(faces)
-    audit = without_paths(audit) if audit else None
+    audit = without_paths(_audit(audit)) if audit else None
     scores = tuple(without_paths(each) for each in scores)
     decision = decide(config, faces, audit)
-    _tell(decision, run)
+    _log_override(decision, run)
     signer = (
         Signer(config.c2pa_certificate, config.c2pa_key)
         if config.c2pa_certificate and config.c2pa_key
@@ -76,11 +78,19 @@ def export(
     return release / CHECKSUMS
 
 
-def _tell(decision: Decision, run: RunDir) -> None:
+def _audit(result: Result) -> AuditResult:
+    if isinstance(result, AuditResult):
+        return result
+    raise InputError(
+        f"--audit: a result of {result.kind!r} is not an audit.", "Give the run folder of `anonderm audit`."
+    )
+
+
+def _log_override(decision: Decision, run: RunDir) -> None:
     if decision.override:
-        run.log(f"released against the audit by {decision.override.name}: {decision.override.reason}")
+        run.log(f"the audit was overridden by {decision.override.name}: {decision.override.reason}")
         for fault in decision.faults:
-            run.log(f"what the audit says: {fault}")
+            run.log(f"finding of the audit: {fault}")
 
 
 def _write_formats(config: ExportConfig, pictures: Pictures, release: Path, run: RunDir) -> None:
@@ -102,7 +112,7 @@ def _write_formats(config: ExportConfig, pictures: Pictures, release: Path, run:
 def _write_papers(
     config: ExportConfig,
     faces: FaceSet,
-    audit: Scores | None,
+    audit: AuditResult | None,
     scores: tuple[Scores | Result, ...],
     behind: tuple[Ancestor, ...],
     decision: Decision,

@@ -1,4 +1,4 @@
-"""What may leave: faces that nothing but a generator made, and that an audit of this very set let pass."""
+"""What may be released: purely synthetic faces whose own audit passed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from anonderm.core.errors import BadLabel, InputError, ReleaseRefused, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.names import is_plain
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.audit import AuditResult
 from anonderm.publish.release.config import ExportConfig
 
 
 @dataclass(frozen=True)
 class Override:
-    """A steward's decision to release against the audit."""
+    """A decision to release although the audit does not allow it."""
 
     name: str
     reason: str
@@ -23,7 +24,7 @@ class Override:
 
 @dataclass(frozen=True)
 class Decision:
-    """Why the audit does not allow the release (nothing: it does), and who released it nevertheless."""
+    """Why the audit does not allow the release (empty if it does), and who overrode it."""
 
     faults: tuple[str, ...]
     override: Override | None = None
@@ -37,49 +38,44 @@ class Decision:
         return {"passed": self.passed, "faults": list(self.faults), "override": override}
 
 
-def decide(config: ExportConfig, faces: FaceSet, audit: Scores | None) -> Decision:
-    """Raises ReleaseRefused, naming every rule that failed, unless a steward overrides."""
-    decision = _judge(config, faces, audit)
+def decide(config: ExportConfig, faces: FaceSet, audit: AuditResult | None) -> Decision:
+    """Raises ReleaseRefused, with every rule that failed, unless the decision is overridden."""
+    decision = _decision(config, faces, audit)
     if decision.faults and decision.override is None:
         listed = "".join(f"\n    {fault}" for fault in decision.faults)
         raise ReleaseRefused(
-            f"{faces.folder}: not released, as the audit does not allow it:{listed}",
-            "Screen the set or train anew, and audit again. A steward who answers for it may release it all "
-            "the same: --override-name, --override-reason and --override-date, which the release will state.",
+            f"{faces.folder}: not released, because the audit does not allow it:{listed}",
+            "Screen the faces or train again, and repeat the audit. A responsible person may override it "
+            "with --override-name, --override-reason and --override-date; the release states all three.",
         )
     return decision
 
 
 def reasons_in(refusal: str) -> list[str]:
-    """The reasons that the text of a ReleaseRefused lists, as a run's record keeps it."""
+    """The reasons in the message of a ReleaseRefused, as a run's record keeps it."""
     return [line.strip() for line in refusal.splitlines() if line.startswith("    ")]
 
 
-def _judge(config: ExportConfig, faces: FaceSet, audit: Scores | None) -> Decision:
-    """What the audit says, and the override where it is needed."""
+def _decision(config: ExportConfig, faces: FaceSet, audit: AuditResult | None) -> Decision:
+    """The faults, and the override if there are any."""
     faults = tuple(_faults(faces, audit))
     override = Override(config.override_name, config.override_reason, config.override_date)
     return Decision(faults, override if faults and config.override_name else None)
 
 
-def _faults(faces: FaceSet, audit: Scores | None) -> list[str]:
+def _faults(faces: FaceSet, audit: AuditResult | None) -> list[str]:
     if audit is None:
         return ["there is no audit of this set (give one with --audit)"]
-    images = audit.details.get("verdicts", {}).get("images")
-    if not isinstance(images, dict) or not isinstance(images.get("passed"), bool):
-        return ["the audit gives no verdict on releasing images (make it with this version of anonderm)"]
     faults = []
-    if audit.details.get("synthetic") != faces.digest:
-        faults.append("the audit was of another set of faces than this one")
-    if not images["passed"]:
-        faults += [str(reason) for reason in images.get("reasons", ())] or [
-            "the audit failed, and says not why"
-        ]
-    return faults
+    if audit.synthetic != faces.digest:
+        faults.append("the audit is of another set of faces")
+    if not audit.images.rules:
+        faults.append("the audit has no rules for releasing images")
+    return [*faults, *audit.images.reasons]
 
 
 def refuse_real(faces: FaceSet) -> None:
-    """Raise InputError, naming the first face that is, or may be, made from a photo.
+    """Raise InputError, naming the first face that is or may be made from a photo.
 
     Also TooFewImages and BadLabel.
     """
@@ -100,9 +96,9 @@ def refuse_real(faces: FaceSet) -> None:
 
 def _not_synthetic(face: Face) -> str:
     if face.checkpoint is None or face.seed is None:
-        return "was not drawn by a generator (no checkpoint or seed)"
+        return "was not generated (it has no checkpoint or seed)"
     if face.subject is not None or face.split is not None:
-        return f"belongs to a person or a split of photos ({face.subject or face.split})"
+        return f"belongs to a person or a split ({face.subject or face.split})"
     if face.parents:
-        return "was made from other pictures (it has parents)"
+        return "was made from other images (it has parents)"
     return ""

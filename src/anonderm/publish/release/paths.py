@@ -1,4 +1,4 @@
-"""Paths of this machine are taken out of whatever a release repeats: they name people and places."""
+"""Paths of this machine are removed from every text of a release: they can name people and places."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from anonderm.core.records import Scores
-from anonderm.core.results.base import Result
+T = TypeVar("T")
 
-AnyResult = TypeVar("AnyResult", bound=Scores | Result)
-
-_GONE = "(a path)"
+_REMOVED = "(a path)"
 # An absolute path with at least two parts; `singling_out[dlib]/FMR 1%` and `and/or` are none.
 _PATH = re.compile(r"(?<![\w\])~.])(?:[A-Za-z]:)?[\\/](?:[\w.~@+-]+[\\/])+[\w.~@+-]*")
 _HOME = re.compile(r"(?<!\w)~(?:[\\/][\w.@+-]+)+")
 
 
-def without_paths(result: AnyResult) -> AnyResult:
+def without_paths(value: T) -> T:
     """The same result, with every path in its texts replaced."""
-    cleaned: AnyResult = _clean_all(result)
+    cleaned: T = _cleaned(value)
     return cleaned
 
 
-def _clean_all(value: Any) -> Any:
+def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean(value)
+        return _without_paths(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **_clean_all(fields))
+        fields = {field.name: _cleaned(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
     if isinstance(value, dict):
-        return {key: _clean_all(each) for key, each in value.items()}
-    return type(value)(map(_clean_all, value)) if isinstance(value, list | tuple) else value
+        return {key: _cleaned(each) for key, each in value.items()}
+    return type(value)(_cleaned(each) for each in value) if isinstance(value, list | tuple) else value
 
 
-def _clean(text: str) -> str:
+def _without_paths(text: str) -> str:
     home = str(Path.home())
     known = text.replace(home, "~") if len(home) > 1 else text
-    return _HOME.sub(_GONE, _PATH.sub(_GONE, known))
+    return _HOME.sub(_REMOVED, _PATH.sub(_REMOVED, known))

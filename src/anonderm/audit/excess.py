@@ -1,8 +1,8 @@
-"""What an attack achieves: on people in training (main), on people kept out (control), by guessing
-(baseline).
+"""What an attack achieves on members (main), on non-members (control), and by guessing (baseline).
 
-Only what main exceeds control by can come from training: both arms are drawn from the same people by the same
-split, so a generator that learned nothing of anyone in particular treats them alike.
+Only the excess of main over control can be due to training: both arms are drawn from the same people by the
+same split, so a generator that has memorised nobody treats them alike. Source: Giomi et al. 2023
+(Anonymeter).
 """
 
 # P people, Q other people, R resamples
@@ -17,14 +17,14 @@ from anonderm.metrics.bootstrap import wilson_interval
 
 Floats = NDArray[np.float64]
 
-SURE = 0.001
-"""One-sided error of `Excess.lower_bound`. With 25 tests of an honest generator, each at this level, at most
+ONE_SIDED_ERROR = 0.001
+"""Of `Excess.lower_bound`. With 25 tests of an honest generator, each at this level, at most
 one audit in 40 raises a false alarm (Bonferroni)."""
 
-_REPEATS = 4000
+_RESAMPLES = 4000
 _AT_ONCE = 2**22
 _FEW_VALUES = 20
-_ENDS = (0.025, 0.975, SURE)
+_ENDS = (0.025, 0.975, ONE_SIDED_ERROR)
 
 
 def rate(values_P: ArrayLike) -> Arm:
@@ -35,7 +35,7 @@ def rate(values_P: ArrayLike) -> Arm:
 
 
 def excess_of_rates(main_P: ArrayLike, control_Q: ArrayLike, rng: np.random.Generator) -> Excess:
-    """Difference of two rates of people, one value in 0..1 a person: main - control.
+    """Difference of two rates, main - control, with one value in 0..1 for each person.
 
     Bootstrap over people, widened to the hybrid score interval (Newcombe 1998, method 10), which does not
     vanish where nobody, or everybody, is a success.
@@ -45,7 +45,7 @@ def excess_of_rates(main_P: ArrayLike, control_Q: ArrayLike, rng: np.random.Gene
     value = float(main.mean() - control.mean())
     low, high, bound = np.quantile(resampled_R, _ENDS)
     score_low, score_high = newcombe(main.mean(), len(main), control.mean(), len(control))
-    score_bound, _ = newcombe(main.mean(), len(main), control.mean(), len(control), SURE)
+    score_bound, _ = newcombe(main.mean(), len(main), control.mean(), len(control), ONE_SIDED_ERROR)
     return Excess(
         value, min(float(low), score_low), max(float(high), score_high), min(float(bound), score_bound)
     )
@@ -63,15 +63,15 @@ def newcombe(one: float, n_one: int, two: float, n_two: int, tail: float = 0.025
     return one - two - below, one - two + above
 
 
-def resampled_means(values_P: ArrayLike, rng: np.random.Generator, repeats: int = _REPEATS) -> Floats:
+def resampled_means(values_P: ArrayLike, rng: np.random.Generator, resamples: int = _RESAMPLES) -> Floats:
     """Means [R] of bootstrap resamples of people."""
     values = np.asarray(values_P, float)
     distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) <= _FEW_VALUES:  # how often each value is drawn is multinomial
-        return rng.multinomial(len(values), counts / len(values), size=repeats) @ distinct / len(values)
+    if len(distinct) <= _FEW_VALUES:  # how often each is drawn is multinomial
+        return rng.multinomial(len(values), counts / len(values), size=resamples) @ distinct / len(values)
     step = max(1, _AT_ONCE // len(values))
     parts = [
-        values[rng.integers(len(values), size=(min(step, repeats - start), len(values)))].mean(axis=1)
-        for start in range(0, repeats, step)
+        values[rng.integers(len(values), size=(min(step, resamples - start), len(values)))].mean(axis=1)
+        for start in range(0, resamples, step)
     ]
     return np.concatenate(parts)

@@ -1,9 +1,9 @@
-"""Inference: does the nearest synthetic face tell a person's class better than it tells that of a stranger?
+"""Attribute inference: does the nearest synthetic face reveal a member's class?
 
-Source: Giomi et al. 2023 (Anonymeter), inference attack: the attacker knows all but the secret (here: has a
-photo, as a matcher sees it), and takes the secret from the nearest synthetic record. What also works on
-control people is knowledge of people in general, which a useful synthetic set must hold; only the excess
-tells of the people in training.
+Source: Giomi et al. 2023 (Anonymeter), inference attack: the attacker knows everything except the secret
+(here: has a photo and a matcher), and takes the secret from the nearest synthetic record. What also works on
+non-members is general knowledge, which a useful synthetic set must contain; only the excess is due to
+training.
 """
 
 # N photos, P people, M synthetic faces
@@ -16,26 +16,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.audit.arms import excess_of_rates, rate
-from anonderm.audit.attacks.reach import Reach
+from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.excess import excess_of_rates, rate
 from anonderm.core.results.audit import Attack
 
 _WORST = 8
 
 
-def inference(
+def attribute_inference(
     matcher: str,
-    main: Reach,
-    control: Reach,
+    main: NearestSynthetic,
+    control: NearestSynthetic,
     real_labels: Sequence[str | None],
     synthetic_labels: Sequence[str | None],
     rng: np.random.Generator,
 ) -> Attack | None:
-    """A guess is right where the synthetic face nearest to any of a person's photos has that photo's class.
+    """A guess is right if the synthetic face nearest to any of a person's photos has that photo's class.
 
-    real_labels, synthetic_labels: of all rows that the arms' rows_N and faces_NK name. Photos without a class
-    are left out. Baseline: the commonest class in training, guessed for everybody. None where an arm has no
-    photo with a class, where no synthetic face has one, or where there is one class only.
+    real_labels, synthetic_labels: of the rows in the arms' rows_N and faces_NK. Photos without a class are
+    left out. Baseline: guessing the most frequent class of the members for everybody. None if an arm has no
+    labelled photo, if no synthetic face has a class, or if there is only one class.
     """
     main, control = (_labelled(arm, real_labels) for arm in (main, control))
     known = {real_labels[row] for row in main.rows_N}
@@ -44,7 +44,7 @@ def inference(
     right, control_right = (_right(arm, real_labels, synthetic_labels) for arm in (main, control))
     counts = Counter(real_labels[main.rows_N[photo]] for photo in main.nearest_photo())
     return Attack(
-        "inference",
+        "attribute_inference",
         matcher,
         "class",
         rate(right),
@@ -56,12 +56,12 @@ def inference(
     )
 
 
-def _labelled(arm: Reach, labels: Sequence[str | None]) -> Reach:
+def _labelled(arm: NearestSynthetic, labels: Sequence[str | None]) -> NearestSynthetic:
     return arm.where(np.array([labels[row] is not None for row in arm.rows_N], bool))
 
 
 def _right(
-    arm: Reach, real_labels: Sequence[str | None], synthetic_labels: Sequence[str | None]
+    arm: NearestSynthetic, real_labels: Sequence[str | None], synthetic_labels: Sequence[str | None]
 ) -> NDArray[np.bool_]:
     photo_P = arm.nearest_photo()
     rows_and_faces = zip(arm.rows_N[photo_P], arm.faces_NK[photo_P, 0], strict=True)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from anonderm.audit import part, stage
+from anonderm.audit import audit as audit_module
+from anonderm.audit import matcher_audit
+from anonderm.audit.audit import audit
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.stage import audit
 from anonderm.core.errors import InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.audit import AuditResult, Side
+from anonderm.core.results.base import LeftOut
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed
+from anonderm.embeddings.matchers import registry
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 
 CONFIG = AuditConfig(matchers=("copy",), canaries=20, pairs=2)
-TRAINED, KEPT_OUT = 80, 60
+MEMBERS, NON_MEMBERS = 80, 60
 
 
 def portrait(rng: np.random.Generator) -> np.ndarray:
@@ -30,11 +33,11 @@ def portrait(rng: np.random.Generator) -> np.ndarray:
 
 
 def people_set(folder: Path, photos: int = 2) -> FaceSet:
-    """People in training and people kept out, with photos that differ by noise alone."""
+    """Members and non-members, with photos that differ by noise alone."""
     rng, writer = np.random.default_rng(0), FaceSetWriter(folder)
-    for person in range(TRAINED + KEPT_OUT):
+    for person in range(MEMBERS + NON_MEMBERS):
         look, ita = portrait(rng).astype(int), float(rng.choice([50.0, 20.0]))
-        split = "train" if person < TRAINED else "test"
+        split = "train" if person < MEMBERS else "test"
         for photo in range(photos):
             image = np.clip(look + rng.normal(0, 10, look.shape), 0, 255).astype(np.uint8)
             label = "mild" if person % 2 else "severe"
@@ -95,119 +98,123 @@ def run_audit(
     synthetic: FaceSet,
     config: AuditConfig = CONFIG,
     others: FaceSet | None = None,
-) -> Scores:
+) -> AuditResult:
     with pytest.MonkeyPatch.context() as patch, RunDir.open(folder, "audit", config, {}) as run:
-        patch.setattr(stage, "make_matcher", quick)
+        patch.setattr(registry, "make_matcher", quick)
         return audit(config, real, synthetic, (), others, None, run)
 
 
 @pytest.fixture(scope="module")
-def honest(real: FaceSet, strangers: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> Scores:
+def honest(real: FaceSet, strangers: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
     return run_audit(tmp_path_factory.mktemp("honest"), real, strangers)
 
 
 @pytest.fixture(scope="module")
-def copying(real: FaceSet, thieves: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Scores, Path]:
+def copying(
+    real: FaceSet, thieves: FaceSet, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[AuditResult, Path]:
     folder = tmp_path_factory.mktemp("copying")
     return run_audit(folder, real, thieves), folder
 
 
-def test_strangers_pass(honest: Scores) -> None:
-    verdict = honest.details["verdicts"]["images"]
-    assert verdict["passed"], verdict["reasons"]
-    assert honest.scores["audit/rules failed"].value == 0
-    assert honest.details["verdicts"]["weights"] == "not_tried"
+def test_strangers_pass(honest: AuditResult) -> None:
+    assert honest.images.passed, honest.images.reasons
+    assert honest.scores()["failed rules/images"].value == 0
+    assert honest.weights is None
 
 
-def test_copies_fail_and_are_named(copying: tuple[Scores, Path], thieves: FaceSet) -> None:
+def test_copies_fail_and_are_named(copying: tuple[AuditResult, Path], thieves: FaceSet) -> None:
     result, folder = copying
-    failed = {rule["rule"] for rule in result.details["verdicts"]["images"]["rules"] if not rule["passed"]}
+    failed = {rule.about for rule in result.images.failed}
     assert {"reproduction[copy]/copies", "membership[copy]/AUC", "memorisation[copy]/nearer"} <= failed
-    reproduced = next(each for each in result.details["attacks"] if each["name"] == "reproduction")
-    assert reproduced["main"]["successes"] == 40
-    assert reproduced["control"]["successes"] == 0
-    assert {case["synthetic"] for case in reproduced["worst"]} <= {f"s{n:03d}" for n in range(110, 150)}
-    assert len(reproduced["worst"]) == CONFIG.pairs
-    for case in reproduced["worst"]:
-        assert read_image(folder / case["file"]).shape[1] > 2 * 250
+    reproduced = next(each for each in result.attacks if each.name == "reproduction")
+    assert reproduced.main.successes == 40
+    assert reproduced.control is not None
+    assert reproduced.control.successes == 0
+    assert {pair.synthetic_id for pair in reproduced.worst} <= {f"s{n:03d}" for n in range(110, 150)}
+    assert len(reproduced.worst) == CONFIG.pairs
+    for pair in reproduced.worst:
+        assert read_image(folder / pair.file).shape[1] > 2 * 250
 
 
-def test_the_audit_finds_what_it_hides(honest: Scores) -> None:
+def test_the_audit_finds_its_canaries(honest: AuditResult) -> None:
     for change in ("exact", "flip", "jpeg", "crop", "recolour"):
-        assert honest.scores[f"plants_found[copy]/{change}"].value >= 0.95
-        assert honest.scores[f"plants_found[any]/{change}"].n == 20
+        assert honest.scores()[f"canary_recall[copy]/{change}"].value >= 0.95
+        assert honest.scores()[f"canary_recall[any]/{change}"].n == 20
 
 
-def test_every_attack_that_the_data_allow_is_told(honest: Scores) -> None:
-    told = {each["name"] for each in honest.details["attacks"]}
-    assert told == {
+def test_every_attack_that_the_data_allow_is_reported(honest: AuditResult) -> None:
+    names = {each.name for each in honest.attacks}
+    assert names == {
         "singling_out",
         "linkability",
-        "inference",
+        "attribute_inference",
         "membership",
         "density",
         "memorisation",
         "reproduction",
     }
-    assert honest.details["people"] == {"training": TRAINED, "kept_out": KEPT_OUT}
-    assert honest.details["faces"] == {"training": 160, "kept_out": 120, "synthetic": 150}
-    assert {each["tone"] for each in honest.details["tones"]} == {"all", "light", "medium"}
-    json.dumps(honest.details, allow_nan=False)
+    assert honest.members == Side(MEMBERS, 160)
+    assert honest.non_members == Side(NON_MEMBERS, 120)
+    assert honest.synthetic_faces == 150
+    assert {each.tone for each in honest.tones} == {"all", "light", "medium"}
 
 
-def test_an_audit_knows_which_set_it_was_of(honest: Scores, strangers: FaceSet) -> None:
-    assert honest.details["synthetic"] == strangers.digest
+def test_a_result_is_read_back_as_it_was_saved(honest: AuditResult, tmp_path: Path) -> None:
+    honest.save(tmp_path / "results.json")
+    assert AuditResult.load(tmp_path / "results.json") == honest
 
 
-def test_a_killed_audit_goes_on_with_the_part_that_was_cut_short(
-    real: FaceSet, strangers: FaceSet, honest: Scores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_audit_records_which_set_it_is_of(honest: AuditResult, strangers: FaceSet) -> None:
+    assert honest.synthetic == strangers.digest
+
+
+def test_a_killed_audit_does_not_repeat_finished_matchers(
+    real: FaceSet, strangers: FaceSet, honest: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "_white_box", killed)
+        patch.setattr(audit_module, "_white_box", killed)
         with pytest.raises(KeyboardInterrupt):
             run_audit(tmp_path, real, strangers)
-    monkeypatch.setattr(part, "attack_all", killed)  # the matcher's part is done: nothing is attacked again
+    monkeypatch.setattr(matcher_audit, "attack_all", killed)  # the matcher is done: it attacks nothing again
     assert run_audit(tmp_path, real, strangers) == honest
-    assert not (tmp_path / "parts").exists()
-    assert not (tmp_path / "plants").exists()
+    assert not (tmp_path / "canaries").exists()
 
 
 def test_other_photos_of_the_same_people_sharpen_linkability(
     real: FaceSet, thieves: FaceSet, tmp_path: Path
 ) -> None:
-    """The same looks under other noise: training saw none of these."""
+    """The same faces with other noise, not used for training."""
     rng, writer = np.random.default_rng(9), FaceSetWriter(tmp_path / "others")
     for face in real.faces[::2]:
         noisy = np.clip(real.image(face) + rng.normal(0, 10, (32, 32, 3)), 0, 255).astype(np.uint8)
         writer.add(noisy, Face(f"other-{face.id}", subject=face.subject))
     writer.add(portrait(rng), Face("somebody-else", subject="nobody"))
     result = run_audit(tmp_path / "run", real, thieves, others=writer.finish())
-    linked = next(each for each in result.details["attacks"] if each["name"] == "linkability")
-    assert linked["main"]["people"] == TRAINED
-    assert linked["main"]["value"] > 0.9
-    assert all(case["real"].startswith("p") for case in linked["worst"])
+    linked = next(each for each in result.attacks if each.name == "linkability")
+    assert linked.main.people == MEMBERS
+    assert linked.main.value > 0.9
+    assert all(pair.real_id.startswith("p") for pair in linked.worst)
 
 
-def test_single_photos_leave_linkability_out_and_say_so(strangers: FaceSet, tmp_path: Path) -> None:
+def test_linkability_is_left_out_without_second_photos(strangers: FaceSet, tmp_path: Path) -> None:
     result = run_audit(tmp_path / "run", people_set(tmp_path / "faces", photos=1), strangers)
-    assert "linkability[copy]" in [entry["score"] for entry in result.details["left_out"]]
-    assert result.details["matchers"][0]["genuine_source"] == "copies"
+    assert "linkability[copy]" in [entry.name for entry in result.left_out]
+    assert result.matchers[0].genuine_source == "copies"
 
 
-def test_without_people_kept_out_there_is_no_control(
-    real: FaceSet, strangers: FaceSet, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match="kept out"):
+def test_without_non_members_there_is_no_control(real: FaceSet, strangers: FaceSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="non-members"):
         run_audit(tmp_path / "run", real.where(split="train"), strangers)
 
 
 def test_a_person_on_both_sides_is_refused(real: FaceSet, strangers: FaceSet, tmp_path: Path) -> None:
     moved = dataclasses.replace(real.faces[-1], subject="p000")
     mixed = FaceSet(real.folder, (*real.faces[:-1], moved))
-    with pytest.raises(InputError, match="in training and kept out"):
+    with pytest.raises(InputError, match="both members and non-members"):
         run_audit(tmp_path / "run", mixed, strangers)
 
 
@@ -221,6 +228,6 @@ def test_a_matcher_that_is_not_installed_is_left_out_and_the_last_one_is_an_erro
 ) -> None:
     both, none = (AuditConfig(matchers=names, canaries=20) for names in (("dlib", "copy"), ("dlib",)))
     result = run_audit(tmp_path / "run", real, strangers, both)
-    assert {"score": "everything by dlib", "reason": "no dlib here"} in result.details["left_out"]
+    assert LeftOut("everything by dlib", "no dlib here") in result.left_out
     with pytest.raises(MissingExtra):
         run_audit(tmp_path / "other", real, strangers, none)

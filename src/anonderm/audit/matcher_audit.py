@@ -1,0 +1,137 @@
+"""The audit with one matcher: calibration, canaries, every attack, repeated faces.
+
+It is remembered when it is done, so a killed audit goes on with the next matcher.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from anonderm.audit.canaries import search_canaries
+from anonderm.audit.false_matches import false_matches
+from anonderm.audit.matcher_attacks import FaceTemplates, attack_all
+from anonderm.audit.people import People
+from anonderm.audit.repeated_people import find_repeats, ids, sheet
+from anonderm.core.config import typed
+from anonderm.core.faceset import FaceSet
+from anonderm.core.images import write_png
+from anonderm.core.results.audit import Attack, FalseMatches, MatcherCalibration, Repeats, ToneAttack
+from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.rundir import RunDir
+from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
+from anonderm.embeddings.calibration import Calibration
+from anonderm.embeddings.matchers.matcher import Matcher, Templates
+from anonderm.embeddings.matchers.registry import MATCHERS
+from anonderm.metrics.bootstrap import wilson_interval
+
+_LARGEST = 50  # groups of repeated faces that are listed by id
+
+
+@dataclass(frozen=True)
+class AuditData:
+    """The faces of an audit; `copies` are altered copies of real photos for calibration."""
+
+    people: People
+    synthetic: FaceSet
+    canaries: FaceSet
+    copies: FaceSet
+
+
+@dataclass(frozen=True)
+class MatcherAudit:
+    """canaries_found: of each canary, at the strictest false match rate; empty if there is no threshold."""
+
+    calibration: MatcherCalibration
+    repeats: Repeats
+    canaries_found: tuple[bool, ...]
+    attacks: tuple[Attack, ...]
+    tones: tuple[ToneAttack, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def matcher(self) -> str:
+        return self.calibration.matcher
+
+    @property
+    def informative(self) -> bool:
+        return self.calibration.uninformative is None
+
+
+def audit_with(matcher: Matcher, data: AuditData, seed: int, run: RunDir) -> MatcherAudit:
+    rng = np.random.default_rng([seed, MATCHERS.index(matcher.name)])
+    key = f"matcher {matcher.name}"
+    done: dict[str, Any] = run.remember(key, lambda: dataclasses.asdict(_audit_with(matcher, data, rng, run)))
+    return typed(MatcherAudit, done, key)
+
+
+def _audit_with(matcher: Matcher, data: AuditData, rng: np.random.Generator, run: RunDir) -> MatcherAudit:
+    people = data.people
+    known = calibrate_matcher(matcher, people.real, data.copies, run, rng)
+    levels = {level.target_fmr: level.threshold for level in known.calibration.levels}
+    thresholds = {rate: threshold for rate, threshold in levels.items() if threshold is not None}
+    strictest = thresholds[min(thresholds)] if thresholds else None
+    canaries = matcher.extract(data.canaries, run)
+    search = search_canaries(data.canaries, canaries, people.members, known.views[people.member_rows])
+    views = known.views
+    if people.others:
+        views = _joined(views, matcher.extract(people.others, run, views=True))
+    synthetic = matcher.extract(data.synthetic, run)
+    templates = FaceTemplates(matcher.name, views, synthetic, thresholds)
+    labels = [face.label for face in data.synthetic]
+    found = attack_all(templates, people, labels, run, rng)
+    matches = None if strictest is None else _false_matches(known, people, strictest, rng)
+    return MatcherAudit(
+        _calibration(known.calibration, matches),
+        _repeats(synthetic, known.calibration, data.synthetic, run),
+        () if strictest is None else tuple(search.found(strictest).tolist()),
+        tuple(found.attacks),
+        tuple(found.tones),
+        tuple(found.left_out),
+    )
+
+
+def _calibration(calibration: Calibration, matches: FalseMatches | None) -> MatcherCalibration:
+    fields = dataclasses.asdict(calibration) | {"false_matches": matches and dataclasses.asdict(matches)}
+    return typed(MatcherCalibration, fields, calibration.matcher)
+
+
+def _joined(one: Templates, two: Templates) -> Templates:
+    return Templates(np.concatenate([one.rows_NVD, two.rows_NVD]))
+
+
+def _false_matches(
+    known: CalibratedMatcher, people: People, threshold: float, rng: np.random.Generator
+) -> FalseMatches | None:
+    members, non_members = people.member_rows, people.non_member_rows
+    return false_matches(
+        known.faces[non_members],
+        [people.faces[row].person for row in non_members],
+        known.views[members],
+        [people.faces[row].person for row in members],
+        threshold,
+        rng,
+    )
+
+
+def _repeats(synthetic: Templates, calibration: Calibration, faces: FaceSet, run: RunDir) -> Repeats:
+    """The numbers of repeated faces, and the largest groups by id and as a picture."""
+    found = find_repeats(synthetic, calibration)
+    file = f"repeats/{found.matcher}.png" if found.groups_G else None
+    if file:
+        write_png(run.folder / file, sheet(found, faces))
+    n, note = found.faces, f"in {len(found.groups_G)} groups"
+    share = Score(found.repeated / n, *wilson_interval(found.repeated, n), n, False, note) if n else None
+    return Repeats(
+        found.matcher,
+        found.threshold,
+        n,
+        found.repeated,
+        len(found.groups_G),
+        share,
+        tuple(tuple(group) for group in ids(found, faces)[:_LARGEST]),
+        file,
+    )
