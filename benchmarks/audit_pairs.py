@@ -1,11 +1,11 @@
-"""What the audit finds of leaks that are planted, and how often it cries wolf, on people who are known.
+"""Canary recall and false matches of each matcher, on photos of known people.
 
 --pairs FOLDER   JPEG photos named PERSON_*.jpg, two a person, such as the neutral and smiling faces of the
                  Face Research Lab London Set (DeBruine & Jones 2017)
---faces FOLDER   frontal faces of nobody in it, as the synthetic set
+--faces FOLDER   frontal faces of other people, as the synthetic set
 
-Half of the people play training, half were kept out. All photos are aligned first. Leaks of every kind are
-planted several times over, each time with other changes; the interval of false alarms is over people.
+Half of the people are members, half non-members. All photos are aligned first. Canaries of every kind are
+written several times, each time with other alterations; the interval of false matches is over people.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import results
 
-from anonderm.audit.alarms import false_alarms
-from anonderm.audit.canaries import look_for, plant, shares
+from anonderm.audit.canaries import canary_recall, search_canaries, write_canaries
 from anonderm.audit.config import AuditConfig
+from anonderm.audit.false_matches import false_matches
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.altered_copies import copies_of
@@ -40,49 +40,53 @@ def aligned(source: Path, folder: Path, **settings: Any) -> FaceSet:
     return FaceSet.load(folder / "aligned" / "faces")
 
 
-def measured(eye: CalibratedMatcher, real: FaceSet, planted: list[FaceSet], run: RunDir) -> dict[str, Any]:
-    inside_N = np.array([face.split == "train" for face in real])
-    training, control = real.where(split="train"), real.where(split="test")
-    views, outside = eye.views[inside_N], eye.faces[~inside_N]
-    found = [look_for(plants, eye.matcher.extract(plants, run), training, views) for plants in planted]
-    changes = [change for each in found for change in each.changes]
-    told: dict[str, Any] = {"uninformative": eye.calibration.uninformative, "eer": eye.calibration.eer}
-    told["genuine_pairs"] = f"{eye.calibration.genuine} from {eye.calibration.genuine_source}"
-    told["impostor_pairs"] = eye.calibration.impostor
-    for level in eye.calibration.levels:
+def measured(known: CalibratedMatcher, real: FaceSet, canaries: list[FaceSet], run: RunDir) -> dict[str, Any]:
+    is_member_N = np.array([face.split == "train" for face in real])
+    training, non_members = real.where(split="train"), real.where(split="test")
+    views, outside = known.views[is_member_N], known.faces[~is_member_N]
+    found = [search_canaries(each, known.matcher.extract(each, run), training, views) for each in canaries]
+    alterations = [alteration for each in found for alteration in each.alterations]
+    numbers: dict[str, Any] = {"uninformative": known.calibration.uninformative, "eer": known.calibration.eer}
+    numbers["genuine_pairs"] = f"{known.calibration.genuine} from {known.calibration.genuine_source}"
+    numbers["impostor_pairs"] = known.calibration.impostor
+    for level in known.calibration.levels:
         if level.threshold is None:
             continue
-        hits = np.concatenate([each.hits(level.threshold) for each in found])
-        people = ([face.person for face in side] for side in (control, training))
-        alarms = false_alarms(
+        found_R = np.concatenate([each.found(level.threshold) for each in found])
+        people = ([face.person for face in side] for side in (non_members, training))
+        matches = false_matches(
             outside, next(people), views, next(people), level.threshold, np.random.default_rng(0)
         )
-        told[f"fmr {level.target_fmr:.1%}"] = {
+        numbers[f"fmr {level.target_fmr:.1%}"] = {
             "threshold": level.threshold,
             "how": level.how,
             "fmr": level.fmr,
             "fnmr": level.fnmr,
-            "found": {change: f"{n} of {of}" for change, (n, of, _, _) in shares(changes, hits).items()},
-            "false_alarms": None if alarms is None else {"pairs": alarms.pairs, "faces": alarms.faces},
+            "canary_recall": {
+                each.alteration: f"{each.recall.value:.1%} of {each.recall.n}"
+                for each in canary_recall(known.matcher.name, alterations, found_R)
+            },
+            "false_matches": matches and {"pairs": matches.pairs_fmr, "faces": matches.faces_matched},
         }
-    return told
+    return numbers
 
 
 def main(pairs: Path, faces: Path, work: Path) -> None:
     real = aligned(pairs, work / "real", subjects=r"^(\d+)_", test_share=0.5, val_share=0.0)
     synthetic = aligned(faces, work / "synthetic")
     training, people = real.where(split="train"), real.where(split="train").people
-    told: dict[str, Any] = {"people": real.people, "in_training": people}
+    numbers: dict[str, Any] = {"people": real.people, "in_training": people}
     with RunDir.open(work / "audit", "audit", AuditConfig(), {}) as run:
-        planted = [
-            plant(training, synthetic, people, seed, work / f"plants-{seed}", run) for seed in range(8)
+        canaries = [
+            write_canaries(training, synthetic, people, seed, work / f"canaries-{seed}", run)
+            for seed in range(8)
         ]
         copies = copies_of(real, real.people, 100, work / "copies", run)
         for name in MATCHERS:
-            eye = calibrate_matcher(make_matcher(name), real, copies, run, np.random.default_rng(0))
-            # dlib takes 0.1 s a face: two of the eight plantings
-            told[name] = measured(eye, real, planted[: 2 if name == "dlib" else 8], run)
-    results.write("audit_pairs", told)
+            known = calibrate_matcher(make_matcher(name), real, copies, run, np.random.default_rng(0))
+            # dlib takes 0.1 s a face: two of the eight sets
+            numbers[name] = measured(known, real, canaries[: 2 if name == "dlib" else 8], run)
+    results.write("audit_pairs", numbers)
 
 
 if __name__ == "__main__":
