@@ -1,4 +1,4 @@
-"""Bad input through the command line: each case ends with a message that names the place and the way out."""
+"""Bad input to the command line: every error names the place and what to do."""
 
 from __future__ import annotations
 
@@ -85,16 +85,16 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Run a command that must fail as a user's error; returns what was told."""
+    """Run a command that must fail as a user's error; returns the message."""
 
     def run(*arguments: object) -> str:
         capsys.readouterr()
         status = main([str(each) for each in arguments])
-        told = capsys.readouterr().err
-        assert status == 2, told
-        message, _, _ = told.rpartition("\nanonderm: ")[2].partition("\n  ")
+        shown = capsys.readouterr().err
+        assert status == 2, shown
+        message, _, _ = shown.rpartition("\nanonderm: ")[2].partition("\n  ")
         assert message.strip()
-        return told
+        return shown
 
     return run
 
@@ -129,28 +129,30 @@ def test_photos_that_cannot_be_used_are_named_and_left_out_where_asked(
     (photos / "healthy" / "empty.jpg").touch()
     Image.new("RGB", (1, 1)).save(photos / "healthy" / "one.png")
     shutil.copy(photos / "healthy" / "0.png", photos / "healthy" / "twin.png")
-    told = refused(*ingest(photos, tmp_path / "run"))
+    message = refused(*ingest(photos, tmp_path / "run"))
     bad = ("healthy/cut.jpg", "healthy/empty.jpg", "healthy/one.png")
-    assert all(name in told for name in bad)
-    assert "--skip-unreadable" in told
+    assert all(name in message for name in bad)
+    assert "--skip-unreadable" in message
     assert main(ingest(photos, tmp_path / "run", "--skip-unreadable")) == 0
     listed = (tmp_path / "run" / "skipped.jsonl").read_text(encoding="utf-8").splitlines()
     assert sorted(json.loads(line)["file"] for line in listed) == sorted((*bad, "healthy/twin.png"))
 
 
 @pytest.mark.parametrize("name", ["-mild", "a:b", "what?", "x" * 100, "tab\tbed", "back\\slash"])
-def test_a_folder_that_cannot_name_a_class_is_told_at_once(
+def test_a_folder_that_cannot_name_a_class_is_refused_at_once(
     photos: Path, tmp_path: Path, refused: Refused, name: str
 ) -> None:
     photo(photos / name / "a.png", 1)
     assert "Rename it" in refused(*ingest(photos, tmp_path / "run"))
 
 
-def test_a_run_folder_among_the_photos_is_told_with_the_way_out(photos: Path, refused: Refused) -> None:
+def test_a_run_folder_among_the_photos_is_refused(photos: Path, refused: Refused) -> None:
     assert "Delete it" in refused(*ingest(photos, photos / "run"))
 
 
-def test_a_folder_recipe_is_refused_before_any_work(photos: Path, tmp_path: Path, refused: Refused) -> None:
+def test_a_recipe_that_cannot_run_is_refused_before_any_work(
+    photos: Path, tmp_path: Path, refused: Refused
+) -> None:
     recipe = Path(__file__).parents[1] / "recipes" / "folder.toml"
     line = ("run", recipe, "--out", tmp_path / "line", "--data")
     assert "no such folder" in refused(*line, tmp_path / "nowhere")
@@ -166,7 +168,7 @@ def test_a_folder_recipe_is_refused_before_any_work(photos: Path, tmp_path: Path
     assert not (tmp_path / "line").exists()
 
 
-def test_the_folder_recipe_shows_how_to_name_people(photos: Path, tmp_path: Path, refused: Refused) -> None:
+def test_the_folder_recipe_shows_how_to_name_subjects(photos: Path, tmp_path: Path, refused: Refused) -> None:
     shipped = Path(__file__).parents[1] / "recipes" / "folder.toml"
     recipe = tmp_path / "mine.toml"
     text = shipped.read_text(encoding="utf-8").replace("# subjects =", "min_side = 16\nsubjects =")
@@ -184,13 +186,13 @@ def test_the_folder_recipe_shows_how_to_name_people(photos: Path, tmp_path: Path
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read_is_named(photos: Path, tmp_path: Path, refused: Refused) -> None:
     (photos / "healthy").chmod(0)
-    told = refused(*ingest(photos, tmp_path / "run"))
+    message = refused(*ingest(photos, tmp_path / "run"))
     (photos / "healthy").chmod(0o755)
-    assert "healthy: Permission denied" in told
+    assert "healthy: Permission denied" in message
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "\udcff"], ids=["too long", "not UTF-8"])
-def test_a_path_that_cannot_be_is_told(photos: Path, tmp_path: Path, refused: Refused, name: str) -> None:
+def test_an_impossible_path_is_named(photos: Path, tmp_path: Path, refused: Refused, name: str) -> None:
     refused(*ingest(photos, tmp_path / name))
     refused(*ingest(photos / name, tmp_path / "run"))
 
@@ -204,16 +206,16 @@ def test_a_checkpoint_of_another_kind_is_refused(
     out = ("--out", tmp_path / "run")
     assert "train-gan" in refused("generate", "--checkpoints", classifier, *out)
     assert "train-gan" in refused("train-gan", "--faces", real, "--base", classifier, *out)
-    told = refused("grade", "--faces", real, "--classifier", "phantom-64", *out)
-    assert "train-classifier" in told
+    message = refused("grade", "--faces", real, "--classifier", "phantom-64", *out)
+    assert "train-classifier" in message
     given = ("--trained-on-real", "phantom-64", "--trained-on-synthetic", classifier)
     assert "train-classifier" in refused("evaluate", "utility", "--real", real, *given, *out)
     assert "train-classifier" in refused("grade", "--faces", real, "--classifier", "phantom-encoder", *out)
 
 
-def test_weights_that_are_not_there_are_told_with_those_that_are(real: Path, refused: Refused) -> None:
-    told = refused("train-gan", "--faces", real, "--base", "phantom-46", "--out", real.parent / "run")
-    assert "phantom-64" in told
+def test_the_error_about_missing_weights_lists_the_known_ones(real: Path, refused: Refused) -> None:
+    message = refused("train-gan", "--faces", real, "--base", "phantom-46", "--out", real.parent / "run")
+    assert "phantom-64" in message
 
 
 def break_card(**changes: object) -> Callable[[Path], None]:
@@ -245,14 +247,14 @@ def test_a_broken_classifier_is_named(
     refused("grade", "--faces", real, "--classifier", tmp_path / "broken", "--out", tmp_path / "run")
 
 
-def test_a_gan_card_with_nonsense_is_named(tmp_path: Path, refused: Refused) -> None:
+def test_an_invalid_gan_card_is_named(tmp_path: Path, refused: Refused) -> None:
     shipped = Path(sys.modules["anonderm"].__path__[0]) / "weights"
     for suffix in (".safetensors", ".json"):
         shutil.copy(shipped / f"phantom-64{suffix}", tmp_path / f"mine{suffix}")
     architecture = read_json(tmp_path / "mine.json")["architecture"]
     break_card(architecture={**architecture, "resolution": "x"})(tmp_path / "mine.json")
-    told = refused("generate", "--checkpoints", tmp_path / "mine.safetensors", "--out", tmp_path / "run")
-    assert "resolution = 'x'" in told
+    message = refused("generate", "--checkpoints", tmp_path / "mine.safetensors", "--out", tmp_path / "run")
+    assert "resolution = 'x'" in message
 
 
 def test_a_broken_faceset_is_named(real: Path, classifier: Path, tmp_path: Path, refused: Refused) -> None:
@@ -290,37 +292,37 @@ def test_a_broken_run_folder_is_named(photos: Path, tmp_path: Path, refused: Ref
     assert "config.toml" in refused(*ingest(photos, run))
 
 
-def test_a_run_that_is_not_finished_is_no_input(
+def test_an_unfinished_run_is_refused_as_an_input(
     photos: Path, classifier: Path, tmp_path: Path, refused: Refused
 ) -> None:
     refused(*ingest(photos, tmp_path / "run", "--min-side", "4000"))
     line = ("grade", "--classifier", classifier, "--out", tmp_path / "graded", "--faces", tmp_path / "run")
     assert "not finished" in refused(*line)
     assert main(ingest(photos, tmp_path / "run")) == 0
-    told = refused(
+    message = refused(
         "export", "--faces", tmp_path / "run", "--scores", tmp_path / "run", "--out", tmp_path / "e"
     )
-    assert "no scores.json in this run of ingest" in told
+    assert "no scores.json in this run of ingest" in message
 
 
 # Faces that a stage cannot use
 
 
-def test_faces_that_no_gan_can_learn_from_are_told(tmp_path: Path, refused: Refused) -> None:
-    def told_of(name: str, images: list[np.ndarray], *more: str) -> str:
+def test_faces_on_which_no_gan_can_train_are_refused(tmp_path: Path, refused: Refused) -> None:
+    def message_about(name: str, images: list[np.ndarray], *more: str) -> str:
         rows = [Face(f"f{n}", label=None if n == 3 else "mild") for n in range(len(images))]
         folder = face_set(tmp_path / name, list(zip(rows, images, strict=True)))
         return refused("train-gan", "--faces", folder, "--out", tmp_path / f"run-{name}", *more)
 
     squares = [picture(n) for n in range(9)]
-    assert "not 32 x 32" in told_of("mixed", [*squares, picture(9, 64, 64)])
-    assert "not 32 x 32" in told_of("oblong", [picture(n, 32, 48) for n in range(9)])
-    assert "power of two" in told_of("odd", [picture(n, 33, 33) for n in range(9)])
-    assert "at least 8" in told_of("few", squares[:4])
-    assert "no label" in told_of("unlabelled", squares, "--conditional")
+    assert "not 32 x 32" in message_about("mixed", [*squares, picture(9, 64, 64)])
+    assert "not 32 x 32" in message_about("oblong", [picture(n, 32, 48) for n in range(9)])
+    assert "power of two" in message_about("odd", [picture(n, 33, 33) for n in range(9)])
+    assert "at least 8" in message_about("few", squares[:4])
+    assert "no label" in message_about("unlabelled", squares, "--conditional")
 
 
-def test_faces_without_a_label_are_not_learned_from(real: Path, tmp_path: Path, refused: Refused) -> None:
+def test_faces_without_labels_are_refused_for_training(real: Path, tmp_path: Path, refused: Refused) -> None:
     face_set(tmp_path / "half", [(Face(f"f{n}", label=None if n else "mild"), picture(n)) for n in range(4)])
     line = ("train-classifier", "--backbone", "test_resnet", "--out", tmp_path / "run", "--faces")
     assert "have no label" in refused(*line, tmp_path / "half")
@@ -345,14 +347,12 @@ def test_only_labelled_synthetic_faces_are_exported(real: Path, tmp_path: Path, 
         "--label mild --conditional",
     ],
 )
-def test_settings_that_make_no_sense_are_refused(
-    real: Path, tmp_path: Path, refused: Refused, flags: str
-) -> None:
+def test_invalid_settings_are_refused(real: Path, tmp_path: Path, refused: Refused, flags: str) -> None:
     refused("train-gan", "--faces", real, "--out", tmp_path / "run", *flags.split())
 
 
 @pytest.mark.parametrize("line", ["ingest", "run", "grade --out x", "train-gan --preset nope"])
-def test_a_line_that_cannot_be_read_is_explained(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_incomplete_command_refers_to_its_help(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(line.split())
     assert stop.value.code == 2
@@ -391,7 +391,7 @@ def test_a_full_disk_loses_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_command_says_how_to_go_on_and_holds_its_folder_meanwhile(
+def test_a_running_command_locks_its_folder_and_says_how_to_resume_when_stopped(
     tmp_path: Path, refused: Refused, number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
@@ -405,11 +405,11 @@ def test_a_stopped_command_says_how_to_go_on_and_holds_its_folder_meanwhile(
             time.sleep(0.01)
         assert "another process" in refused(*line)
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "To resume, run the same command again" in told.decode()
+    assert "To resume, run the same command again" in message.decode()
     assert read_json(run / "run.json")["status"] == "interrupted"
     first = sorted(run.glob("faces/images/*.png"))[0]
     before = (first.stat().st_mtime_ns, sha256_file(first))

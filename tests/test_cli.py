@@ -11,7 +11,7 @@ import pytest
 
 from anonderm.cli import main
 from anonderm.cli.commands import COMMANDS, GROUPS
-from anonderm.cli.flags import field_help
+from anonderm.cli.flags import REQUIRED, Flag, field_help, flags_of, parse
 from anonderm.stages import STAGES
 
 Refused = Callable[[str], str]
@@ -136,6 +136,26 @@ def test_generate_takes_checkpoints_in_any_notation(
     assert len(list((folder / "faces" / "images").iterdir())) == 3
     assert main(["generate", "phantom-64", "--seeds", "3"]) == 0
     assert len(list(Path("runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_every_flag_may_be_written_with_an_equals_sign(stage) -> None:
+    """--flag=DEFAULT for every flag with a default gives the defaults."""
+    flags = flags_of(stage.load_config())
+    written = [flag for flag in flags if flag.default not in (REQUIRED, None, ()) and not multiple(flag)]
+    required = [f"--{flag.shown}=there" for flag in flags if flag.default is REQUIRED]
+    values = parse(
+        stage.name, "", flags, [*required, *(f"--{flag.shown}={single(flag)}" for flag in written)]
+    )
+    assert all(values[flag.name] == flag.default for flag in flags if flag.default is not REQUIRED)
+
+
+def single(flag: Flag) -> object:
+    return flag.default[0] if isinstance(flag.default, tuple) else flag.default
+
+
+def multiple(flag: Flag) -> bool:
+    return isinstance(flag.default, tuple) and len(flag.default) > 1
 
 
 def test_a_switch_may_have_a_value(tmp_path: Path, refused: Refused) -> None:

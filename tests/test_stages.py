@@ -69,13 +69,13 @@ def test_a_run_folder_stands_for_the_faces_in_it(faces: Path, tmp_path: Path) ->
     assert FaceSet.load(tmp_path / "b" / "faces").digest == FaceSet.load(faces).digest
 
 
-def test_what_is_done_is_not_done_again(faces: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated(faces: Path, tmp_path: Path) -> None:
     for _ in range(2):
         run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
     assert calls == ["copy"]
 
 
-def test_other_settings_are_refused_with_the_difference(faces: Path, tmp_path: Path) -> None:
+def test_changed_settings_are_refused_with_the_difference(faces: Path, tmp_path: Path) -> None:
     run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
     with pytest.raises(ConfigChanged, match="seed: 0 -> 1"):
         run_stage(COPY, CopyConfig(seed=1), {"faces": faces}, tmp_path / "a")
@@ -90,14 +90,14 @@ def test_another_input_is_refused(faces: Path, tmp_path: Path) -> None:
         run_stage(COPY, CopyConfig(), {"faces": tmp_path / "other"}, tmp_path / "a")
 
 
-def test_a_finished_run_whose_output_is_gone_is_not_passed_on(faces: Path, tmp_path: Path) -> None:
+def test_a_finished_run_without_its_output_is_refused(faces: Path, tmp_path: Path) -> None:
     run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
     (tmp_path / "a" / "faces" / "manifest.parquet").unlink()
     with pytest.raises(BrokenArtefact, match="is gone"):
         run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
 
 
-def test_scores_are_saved_and_several_inputs_are_counted(faces: Path, tmp_path: Path) -> None:
+def test_results_are_saved_and_an_input_may_take_several_artefacts(faces: Path, tmp_path: Path) -> None:
     run_stage(COUNT, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "n")
     scores = open_artefact("result", tmp_path / "n")
     assert isinstance(scores, Scores)
@@ -114,7 +114,7 @@ def test_missing_and_surplus_inputs_are_named(faces: Path, tmp_path: Path) -> No
     assert not (tmp_path / "a").exists()
 
 
-def test_under_torchrun_no_folder_is_touched(
+def test_a_stage_for_one_process_refuses_torchrun_and_writes_nothing(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -123,7 +123,7 @@ def test_under_torchrun_no_folder_is_touched(
     assert not (tmp_path / "a").exists()
 
 
-def test_the_shipped_weights_are_known_by_name() -> None:
+def test_shipped_weights_are_opened_by_name() -> None:
     checkpoint = open_artefact("checkpoint", "phantom-64")
     assert checkpoint.card.kind == "gan"
     assert checkpoint.card.resolution == 64
@@ -153,7 +153,7 @@ def test_the_common_settings_of_a_stage_are_settings_of_it() -> None:
         assert set(stage.common) <= set(names), stage.name
 
 
-def test_every_cost_and_every_look_up_of_weights_can_be_loaded() -> None:
+def test_the_functions_that_plan_a_stage_can_be_loaded() -> None:
     for stage in STAGES.values():
         assert callable(stage.load_cost())
         assert not stage.needs or callable(_load(stage.needs))

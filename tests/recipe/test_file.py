@@ -198,6 +198,8 @@ def test_the_small_form_changes_shared_settings_of_all_steps(tmp_path: Path) -> 
         ("batch = 2", "bacth = 2", "[small.defaults.train-classifier]", "Did you mean 'batch'"),
         ("flip = false", "flipp = false", "[steps.a]", "unknown setting 'flipp' of train-classifier"),
         ('use = "classifier"', 'use = "clasifier"', "[steps.a]", "Did you mean 'classifier'"),
+        ("[steps.a]", "[settings.gan]\n[steps.a]", "[settings.gan]", "no step uses it"),
+        ('use = "classifier"', "use = 3", "[steps.a]: use", "list"),
         ("[small.settings.classifier]", "[small.settings.gan]", "[small.settings.gan]", "'gan'"),
         ('unset = ["flip", "batch"]', 'unset = ["mirror"]', "[steps.b]", "the step has no mirror"),
     ],

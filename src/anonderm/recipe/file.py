@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.config import check, from_dict, typed
+from anonderm.core.config import Count, check, from_dict, typed
 from anonderm.core.errors import ConfigError, MissingPath
 from anonderm.core.names import nearest
 from anonderm.stages import STAGES
@@ -45,7 +45,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Published:
-    photos: int
+    photos: Count
     classes: tuple[str, ...] = ()
 
 
@@ -119,6 +119,10 @@ def _check_shared(path: Path, content: RecipeFile) -> None:
             check_known(where, "stage", stage, STAGES)
             for key in values:
                 check_known(where, "setting", key, _settings(stage), of=stage)
+    steps = [*content.steps.items(), *small.steps.items()]
+    used = {each for name, body in steps for each in _used(f"{path} [steps.{name}]", body)}
+    for name in content.settings:
+        check(name in used, f"{path} [settings.{name}]: no step uses it.", f'Add use = "{name}" to a step.')
     for name in small.settings:
         check_known(f"{path} [small.settings.{name}]", "group of settings", name, content.settings)
     for name in (*small.steps, *small.skip):
@@ -155,15 +159,20 @@ def _step(path: Path, name: str, body: Body, content: RecipeFile, small: Small |
 
 def _taken(where: str, body: Body, content: RecipeFile, shared: Shared) -> Body:
     """The settings that a step takes over from the tables of the recipe, or of its small form."""
-    stage, use = str(body.get("stage")), body.get("use", [])
-    names = typed(list[str], [use] if isinstance(use, str) else use, f"{where}: use")
+    stage = str(body.get("stage"))
     taken = dict(shared.defaults.get(stage, {}))
-    for name in names:
+    for name in _used(where, body):
         check_known(f"{where}: use", "group of settings", name, content.settings)
         for key in shared.settings.get(name, {}) if stage in STAGES else ():
             check_known(f"{where}: use = {name!r}", "setting", key, _settings(stage), of=stage)
         taken |= shared.settings.get(name, {})
     return taken
+
+
+def _used(where: str, body: Body) -> list[str]:
+    """The groups of settings that a step uses."""
+    use = body.get("use", [])
+    return typed(list[str], [use] if isinstance(use, str) else use, f"{where}: use")
 
 
 def _changed(where: str, body: Body, changes: Mapping[str, Any]) -> Body:

@@ -1,4 +1,4 @@
-"""The whole line at 32 px, once in one go and once killed again and again: the results are the same."""
+"""The whole pipeline at 32 px: an uninterrupted and a repeatedly killed run give the same results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from anonderm.core.files import sha256_file
 from anonderm.core.rundir import RunRecord
 
 RECIPE = """
-title = "A small line"
+title = "A small pipeline"
 classes = ["healthy", "severe"]
 
 [steps.photos]
@@ -120,34 +120,34 @@ def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
 
 
 def results(out: Path) -> dict[str, str]:
-    """What must not depend on interruptions: weights, faces (kept and rejected), scores, the release."""
+    """What must not depend on interruptions: weights, faces (kept and rejected), results, the release."""
     found = {
         str(path.relative_to(out)): FaceSet.load(path.parent).digest for path in out.rglob("manifest.parquet")
     }
-    for name in ("checkpoint.safetensors", "scores.json", "checksums.sha256", "metadata.csv"):
+    for name in ("checkpoint.safetensors", "scores.json", "results.json", "checksums.sha256", "metadata.csv"):
         found |= {str(path.relative_to(out)): sha256_file(path) for path in out.rglob(name)}
     return found
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("line") / "recipe.toml"
+    path = tmp_path_factory.mktemp("pipeline") / "recipe.toml"
     path.write_text(RECIPE, encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def in_one_go(recipe: Path) -> tuple[Path, float]:
-    out = recipe.parent / "whole"
+def uninterrupted(recipe: Path) -> tuple[Path, float]:
+    out = recipe.parent / "uninterrupted"
     begin = time.monotonic()
     process = start(recipe, out)
-    _, told = process.communicate()
-    assert process.returncode == 0, told.decode()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
     return out, time.monotonic() - begin
 
 
-def test_the_line_ends_with_a_report_and_a_release(in_one_go: tuple[Path, float]) -> None:
-    out, _ = in_one_go
+def test_the_pipeline_ends_with_a_report_and_a_release(uninterrupted: tuple[Path, float]) -> None:
+    out, _ = uninterrupted
     records = [RunRecord.load(path.parent) for path in out.glob("*/run.json")]
     assert len(records) == 15
     assert all(record.done for record in records)
@@ -155,15 +155,15 @@ def test_the_line_ends_with_a_report_and_a_release(in_one_go: tuple[Path, float]
     assert (out / "release" / "release" / "README.md").exists()
 
 
-def test_nothing_is_left_of_snapshots_and_temporary_files(in_one_go: tuple[Path, float]) -> None:
-    out, _ = in_one_go
+def test_snapshots_and_temporary_files_are_removed(uninterrupted: tuple[Path, float]) -> None:
+    out, _ = uninterrupted
     assert not [path for path in out.rglob("*") if ".part" in path.name or path.name == "state.safetensors"]
 
 
-def test_a_line_killed_at_random_moments_ends_with_the_same_results(
-    recipe: Path, in_one_go: tuple[Path, float]
+def test_a_pipeline_killed_at_random_moments_gives_the_same_results(
+    recipe: Path, uninterrupted: tuple[Path, float]
 ) -> None:
-    whole, seconds = in_one_go
+    reference, seconds = uninterrupted
     out = recipe.parent / "killed"
     seed = int(os.environ.get("ANONDERM_KILL_SEED", time.time_ns() % 100_000))
     moments = random.Random(seed)
@@ -175,13 +175,13 @@ def test_a_line_killed_at_random_moments_ends_with_the_same_results(
             process.send_signal(signal.SIGKILL)
             process.communicate()
     process = start(recipe, out)
-    _, told = process.communicate()
-    assert process.returncode == 0, told.decode()
-    assert results(out) == results(whole), f"ANONDERM_KILL_SEED={seed} repeats this"
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    assert results(out) == results(reference), f"ANONDERM_KILL_SEED={seed} repeats this"
 
 
-def test_a_finished_line_is_not_run_again(recipe: Path, in_one_go: tuple[Path, float]) -> None:
-    out, _ = in_one_go
+def test_a_finished_pipeline_is_not_run_again(recipe: Path, uninterrupted: tuple[Path, float]) -> None:
+    out, _ = uninterrupted
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
     process = start(recipe, out)
     process.communicate()
