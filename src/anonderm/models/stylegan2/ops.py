@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anonderm.models.stylegan2 import minimal, winograd
+from anonderm.models.stylegan2 import winograd
 
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 _WIDE = 128  # channels
@@ -28,49 +28,34 @@ _Geometry = tuple[int, int, int, int, float]
 
 
 class _Convolution(torch.autograd.Function):
-    """y = w * x with zero padding."""
+    """y = w * x with zero padding; `transposed`: its adjoint in x, with the same weight."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:
         ctx.save_for_backward(x, w)
-        ctx.geometry = (stride, padding)
-        return F.conv2d(x, w, stride=stride, padding=padding)
+        ctx.geometry, ctx.transposed = (stride, padding), transposed
+        if algorithm := _winograd(x, w, stride, padding):
+            return (winograd.adjoint if transposed else winograd.convolution)(x, w, algorithm)
+        return (F.conv_transpose2d if transposed else F.conv2d)(x, w, stride=stride, padding=padding)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
         x, w = ctx.saved_tensors
-        gx = _Adjoint.apply(gy, w, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        gw = _WeightGradient.apply(x, gy, w, *ctx.geometry) if ctx.needs_input_grad[1] else None
-        return gx, gw, None, None
-
-
-class _Adjoint(torch.autograd.Function):
-    """The transpose of `_Convolution` in x, with the same weight."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
-        ctx.save_for_backward(y, w)
-        ctx.geometry = (stride, padding)
-        return F.conv_transpose2d(y, w, stride=stride, padding=padding)
-
-    @staticmethod
-    def backward(ctx: Any, gx: Tensor) -> tuple[Tensor | None, ...]:
-        y, w = ctx.saved_tensors
-        gy = _Convolution.apply(gx, w, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        gw = _WeightGradient.apply(gx, y, w, *ctx.geometry) if ctx.needs_input_grad[1] else None
-        return gy, gw, None, None
+        gx = _Convolution.apply(gy, w, *ctx.geometry, not ctx.transposed) if ctx.needs_input_grad[0] else None
+        pair = (gy, x) if ctx.transposed else (x, gy)
+        gw = _WeightGradient.apply(*pair, w, *ctx.geometry) if ctx.needs_input_grad[1] else None
+        return gx, gw, None, None, None
 
 
 class _WeightGradient(torch.autograd.Function):
-    """d<conv(x, w), y> / dw, bilinear in x and y; of `w` only the shape matters."""
+    """d<w * x, y> / dw, bilinear in x and y; of `w` only the shape matters."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = (stride, padding)
-        if (stride, padding) == (1, 1) and (algorithm := winograd.plain(x, w, weights=True)):
-            factors = winograd.data(x, algorithm), winograd.pixels(y, algorithm)
-            return winograd.weight_gradient(*factors, algorithm)
+        if algorithm := _winograd(x, w, stride, padding, weights=True):
+            return winograd.weight_gradient(x, y, algorithm)
         if _use_taps(x, w, stride, padding):
             return _by_taps(x, y, w.shape[-1], stride)
         wanted = [False, True, False]
@@ -82,9 +67,15 @@ class _WeightGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, ggw: Tensor) -> tuple[Tensor | None, ...]:
         x, y = ctx.saved_tensors
-        gx = _Adjoint.apply(y, ggw, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        gy = _Convolution.apply(x, ggw, *ctx.geometry) if ctx.needs_input_grad[1] else None
+        gx = _Convolution.apply(y, ggw, *ctx.geometry, True) if ctx.needs_input_grad[0] else None
+        gy = _Convolution.apply(x, ggw, *ctx.geometry, False) if ctx.needs_input_grad[1] else None
         return gx, gy, None, None, None
+
+
+def _winograd(
+    x: Tensor, w: Tensor, stride: int, padding: int, *, weights: bool = False
+) -> winograd.Algorithm | None:
+    return winograd.choose(x, w, weights=weights) if (stride, padding) == (1, 1) else None
 
 
 def _use_taps(x: Tensor, w: Tensor, stride: int, padding: int) -> bool:
@@ -169,16 +160,12 @@ class _NoGradients:
 
 def convolve(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Convolution that keeps the size: odd k, zero padding."""
-    if algorithm := winograd.plain(x_NIHW, weight_OIkk):
-        return run(minimal.Convolution, x_NIHW, weight_OIkk, algorithm)
-    return run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2)
+    return run(_Convolution, x_NIHW, weight_OIkk, 1, weight_OIkk.shape[-1] // 2, False)
 
 
 def convolve_down(x_NIHW: Tensor, weight_OIkk: Tensor) -> Tensor:
     """Low-pass, then 3 x 3 convolution with stride 2: half the size. Source: Karras et al. 2020, fig. 7."""
-    if algorithm := winograd.halving(x_NIHW, weight_OIkk):
-        return run(minimal.Convolution, x_NIHW, weight_OIkk, algorithm)
-    return run(_Convolution, run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0)
+    return run(_Convolution, run(_Resample, x_NIHW, (1, 1, 2, 2, 1.0)), weight_OIkk, 2, 0, False)
 
 
 def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
@@ -186,9 +173,7 @@ def convolve_up(x_NIHW: Tensor, weight_IOkk: Tensor) -> Tensor:
 
     The weight is that of the convolution which this transposes: its first axis is x's channels.
     """
-    if algorithm := winograd.doubling(x_NIHW, weight_IOkk):
-        return run(minimal.Adjoint, x_NIHW, weight_IOkk, algorithm)
-    return run(_Resample, run(_Adjoint, x_NIHW, weight_IOkk, 2, 0), (1, 1, 1, 1, 4.0))
+    return run(_Resample, run(_Convolution, x_NIHW, weight_IOkk, 2, 0, True), (1, 1, 1, 1, 4.0))
 
 
 def upsample(x_NCHW: Tensor) -> Tensor:

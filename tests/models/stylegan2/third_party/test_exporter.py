@@ -78,7 +78,7 @@ def test_a_file_that_draws_other_images_is_not_kept(tmp_path: Path, monkeypatch:
     write, run = exporter._torchscript()
     monkeypatch.setitem(exporter._FORMATS, ".pt", lambda: (write, lambda *both: run(*both) + 0.1))
     checkpoint, _ = saved(tmp_path, ARCH)
-    with pytest.raises(BrokenArtefact, match="draws other images"):
+    with pytest.raises(BrokenArtefact, match="generates other images"):
         export_gan(ExportGanConfig("", tmp_path / "net.pt"), checkpoint)
     assert [path.name for path in tmp_path.iterdir() if "net" in path.name] == []
 

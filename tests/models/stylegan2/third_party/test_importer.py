@@ -122,7 +122,7 @@ def test_a_pickle_of_the_generator_alone_can_draw(tmp_path: Path) -> None:
 def test_classes_get_the_names_that_are_given(tmp_path: Path) -> None:
     data = field.pytorch_pickle(*networks(CONDITIONAL))
     assert imported(tmp_path, data, classes=("mild", "moderate", "severe")).card.classes[2] == "severe"
-    with pytest.raises(InputError, match="2 classes were named, but the network knows 3"):
+    with pytest.raises(InputError, match="2 classes were named, but the network has 3"):
         imported(tmp_path, data, classes=("mild", "severe"))
 
 
@@ -159,9 +159,9 @@ EDITS: dict[str, tuple[Edit, str]] = {
         lambda g, d: [g.pop(place) for place in list(g) if place.startswith("synthesis.b8")],
         "blocks of 4, 16, 32 px",
     ),
-    "a generator in place of D": (
+    "a generator instead of D": (
         lambda g, d: setattr(d[""], "class_name", "Generator"),
-        "in place of the Disc",
+        "instead of the Disc",
     ),
 }
 

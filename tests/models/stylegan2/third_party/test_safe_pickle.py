@@ -165,7 +165,7 @@ def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(
     ids=["objects", "records", "text", "function", "network class", "dict class", "dict"],
 )
 def test_nothing_but_numbers_and_plain_containers_is_built(tmp_path: Path, data: bytes) -> None:
-    pickletools.dis(data, out=io.StringIO())  # it is a whole pickle: what fails is what it asks for
+    pickletools.dis(data, out=io.StringIO())  # a complete pickle: what fails is the name in it
     with pytest.raises((BrokenArtefact, UnsafePickle)):
         read_pickle(written(tmp_path, data))
 

@@ -1,1 +1,1 @@
-"""Networks that other programs wrote, and networks for other programs."""
+"""Import of third-party networks, and export for other programs."""

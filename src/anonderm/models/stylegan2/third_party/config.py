@@ -1,4 +1,4 @@
-"""What the commands import-gan and export-gan are told. Imports no torch."""
+"""Configurations of import-gan and export-gan. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from pathlib import Path
 
 import tyro
 
-from anonderm.core.config import check
+from anonderm.core.config import Settings, check, check_bounds
 from anonderm.core.names import is_plain
 
 SUFFIXES = (".pt", ".onnx")
 
 
 @dataclass(frozen=True, slots=True)
-class ImportGanConfig:
-    """Turn a StyleGAN2 pickle of NVIDIA's programs into a checkpoint; no code in it is ever run."""
+class ImportGanConfig(Settings):
+    """Convert a StyleGAN2 pickle of NVIDIA's programs to a checkpoint, without executing any code in it."""
 
     pickle: tyro.conf.Positional[Path]
     """The .pkl of stylegan2-ada-pytorch, stylegan3 (its StyleGAN2 networks) or the TensorFlow StyleGAN2."""
     out: tyro.conf.Positional[Path]
-    """The .safetensors to write; its card is written beside it."""
+    """The .safetensors file to write; its card is written next to it."""
     classes: tuple[str, ...] = ()
-    """Names of a conditional network's classes, in its order; 0, 1, ... if not given."""
+    """Names of the classes of a conditional network, in its order; default: 0, 1, ..."""
     label: str | None = None
-    """The one class that an unconditional network shows; its faces will have this label."""
+    """The class of an unconditional network, which becomes the label of its faces."""
     licence: str = ""
-    """The licence of the weights; faces that they make carry it on."""
+    """The licence of the weights, which also applies to the faces they generate."""
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         check(self.out.suffix == ".safetensors", f"{self.out}: the name must end in .safetensors.")
         names = (*self.classes, *([] if self.label is None else [self.label]))
         for name in names:
-            check(is_plain(name), f"{name!r} is no plain name for a class.")
+            check(is_plain(name), f"{name!r} is not a plain name for a class.")
         check(len(set(self.classes)) == len(self.classes), "classes must differ from each other.")
         check(not (self.classes and self.label), "classes and label exclude each other.")
 
 
 @dataclass(frozen=True, slots=True)
-class ExportGanConfig:
-    """Write a checkpoint's generator for other programs, and check that it draws the same images there."""
+class ExportGanConfig(Settings):
+    """Write the generator of a checkpoint for other programs, and check that it generates the same images."""
 
     checkpoint: tyro.conf.Positional[str]
-    """A GAN checkpoint, the run folder that made one, or phantom-64."""
+    """A GAN checkpoint, a run folder that contains one, or phantom-64."""
     out: tyro.conf.Positional[Path]
-    """What to write: a name ending in .pt is TorchScript, in .onnx ONNX."""
+    """The file to write: TorchScript if its name ends in .pt, ONNX if it ends in .onnx."""
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         fits = self.out.suffix in SUFFIXES
-        check(fits, f"{self.out}: the name must end in {' or '.join(SUFFIXES)}, which says what to write.")
+        check(fits, f"{self.out}: the name must end in {' or '.join(SUFFIXES)}.")

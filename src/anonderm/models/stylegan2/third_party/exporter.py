@@ -1,7 +1,8 @@
-"""The command `export-gan`: a checkpoint's generator as TorchScript or ONNX, checked against this package.
+"""The command `export-gan`: the generator of a checkpoint as TorchScript or ONNX, compared with this package.
 
-The written network takes z [N, Z] (standard normal), with classes also label [N, K] (one-hot), and psi (a
-number), and gives images [N, 3, H, W] in -1..1. The noise maps are those of the weights.
+The inputs of the exported network are z [N, Z] (standard normal), with classes also label [N, K] (one-hot),
+and psi (a number); its output is images [N, 3, H, W] in -1..1. The noise maps are those stored with the
+weights.
 
 N images, Z size of z, K classes, L style layers.
 """
@@ -24,12 +25,12 @@ from anonderm.models.stylegan2.checkpoint import load_generator
 from anonderm.models.stylegan2.generator import Generator, to_pixels
 from anonderm.models.stylegan2.third_party.config import ExportGanConfig
 
-_CHECKED = 3  # images; another number than the two that are traced, so that a fixed batch size would show
+_CHECKED = 3  # images; not the two that are traced, which reveals a fixed batch size
 _PSI = 0.7
 
 
 class _Drawing(nn.Module):
-    """z (and label) and psi to images, as one function of tensors."""
+    """z (and label) and psi -> images, as one function of tensors."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class _ConditionalDrawing(_Drawing):
 
 @torch.no_grad()
 def export_gan(config: ExportGanConfig, checkpoint: Checkpoint) -> Path:
-    """Write the file and draw from it; it stays only if it draws what this package draws.
+    """Write the file, and keep it only if it generates the same images as this package.
 
     Raises InputError or BrokenArtefact (the checkpoint), MissingExtra (ONNX), BrokenArtefact (other images).
     """
@@ -61,10 +62,10 @@ def export_gan(config: ExportGanConfig, checkpoint: Checkpoint) -> Path:
     generator = load_generator(checkpoint)
     drawing = (_ConditionalDrawing if generator.arch.classes else _Drawing)(generator).eval()
     with progress.bar("exporting", 3) as bar, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch tells its own developers about its exporters
+        warnings.simplefilter("ignore")  # of the exporters about themselves
         inputs = _inputs(generator, _CHECKED)
         expected = to_pixels(drawing(*inputs))
-        bar.advance(note="drawn here")
+        bar.advance(note="reference images")
         with atomic_path(config.out) as temporary:
             write(drawing, _inputs(generator, 2), temporary)
             bar.advance(note="written")
@@ -85,8 +86,8 @@ def _compare(expected: np.ndarray, drawn: np.ndarray, path: Path) -> None:
     worst = int(np.abs(expected.astype(int) - drawn).max())
     if worst > 1:
         raise BrokenArtefact(
-            f"{path}: the written network draws other images (up to {worst} of 255); it was not kept.",
-            "Try the other format, and report this with the versions of torch and of this package.",
+            f"{path}: the exported network generates other images (by up to {worst} of 255); not kept.",
+            "Try the other format, and report this with the versions of torch and this package.",
         )
 
 
@@ -133,8 +134,8 @@ def _onnx() -> tuple[_Write, _Run]:
     def run(path: Path, inputs: tuple[Tensor, ...]) -> Tensor:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         names = [each.name for each in session.get_inputs()]
-        fed = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
-        return torch.from_numpy(session.run(None, fed)[0])
+        values = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        return torch.from_numpy(session.run(None, values)[0])
 
     return write, run
 

@@ -1,4 +1,4 @@
-"""What an import has found: tensors under this package's names, and the architecture that they imply.
+"""Imported networks: tensors under the names of this package, and the architecture that they imply.
 
 C feature maps, K classes.
 """
@@ -15,15 +15,15 @@ from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.architecture import SMALLEST, Architecture
 
 MAPPING_RATE = 0.01
-"""Learning rate multiplier of this package's mapping layers."""
+"""Learning rate multiplier of the mapping layers in this package."""
 _KNOWN = (
     "Only StyleGAN2 as in configurations E and F (skip generator, residual discriminator) can be imported."
 )
 
 
 @dataclass
-class Found:
-    """Both networks' tensors under this package's names; `discriminator` stays empty where there is none."""
+class ImportedNetworks:
+    """The tensors of both networks under the names of this package; `discriminator` may be empty."""
 
     generator: dict[str, Tensor] = field(default_factory=dict)
     discriminator: dict[str, Tensor] = field(default_factory=dict)
@@ -36,14 +36,14 @@ def unsupported(what: str) -> InputError:
     return InputError(f"{what}.", _KNOWN)
 
 
-def demand(name: str, value: object, *known: object) -> None:
-    """Refuse an option that has another value than this package's networks."""
+def require(name: str, value: object, *known: object) -> None:
+    """Raise InputError unless an option has one of the known values."""
     if value not in known:
         raise unsupported(f"{name} = {value!r} is not supported, only {known[0]!r}")
 
 
 def resolution_of(sizes: Iterator[int]) -> int:
-    """The largest block; refuses gaps, which also bounds what a strange file can ask for."""
+    """The largest block. Raises InputError if sizes are missing, which also limits the memory used."""
     found = sorted(set(sizes))
     wanted = [SMALLEST * 2**index for index in range(len(found))]
     if len(found) < 2 or found != wanted:
@@ -58,21 +58,21 @@ def block_sizes(names: Iterator[str], pattern: str) -> Iterator[int]:
 
 
 def same_mapping_rate(tensors: dict[str, Tensor], rate: float) -> None:
-    """Rescale a mapping network to this package's multiplier, so that it computes what it did."""
+    """Rescale a mapping network to the multiplier of this package, so that its output stays the same."""
     for name, tensor in tensors.items():
         if name.startswith("mapping.layers.") and rate != MAPPING_RATE:
             tensors[name] = tensor * (rate / MAPPING_RATE)
 
 
-def architecture(found: Found, classes: tuple[str, ...]) -> Architecture:
-    """The architecture that the shapes imply. Without `classes` they are called 0, 1, ...
+def architecture(found: ImportedNetworks, classes: tuple[str, ...]) -> Architecture:
+    """The architecture that the shapes imply. Without `classes`, they are named 0, 1, ...
 
-    Raises InputError: a tensor is missing, channels follow no rule, or another number of classes.
+    Raises InputError if a tensor is missing or the number of classes is wrong.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in found.generator.items()}
     count = _width(shapes, "mapping.embed.weight", 1) if "mapping.embed.weight" in shapes else 0
     if classes and len(classes) != count:
-        raise InputError(f"{len(classes)} classes were named, but the network knows {count}.")
+        raise InputError(f"{len(classes)} classes were named, but the network has {count}.")
     w_dim = _width(shapes, "w_average", 0)
     channels = {SMALLEST: _width(shapes, "first.constant", 1)}
     for index in range(_count(shapes, "blocks.")):
@@ -101,12 +101,12 @@ def _label_mapping(discriminator: dict[str, Tensor], classes: int) -> dict[str, 
 
 def _width(shapes: Mapping[str, tuple[int, ...]], name: str, axis: int) -> int:
     if name not in shapes:
-        raise unsupported(f"the network has no {name}, as it is called here")
+        raise unsupported(f"the network has no {name} (the name used here)")
     if axis >= len(shapes[name]):
-        raise unsupported(f"{name}, as it is called here, has the shape {shapes[name]}")
+        raise unsupported(f"{name} (the name used here) has the shape {shapes[name]}")
     return shapes[name][axis]
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    """How many items there are of a list of layers."""
+    """The number of layers in a list."""
     return len({name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)})

@@ -19,7 +19,7 @@ from anonderm.models.stylegan2.third_party.safe_pickle import Stored, TensorFlow
 
 
 def import_gan(config: ImportGanConfig) -> Checkpoint:
-    """Write the generator's moving average, and the discriminator where the pickle has one.
+    """Write the moving average of the generator, and the discriminator if the pickle has one.
 
     Raises UnsafePickle, MissingPath, InputError (another kind of file or network), BrokenArtefact.
     """
@@ -52,7 +52,7 @@ def import_gan(config: ImportGanConfig) -> Checkpoint:
     return Checkpoint.save(config.out, tensors, card)
 
 
-def _find(content: Any) -> tuple[imported_networks.Found, str]:
+def _find(content: Any) -> tuple[imported_networks.ImportedNetworks, str]:
     if isinstance(content, dict) and isinstance(content.get("G_ema"), Stored):
         return pytorch_networks.find(content), "a PyTorch pickle"
     networks = content if isinstance(content, tuple) else ()
@@ -64,15 +64,15 @@ def _find(content: Any) -> tuple[imported_networks.Found, str]:
         else (f"a {getattr(content, 'class_name', type(content).__name__)}")
     )
     raise InputError(
-        f"a pickle of {held}, not of a GAN's networks.",
+        f"a pickle of {held}, not of the networks of a GAN.",
         "Give one that holds G_ema and D (PyTorch), or G, D and Gs (TensorFlow).",
     )
 
 
 def _check(network: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
-    """Refuse tensors that do not fill the network exactly."""
+    """Raise InputError unless the tensors fit the network exactly."""
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise imported_networks.unsupported(f"the {name} is not StyleGAN2's ({reason[:400]})") from error
+        raise imported_networks.unsupported(f"not a StyleGAN2 {name} ({reason[:400]})") from error

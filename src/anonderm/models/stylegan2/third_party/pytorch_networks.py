@@ -1,6 +1,6 @@
-"""The PyTorch pickles of stylegan2-ada-pytorch and of stylegan3: their names and options for StyleGAN2.
+"""The PyTorch pickles of stylegan2-ada-pytorch and stylegan3: their names and options for StyleGAN2.
 
-What they hold: {"G_ema": module, "D": module, "G": ..., ...}, each module with the state of a torch module.
+They hold {"G_ema": module, "D": module, "G": ..., ...}, each with the state of a torch module.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
-    Found,
+    ImportedNetworks,
     block_sizes,
-    demand,
+    require,
     resolution_of,
     same_mapping_rate,
     unsupported,
@@ -25,7 +25,7 @@ from anonderm.models.stylegan2.third_party.safe_pickle import Stored
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
 _LAYERS = {"conv0": "grow", "conv1": "convolution", "torgb": "to_rgb"}
-_JUDGE_LAYERS = {"conv0": "convolution", "conv1": "shrink", "skip": "short_cut"}
+_D_LAYERS = {"conv0": "convolution", "conv1": "shrink", "skip": "short_cut"}
 _PARTS = {"noise_const": "noise"}
 _LAST = {"conv": "convolution", "fc": "dense", "out": "logit"}
 _DEPTH = 4
@@ -46,9 +46,9 @@ _CLASSES = {
 }
 
 
-def find(content: dict[str, Any]) -> Found:
-    """The moving average of the generator, and the discriminator where there is one. Raises InputError."""
-    found = Found()
+def find(content: dict[str, Any]) -> ImportedNetworks:
+    """The moving average of the generator, and the discriminator if there is one. Raises InputError."""
+    found = ImportedNetworks()
     clamps = _read(content["G_ema"], "Generator", found.generator, generator_tensor, found)
     if content.get("D") is not None:
         clamps |= _read(content["D"], "Discriminator", found.discriminator, discriminator_tensor, found)
@@ -60,12 +60,12 @@ def find(content: dict[str, Any]) -> Found:
 
 
 def _read(
-    network: Any, kind: str, tensors: dict[str, Tensor], convert: Any, found: Found
+    network: Any, kind: str, tensors: dict[str, Tensor], convert: Any, found: ImportedNetworks
 ) -> set[float | None]:
-    """Fill `tensors` from one network; return the values of conv_clamp in it."""
+    """Fill `tensors` from one network; return its values of conv_clamp."""
     if not isinstance(network, Stored) or network.class_name != kind:
         held = getattr(network, "class_name", type(network).__name__)
-        raise unsupported(f"a {held} in place of the {kind}")
+        raise unsupported(f"a {held} instead of the {kind}")
     modules = dict(_modules(network, ""))
     names = [name for place, module in modules.items() for name in _own_tensors(place, module)]
     resolution = resolution_of(block_sizes(iter(names), r"(?:synthesis\.)?b(\d{1,5})\."))
@@ -90,7 +90,7 @@ def _read(
 
 
 def _modules(module: Stored, place: str) -> Iterator[tuple[str, Stored]]:
-    """Every module with its place, such as synthesis.b8.conv0."""
+    """Every module with its path, such as synthesis.b8.conv0."""
     if module.class_name not in _CLASSES or place.count(".") > _DEPTH:
         raise unsupported(f"{place or 'the network'} is a {module.class_name}, which StyleGAN2 does not have")
     yield place, module
@@ -98,7 +98,7 @@ def _modules(module: Stored, place: str) -> Iterator[tuple[str, Stored]]:
         if child is None:
             continue
         if not isinstance(child, Stored):
-            raise InputError(f"{place}.{name}: a {type(child).__name__} in place of a module.")
+            raise InputError(f"{place}.{name}: a {type(child).__name__} instead of a module.")
         yield from _modules(child, f"{place}.{name}" if place else name)
 
 
@@ -107,7 +107,7 @@ def _own_tensors(place: str, module: Stored) -> dict[str, Tensor]:
     tensors = {f"{place}.{name}": value for name, value in both.items() if value is not None}
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
-            raise InputError(f"{name}: a {type(value).__name__} in place of a tensor.")
+            raise InputError(f"{name}: a {type(value).__name__} instead of a tensor.")
     return tensors
 
 
@@ -118,27 +118,27 @@ def _table(module: Stored, place: str, name: str) -> dict[str, Any]:
     return table
 
 
-def _check_options(place: str, module: Stored, found: Found) -> None:
-    """Refuse every option with another value than this package's networks; note the others in `found`."""
+def _check_options(place: str, module: Stored, found: ImportedNetworks) -> None:
+    """Raise InputError for options that this package does not have; store the others in `found`."""
     state, layer = module.state, place.rpartition(".")[2]
     if module.class_name == "SynthesisBlock":
-        demand(f"{place}.architecture", state.get("architecture"), "skip")
+        require(f"{place}.architecture", state.get("architecture"), "skip")
     if module.class_name in ("DiscriminatorBlock", "DiscriminatorEpilogue"):
-        demand(f"{place}.architecture", state.get("architecture"), "resnet")
+        require(f"{place}.architecture", state.get("architecture"), "resnet")
     if "activation" in state:
-        demand(f"{place}.activation", state["activation"], "linear" if layer in _LINEAR else "lrelu")
+        require(f"{place}.activation", state["activation"], "linear" if layer in _LINEAR else "lrelu")
     if "img_channels" in state:
-        demand(f"{place}.img_channels", state["img_channels"], 3)
+        require(f"{place}.img_channels", state["img_channels"], 3)
     if module.class_name == "SynthesisLayer":
-        demand(f"{place}.use_noise", state.get("use_noise"), True)
+        require(f"{place}.use_noise", state.get("use_noise"), True)
     if module.class_name == "FullyConnectedLayer" and not place.startswith("mapping.fc"):
-        demand(f"{place}.lr_multiplier", state.get("bias_gain"), 1)
+        require(f"{place}.lr_multiplier", state.get("bias_gain"), 1)
     if module.class_name == "DiscriminatorEpilogue":
         _check_deviation(place, _table(module, place, "_modules").get("mbstd"), found)
 
 
-def _check_deviation(place: str, layer: Any, found: Found) -> None:
-    demand(f"{place}.mbstd_num_channels", layer.state.get("num_channels") if layer else 0, 1)
+def _check_deviation(place: str, layer: Any, found: ImportedNetworks) -> None:
+    require(f"{place}.mbstd_num_channels", layer.state.get("num_channels") if layer else 0, 1)
     group = layer.state.get("group_size")
     if group is not None and (not isinstance(group, int) or group < 1):
         raise unsupported(f"{place}.mbstd_group_size = {group!r}")
@@ -152,7 +152,7 @@ def _check_filter(name: str, tensor: Tensor) -> None:
 
 
 def generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
-    """A tensor of their generator under this package's name and in its shape; a view, not a copy."""
+    """A tensor of their generator under the name and in the shape of this package, as a view."""
     match name.split("."):
         case ["mapping", "w_avg"]:
             return "w_average", tensor
@@ -165,13 +165,13 @@ def generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, T
             ours = f"{place}.{_LAYERS[layer]}.{_part(parts)}"
             if parts == ["noise_const"]:
                 return ours, tensor[None, None]
-            # The up-convolution is stored as a convolution, and used as its transpose here.
+            # The up-convolution is stored as a convolution, whose transpose is used here.
             return ours, tensor.transpose(0, 1) if (layer, parts) == ("conv0", ["weight"]) else tensor
     raise unsupported(f"G_ema has a tensor {name}, which StyleGAN2 does not have")
 
 
 def discriminator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, Tensor]:
-    """As `generator_tensor`, of their discriminator."""
+    """The same for their discriminator."""
     match name.split("."):
         case ["mapping", *rest]:
             return _mapping_name(name, rest), tensor
@@ -179,9 +179,9 @@ def discriminator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[st
             return f"{_LAST[layer]}.{part}", tensor
         case [block, "fromrgb", part] if block == f"b{resolution}":
             return f"from_rgb.{part}", tensor
-        case [block, layer, part] if layer in _JUDGE_LAYERS:
+        case [block, layer, part] if layer in _D_LAYERS:
             index = _power(f"b{resolution}") - _power(block)
-            return f"blocks.{index}.{_JUDGE_LAYERS[layer]}.{part}", tensor
+            return f"blocks.{index}.{_D_LAYERS[layer]}.{part}", tensor
     raise unsupported(f"D has a tensor {name}, which StyleGAN2 does not have")
 
 
@@ -204,5 +204,5 @@ def _part(parts: list[str]) -> str:
 def _power(block: str) -> int:
     """b4 is 2, b8 is 3, ..."""
     if not re.fullmatch(r"b\d{1,5}", block):
-        raise unsupported(f"a part {block} in place of a block such as b8")
+        raise unsupported(f"a part {block} instead of a block such as b8")
     return int(block[1:]).bit_length() - 1

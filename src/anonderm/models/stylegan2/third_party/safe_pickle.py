@@ -1,9 +1,9 @@
-"""Reading pickles that others wrote, without running what is in them.
+"""Read third-party pickles without executing code in them.
 
-A pickle is a program: it names functions and calls them. Here the names it may use are a closed list, each of
-which stands for a function of this file that builds a tensor, an array or a plain container. Objects of other
-programs' classes become `Stored`, which only holds their state; source code that came along stays a string.
-Any other name is refused before anything is called with it.
+A pickle is a program that names functions and calls them. Here, it may use only a closed list of names, each
+of which stands for a function of this file that builds a tensor, an array or a plain container. Objects of
+other classes become `Stored`, which only holds their state; source code in the pickle stays a string. Any
+other name raises an error before anything is called.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NUMBER_TYPE = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 
 
 class Stored:
-    """An object of another program: the name of its class, and its attributes."""
+    """A third-party object: the name of its class, and its attributes."""
 
     class_name = ""
     state: Mapping[str, Any] = MappingProxyType({})
@@ -36,7 +36,7 @@ class Stored:
         self.class_name, self.state = class_name, state
 
     def __setstate__(self, state: object) -> None:
-        # Being there, it also keeps a pickle from setting attributes of the class itself.
+        # This also prevents a pickle from setting attributes of the class.
         raise pickle.UnpicklingError(f"a {self.class_name} cannot be given a state twice")
 
 
@@ -50,7 +50,7 @@ class TensorFlowNetwork(Stored):
 
 
 class _Dict(dict[str, Any]):
-    """dnnlib.util.EasyDict: a dict, and no more."""
+    """dnnlib.util.EasyDict: a dict and nothing more."""
 
     def __setstate__(self, state: object) -> None:
         if state:
@@ -58,7 +58,7 @@ class _Dict(dict[str, Any]):
 
 
 class _NumberType:
-    """numpy.dtype of plain numbers; the real one takes states that break numpy's memory."""
+    """numpy.dtype of plain numbers; the real one accepts states that corrupt memory."""
 
     def __init__(self, code: object) -> None:
         if not isinstance(code, str) or not _NUMBER_TYPE.fullmatch(code):
@@ -70,7 +70,7 @@ class _NumberType:
 
 
 class _Array:
-    """numpy.ndarray in the making: its content comes as a state."""
+    """numpy.ndarray under construction, whose content is set as its state."""
 
     value: np.ndarray | None = None
 
@@ -82,16 +82,16 @@ class _Array:
 
 
 def plain_array(value: object) -> np.ndarray:
-    """A stored array, or a number as an array without axes, in float32. Raises InputError."""
+    """A stored array, or a number as a 0-dimensional array, in float32. Raises InputError."""
     if isinstance(value, _Array) and value.value is not None:
         return value.value.astype(np.float32)
     if isinstance(value, int | float):
         return np.array(value, np.float32)
-    raise InputError(f"a {type(value).__name__} in place of an array.")
+    raise InputError(f"a {type(value).__name__} instead of an array.")
 
 
 class _Named:
-    """A function under the name by which pickles call it; it cannot be changed from inside a pickle."""
+    """A function that a pickle may call but not modify."""
 
     __slots__ = ("_function",)
 
@@ -112,7 +112,7 @@ def _plain_dict(value: object) -> dict[str, Any]:
 
 
 def _persistent(meta: object) -> Stored:
-    """NVIDIA's wrapper of a module: its class, its state, and source code that is left alone."""
+    """NVIDIA's wrapper of a module: its class, its state, and its source code, which is ignored."""
     content = _plain_dict(meta)
     if content["type"] != "class":
         raise pickle.UnpicklingError(f"a persistent {content['type']!r}")
@@ -120,7 +120,7 @@ def _persistent(meta: object) -> Stored:
 
 
 def _storage(data: bytes) -> Tensor:
-    """All numbers of a storage, which PyTorch saves as a file of its own within the pickle."""
+    """The values of a storage, which PyTorch saves as a file inside the pickle."""
     storage = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     if not isinstance(storage, torch.storage.TypedStorage):
         raise pickle.UnpicklingError(f"a {type(storage).__name__} where a tensor's numbers are expected")
@@ -130,7 +130,7 @@ def _storage(data: bytes) -> Tensor:
 def _tensor(
     numbers: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_rest: Any
 ) -> Tensor:
-    """Raises RuntimeError when it reaches beyond its numbers, UnpicklingError when it repeats them."""
+    """Raises RuntimeError if it extends beyond its storage, UnpicklingError if it repeats values."""
     tensor = torch.as_strided(numbers, size, stride, offset)
     if tensor.numel() > numbers.numel():
         raise pickle.UnpicklingError("a tensor larger than its storage")
@@ -178,14 +178,14 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
             raise UnsafePickle(
-                f"the pickle asks for {module}.{name}, which no StyleGAN2 needs.",
-                "It is refused, and nothing in it was run. Only NVIDIA's StyleGAN2 networks can be imported.",
+                f"the pickle refers to {module}.{name}, which is not part of StyleGAN2.",
+                "It was not executed. Only NVIDIA's StyleGAN2 networks can be imported.",
             )
         return _ALLOWED[module, name]
 
 
-class _Watched:
-    """A file that moves a bar while it is read."""
+class _FileWithProgress:
+    """A file that advances a progress bar as it is read."""
 
     def __init__(self, file: io.BufferedReader, bar: progress.Bar) -> None:
         self._file, self._bar = file, bar
@@ -202,32 +202,31 @@ class _Watched:
 
 
 def read_pickle(path: Path) -> Any:
-    """The content of a pickle, objects of other programs as `Stored`.
+    """The content of a pickle, with third-party objects as `Stored`.
 
-    Raises UnsafePickle (it names what the pickle asks for), MissingPath, InputError (another kind of file),
-    BrokenArtefact.
+    Raises UnsafePickle, MissingPath, InputError (another kind of file), BrokenArtefact.
     """
     if not path.is_file():
         raise MissingPath(f"{path}: no such file.", "Give NVIDIA's .pkl file.")
     with path.open("rb") as file, progress.bar("reading (MB)", path.stat().st_size / 1e6) as bar:
-        _refuse_other_files(path, file.peek(4)[:4])
+        _check_file_type(path, file.peek(4)[:4])
         try:
-            return _Reader(_Watched(file, bar)).load()
+            return _Reader(_FileWithProgress(file, bar)).load()
         except UnsafePickle as error:
             raise UnsafePickle(f"{path}: {error.message}", error.hint) from error
         except Exception as error:
-            # A damaged pickle is an arbitrary program, whose calls can fail in any way.
+            # The calls of a damaged pickle can raise anything.
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BrokenArtefact(
-                f"{path}: not a readable pickle ({reason[:200]}).", "Fetch or make the file again."
+                f"{path}: not a readable pickle ({reason[:200]}).", "Download or create the file again."
             ) from error
 
 
-def _refuse_other_files(path: Path, first: bytes) -> None:
+def _check_file_type(path: Path, first: bytes) -> None:
     if first[:2] == b"PK":
         raise InputError(
-            f"{path}: a zip archive, such as torch.save writes, and not one of NVIDIA's pickles.",
-            "Give the network-snapshot-*.pkl that their training wrote, or a .pkl they published.",
+            f"{path}: a zip archive, as written by torch.save, not one of NVIDIA's pickles.",
+            "Give a network-snapshot-*.pkl of their training, or a .pkl that they published.",
         )
     if first[:1] != b"\x80":
         raise InputError(f"{path}: not a pickle.", "Give NVIDIA's .pkl file.")

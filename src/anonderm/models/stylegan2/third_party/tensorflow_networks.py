@@ -1,6 +1,6 @@
 """The pickles of the TensorFlow StyleGAN2 and StyleGAN2-ADA: (G, D, Gs), each with options and variables.
 
-Convolutions are stored as [height, width, in, out], dense layers as [in, out], biases of styles less 1.
+Convolutions are stored as [height, width, in, out], dense layers as [in, out], biases of styles minus 1.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
-    Found,
+    ImportedNetworks,
     block_sizes,
-    demand,
+    require,
     resolution_of,
     same_mapping_rate,
     unsupported,
@@ -25,10 +25,10 @@ from anonderm.models.stylegan2.third_party.safe_pickle import TensorFlowNetwork,
 
 _FIRST_VERSION, _ADA_VERSION = 4, 5
 _LAYERS = {"Conv": "convolution", "Conv0_up": "grow", "Conv1": "convolution", "ToRGB": "to_rgb"}
-_JUDGE_LAYERS = {"Conv0": "convolution", "Conv1_down": "shrink", "Skip": "short_cut"}
+_D_LAYERS = {"Conv0": "convolution", "Conv1_down": "shrink", "Skip": "short_cut"}
 _LAST = {"Conv": "convolution", "Dense0": "dense"}
-# Options that must have a certain value or be left out, and those that shapes tell or that change no image.
-_DEMANDED = {
+# Options that need a certain value (if present), and options that follow from shapes or change no image.
+_REQUIRED = {
     "num_channels": 3,
     "use_noise": True,
     "nonlinearity": "lrelu",
@@ -36,7 +36,7 @@ _DEMANDED = {
     "normalize_latents": True,
     "mbstd_num_features": 1,
 }
-_FREE = {
+_IGNORED = {
     *("latent_size", "label_size", "dlatent_size", "resolution", "fmap_base", "fmap_max", "fmap_min"),
     *("fmap_decay", "mapping_layers", "mapping_fmaps", "label_fmaps", "mapping_lrmul", "num_fp16_res"),
     *("conv_clamp", "mbstd_group_size", "architecture", "resample_kernel", "w_avg_beta", "dlatent_avg_beta"),
@@ -47,26 +47,26 @@ _FREE = {
 _NUMBERS = {"mapping_lrmul", "conv_clamp", "mbstd_group_size"}
 
 
-def find(networks: tuple[TensorFlowNetwork, ...]) -> Found:
+def find(networks: tuple[TensorFlowNetwork, ...]) -> ImportedNetworks:
     """The moving average of the generator (Gs) and the discriminator. Raises InputError."""
-    _generator, judge, average = networks
-    options, judge_options = _options(average, "skip"), _options(judge, "resnet")
-    if options.get("conv_clamp") != judge_options.get("conv_clamp"):
+    _generator, discriminator, average = networks
+    options, options_d = _options(average, "skip"), _options(discriminator, "resnet")
+    if options.get("conv_clamp") != options_d.get("conv_clamp"):
         raise unsupported("conv_clamp differs between Gs and D")
-    whole_batch_is_default = judge.state["version"] >= _ADA_VERSION
-    found = Found(
+    whole_batch_is_default = discriminator.state["version"] >= _ADA_VERSION
+    found = ImportedNetworks(
         clamp=options.get("conv_clamp"),
-        deviation_group=judge_options.get("mbstd_group_size", None if whole_batch_is_default else 4),
+        deviation_group=options_d.get("mbstd_group_size", None if whole_batch_is_default else 4),
     )
     _convert(found.generator, _variables(average), _generator_tensor)
     same_mapping_rate(found.generator, options.get("mapping_lrmul", 0.01))
-    _convert(found.discriminator, _variables(judge), _discriminator_tensor)
-    same_mapping_rate(found.discriminator, judge_options.get("mapping_lrmul", 0.1))
+    _convert(found.discriminator, _variables(discriminator), _discriminator_tensor)
+    same_mapping_rate(found.discriminator, options_d.get("mapping_lrmul", 0.1))
     return found
 
 
 def _options(network: TensorFlowNetwork, architecture: str) -> dict[str, Any]:
-    """The options that were given, checked against what this package's networks can be."""
+    """The options of a network. Raises InputError for those that this package does not support."""
     state = network.state
     if not {"version", "static_kwargs", "variables", "components"} <= state.keys():
         raise InputError("a Network without version, static_kwargs, components or variables.")
@@ -74,14 +74,14 @@ def _options(network: TensorFlowNetwork, architecture: str) -> dict[str, Any]:
         raise unsupported(f"a network of format {state['version']!r}, older than StyleGAN2's")
     options = state["static_kwargs"]
     if not isinstance(options, dict):
-        raise InputError("a Network whose static_kwargs are no dict.")
+        raise InputError("a Network whose static_kwargs are not a dict.")
     for name, value in options.items():
-        if name in _DEMANDED:
-            demand(name, value, _DEMANDED[name])
-        elif name not in _FREE:
+        if name in _REQUIRED:
+            require(name, value, _REQUIRED[name])
+        elif name not in _IGNORED:
             raise unsupported(f"the option {name} = {value!r}")
-    demand("architecture", options.get("architecture", architecture), architecture)
-    demand("resample_kernel", options.get("resample_kernel"), [1, 3, 3, 1], (1, 3, 3, 1), None)
+    require("architecture", options.get("architecture", architecture), architecture)
+    require("resample_kernel", options.get("resample_kernel"), [1, 3, 3, 1], (1, 3, 3, 1), None)
     for name in _NUMBERS & options.keys():
         if options[name] is not None and not (isinstance(options[name], int | float) and options[name] > 0):
             raise unsupported(f"the option {name} = {options[name]!r}")
@@ -89,7 +89,7 @@ def _options(network: TensorFlowNetwork, architecture: str) -> dict[str, Any]:
 
 
 def _variables(network: Any, prefix: str = "") -> dict[str, Tensor]:
-    """All variables by name, those of components with the component's name in front."""
+    """All variables by name; those of components are prefixed with the name of the component."""
     if not isinstance(network, TensorFlowNetwork) or prefix.count("/") > 1:
         raise unsupported(f"a component {prefix} that StyleGAN2 does not have")
     found = {}
@@ -142,7 +142,7 @@ def _styled(part: str, tensor: Tensor, *, up: bool) -> tuple[str, Tensor]:
         case "mod_bias":
             return "style.bias", tensor + 1
         case "weight" if up:
-            # Stored for a correlation over the enlarged image: for a transposed convolution it is mirrored.
+            # Stored for a correlation over the enlarged image; the transposed convolution needs it mirrored.
             return "weight", _axes(tensor, 2, 3, 0, 1).flip(2, 3)
         case "weight":
             return "weight", _axes(tensor, 3, 2, 0, 1)
@@ -156,7 +156,7 @@ def _axes(tensor: Tensor, *order: int) -> Tensor:
 
 
 def _noise_map(index: str) -> str:
-    """Noise maps are counted over all layers: 0 at 4 px, then two a block."""
+    """Noise maps are numbered over all layers: 0 at 4 px, then two per block."""
     if not re.fullmatch(r"\d{1,3}", index):
         raise unsupported(f"a noise map {index}")
     block, layer = divmod(int(index) - 1, 2)
@@ -170,7 +170,7 @@ def _noise_map(index: str) -> str:
 def _power(block: str) -> int:
     """4x4 is 2, 8x8 is 3, ..."""
     if not re.fullmatch(r"\d{1,5}x\d{1,5}", block):
-        raise unsupported(f"a part {block} in place of a block such as 8x8")
+        raise unsupported(f"a part {block} instead of a block such as 8x8")
     return int(block.partition("x")[0]).bit_length() - 1
 
 
@@ -187,7 +187,7 @@ def _discriminator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[s
             return f"{_LAST[layer]}.{part}", value
         case [block, "FromRGB", part] if block == f"{resolution}x{resolution}":
             return f"from_rgb.{part}", value
-        case [block, layer, part] if layer in _JUDGE_LAYERS:
+        case [block, layer, part] if layer in _D_LAYERS:
             index = resolution.bit_length() - 1 - _power(block)
-            return f"blocks.{index}.{_JUDGE_LAYERS[layer]}.{part}", value
+            return f"blocks.{index}.{_D_LAYERS[layer]}.{part}", value
     raise unsupported(f"D has a variable {name}, which StyleGAN2 does not have")
