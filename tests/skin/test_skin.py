@@ -19,13 +19,14 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError, MissingPath, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image
-from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.records import Face, Lesion
+from anonderm.core.results.skin import SkinTones
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import Segmenter, tidied
 from anonderm.skin import skin as stage
 from anonderm.skin.config import MaskAndCropConfig, SkinConfig
 from anonderm.skin.mask_and_crop import box_around, cut_out, mask_and_crop
-from anonderm.skin.skin import find_skin
+from anonderm.skin.skin import segment_skin
 
 DEFAULT, CROP = SkinConfig(), MaskAndCropConfig()
 
@@ -50,7 +51,7 @@ def bright(monkeypatch):
 
 def run_skin(faces: FaceSet, folder, config: SkinConfig = DEFAULT, network=None) -> FaceSet:
     with RunDir.open(folder, "skin", config, {}) as run:
-        return find_skin(config, faces, run, network)
+        return segment_skin(config, faces, run, network)
 
 
 def run_crop(faces: FaceSet, folder, config: MaskAndCropConfig = CROP) -> FaceSet:
@@ -100,17 +101,17 @@ def test_a_face_without_skin_is_kept_with_a_reason_or_put_aside(faces, tmp_path,
     aside = FaceSet.load(tmp_path / "skipped" / "rejected")
     assert [(face.id, face.reason) for face in aside] == [("train-1", "little skin: 0.00% of the photo")]
     for run in ("kept", "skipped"):
-        listed = Scores.load(tmp_path / run / "scores.json").details["little_skin"]
+        listed = SkinTones.load(tmp_path / run / "results.json").little_skin
         assert list(listed) == ["train-1"]
 
 
 def test_the_distribution_counts_every_face_once(faces, tmp_path, bright):
     found = run_skin(faces, tmp_path / "run")
-    scores = Scores.load(tmp_path / "run" / "scores.json")
-    for scale in ("fitzpatrick", "monk"):
-        assert sum(scores.details[scale]["healthy"].values()) == len(found)
-    assert scores.scores["ita healthy"].n == len(found)
-    assert "calibrated" in scores.scores["ita healthy"].note
+    tones = SkinTones.load(tmp_path / "run" / "results.json")
+    for counts in (tones.fitzpatrick, tones.monk):
+        assert sum(counts["healthy"].values()) == len(found)
+    assert tones.ita["healthy"].n == len(found)
+    assert "calibrated" in tones.ita["healthy"].note
 
 
 def test_known_masks_and_tones_are_kept_and_compared(tmp_path):
@@ -122,9 +123,10 @@ def test_known_masks_and_tones_are_kept_and_compared(tmp_path):
     faces = writer.finish()
     found = run_skin(faces, tmp_path / "run", SkinConfig(keep_masks=True))
     assert all((found.mask(face) == disc(48, 48, 0.3)).all() for face in found)
-    scores = Scores.load(tmp_path / "run" / "scores.json").scores
-    assert scores["ita rank correlation"].value > 0.95
-    assert scores["ita rank correlation"].n == 12
+    tones = SkinTones.load(tmp_path / "run" / "results.json")
+    assert tones.rank_correlation is not None
+    assert tones.rank_correlation.value > 0.95
+    assert tones.rank_correlation.n == 12
 
 
 def test_a_stopped_run_goes_on_with_the_faces_it_lacks(faces, tmp_path, bright, monkeypatch):

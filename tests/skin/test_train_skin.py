@@ -15,7 +15,7 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BrokenArtefact, ConfigError, Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import read_json_lines
-from anonderm.core.records import Scores
+from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import load_segmenter
 from anonderm.skin import train_skin as stage
@@ -33,13 +33,13 @@ def run_training(config: TrainSkinConfig, faces: FaceSet, folder: Path, base: Ch
 def test_it_learns_what_can_be_learned_and_says_how_well(faces, tmp_path):
     config = dataclasses.replace(QUICK, crop=48, width=8, steps=60, warm_up=6, val_interval=30)
     checkpoint = run_training(config, faces, tmp_path / "run")
-    scores = Scores.load(tmp_path / "run" / "scores.json").scores
-    assert scores["dice_skin"].value > 0.85
-    assert scores["dice"].value == pytest.approx(
-        (scores["dice_skin"].value + scores["dice_background"].value) / 2
+    result = SkinSegmentation.load(tmp_path / "run" / "results.json")
+    assert result.dice["skin"].value > 0.85
+    assert result.mean_dice.value == pytest.approx(
+        (result.dice["skin"].value + result.dice["background"].value) / 2
     )
-    assert scores["miou"].value < scores["dice"].value
-    assert scores["dice"].n == 3
+    assert result.mean_iou.value < result.mean_dice.value
+    assert result.mean_dice.n == 3
     rows = read_json_lines(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [30, 60]
     assert max(row["val_dice"] for row in rows) == checkpoint.card.notes["val_dice"]
@@ -109,10 +109,10 @@ def test_the_test_split_is_not_looked_at_before_the_end(faces, tmp_path, monkeyp
 def test_without_validation_faces_people_are_held_out(tmp_path):
     faces = make_faces(tmp_path / "faces", splits={None: 10})
     checkpoint = run_training(QUICK, faces, tmp_path / "run")
-    scores = Scores.load(tmp_path / "run" / "scores.json")
+    result = SkinSegmentation.load(tmp_path / "run" / "results.json")
     assert checkpoint.card.notes["n"] == 8
-    assert scores.scores["dice"].n == 2
-    assert scores.details["split"] == "val"
+    assert result.mean_dice.n == 2
+    assert result.split == "val"
 
 
 def test_faces_without_masks_are_left_out_and_counted(faces, tmp_path):

@@ -1,1 +1,1 @@
-"""Facial skin: where it is (segmentation), and what tone it has."""
+"""Facial skin: segmentation and tone."""

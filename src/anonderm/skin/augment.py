@@ -1,7 +1,7 @@
-"""Other looks of the training photos, and the same change of their labels.
+"""Augmentation of training photos and their labels.
 
-The published ones are those of github zllrunning/face-parsing.PyTorch: colour jitter, mirror, scale, crop.
-The strong ones are for masks of drawn faces: whatever differs between a drawing and a photo is made random.
+published: that of github zllrunning/face-parsing.PyTorch: colour jitter, mirror, scale, crop.
+strong: for masks of drawn faces; randomises everything that differs between a drawing and a photo.
 """
 
 # N photos, C channels, S x S pixels in, T x T pixels out; photos are RGB in 0..1
@@ -20,13 +20,13 @@ from anonderm.metrics.dice import IGNORED
 _SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 _JITTER = 0.5
 _PLAIN = 1 / 3
-_ROUGHEST = 6  # octaves of made-up surroundings
+_OCTAVES = 6  # of random textures
 
 
 def published(
     x_NCSS: Tensor, labels_NSS: Tensor, crop: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Photos [N, C, T, T] and labels [N, T, T]; a crop never reaches beyond its photo."""
+    """Photos [N, C, T, T] and labels [N, T, T]; crops stay inside their photo."""
     count, share = len(x_NCSS), crop / x_NCSS.shape[-1]
     choice_N = torch.randint(len(_SCALES), (count,), generator=generator)
     scale_N = torch.tensor(_SCALES)[choice_N].clamp(min=share)
@@ -43,9 +43,9 @@ def published(
 def strong(
     x_NCSS: Tensor, labels_NSS: Tensor, crop: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Photos [N, C, T, T] and labels [N, T, T]; what lies beyond a photo is background.
+    """Photos [N, C, T, T] and labels [N, T, T]; outside a photo is background.
 
-    A third of the photos are only moved and recoloured, so that drawings are still known when all is learned.
+    A third of the photos are only moved and recoloured, so that the network still segments drawings, too.
     """
     count, share = len(x_NCSS), crop / x_NCSS.shape[-1]
     zoom_N = torch.exp(_uniform(count, math.log(0.5), math.log(1.7), generator))
@@ -66,7 +66,7 @@ def strong(
     beyond = labels == IGNORED
     labels = torch.where(beyond, torch.zeros_like(labels), labels)
     texture = _texture(moved, labels, generator)
-    other = _other_surroundings(moved, labels, beyond, texture, generator)
+    other = _replace_background(moved, labels, beyond, texture, generator)
     other, covered = _cover(other, labels, texture.roll(1, 0), generator)
     other = _camera(_light(other, generator), generator)
     plain_N = (torch.rand(count, generator=generator) < _PLAIN).to(moved.device)
@@ -75,10 +75,10 @@ def strong(
 
 
 def _move(x_NCSS: Tensor, labels_NSS: Tensor, affine_N23: Tensor, crop: int) -> tuple[Tensor, Tensor]:
-    """Crops as the maps say (from the crop's -1..1 to the photo's); labels beyond the photo are IGNORED."""
+    """Crops by affine maps (from the crop's -1..1 to the photo's); labels outside the photo are IGNORED."""
     grid_NTT2 = F.affine_grid(affine_N23.to(x_NCSS), [len(x_NCSS), 3, crop, crop], align_corners=False)
     moved = F.grid_sample(x_NCSS, grid_NTT2, padding_mode="reflection", align_corners=False)
-    # Nearest, as labels have no means; shifted by one, so that the zeros beyond the photo can be told.
+    # Nearest, as labels cannot be averaged; shifted by one, to distinguish the zeros outside the photo.
     shifted = labels_NSS[:, None].to(x_NCSS) + 1
     found = F.grid_sample(shifted, grid_NTT2, mode="nearest", padding_mode="zeros", align_corners=False)
     labels = found[:, 0].round().long() - 1
@@ -86,7 +86,7 @@ def _move(x_NCSS: Tensor, labels_NSS: Tensor, affine_N23: Tensor, crop: int) -> 
 
 
 def _jitter(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast and saturation, each times 0.5 to 1.5."""
+    """Brightness, contrast and saturation, each scaled by 0.5 to 1.5."""
     count = len(x_NCTT)
     light, contrast, saturation = (
         _uniform(count, 1 - _JITTER, 1 + _JITTER, generator).to(x_NCTT).view(-1, 1, 1, 1) for _ in range(3)
@@ -98,15 +98,15 @@ def _jitter(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
     return (grey + saturation * (x_NCTT - grey)).clamp(0, 1)
 
 
-def _other_surroundings(
+def _replace_background(
     x_NCTT: Tensor, labels_NTT: Tensor, beyond_NTT: Tensor, texture: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Two photos in three get a made-up texture further from the skin than a width drawn for each.
+    """In two photos of three, a random texture replaces everything beyond a random distance from the skin.
 
-    Beyond the edges all photos get it.
+    Outside its edges, every photo gets it.
     """
     count, side = len(x_NCTT), x_NCTT.shape[-1]
-    reach_N = _uniform(count, 0.0, 0.3, generator)
+    margin_N = _uniform(count, 0.0, 0.3, generator)
     keep_N = torch.rand(count, generator=generator) < 1 / 3
     # Distance from skin in steps of eight pixels: enough for a ragged border.
     cells = max(8, side // 8)
@@ -116,7 +116,9 @@ def _other_surroundings(
         distance += 1 - near
         near = F.max_pool2d(near, 3, stride=1, padding=1)
     distance = F.interpolate(distance, (side, side), mode="bilinear", align_corners=False)[:, 0]
-    far = (distance > (reach_N * cells).to(x_NCTT).view(-1, 1, 1)) & ~keep_N.to(x_NCTT.device).view(-1, 1, 1)
+    far = (distance > (distance_N * cells).to(x_NCTT).view(-1, 1, 1)) & ~keep_N.to(x_NCTT.device).view(
+        -1, 1, 1
+    )
     replaced = ((far | beyond_NTT) & (labels_NTT != 1))[:, None]
     return torch.where(replaced, texture, x_NCTT)
 
@@ -124,7 +126,7 @@ def _other_surroundings(
 def _cover(
     x_NCTT: Tensor, labels_NTT: Tensor, texture: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A third of the faces is partly hidden behind a soft shape of another texture, as by hair or a hand."""
+    """A third of the faces is partly covered by a soft shape of another texture, as by hair or a hand."""
     count, side = len(x_NCTT), x_NCTT.shape[-1]
     shape = _field(count, 1, 4, side, generator)
     level_N = torch.where(torch.rand(count, generator=generator) < 1 / 3, 1.3, 99.0)
@@ -133,7 +135,8 @@ def _cover(
 
 
 def _light(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
-    """Uneven light, its colour, and a skin grain that drawings lack; multiplied in linear light, roughly."""
+    """Uneven lighting, its colour, and a skin grain that drawings lack; multiplied in roughly linear
+    light."""
     count, side = len(x_NCTT), x_NCTT.shape[-1]
     broad = _field(count, 1, 3, side, generator) * _uniform(count, 0, 0.45, generator).view(-1, 1, 1, 1)
     grain = _field(count, 1, side // 4, side, generator)
@@ -145,7 +148,7 @@ def _light(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _camera(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur, fewer pixels, noise, and now and then no colour."""
+    """Blur, lower resolution, noise, and occasionally no colour."""
     count, side = len(x_NCTT), x_NCTT.shape[-1]
     blur_N, grey_N, noise_N = (torch.rand(count, generator=generator).to(x_NCTT) for _ in range(3))
     soft = F.avg_pool2d(x_NCTT, 5, stride=1, padding=2, count_include_pad=False)
@@ -159,9 +162,9 @@ def _camera(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _texture(x_NCTT: Tensor, labels_NTT: Tensor, generator: torch.Generator) -> Tensor:
-    """Coloured clouds, from smooth to rough, [N, C, T, T]; half of them about the colour of the photo's skin.
+    """Coloured clouds, from smooth to rough, [N, C, T, T]; half of them close to the photo's skin colour.
 
-    Made at half the size, which is rough enough.
+    Made at half resolution, which is rough enough.
     """
     count, side = len(x_NCTT), x_NCTT.shape[-1]
     half = side // 2
@@ -175,14 +178,14 @@ def _texture(x_NCTT: Tensor, labels_NTT: Tensor, generator: torch.Generator) -> 
     strength = _uniform(count, 0.02, 0.3, generator).view(-1, 1, 1, 1)
     decay = _uniform(count, 0.4, 1.1, generator).view(-1, 1, 1, 1)
     clouds = 0.4 * strength * _field(count, 3, 3, half, generator)
-    for octave in range(_ROUGHEST):
+    for octave in range(_OCTAVES):
         clouds = clouds + strength * decay**octave * _field(count, 1, 2 ** (octave + 1), half, generator)
     wide = F.interpolate(clouds, (side, side), mode="bilinear", align_corners=False)
     return (colour_NC11 + wide.to(x_NCTT)).clamp(0, 1)
 
 
 def _field(count: int, channels: int, cells: int, side: int, generator: torch.Generator) -> Tensor:
-    """Smooth random numbers of about unit variance, `cells` independent ones a side."""
+    """Smooth random numbers of about unit variance, `cells` independent ones per side."""
     coarse = torch.randn(count, channels, max(2, cells), max(2, cells), generator=generator)
     return F.interpolate(coarse, (side, side), mode="bilinear", align_corners=True)
 

@@ -1,4 +1,4 @@
-"""The published losses of BiSeNet: three heads, each judged against the same labels."""
+"""The published losses of BiSeNet: three heads, each compared with the same labels."""
 
 # N photos, K classes, H x W pixels
 
@@ -13,13 +13,13 @@ from torch import Tensor
 from anonderm.metrics.dice import IGNORED
 
 _HARD = -math.log(0.7)  # a pixel is hard where its class has less than 0.7 of the probability
-_LEAST_SHARE = 16  # at least one pixel in so many counts
+_MIN_SHARE = 16  # at least one pixel in 16 counts
 
 
 def joint_loss(heads: tuple[Tensor, ...], labels_NHW: Tensor, ohem: bool) -> Tensor:
     """The sum over main and auxiliary heads (Yu et al. 2018, eq. 2 with alpha = 1); heads [N, K, H, W]."""
-    judge = hardest_pixels if ohem else cross_entropy
-    return torch.stack([judge(logits_NKHW, labels_NHW) for logits_NKHW in heads]).sum()
+    loss = hardest_pixels if ohem else cross_entropy
+    return torch.stack([loss(logits_NKHW, labels_NHW) for logits_NKHW in heads]).sum()
 
 
 def cross_entropy(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
@@ -28,12 +28,12 @@ def cross_entropy(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
 
 
 def hardest_pixels(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
-    """Mean cross entropy of the hard pixels, but of no fewer than a sixteenth of all.
+    """Mean cross entropy of the hard pixels, but of at least a sixteenth of all pixels.
 
-    Source: online hard example mining (Shrivastava et al. 2016) as github zllrunning/face-parsing.PyTorch
-    takes it for pixels.
+    Source: online hard example mining (Shrivastava et al. 2016), applied to pixels as in github
+    zllrunning/face-parsing.PyTorch.
     """
     losses = F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=IGNORED, reduction="none").flatten()
-    least = max(1, losses.numel() // _LEAST_SHARE)
+    least = max(1, losses.numel() // _MIN_SHARE)
     hard = losses[losses > _HARD]
     return hard.mean() if len(hard) > least else losses.topk(least).values.mean()

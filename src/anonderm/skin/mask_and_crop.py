@@ -1,6 +1,6 @@
-"""mask-and-crop: FaceSet with skin masks -> FaceSet of nothing but skin (Quattrini et al. 2022).
+"""mask-and-crop: FaceSet with skin masks -> FaceSet of skin only (Quattrini et al. 2022).
 
-faces/     skin as it was photographed, black around it, cut to the smallest box; masks and lesions follow
+faces/     skin at its original resolution on black, cropped to its bounding box, with masks and lesions
 rejected/  with fallback = skip: faces with too little skin
 """
 
@@ -20,17 +20,16 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.models.skin_segmenter.segment import Mask
+from anonderm.models.skin_segmenter.segment import Mask, little_skin
 from anonderm.skin.config import MaskAndCropConfig
-from anonderm.skin.skin_share import little_skin
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two exclusive
 
 
 def mask_and_crop(config: MaskAndCropConfig, faces: FaceSet, run: RunDir) -> FaceSet:
-    """Cut the skin out of every photo.
+    """Crop every photo to its skin.
 
-    Raises InputError where faces have no mask, TooFewImages if none is left.
+    Raises InputError if faces have no mask, TooFewImages if none is left.
     """
     without = [face.id for face in faces if face.mask is None]
     if without:
@@ -41,44 +40,42 @@ def mask_and_crop(config: MaskAndCropConfig, faces: FaceSet, run: RunDir) -> Fac
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
     done = kept.done | rejected.done
     lost = 0
-    for face in run.progress([face for face in faces if face.id not in done], "cutting out skin"):
+    for face in run.progress([face for face in faces if face.id not in done], "cropping to skin"):
         mask_HW = faces.mask(face)
         reason = little_skin(mask_HW, config.min_skin)
         if reason and config.fallback == "skip":
             rejected.add_from(faces, dataclasses.replace(face, reason=reason))
             continue
-        image_HWC, box = faces.image(face), _whole(mask_HW)
+        image_HWC, box = faces.image(face), (0, 0, mask_HW.shape[1], mask_HW.shape[0])
         if reason is None:
             image_HWC, box = cleared(image_HWC, mask_HW), box_around(mask_HW)
         lost += _store(kept, face, image_HWC, mask_HW, box, reason, config.size)
-    aside, cut = rejected.finish(), kept.finish()
+    rejects, cut = rejected.finish(), kept.finish()
     whole = sum(face.framing != "skin" for face in cut)
-    if len(aside) or whole:
-        run.log(f"too little skin in {len(aside) + whole} of {len(faces)} faces: {len(aside)} put aside in "
-                f"rejected/, {whole} kept whole")  # fmt: skip
+    if len(rejects) or whole:
+        run.log(
+            f"too little skin in {len(rejects) + whole} of {len(faces)} faces: {len(rejects)} moved to "
+            f"rejected/, {whole} kept whole"
+        )
     if lost:
-        run.log(f"{lost} lesion boxes lie outside the skin's box and are gone")
+        run.log(f"{lost} lesion boxes lie outside the bounding box of the skin and are lost")
     if not len(cut):
         raise TooFewImages(
             f"{faces.folder}: none of {len(faces)} faces shows enough skin.",
-            "Look at their masks, or lower --min-skin (in another --out).",
+            "Check their masks, or lower --min-skin (in another --out).",
         )
     return cut
 
 
 def cleared(image_HWC: Pixels, mask_HW: Mask) -> Pixels:
-    """The photo, black where there is no skin."""
+    """The photo, black outside the skin."""
     return np.where(mask_HW[:, :, None], image_HWC, np.uint8(0))
 
 
 def box_around(mask_HW: Mask) -> Box:
-    """The smallest box that holds all skin; there must be some."""
+    """The bounding box of the skin; there must be some."""
     rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _whole(mask_HW: Mask) -> Box:
-    return 0, 0, mask_HW.shape[1], mask_HW.shape[0]
 
 
 def _store(
@@ -90,7 +87,7 @@ def _store(
     reason: str | None,
     size: int | None,
 ) -> int:
-    """Write the box of a photo with all that belongs to it; how many lesions are lost."""
+    """Write the box of a photo with its mask and lesions; returns how many lesions are lost."""
     image_HWC, affine = cut_out(image_HWC, box, size)
     grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
     height, width = image_HWC.shape[:2]
@@ -102,9 +99,9 @@ def _store(
 
 
 def cut_out(picture: NDArray[np.uint8], box: Box, size: int | None) -> tuple[NDArray[np.uint8], Affine]:
-    """That box of a picture [H, W] or [H, W, 3], and the map of its pixels.
+    """The box of a picture [H, W] or [H, W, 3], and the affine map of its pixels.
 
-    With a size, the box is filled up with black to a square around it, and resampled.
+    With a size, the box is padded with black to a square and resampled.
     """
     left, top, right, bottom = box
     cut = picture[top:bottom, left:right]

@@ -1,4 +1,4 @@
-"""A photo with its skin mask laid over it, to look at."""
+"""A photo with its skin mask overlaid, for visual inspection."""
 
 # H x W pixels of a photo, S pixels a side of the picture
 
@@ -15,7 +15,7 @@ _OUTLINE = (0, 255, 120)
 
 
 def overlay(image_HWC: Pixels, mask_HW: Mask, side: int = _SIDE) -> Pixels:
-    """The photo fitted into a square on white, dimmed but for the outlined skin: [S, S, 3]."""
+    """The photo fitted into a white square, dimmed outside the outlined skin: [S, S, 3]."""
     scale = side / max(mask_HW.shape)
     height, width = (max(1, round(length * scale)) for length in mask_HW.shape)
     small_HWC = cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,7 +1,7 @@
-"""Skin tone from a photo: the individual typology angle (ITA), and the bins that are drawn from it.
+"""Skin tone from a photo: the individual typology angle (ITA), and the bins based on it.
 
 ITA is defined for a calibrated colorimeter. Photos are not calibrated: exposure and the colour of the light
-shift the angle by tens of degrees, so that bins describe how a set looks, and no person.
+shift the angle by tens of degrees, so the bins describe the appearance of a set, not individual people.
 """
 
 # N pixels of skin, H x W pixels of a photo
@@ -19,8 +19,8 @@ from anonderm.core.images import Pixels
 from anonderm.core.records import Lesion
 
 # ITA above which skin counts as this type, degrees (Chardon et al. 1991; Del Bino and Bernerd 2013): very
-# light, light, intermediate, tan, brown, dark. Literature uses them for Fitzpatrick's types, which are
-# really defined by how skin burns and tans.
+# light, light, intermediate, tan, brown, dark. The literature equates them with Fitzpatrick's types, which
+# are actually defined by how skin burns and tans.
 _FITZPATRICK = (("I", 55.0), ("II", 41.0), ("III", 28.0), ("IV", 10.0), ("V", -30.0), ("VI", -math.inf))
 
 # The Monk Skin Tone Scale, Ellis Monk 2022, https://skintone.google, CC-BY 4.0.
@@ -40,7 +40,7 @@ MONK_COLOURS = {
 FITZPATRICK_TYPES = tuple(name for name, _ in _FITZPATRICK)
 MONK_TONES = tuple(MONK_COLOURS)
 
-# Linear light of each level of sRGB, its way to XYZ, and the XYZ of white.
+# Linear intensity of each sRGB level, the matrix to XYZ, and the XYZ of white.
 _LEVELS = np.arange(256) / 255
 _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
 _TO_XYZ = np.array(
@@ -48,10 +48,10 @@ _TO_XYZ = np.array(
 )
 _WHITE = _TO_XYZ.sum(axis=1)
 
-_MOST_PIXELS = 50_000
-_FEWEST_PIXELS = 50
-_MIDDLE = (25.0, 75.0)  # percentiles of L* between which skin is neither in shadow nor shining
-_LEAST_RED = 75.0  # percentile of a* above which skin may be inflamed
+_MAX_PIXELS = 50_000
+_MIN_PIXELS = 50
+_MIDDLE = (25.0, 75.0)  # percentiles of L* between which skin is neither shaded nor shiny
+_INFLAMED = 75.0  # percentile of a* above which skin may be inflamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class SkinColour:
 
     @property
     def ita(self) -> float | None:
-        """Degrees; None where b* is not positive: so grey or blue a picture shows no skin tone.
+        """Degrees; None if b* is not positive: such a grey or blue picture shows no skin tone.
 
         Source: Chardon et al. 1991, atan((L* - 50) / b*).
         """
@@ -76,20 +76,20 @@ class SkinColour:
 def skin_colour(
     image_HWC: Pixels, mask_HW: NDArray[np.bool_], lesions: Iterable[Lesion] = ()
 ) -> SkinColour | None:
-    """The colour of healthy, evenly lit skin in a photo; None with fewer than 50 pixels of skin.
+    """The colour of healthy, evenly lit skin in a photo; None for fewer than 50 pixels of skin.
 
-    Lesion boxes are left out unless nothing else is skin. Of the rest the middle half by lightness, and of
-    that the three quarters that are least red, give the medians of L*, a* and b*.
+    Lesion boxes are excluded unless nothing else is skin. The result is the median L*, a* and b* of the least
+    red three quarters of the middle half by lightness.
     """
     clear_HW = mask_HW & ~_boxes(mask_HW.shape, lesions)
-    used_HW = clear_HW if clear_HW.sum() >= _FEWEST_PIXELS else mask_HW
+    used_HW = clear_HW if clear_HW.sum() >= _MIN_PIXELS else mask_HW
     pixels_N3 = image_HWC[used_HW]
-    if len(pixels_N3) < _FEWEST_PIXELS:
+    if len(pixels_N3) < _MIN_PIXELS:
         return None
-    lab_N3 = to_lab(pixels_N3[:: -(-len(pixels_N3) // _MOST_PIXELS)])
+    lab_N3 = to_lab(pixels_N3[:: -(-len(pixels_N3) // _MAX_PIXELS)])
     low, high = np.percentile(lab_N3[:, 0], _MIDDLE)
     even_N3 = lab_N3[(lab_N3[:, 0] >= low) & (lab_N3[:, 0] <= high)]
-    calm_N3 = even_N3[even_N3[:, 1] <= np.percentile(even_N3[:, 1], _LEAST_RED)]
+    calm_N3 = even_N3[even_N3[:, 1] <= np.percentile(even_N3[:, 1], _INFLAMED)]
     return SkinColour(*np.median(calm_N3, axis=0).tolist())
 
 
@@ -107,7 +107,7 @@ def fitzpatrick(ita: float) -> str:
 
 
 def monk(ita: float) -> str:
-    """1 to 10: the swatch whose own ITA is nearest. The lightest three lie within twelve degrees."""
+    """1 to 10: the swatch with the nearest ITA. The lightest three lie within twelve degrees."""
     return min(_MONK_ITA, key=lambda tone: abs(_MONK_ITA[tone] - ita))
 
 

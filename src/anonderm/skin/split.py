@@ -1,4 +1,4 @@
-"""Which masks a skin network learns from, which choose its best step, and which test it."""
+"""Which masks a skin network is trained on, which select its best step, and which test it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.splits import hold_out_people, train_and_val
 
-_MOST_JUDGED = 512
+_MAX_EVALUATED = 512
 _HELD_OUT = 0.2
 
 
@@ -18,35 +18,33 @@ _HELD_OUT = 0.2
 class Masks:
     """`unmasked` counts the faces of train and val that have no skin mask and are not used."""
 
-    learn: FaceSet
-    choose: FaceSet
+    train: FaceSet
+    val: FaceSet
     test: FaceSet
     unmasked: int
 
 
 def split_masks(faces: FaceSet, seed: int) -> Masks:
-    """Nobody is in two parts, and no face of split test is learned from or chosen by.
+    """Split by person; faces of split test serve for testing only.
 
-    Without val faces, a fifth of the people is held out. Of more than 512 faces to choose or to test by,
-    every n-th is taken. Raises TooFewImages.
+    Without val faces, a fifth of the people is held out. Of more than 512 faces in val or test, every n-th is
+    used. Raises TooFewImages.
     """
     masked = FaceSet(faces.folder, tuple(face for face in faces if face.mask is not None))
     rng = np.random.default_rng(seed)
-    learn, choose = train_and_val(
-        masked, lambda train: hold_out_people(train, round(_HELD_OUT * train.people), rng)
+    train, val = train_and_val(
+        masked, lambda faces: hold_out_people(faces, round(_HELD_OUT * faces.people), rng)
     )
-    if len(learn) < 2 or len(choose) == 0:
+    if len(train) < 2 or len(val) == 0:
         raise TooFewImages(
-            f"{faces.folder}: {len(masked)} of {len(faces)} faces have a skin mask, {len(learn)} of them to "
-            f"learn from and {len(choose)} to choose the best step by.",
+            f"{faces.folder}: {len(masked)} of {len(faces)} faces have a skin mask: {len(train)} for "
+            f"training and {len(val)} for validation.",
             "Give a FaceSet with masks: `anonderm phantom` draws one, `anonderm ingest` reads CelebAMask-HQ.",
         )
-    unmasked = len(faces.where(split=("train", "val", None))) - len(
-        masked.where(split=("train", "val", None))
-    )
-    return Masks(learn, _thinned(choose), _thinned(masked.where(split="test")), unmasked)
+    unmasked = sum(face.mask is None and face.split != "test" for face in faces)
+    return Masks(train, _thinned(val), _thinned(masked.where(split="test")), unmasked)
 
 
 def _thinned(faces: FaceSet) -> FaceSet:
-    every = -(-len(faces) // _MOST_JUDGED) or 1
+    every = -(-len(faces) // _MAX_EVALUATED) or 1
     return FaceSet(faces.folder, faces.faces[::every])

@@ -1,7 +1,7 @@
-"""train-skin: a FaceSet with skin masks -> a network that finds skin, and how well it does.
+"""train-skin: a FaceSet with skin masks -> a network that segments skin, and its accuracy.
 
-checkpoint.safetensors  the network at its best step by the validation faces' mean Dice
-scores.json             Dice of each class, their mean, and mean IoU, on the test faces
+checkpoint.safetensors  the network at the step with the best mean Dice on the validation faces
+results.json            Dice of each class, their mean, and mean IoU, on the test faces
 """
 
 # N photos, C channels, S x S pixels, T x T pixels of a crop
@@ -26,8 +26,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
-from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import FILE, Score
+from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
@@ -50,20 +50,18 @@ Pair = tuple[Pixels, NDArray[np.uint8]]
 def train_skin(
     config: TrainSkinConfig, faces: FaceSet, run: RunDir, base: Checkpoint | None = None
 ) -> list[Path]:
-    """Train on the masks of split train, choose the step by val; split test is only measured, at the end.
+    """Train on the masks of split train and select the best step on val; test is only evaluated at the end.
 
-    Run again in the same folder, it goes on to the same weights. Raises TooFewImages, MissingPath,
-    BrokenArtefact (weights to start from that do not fit) or Diverged.
+    An interrupted run resumes to the same weights. Raises TooFewImages, MissingPath, BrokenArtefact (initial
+    weights that do not match) or Diverged.
     """
     masks = split_masks(faces, config.seed)
     if masks.unmasked:
         run.log(f"left out {masks.unmasked} faces without a skin mask")
-    run.log(f"learning from {len(masks.learn)} masks, choosing the step on {len(masks.choose)}")
-    trainer = _Trainer(config, _new_network(config, base), masks.learn)
-    progress = _all_steps(trainer, masks.choose, run)
-    run.log(
-        f"step {progress.best_step} is the best: Dice {progress.best_measure:.4f} on the validation faces"
-    )
+    run.log(f"training on {len(masks.train)} masks, selecting the step on {len(masks.val)}")
+    trainer = _Trainer(config, _new_network(config, base), masks.train)
+    progress = _all_steps(trainer, masks.val, run)
+    run.log(f"best step: {progress.best_step}, with Dice {progress.best_measure:.4f} on the validation faces")
     card = CheckpointCard(
         kind="skin",
         architecture={"network": "bisenet-resnet18", "width": config.width},
@@ -71,29 +69,29 @@ def train_skin(
         pixel_range=(0.0, 1.0),
         classes=CLASSES,
         data_digest=faces.digest,
-        licence=masks.learn.licence,
+        licence=masks.train.licence,
         command=command_line("train-skin", config),
         notes={
-            "n": len(masks.learn),
+            "n": len(masks.train),
             "base": base.digest if base else None,
             "best_step": progress.best_step,
             "val_dice": progress.best_measure,
         },
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", _compact(progress.best_weights), card)
-    on, where = (masks.test, "test") if len(masks.test) else (masks.choose, "val")
+    split, held_out = ("test", masks.test) if len(masks.test) else ("val", masks.val)
     network = load_segmenter(checkpoint, device()).network
-    scores = _scores(judge(network, on, config.size, run, "measuring"), len(on), where)
-    scores.save(run.folder / "scores.json")
-    run.log(
-        f"{len(on)} {where} faces: " + ", ".join(f"{key} {s.value:.4f}" for key, s in scores.scores.items())
-    )
+    agreement = evaluate(network, held_out, config.size, run, "testing")
+    result = _result(agreement, len(held_out), split)
+    result.save(run.folder / FILE)
+    shown = ", ".join(f"{name} {score.value:.4f}" for name, score in result.scores().items())
+    run.log(f"{len(held_out)} {split} faces: {shown}")
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
-    return [checkpoint.path, checkpoint.path.with_suffix(".json"), run.folder / "scores.json"]
+    return [checkpoint.path, checkpoint.path.with_suffix(".json"), run.folder / FILE]
 
 
-def judge(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str) -> Agreement:
-    """The network against the masks of these faces, all at `size`."""
+def evaluate(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str) -> Agreement:
+    """The network's agreement with the masks of these faces, all at `size`."""
     agreement = Agreement(CLASSES)
     network.eval()
     with torch.inference_mode(), ThreadPoolExecutor(_READERS) as pool:
@@ -103,27 +101,32 @@ def judge(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str) -
     return agreement
 
 
-def _scores(agreement: Agreement, count: int, split: str) -> Scores:
+def _result(agreement: Agreement, count: int, split: str) -> SkinSegmentation:
     def score(value: float) -> Score:
         return Score(value, n=count, higher_is_better=True, note=f"pooled over the pixels of split {split}")
 
-    scores = {f"dice_{name}": score(value) for name, value in agreement.dice.items()}
-    scores |= {"dice": score(agreement.mean_dice), "miou": score(agreement.mean_iou)}
-    return Scores(scores, {"pixels": agreement.counts_KK.tolist(), "classes": list(CLASSES), "split": split})
+    return SkinSegmentation(
+        split,
+        {name: score(value) for name, value in agreement.dice.items()},
+        score(agreement.mean_dice),
+        score(agreement.mean_iou),
+        CLASSES,
+        tuple(map(tuple, agreement.counts_KK.tolist())),
+    )
 
 
 def _compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Convolutions as float16; what the norms hold stays as it is, for small variances would underflow."""
+    """Convolutions as float16; norms stay in float32, as small variances would underflow."""
     return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
 
 
 def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
-    """Random weights, ImageNet's in the backbone, or those of a base."""
+    """Random weights, ImageNet weights in the backbone, or the weights of a base checkpoint."""
     if base is not None:
         network = load_segmenter(base).network
         if network.width != config.width:
             raise BrokenArtefact(
-                f"{base.path}: a network of width {network.width}, and width = {config.width} is asked for.",
+                f"{base.path}: a network of width {network.width}, but width = {config.width}.",
                 f"Give --width {network.width}.",
             )
         return network
@@ -135,7 +138,7 @@ def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
 
 
 class _Trainer:
-    """Network, optimiser and masks; everything random in a step comes from (seed, step)."""
+    """Network, optimiser and masks; all randomness of a step is derived from (seed, step)."""
 
     def __init__(self, config: TrainSkinConfig, network: BiSeNet, faces: FaceSet) -> None:
         self.config, self.faces = config, faces
@@ -146,7 +149,7 @@ class _Trainer:
         self._augment = augment.strong if config.augment == "strong" else augment.published
 
     def step(self, step: int, pairs: list[Pair]) -> float:
-        """One update; the loss. Raises Diverged."""
+        """One update; returns the loss. Raises Diverged."""
         config = self.config
         x_NCSS, labels_NSS = _stack(pairs)
         generator = step_generator(config.seed, step)
@@ -167,7 +170,7 @@ class _Trainer:
         return value
 
     def batches(self, first: int) -> Iterator[tuple[int, list[Pair]]]:
-        """The photos of each step from `first` on, read while the step before computes."""
+        """The photos of each step from `first` on, read during the previous step."""
         with ThreadPoolExecutor(_READERS) as pool:
             ahead = self._submit(pool, first)
             for step in range(first, self.config.steps):
@@ -183,7 +186,7 @@ class _Trainer:
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, count: int) -> list[int]:
-    """Every row once, in the order of this epoch."""
+    """All rows in the order of this epoch."""
     return np.random.default_rng((seed, epoch)).permutation(count).tolist()
 
 
@@ -202,7 +205,7 @@ def learning_rate(config: TrainSkinConfig, step: int) -> float:
 
 
 def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[str, object]]:
-    """Convolutions with decay, norms without; the parts beside the backbone learn faster."""
+    """Convolutions with weight decay, norms without; a higher rate for the parts besides the backbone."""
     fast = {id(parameter) for part in network.fast_parts for parameter in part.parameters()}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in network.parameters():
@@ -215,8 +218,8 @@ def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[st
     ]
 
 
-def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
-    """To the last step; on SIGTERM or Ctrl-C saves a snapshot and raises KeyboardInterrupt."""
+def _all_steps(trainer: _Trainer, val: FaceSet, run: RunDir) -> StepProgress:
+    """Train to the last step; on SIGTERM or Ctrl-C, save a snapshot and raise KeyboardInterrupt."""
     config = trainer.config
     progress = resume_training(run.folder, StepProgress(), trainer.network, trainer.optimiser)
     run.rewind_metrics(progress.step)
@@ -225,7 +228,7 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
             loss = progress.after_step(trainer.step(step, pairs))
             bar.advance(note=f"loss {loss:.3f}")
             if progress.step % config.val_interval == 0 or progress.step == config.steps:
-                _judge(trainer, choose, run, progress)
+                _validate(trainer, val, run, progress)
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
             if stop.requested:
                 save_training(run.folder, progress, trainer.network, trainer.optimiser)
@@ -233,8 +236,8 @@ def _all_steps(trainer: _Trainer, choose: FaceSet, run: RunDir) -> StepProgress:
     return progress
 
 
-def _judge(trainer: _Trainer, choose: FaceSet, run: RunDir, progress: StepProgress) -> None:
-    agreement = judge(trainer.network, choose, trainer.config.size, run, "judging")
+def _validate(trainer: _Trainer, val: FaceSet, run: RunDir, progress: StepProgress) -> None:
+    agreement = evaluate(trainer.network, val, trainer.config.size, run, "validating")
     dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
     loss = progress.after_evaluation(trainer.network.state_dict(), agreement.mean_dice)
     run.metrics(progress.step, loss=loss, val_dice=agreement.mean_dice, val_miou=agreement.mean_iou, **dice)

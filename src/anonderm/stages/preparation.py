@@ -47,7 +47,7 @@ PREPARATION = (
     Stage(
         "skin",
         "Segment the skin of every face at full resolution, and measure its tone.",
-        "skin.skin:find_skin",
+        "skin.skin:segment_skin",
         "skin.config:SkinConfig",
         {
             "faces": Input("faces", "Aligned faces or whole photos.", positional=True),

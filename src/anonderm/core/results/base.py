@@ -20,6 +20,8 @@ KINDS: dict[str, str] = {
     "audit": "audit:AuditResult",
     "privacy-screen": "privacy_screen:PrivacyScreen",
     "screen-audit": "privacy_screen:ScreenAudit",
+    "skin-tones": "skin:SkinTones",
+    "skin-segmentation": "skin:SkinSegmentation",
 }
 
 AnyResult = TypeVar("AnyResult", bound="Result")

@@ -1,8 +1,8 @@
 """BiSeNet, the bilateral segmentation network of Yu et al. 2018, on ResNet-18 (He et al. 2016).
 
-Built as the community's face parsing uses it (github zllrunning/face-parsing.PyTorch, MIT), whose published
-state dict loads strictly: parameters have its names, and the spatial path is the context path's own features
-at an eighth of the picture.
+Built as in the community's face parsing (github zllrunning/face-parsing.PyTorch, MIT), whose published state
+dict loads strictly: parameters have the same names, and the spatial path consists of the context path's own
+features at an eighth of the picture.
 """
 
 # N pictures, C channels, H x W pixels, K classes; a number after a name is the stride: x8 has a pixel in 8
@@ -17,7 +17,7 @@ PUBLISHED_WIDTH = 64
 
 
 class BiSeNet(nn.Module):
-    """Logits of K classes for each pixel of pictures that are normalised as for ImageNet.
+    """Logits of K classes for each pixel of pictures normalised as for ImageNet.
 
     `width` is the number of channels of the first stage; 64 is the published network.
     """
@@ -32,11 +32,11 @@ class BiSeNet(nn.Module):
         self.conv_out32 = Head(2 * width, width, classes)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        """[N, K, H, W], whatever H and W are."""
+        """[N, K, H, W], for any H and W."""
         return self.all_heads(x_NCHW)[0]
 
     def all_heads(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The logits, and those of the two auxiliary heads that only training looks at."""
+        """The logits, and those of the two auxiliary heads, which only training uses."""
         spatial8, context8, context16 = self.cp(x_NCHW)
         fused8 = self.ffm(spatial8, context8)
         heads = (self.conv_out(fused8), self.conv_out16(context8), self.conv_out32(context16))
@@ -46,12 +46,12 @@ class BiSeNet(nn.Module):
 
     @property
     def fast_parts(self) -> tuple[nn.Module, ...]:
-        """What is new beside the backbone, and learns faster in the published recipe."""
+        """The parts besides the backbone, which have a higher learning rate in the published recipe."""
         return (self.ffm, self.conv_out, self.conv_out16, self.conv_out32)
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Random convolutions: He et al. 2015 for the rectifiers of the backbone, gain 1 elsewhere."""
+    """Random convolutions: He et al. 2015 for the ReLUs of the backbone, gain 1 elsewhere."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             slope = 0.0 if "resnet" in name else 1.0
@@ -79,7 +79,7 @@ class Head(nn.Module):
 
 
 class AttentionRefinement(nn.Module):
-    """A convolution whose channels are weighed by what the whole picture holds (sec. 3.2)."""
+    """A convolution whose channels are reweighted by global context (sec. 3.2)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -89,11 +89,11 @@ class AttentionRefinement(nn.Module):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         features = self.conv(x_NCHW)
-        return features * torch.sigmoid(self.bn_atten(self.conv_atten(_whole(features))))
+        return features * torch.sigmoid(self.bn_atten(self.conv_atten(_global_mean(features))))
 
 
 class FeatureFusion(nn.Module):
-    """Spatial and context features, joined and reweighed (sec. 3.3)."""
+    """Spatial and context features, concatenated and reweighted (sec. 3.3)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class FeatureFusion(nn.Module):
 
     def forward(self, spatial_NCHW: Tensor, context_NCHW: Tensor) -> Tensor:
         features = self.convblk(torch.cat([spatial_NCHW, context_NCHW], dim=1))
-        weights_NC11 = torch.sigmoid(self.conv2(F.relu(self.conv1(_whole(features)))))
+        weights_NC11 = torch.sigmoid(self.conv2(F.relu(self.conv1(_global_mean(features)))))
         return features + features * weights_NC11
 
 
@@ -120,7 +120,7 @@ class ContextPath(nn.Module):
     def forward(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ResNet's features at stride 8, and context features at strides 8 and 16."""
         x8, x16, x32 = self.resnet(x_NCHW)
-        context32 = self.arm32(x32) + self.conv_avg(_whole(x32))
+        context32 = self.arm32(x32) + self.conv_avg(_global_mean(x32))
         context16 = self.conv_head32(F.interpolate(context32, x16.shape[2:], mode="nearest"))
         sum16 = self.arm16(x16) + context16
         context8 = self.conv_head16(F.interpolate(sum16, x8.shape[2:], mode="nearest"))
@@ -128,7 +128,7 @@ class ContextPath(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """The features of ResNet-18 at strides 8, 16 and 32; names as in torchvision, whose weights fit."""
+    """The features of ResNet-18 at strides 8, 16 and 32; named as in torchvision, whose weights load."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -168,6 +168,6 @@ def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(ResidualBlock(inputs, outputs, stride), ResidualBlock(outputs, outputs, 1))
 
 
-def _whole(x_NCHW: Tensor) -> Tensor:
+def _global_mean(x_NCHW: Tensor) -> Tensor:
     """The mean of each channel over the picture, [N, C, 1, 1]."""
     return x_NCHW.mean(dim=(2, 3), keepdim=True)

@@ -1,6 +1,6 @@
-"""Photos and skin masks as the network takes them."""
+"""Photos and skin masks as inputs and labels of the network."""
 
-# C channels, H x W pixels of a photo, S the network's size
+# C channels, H x W pixels of a photo, S the side of the network's input
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anonderm.metrics.dice import IGNORED
 
 
 def scaled(image_HWC: Pixels, width: int, height: int) -> Pixels:
-    """Resampled with antialiasing, as the community's face parsing does it."""
+    """Resampled with antialiasing, as in the community's face parsing."""
     if image_HWC.shape[:2] == (height, width):
         return image_HWC
     return np.asarray(Image.fromarray(image_HWC).resize((width, height), Image.Resampling.BILINEAR))
@@ -24,7 +24,7 @@ def scaled(image_HWC: Pixels, width: int, height: int) -> Pixels:
 def load_pair(faces: FaceSet, face: Face, size: int) -> tuple[Pixels, NDArray[np.uint8]]:
     """A photo and its labels (0 background, 1 skin), fitted into a square: [S, S, 3] and [S, S].
 
-    What lies beyond the edges of a photo that is no square is black, and IGNORED among the labels.
+    Outside a photo that is not square, the picture is black and the label IGNORED.
     """
     image_HWC, mask_HW = faces.image(face), faces.mask(face)
     scale = size / max(image_HWC.shape[:2])

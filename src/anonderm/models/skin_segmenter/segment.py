@@ -1,6 +1,6 @@
-"""Using a skin network: photo -> skin mask of the photo's own size."""
+"""Skin segmentation: photo -> skin mask of the photo's own size."""
 
-# C channels, H x W pixels of a photo, K classes, h x w pixels as the network sees it
+# C channels, H x W pixels of a photo, K classes, h x w pixels of the network's input
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 
 CLASSES = ("background", "skin")
 
-# What the community's 19-class weights call their outputs, in order (CelebAMask-HQ; Lee et al. 2020).
+# Outputs of the community's 19-class weights, in order (CelebAMask-HQ; Lee et al. 2020).
 PARTS = (
     *("background", "skin", "left brow", "right brow", "left eye", "right eye", "glasses", "left ear"),
     *("right ear", "earring", "nose", "mouth", "upper lip", "lower lip", "neck", "necklace", "clothes"),
@@ -35,12 +35,13 @@ _SKIN_PARTS = ("skin", "nose")
 _PARTS_SIZE = 512
 
 _MULTIPLE = 32  # the deepest features have a pixel in so many
-_SPECK = 0.2  # patches of skin smaller than this share of the largest one are left out
+_SPECK = 0.2  # patches of skin smaller than this share of the largest one are removed
+_LITTLE_SKIN = "little skin"
 
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A network in evaluation mode, the size at which it sees photos, and which of its classes are skin."""
+    """A network in evaluation mode, the side of its input, and which of its classes are skin."""
 
     network: BiSeNet
     size: int
@@ -51,18 +52,18 @@ class Segmenter:
         return tidied(self.margin(image_HWC) > 0)
 
     def margin(self, image_HWC: Pixels) -> NDArray[np.float32]:
-        """How far the best class of skin is ahead of the best other one, float32 [H, W], in logits.
+        """The best skin logit minus the best other logit, float32 [H, W].
 
-        The network sees the photo with its longer side at `size`; the margin, which is smooth, is enlarged to
-        the photo's size, so that the mask has no steps.
+        The longer side of the network's input is `size`; the margin, which is smooth, is enlarged to the
+        photo's size, so that the mask has no steps.
         """
         height, width = image_HWC.shape[:2]
         longest = max(height, width)
-        seen_h, seen_w = (
+        input_h, input_w = (
             max(_MULTIPLE, round(side * self.size / longest / _MULTIPLE) * _MULTIPLE)
             for side in (height, width)
         )
-        pixels_hwC = scaled(image_HWC, seen_w, seen_h)
+        pixels_hwC = scaled(image_HWC, input_w, input_h)
         device = next(self.network.parameters()).device
         x_1Chw = torch.tensor(pixels_hwC, device=device).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
@@ -74,7 +75,7 @@ class Segmenter:
 
 
 def tidied(mask_HW: Mask) -> Mask:
-    """Without patches much smaller than the largest: a wrong pixel would widen the box around all."""
+    """Without patches much smaller than the largest: a wrong pixel would widen the bounding box."""
     count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(mask_HW.astype(np.uint8))
     areas = stats[:, cv2.CC_STAT_AREA]
     if count <= 2:
@@ -84,9 +85,21 @@ def tidied(mask_HW: Mask) -> Mask:
     return kept[labels_HW]
 
 
+def little_skin(mask_HW: Mask, min_share: float) -> str | None:
+    """The reason to reject a face that shows too little skin, or None."""
+    share = float(mask_HW.mean())
+    enough = share >= min_share and mask_HW.any()
+    return None if enough else f"{_LITTLE_SKIN}: {share:.2%} of the photo"
+
+
+def is_little_skin(reason: str | None) -> bool:
+    """Whether this is a reason given by `little_skin`."""
+    return reason is not None and reason.startswith(_LITTLE_SKIN)
+
+
 def load_segmenter(checkpoint: Checkpoint, device: str = "cpu") -> Segmenter:
-    """The network of a checkpoint that train-skin wrote. Raises BrokenArtefact."""
-    hint = "Give one that train-skin wrote, or phantom-skin."
+    """The network of a checkpoint written by train-skin. Raises BrokenArtefact."""
+    hint = "Give a checkpoint of train-skin, or phantom-skin."
     with checkpoint.opened_as("skin", "a skin network", hint) as card:
         network = BiSeNet(len(card.classes), int(card.architecture["width"]))
         network.load_state_dict(checkpoint.tensors())
@@ -95,9 +108,9 @@ def load_segmenter(checkpoint: Checkpoint, device: str = "cpu") -> Segmenter:
 
 
 def load_face_parsing(path: Path, device: str = "cpu") -> Segmenter:
-    """The community's 19-class weights as they are published: a .pth or .safetensors file.
+    """The community's 19-class weights as published: a .pth or .safetensors file.
 
-    Skin and nose count as skin. No code in the file is run. Raises MissingPath or BrokenArtefact.
+    Skin and nose count as skin. Code in the file is never executed. Raises MissingPath or BrokenArtefact.
     """
     network = BiSeNet(len(PARTS))
     load_published(network, path)
@@ -106,7 +119,7 @@ def load_face_parsing(path: Path, device: str = "cpu") -> Segmenter:
 
 
 def load_published(network: torch.nn.Module, path: Path, leave_out: Sequence[str] = ()) -> None:
-    """Fill the network with a file's state dict, all of it but names that begin with one of `leave_out`.
+    """Load a file's state dict into the network, except names that begin with one of `leave_out`.
 
     Raises MissingPath or BrokenArtefact.
     """
