@@ -116,9 +116,8 @@ def _replace_background(
         distance += 1 - near
         near = F.max_pool2d(near, 3, stride=1, padding=1)
     distance = F.interpolate(distance, (side, side), mode="bilinear", align_corners=False)[:, 0]
-    far = (distance > (distance_N * cells).to(x_NCTT).view(-1, 1, 1)) & ~keep_N.to(x_NCTT.device).view(
-        -1, 1, 1
-    )
+    margin_N11 = (margin_N * cells).to(x_NCTT).view(-1, 1, 1)
+    far = (distance > margin_N11) & ~keep_N.to(x_NCTT.device).view(-1, 1, 1)
     replaced = ((far | beyond_NTT) & (labels_NTT != 1))[:, None]
     return torch.where(replaced, texture, x_NCTT)
 
