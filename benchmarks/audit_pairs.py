@@ -10,7 +10,6 @@ written several times, each time with other alterations; the interval of false m
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def aligned(source: Path, folder: Path, **settings: Any) -> FaceSet:
     return FaceSet.load(folder / "aligned" / "faces")
 
 
-def measured(known: CalibratedMatcher, real: FaceSet, canaries: list[FaceSet], run: RunDir) -> dict[str, Any]:
+def measure(known: CalibratedMatcher, real: FaceSet, canaries: list[FaceSet], run: RunDir) -> dict[str, Any]:
     is_member_N = np.array([face.split == "train" for face in real])
     training, non_members = real.where(split="train"), real.where(split="test")
     views, outside = known.views[is_member_N], known.faces[~is_member_N]
@@ -53,9 +52,9 @@ def measured(known: CalibratedMatcher, real: FaceSet, canaries: list[FaceSet], r
         if level.threshold is None:
             continue
         found_R = np.concatenate([each.found(level.threshold) for each in found])
-        people = ([face.person for face in side] for side in (non_members, training))
+        people, training_people = ([face.person for face in side] for side in (non_members, training))
         matches = false_matches(
-            outside, next(people), views, next(people), level.threshold, np.random.default_rng(0)
+            outside, people, views, training_people, level.threshold, np.random.default_rng(0)
         )
         numbers[f"fmr {level.target_fmr:.1%}"] = {
             "threshold": level.threshold,
@@ -84,16 +83,16 @@ def main(pairs: Path, faces: Path, work: Path) -> None:
         copies = copies_of(real, real.people, 100, work / "copies", run)
         for name in MATCHERS:
             known = calibrate_matcher(make_matcher(name), real, copies, run, np.random.default_rng(0))
-            # dlib takes 0.1 s a face: two of the eight sets
-            numbers[name] = measured(known, real, canaries[: 2 if name == "dlib" else 8], run)
+            # dlib takes 0.1 s per face, so it gets two of the eight sets
+            numbers[name] = measure(known, real, canaries[: 2 if name == "dlib" else 8], run)
     results.write("audit_pairs", numbers)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = results.argument_parser(__doc__)
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--work", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        main(given.pairs, given.faces, given.work or Path(temporary))
+        main(options.pairs, options.faces, options.work or Path(temporary))

@@ -1,4 +1,4 @@
-"""What the tests share: real images where they are at hand, and small FaceSets."""
+"""Shared fixtures: the real images, if available, and a classifier with known behaviour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anonderm.models.classifier.heads import Head
     from anonderm.models.classifier.network import Classifier
 
-# Machines that run tests are shared: a slow example is no failure.
+# Test machines are shared: a slow example is not a failure.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
 
@@ -25,8 +25,8 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
-def _same_handlers() -> Iterator[None]:
-    """The command line takes over SIGTERM; pytest wants it back."""
+def _restored_signal_handler() -> Iterator[None]:
+    """The command line replaces the handler of SIGTERM."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -34,7 +34,7 @@ def _same_handlers() -> Iterator[None]:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The folder of real face images; tests that need it are skipped where it is absent."""
+    """The folder of real face images; tests that need it are skipped if it is absent."""
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real face images in {SHARED_DATA}")
     return SHARED_DATA
@@ -42,22 +42,22 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def red_classifier() -> Callable[..., Classifier]:
-    """`red_classifier(classes, head)`: the last output grows with the red in each place."""
+    """`red_classifier(classes, head)`: the redder an image, the higher the outputs of the later classes."""
     import torch
 
     from anonderm.models.classifier.network import Classifier
 
     class Red(torch.nn.Module):
-        feature_info = ({"module": "look"},)
+        feature_info = ({"module": "conv"},)
 
         def __init__(self) -> None:
             super().__init__()
-            self.look = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
+            self.conv = torch.nn.Conv2d(3, 1, 4, stride=4, bias=False)
             with torch.no_grad():
-                self.look.weight.zero_()[:, 0] = 1 / 16
+                self.conv.weight.zero_()[:, 0] = 1 / 16
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.look(x).mean((2, 3))
+            return self.conv(x).mean((2, 3))
 
     def make(classes: tuple[str, ...], head: Head | None = None) -> Classifier:
         classifier = Classifier("test_resnet", classes, 64, head_type=head)

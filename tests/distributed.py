@@ -1,4 +1,4 @@
-"""Two processes over Gloo on this machine, with the variables that torchrun would set."""
+"""Two processes over Gloo on this machine, with the environment variables of torchrun."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ROOT = Path(__file__).parents[1]
 
 
 def start_two(script: Path, folder: Path) -> list[subprocess.Popen[str]]:
-    """Start `python script folder` twice, as one team; each later team takes a port of PORTS for its own.
+    """Start `python script folder` as ranks 0 and 1 of one process group.
 
-    Two teams of one port, one after the other, may meet: one process is with the first one still.
+    PORTS lists ports for later process groups: on a reused port, a rank still in the old group could be met.
     """
     ports = _free_ports(5)
     return [_start(script, folder, rank, ports) for rank in range(2)]

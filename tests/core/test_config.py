@@ -41,7 +41,7 @@ def test_an_unknown_setting_suggests_the_nearest_known_one():
     assert "'learning_rate'" in caught.value.hint
 
 
-def test_a_setting_like_no_other_lists_the_known_ones():
+def test_a_setting_that_resembles_none_lists_the_known_ones():
     with pytest.raises(ConfigError) as caught:
         from_dict(_Example, {"zzz": 1}, "my.toml")
     assert "epochs" in caught.value.hint
@@ -51,7 +51,7 @@ def test_a_setting_like_no_other_lists_the_known_ones():
     "values",
     [{"epochs": "many"}, {"epochs": 1.5}, {"learning_rate": [1]}, {"betas": [0.1]}, {"classes": "mild"}],
 )
-def test_a_value_of_the_wrong_type_is_named(values):
+def test_a_value_of_the_wrong_type_is_named_in_the_error(values):
     (name,) = values
     with pytest.raises(ConfigError, match=rf"my\.toml: {name}"):
         from_dict(_Example, values, "my.toml")
@@ -66,13 +66,13 @@ def test_a_value_out_of_range_keeps_its_own_message():
     "settings",
     [_Example(), _Example(1, 2, Path("photos/a b"), (), (0.5, 0.9), 'say "hi"\n', False)],
 )
-def test_settings_come_back_from_toml_as_they_were(settings):
+def test_settings_survive_a_round_trip_through_toml(settings):
     back = from_dict(_Example, tomllib.loads(to_toml(settings)), "config.toml")
     assert back == settings
     assert isinstance(back.classes, tuple)
 
 
-def test_every_default_is_written_out_but_what_is_not_set():
+def test_every_default_is_written_except_unset_values():
     assert set(to_dict(_Example())) == {
         "learning_rate", "epochs", "classes", "betas", "name", "mirror",
     }  # fmt: skip
@@ -125,7 +125,7 @@ class _Bounded(Settings):
         ({"pairs": (2, 0)}, "pairs = (2, 0): must be at least 1."),
     ],
 )
-def test_bounds_hold_however_a_configuration_is_made(values: dict[str, Any], message: str) -> None:
+def test_bounds_are_checked_however_a_configuration_is_made(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as error:
         _Bounded(**values)
     assert error.value.message == message
@@ -133,7 +133,7 @@ def test_bounds_hold_however_a_configuration_is_made(values: dict[str, Any], mes
         from_dict(_Bounded, values, "file.toml")
 
 
-def test_allowed_values_pass_and_the_default_is_named() -> None:
+def test_allowed_values_pass_and_the_hint_names_the_default() -> None:
     assert _Bounded(share=0.5, pairs=(1, 2)).share == 0.5
     with pytest.raises(ConfigError) as error:
         _Bounded(epochs=-1)

@@ -1,4 +1,4 @@
-"""Fetching weights, from a server on this machine."""
+"""Fetching weights from a local server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: self.server.breaks_after])
 
     def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -79,11 +79,13 @@ def test_weights_are_fetched_checked_and_then_kept(server: Server, monkeypatch, 
     assert main(["weights", "fetch", "net"]) == 0
     assert Path(capsys.readouterr().out.strip()).read_bytes() == CONTENT
     assert fetch("net") == weights.locate("net")
-    assert server.requested == [None], "the second time nothing is fetched"
+    assert server.requested == [None], "nothing is fetched the second time"
 
 
 @pytest.mark.parametrize("can_resume", [True, False])
-def test_a_broken_transfer_goes_on_or_starts_over(server: Server, monkeypatch, can_resume: bool) -> None:
+def test_an_interrupted_download_resumes_or_starts_over(
+    server: Server, monkeypatch, can_resume: bool
+) -> None:
     register(monkeypatch, server.url())
     server.breaks_after, server.can_resume = 1_000_000, can_resume
     with pytest.raises(MissingWeights, match="failed"):
@@ -94,7 +96,7 @@ def test_a_broken_transfer_goes_on_or_starts_over(server: Server, monkeypatch, c
     assert server.requested == [None, "bytes=1000000-"]
 
 
-def test_what_was_received_whole_is_not_received_again(server: Server, monkeypatch) -> None:
+def test_a_complete_partial_file_is_not_downloaded_again(server: Server, monkeypatch) -> None:
     register(monkeypatch, server.url())
     part = weights.third_party()["net"].folder / ".net.pth.part"
     part.parent.mkdir(parents=True)
@@ -102,14 +104,14 @@ def test_what_was_received_whole_is_not_received_again(server: Server, monkeypat
     assert fetch("net").read_bytes() == CONTENT
 
 
-def test_another_file_than_the_registered_one_is_removed(server: Server, monkeypatch) -> None:
+def test_a_file_with_the_wrong_digest_is_removed(server: Server, monkeypatch) -> None:
     register(monkeypatch, server.url(), sha256="0" * 64)
     with pytest.raises(BrokenArtefact, match=DIGEST):
         fetch("net")
     assert not any(each.is_file() for each in weights.third_party()["net"].folder.iterdir())
 
 
-def test_no_network_no_file_and_no_address_are_told_apart(server: Server, monkeypatch) -> None:
+def test_no_network_no_file_and_no_address_give_different_errors(server: Server, monkeypatch) -> None:
     register(monkeypatch, server.url("gone.pth"))
     with pytest.raises(MissingWeights, match="Not Found"):
         fetch("net")

@@ -6,7 +6,7 @@ from anonderm.core import errors
 from anonderm.core.errors import AnondermError
 
 
-def test_an_error_shows_what_is_wrong_and_then_what_to_do():
+def test_an_error_states_what_is_wrong_and_then_what_to_do():
     error = AnondermError("a.jpg: not an image.", "Remove it.")
     assert str(error) == "a.jpg: not an image.\n  Remove it."
     assert str(AnondermError("a.jpg: not an image.")) == "a.jpg: not an image."

@@ -49,7 +49,7 @@ def faces(tmp_path) -> FaceSet:
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(ROWS, max_size=4, unique_by=lambda face: face.id))
-def test_rows_come_back_as_they_were_even_through_the_journal(tmp_path_factory, rows):
+def test_rows_survive_a_round_trip_even_through_the_journal(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("faces")
     writer = FaceSetWriter(folder)
     written = [writer.add(picture(0, 1), face) for face in rows]
@@ -60,7 +60,7 @@ def test_rows_come_back_as_they_were_even_through_the_journal(tmp_path_factory, 
     assert blank == rows
 
 
-def test_images_come_back_in_the_order_of_the_rows(faces):
+def test_pixels_are_in_the_order_of_the_rows(faces):
     pixels = faces.pixels()
     assert pixels.shape == (3, 8, 8, 3)
     assert pixels[:, 0, 0, 0].tolist() == [0, 1, 2]
@@ -68,7 +68,7 @@ def test_images_come_back_in_the_order_of_the_rows(faces):
     assert faces.where(label="none").pixels(4).shape == (0, 4, 4, 3)
 
 
-def test_views_hold_the_faces_that_fulfil_every_condition(faces):
+def test_views_hold_the_faces_that_meet_every_condition(faces):
     assert faces.labels == ("healthy", "mild", "severe")
     assert [face.id for face in faces.where(split="train")] == ["f0", "f2"]
     assert [face.id for face in faces.where(split=("val", "test"))] == ["f1"]
@@ -76,7 +76,7 @@ def test_views_hold_the_faces_that_fulfil_every_condition(faces):
     assert [face.id for face in faces.where(ids={"f1", "f2"}, split="train")] == ["f2"]
 
 
-def test_a_mask_is_kept_beside_its_face(tmp_path):
+def test_a_mask_is_stored_with_its_face(tmp_path):
     mask = np.eye(8, dtype=bool)
     writer = FaceSetWriter(tmp_path)
     writer.add(picture(0), Face("a"), mask)
@@ -87,7 +87,7 @@ def test_a_mask_is_kept_beside_its_face(tmp_path):
         faces.mask(faces.faces[1])
 
 
-def test_the_digest_says_what_the_faces_are_and_not_where_they_lie(faces, tmp_path):
+def test_the_digest_depends_on_the_faces_and_not_on_their_folder(faces, tmp_path):
     moved = tmp_path / "moved"
     faces.folder.rename(moved)
     assert FaceSet.load(moved).digest == faces.digest
@@ -97,7 +97,7 @@ def test_the_digest_says_what_the_faces_are_and_not_where_they_lie(faces, tmp_pa
     assert faces.where(split="train").digest != faces.digest
 
 
-def test_a_killed_writer_goes_on_with_the_faces_it_has(tmp_path):
+def test_a_killed_writer_resumes_with_the_faces_it_wrote(tmp_path):
     writer = FaceSetWriter(tmp_path)
     for index in range(3):
         writer.add(picture(index), Face(f"f{index}"))
@@ -110,7 +110,7 @@ def test_a_killed_writer_goes_on_with_the_faces_it_has(tmp_path):
     assert not journal.exists()
 
 
-def test_a_faceset_that_was_cut_short_is_not_opened(tmp_path):
+def test_an_unfinished_faceset_is_refused(tmp_path):
     FaceSetWriter(tmp_path).add(picture(0), Face("a"))
     with pytest.raises(MissingPath, match="not a finished FaceSet") as caught:
         FaceSet.load(tmp_path)
@@ -118,13 +118,13 @@ def test_a_faceset_that_was_cut_short_is_not_opened(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])
-def test_a_damaged_manifest_is_named(faces, content):
+def test_a_damaged_manifest_is_named_in_the_error(faces, content):
     (faces.folder / "manifest.parquet").write_bytes(content)
     with pytest.raises(BrokenArtefact, match=r"manifest\.parquet"):
         FaceSet.load(faces.folder)
 
 
-def test_a_manifest_of_something_else_is_named(faces):
+def test_a_manifest_with_other_columns_is_named_in_the_error(faces):
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -133,13 +133,13 @@ def test_a_manifest_of_something_else_is_named(faces):
         FaceSet.load(faces.folder)
 
 
-def test_a_missing_image_is_named(faces):
+def test_a_missing_image_is_named_in_the_error(faces):
     (faces.folder / "images" / "f1.png").unlink()
     with pytest.raises(MissingPath, match=r"f1\.png"):
         faces.pixels()
 
 
-def test_a_face_taken_over_keeps_its_image_and_gets_its_new_row(faces, tmp_path):
+def test_a_copied_face_keeps_its_image_and_gets_its_new_row(faces, tmp_path):
     writer = FaceSetWriter(tmp_path / "kept")
     writer.add_from(faces, dataclasses.replace(faces.faces[1], label="mild", confidence=0.9))
     kept = writer.finish()
@@ -148,7 +148,7 @@ def test_a_face_taken_over_keeps_its_image_and_gets_its_new_row(faces, tmp_path)
     np.testing.assert_array_equal(kept.pixels(), faces.pixels()[1:2])
 
 
-def test_a_writer_of_nothing_makes_an_empty_faceset(tmp_path):
+def test_a_writer_without_faces_makes_an_empty_faceset(tmp_path):
     FaceSetWriter(tmp_path).finish()
     assert len(FaceSet.load(tmp_path)) == 0
 
@@ -159,14 +159,14 @@ def test_the_journal_is_plain_json(tmp_path):
 
 
 @pytest.mark.parametrize("id", ["../out", "a/b", "a\\b", ""])
-def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path: Path, id: str) -> None:
+def test_an_id_that_points_outside_the_folder_is_refused(tmp_path: Path, id: str) -> None:
     with pytest.raises(InputError, match="cannot name a file"):
         FaceSetWriter(tmp_path / "faces").add(np.zeros((8, 8, 3), np.uint8), Face(id=id))
     assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize("file", ["../secret.png", "/etc/passwd"])
-def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path, file: str) -> None:
+def test_a_manifest_that_points_outside_its_folder_is_refused(tmp_path: Path, file: str) -> None:
     writer = FaceSetWriter(tmp_path / "faces")
     writer.folder.mkdir()
     writer._note(Face(id="a", file=file))
@@ -175,7 +175,7 @@ def test_a_manifest_that_leads_out_of_its_folder_is_refused(tmp_path: Path, file
         FaceSet.load(tmp_path / "faces")
 
 
-def test_a_writer_killed_after_the_last_face_has_them_all(tmp_path: Path) -> None:
+def test_a_writer_killed_after_the_last_face_has_all_of_them(tmp_path: Path) -> None:
     writer = FaceSetWriter(tmp_path / "faces")
     writer.add(np.zeros((8, 8, 3), np.uint8), Face(id="a"))
     whole = writer.finish()
@@ -184,7 +184,7 @@ def test_a_writer_killed_after_the_last_face_has_them_all(tmp_path: Path) -> Non
     assert again.finish() == whole
 
 
-def test_batches_counts_people_and_terms(tmp_path: Path) -> None:
+def test_batches_counts_people_and_licences(tmp_path: Path) -> None:
     rows = [
         Face("a", label="mild", subject="p", licence="B", split="train"),
         Face("b", label="healthy", subject="p", licence="A"),
@@ -199,7 +199,7 @@ def test_batches_counts_people_and_terms(tmp_path: Path) -> None:
     assert [face.id for face in faces.where(split=("train", None))] == ["a", "b", "d"]
 
 
-def test_a_set_is_synthetic_where_every_face_names_what_drew_it(tmp_path: Path):
+def test_a_set_is_synthetic_if_every_face_names_its_checkpoint(tmp_path: Path):
     photo, drawn = Face("photo"), Face("drawn", checkpoint="gan")
     origins = [FaceSet(tmp_path, faces).origin for faces in ((photo,), (drawn,), (photo, drawn))]
     assert origins == ["real", "synthetic", "mixed"]

@@ -20,7 +20,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "weights.bin"
     files.write_text(path, "old")
     with pytest.raises(ZeroDivisionError), files.atomic_path(path) as temporary:
@@ -29,7 +29,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["weights.bin"]
 
 
-def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
+def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "a.txt"
     files.write_text(path, "old")
     with files.atomic_path(path) as temporary:
@@ -63,12 +63,12 @@ def test_a_disk_that_cannot_be_written_is_a_storage_error_naming_the_file(
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_other_errors_are_not_called_storage_errors(tmp_path):
+def test_other_errors_are_not_turned_into_storage_errors(tmp_path):
     with pytest.raises(FileNotFoundError), files.storage_errors(tmp_path):
         (tmp_path / "gone").read_bytes()
 
 
-def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+def test_a_file_in_place_of_a_folder_is_named_in_the_error(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(StorageError, match="out is a file"):
         files.write_text(tmp_path / "out" / "a.txt", "")
@@ -90,7 +90,7 @@ except StorageError:
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on file sizes")
-def test_a_journal_goes_on_after_the_disk_was_full(tmp_path):
+def test_a_journal_can_be_continued_after_the_disk_was_full(tmp_path):
     path = tmp_path / "rows.jsonl"
     assert subprocess.run([sys.executable, "-c", FULL_DISK, path], check=False).returncode == 3
     before = files.read_json_lines(path)
@@ -102,7 +102,9 @@ def test_a_journal_goes_on_after_the_disk_was_full(tmp_path):
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.dictionaries(st.text(), st.integers()), min_size=1), st.integers(min_value=1))
-def test_a_journal_torn_anywhere_keeps_its_whole_rows_and_goes_on(tmp_path_factory, rows, cut):
+def test_a_journal_truncated_anywhere_keeps_its_complete_rows_and_can_be_continued(
+    tmp_path_factory, rows, cut
+):
     path = tmp_path_factory.mktemp("journal") / "rows.jsonl"
     for row in rows:
         files.append_line(path, json.dumps(row))
@@ -115,29 +117,29 @@ def test_a_journal_torn_anywhere_keeps_its_whole_rows_and_goes_on(tmp_path_facto
     assert files.read_json_lines(path) == [*whole, {}]
 
 
-def test_a_journal_that_is_not_there_has_no_rows(tmp_path):
+def test_a_missing_journal_has_no_rows(tmp_path):
     assert files.read_json_lines(tmp_path / "rows.jsonl") == []
 
 
-def test_a_journal_with_a_broken_row_inside_is_named(tmp_path):
+def test_a_journal_with_a_damaged_inner_row_is_named_in_the_error(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"a": 1}\nbroken\n{"a": 2}\n')
     with pytest.raises(BrokenArtefact, match=r"rows\.jsonl"):
         files.read_json_lines(tmp_path / "rows.jsonl")
 
 
-def test_json_comes_back_as_it_was(tmp_path):
+def test_json_survives_a_round_trip(tmp_path):
     value = {"Rötung": [1, 2.5, None, "にきび"]}
     files.write_json(tmp_path / "a.json", value)
     assert files.read_json(tmp_path / "a.json") == value
 
 
-def test_json_never_holds_nan(tmp_path):
+def test_nan_is_never_written_as_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "a.json", float("nan"))
     assert names(tmp_path) == []
 
 
-def test_json_that_is_missing_or_broken_is_named(tmp_path):
+def test_missing_or_damaged_json_is_named_in_the_error(tmp_path):
     with pytest.raises(MissingPath, match=r"a\.json"):
         files.read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_bytes(b"\xff{")
@@ -164,7 +166,7 @@ def test_where_links_are_impossible_the_file_is_copied(tmp_path, monkeypatch):
     assert (tmp_path / "b").stat().st_ino != (tmp_path / "a").stat().st_ino
 
 
-def test_digests_of_a_file_and_of_its_bytes_agree(tmp_path):
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
     assert files.sha256_file(tmp_path / "a") == files.sha256_bytes(b"abc") == known

@@ -1,4 +1,4 @@
-"""Loose image files as a FaceSet."""
+"""Single image files as a FaceSet."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def test_every_image_below_a_folder_is_found_in_order(tmp_path: Path) -> None:
     assert found.image(found.faces[2])[0, 0, 0] == len("deep/a.png")
 
 
-def test_other_pixels_give_another_digest(tmp_path: Path) -> None:
+def test_different_pixels_give_a_different_digest(tmp_path: Path) -> None:
     write(tmp_path / "a.png", 1)
     before = pictures(tmp_path / "a.png").digest
     write(tmp_path / "a.png", 2)
     assert pictures(tmp_path / "a.png").digest != before
 
 
-def test_what_holds_no_image_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmptyFolder, match="no image"):
         pictures(tmp_path)
     with pytest.raises(MissingPath):
         pictures(tmp_path / "nowhere.png")
 
 
-def test_images_can_be_a_face_set_or_loose_files(tmp_path: Path) -> None:
+def test_images_can_be_a_faceset_or_single_files(tmp_path: Path) -> None:
     writer = FaceSetWriter(tmp_path / "faces")
     writer.add(np.zeros((8, 8, 3), np.uint8), Face(id="x", label="mild"))
     made = writer.finish()

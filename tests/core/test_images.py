@@ -19,7 +19,7 @@ def save(image: Image.Image, path: Path, **options) -> Path:
     return path
 
 
-def test_png_comes_back_as_it_was(tmp_path):
+def test_png_survives_a_round_trip(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
     data = write_png(tmp_path / "a.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image)
@@ -32,8 +32,8 @@ def test_a_mask_is_written_as_black_and_white(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png")[..., 0], np.where(mask, 255, 0))
 
 
-def test_a_photo_is_turned_as_exif_says(tmp_path):
-    """Orientation 6: the camera was turned, so that the stored left edge is the top of the photo."""
+def test_a_photo_is_rotated_according_to_its_exif_orientation(tmp_path):
+    """Orientation 6: the left edge of the stored image is the top of the photo."""
     stored = np.zeros((16, 24, 3), np.uint8)
     stored[:, :8] = 255
     exif = Image.Exif()
@@ -45,18 +45,18 @@ def test_a_photo_is_turned_as_exif_says(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparent_pixels_turn_white(tmp_path, mode):
+def test_transparent_pixels_become_white(tmp_path, mode):
     clear = (255, 0, 0, 0) if mode == "RGBA" else (0, 0)
     read = read_image(save(Image.new(mode, (4, 4), clear), tmp_path / "a.png"))
     assert (read == WHITE).all()
 
 
-def test_half_transparent_pixels_are_laid_on_white(tmp_path):
+def test_half_transparent_pixels_are_blended_with_white(tmp_path):
     read = read_image(save(Image.new("RGBA", (4, 4), (255, 0, 0, 128)), tmp_path / "a.png"))
     np.testing.assert_allclose(read[0, 0], (255, 127, 127), atol=1)
 
 
-def test_a_palette_with_a_transparent_colour_is_laid_on_white(tmp_path):
+def test_a_transparent_palette_colour_becomes_white(tmp_path):
     image = Image.new("P", (4, 4), 0)
     image.putpalette([*RED, 0, 0, 255])
     image.putpixel((1, 0), 1)
@@ -86,11 +86,11 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
     assert (read == 255).all()
 
 
-def test_a_picture_of_one_pixel_is_read(tmp_path):
+def test_an_image_of_one_pixel_is_read(tmp_path):
     assert read_image(save(Image.new("RGB", (1, 1), RED), tmp_path / "a.png")).tolist() == [[[255, 0, 0]]]
 
 
-def test_a_truncated_photo_is_named(tmp_path):
+def test_a_truncated_photo_is_named_in_the_error(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = save(Image.fromarray(noise), tmp_path / "a.jpg")
     path.write_bytes(path.read_bytes()[:-500])
@@ -99,7 +99,7 @@ def test_a_truncated_photo_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"dear diary", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"])
-def test_a_file_that_is_no_image_is_named(tmp_path, content):
+def test_a_file_that_is_not_an_image_is_named_in_the_error(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(UnreadableImage, match=r"a\.jpg: not a readable image") as caught:
         read_image(tmp_path / "a.jpg")
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
     assert "--skip-unreadable" in caught.value.hint
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
+def test_a_missing_file_is_named_in_the_error_and_a_folder_is_refused(tmp_path):
     with pytest.raises(MissingPath, match=r"gone\.jpg"):
         read_image(tmp_path / "gone.jpg")
     with pytest.raises(UnreadableImage):
@@ -121,7 +121,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     length=st.floats(0, 1),
     damage=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=5),
 )
-def test_damaged_files_are_read_or_unreadable_and_nothing_else(tmp_path_factory, form, length, damage):
+def test_a_damaged_file_is_read_or_raises_unreadable_image(tmp_path_factory, form, length, damage):
     path = tmp_path_factory.mktemp("damaged") / "a.bin"
     noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path, form)
@@ -138,23 +138,23 @@ def test_damaged_files_are_read_or_unreadable_and_nothing_else(tmp_path_factory,
     assert read.shape[2] == 3
 
 
-def test_the_square_is_the_centre():
+def test_the_square_crop_is_centred():
     image = np.arange(3 * 7, dtype=np.uint8).reshape(3, 7, 1).repeat(3, axis=2)
     np.testing.assert_array_equal(square(image), image[:, 2:5])
     np.testing.assert_array_equal(square(image.transpose(1, 0, 2)), image.transpose(1, 0, 2)[2:5])
 
 
-def test_shrinking_averages_where_sampling_would_alias():
+def test_downscaling_averages_where_sampling_would_alias():
     board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
     np.testing.assert_allclose(resize(board, 16), 127, atol=3)
 
 
-def test_a_picture_of_the_right_size_is_left_alone():
+def test_an_image_of_the_right_size_is_unchanged():
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resize(image, 8), image)
 
 
-def test_a_grid_puts_each_picture_in_its_place():
+def test_a_grid_puts_each_image_in_its_place():
     images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 4, 4, 3), np.uint8)
     sheet = grid(images, columns=3, gap=2)
     assert sheet.shape == (10, 16, 3)

@@ -13,7 +13,7 @@ def test_one_process_may_run_a_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_several_processes("report")
 
 
-def test_several_processes_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(ConfigError, match=r"4 processes[\s\S]*report[\s\S]*without torchrun"):
         refuse_several_processes("report")

@@ -9,7 +9,7 @@ import pytest
 from anonderm.core.memory import FILE, Memory
 
 
-def test_work_is_done_once_also_by_a_run_that_goes_on(tmp_path: Path) -> None:
+def test_a_resumed_run_does_not_repeat_remembered_work(tmp_path: Path) -> None:
     done: list[str] = []
 
     def work(name: str) -> dict[str, object]:
@@ -27,7 +27,7 @@ def test_work_is_done_once_also_by_a_run_that_goes_on(tmp_path: Path) -> None:
     assert "b" not in first
 
 
-def test_a_line_that_was_cut_short_is_worked_out_again(tmp_path: Path) -> None:
+def test_work_whose_line_was_truncated_is_repeated(tmp_path: Path) -> None:
     Memory(tmp_path).remember("a", lambda: 1)
     with (tmp_path / FILE).open("a") as file:
         file.write(json.dumps({"key": "b", "value": 2})[:-4])
@@ -37,7 +37,7 @@ def test_a_line_that_was_cut_short_is_worked_out_again(tmp_path: Path) -> None:
     assert Memory(tmp_path).remember("b", lambda: 7) == 6
 
 
-def test_what_json_cannot_hold_is_refused(tmp_path: Path) -> None:
+def test_a_value_that_json_cannot_represent_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="cannot be remembered"):
         Memory(tmp_path).remember("a", lambda: object())
     assert not (tmp_path / FILE).exists()

@@ -9,7 +9,7 @@ from anonderm.core.records import Scores, order_labels
 from anonderm.core.results.base import Score
 
 
-def test_labels_run_from_mild_to_severe_then_by_alphabet():
+def test_labels_are_ordered_by_severity_then_alphabetically():
     found = order_labels(["severe", "rosacea", "mild", "healthy", "mild", "eczema"])
     assert found == ("healthy", "mild", "severe", "eczema", "rosacea")
 

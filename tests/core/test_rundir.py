@@ -101,7 +101,7 @@ def test_an_interrupted_run_resumes_in_its_folder(tmp_path):
     assert (tmp_path / "run" / "half.txt").exists()
 
 
-def test_half_written_files_of_a_killed_run_are_removed_when_it_resumes(tmp_path):
+def test_incomplete_files_of_a_killed_run_are_removed_when_it_resumes(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fail(tmp_path / "run", KeyboardInterrupt())
     with atomic_path(tmp_path / "run/images/a.png") as half:
@@ -119,14 +119,14 @@ def test_an_interrupted_run_keeps_its_settings(tmp_path):
         run_once(tmp_path / "run", Settings(epochs=20))
 
 
-def test_a_run_that_failed_before_it_made_anything_may_be_set_anew(tmp_path):
+def test_a_run_that_failed_without_output_accepts_new_settings(tmp_path):
     with pytest.raises(ValueError, match="typo"):
         fail(tmp_path / "run", ValueError("typo"), made=False)
     run_once(tmp_path / "run", Settings(epochs=20))
     assert RunRecord.load(tmp_path / "run").config["epochs"] == 20
 
 
-def test_a_foreign_folder_is_left_alone(tmp_path):
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.docx").touch()
     with pytest.raises(ConfigError, match=r"thesis\.docx"):
         run_once(tmp_path)
@@ -149,7 +149,7 @@ with _locked(Path(sys.argv[1])):
 """
 
 
-def test_a_folder_that_another_process_holds_is_busy_until_that_ends(tmp_path):
+def test_a_folder_locked_by_another_process_is_busy_until_that_process_ends(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     other = subprocess.Popen(
@@ -168,7 +168,7 @@ def test_a_folder_that_another_process_holds_is_busy_until_that_ends(tmp_path):
     ("spoil", "message"),
     [(lambda path: path.write_text("other"), "was changed"), (lambda path: path.unlink(), "is gone")],
 )
-def test_an_output_that_changed_or_went_is_found(tmp_path, spoil, message):
+def test_a_changed_or_missing_output_is_detected(tmp_path, spoil, message):
     run_once(tmp_path / "run")
     spoil(tmp_path / "run" / "out.txt")
     with pytest.raises(BrokenArtefact, match=rf"out\.txt: .*{message}"):
@@ -188,21 +188,21 @@ def test_metrics_after_a_step_are_dropped_on_resuming(tmp_path):
     ]
 
 
-def test_metrics_hold_no_nan(tmp_path):
+def test_nan_is_refused_as_a_metric(tmp_path):
     with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
         with pytest.raises(ValueError, match="not JSON compliant"):
             run.metrics(0, loss=float("nan"))
         assert not (run.folder / "metrics.jsonl").exists()
 
 
-def test_what_is_logged_is_said_and_kept(tmp_path, capsys):
+def test_log_lines_are_printed_and_stored(tmp_path, capsys):
     with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
         run.log("12 Gesichter, にきび")
     assert "12 Gesichter, にきび" in capsys.readouterr().err
     assert "12 Gesichter, にきび" in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
 
 
-def test_progress_passes_everything_through(tmp_path):
+def test_progress_yields_every_item(tmp_path):
     with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
         assert list(run.progress([1, 2, 3], "counting")) == [1, 2, 3]
         assert list(run.progress(iter("ab"), "counting")) == ["a", "b"]

@@ -31,7 +31,7 @@ def learn(network: torch.nn.Linear, optimiser: torch.optim.AdamW, steps: range) 
         optimiser.step()
 
 
-def test_a_restored_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_restored_training_reaches_the_same_weights(tmp_path: Path) -> None:
     whole, _ = trained(6)
     half, half_optimiser = trained(3)
     tensors = with_prefix("net/", half.state_dict()) | optimiser_tensors("adam/", half_optimiser)
@@ -46,7 +46,7 @@ def test_a_restored_training_goes_on_to_the_same_weights(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"not tensors", b"\xff" * 64])
-def test_a_damaged_snapshot_is_named_with_the_way_out(tmp_path: Path, content: bytes) -> None:
+def test_the_error_for_a_damaged_snapshot_names_it_and_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
     with (
         pytest.raises(BrokenArtefact, match="state: not a snapshot") as raised,

@@ -30,7 +30,7 @@ def one_class(people: int) -> list[tuple[str, str]]:
 
 @settings(deadline=None)
 @given(PHOTOS)
-def test_every_person_lies_in_exactly_one_split(photos):
+def test_every_person_is_in_exactly_one_split(photos):
     splits = split(photos)
     assert set(splits) == {subject for subject, _ in photos}
     assert set(splits.values()) <= {"train", "val", "test"}
@@ -46,7 +46,7 @@ def test_the_order_of_the_photos_does_not_matter(photos, random):
 
 @settings(deadline=None)
 @given(st.integers(4, 200), st.floats(0, 0.4), st.floats(0, 0.4), st.integers(0, 5))
-def test_shares_hold_within_one_person(people, val_share, test_share, seed):
+def test_split_sizes_match_their_shares_to_within_one_person(people, val_share, test_share, seed):
     counts = Counter(split(one_class(people), val_share, test_share, seed).values())
     assert abs(counts["test"] - people * test_share) <= 1
     assert abs(counts["val"] - people * val_share) <= 1
@@ -73,7 +73,7 @@ def test_each_class_is_stratified_by_its_people(photos):
         (20, {"train": 13, "test": 4, "val": 3}),
     ],
 )
-def test_small_classes_get_someone_in_test_first(people, expected):
+def test_small_classes_fill_train_then_test_then_val(people, expected):
     assert Counter(split(one_class(people)).values()) == expected
 
 
@@ -81,15 +81,15 @@ def test_a_share_of_zero_leaves_the_split_empty():
     assert Counter(split(one_class(10), val_share=0.0).values()) == {"train": 8, "test": 2}
 
 
-def test_the_seed_changes_who_is_tested():
+def test_the_seed_determines_the_split():
     assert split(one_class(40), seed=0) != split(one_class(40), seed=1)
     assert split(one_class(40), seed=1) == split(one_class(40), seed=1)
 
 
-def test_a_person_with_two_classes_counts_for_the_one_most_photos_show():
+def test_a_person_with_two_classes_counts_as_the_most_frequent_one():
     photos = [("a", "severe"), ("a", "mild"), ("a", "mild"), ("b", "mild"), ("c", "severe")]
     splits = split(photos, val_share=0.0, test_share=0.5)
-    # a and b are the two people of class mild, so one of them is tested; c is alone in her class.
+    # a and b are the two people of class mild, so one of them is in test; c is alone in her class.
     assert sorted((splits["a"], splits["b"])) == ["test", "train"]
     assert splits["c"] == "train"
 
@@ -126,7 +126,7 @@ def labels(faces: FaceSet) -> list[str]:
 
 
 def test_splits_are_those_of_the_first_release():
-    """Recorded from its code: a set that is split again must give the same rows."""
+    """Recorded with its code: splitting a set again must give the same rows."""
     people = [face.person for face in PHOTOS_OF_13]
     splits = assign_splits(people, labels(PHOTOS_OF_13), 0.2, 0.3, np.random.default_rng(3))
     assert {person for person, name in splits.items() if name == "test"} == {"s4", "s5", "s8", "s9"}
@@ -137,14 +137,14 @@ def test_splits_are_those_of_the_first_release():
     assert ids(held) == "2 5 9 12 15 18 22 25 28 31 35 38"
 
 
-def test_faces_of_one_parent_or_latent_are_a_family():
+def test_faces_that_share_a_parent_or_a_latent_are_one_family():
     family_N = families(SYNTHETIC)
-    assert family_N[[0, 30, 34]].tolist() == [0, 0, 0]  # 0 and 30 by a parent, 0 and 34 by a latent
+    assert family_N[[0, 30, 34]].tolist() == [0, 0, 0]  # 0 and 30 share a parent, 0 and 34 a latent
     assert family_N[6] == family_N[36] == family_N[2], "2 and 36 share a latent, 36 and 6 a parent"
     assert len(set(family_N)) == 32
 
 
-def test_people_are_held_out_whole():
+def test_hold_out_people_never_divides_a_person():
     faces = FaceSet(Path("faces"), (*PHOTOS_OF_13, Face("nobody")))
     rest, held = hold_out_people(faces, 4, np.random.default_rng(0))
     assert (rest.people, held.people) == (10, 4)
@@ -155,7 +155,7 @@ def test_people_are_held_out_whole():
     assert hold_out_people(faces, 0, np.random.default_rng(0)) == (faces, FaceSet(faces.folder, ()))
 
 
-def test_folds_hold_every_row_once_and_groups_whole():
+def test_folds_cover_every_row_once_and_never_divide_a_group():
     groups = [i * 7 % 11 for i in range(50)]
     folds = group_folds(groups, 4, np.random.default_rng(0))
     assert [len(fold) for fold in folds] == [3, 3, 3, 2]

@@ -1,4 +1,4 @@
-"""Weights that others wrote are read, and nothing in them is run."""
+"""Third-party weight files are read without executing code in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TENSORS = {"first.weight": torch.arange(6.0).reshape(2, 3), "first.bias": torch.
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
 @pytest.mark.parametrize("wrapper", [None, "params_ema", "state_dict"])
-def test_what_torch_saved_comes_back(tmp_path: Path, zipped: bool, wrapper: str | None) -> None:
+def test_files_saved_by_torch_are_read(tmp_path: Path, zipped: bool, wrapper: str | None) -> None:
     content = {wrapper: TENSORS, "params": {}, "epoch": 3} if wrapper else TENSORS
     torch.save(content, tmp_path / "net.pth", _use_new_zipfile_serialization=zipped)
     found = read_tensors(tmp_path / "net.pth")
@@ -25,7 +25,7 @@ def test_what_torch_saved_comes_back(tmp_path: Path, zipped: bool, wrapper: str 
     assert all(torch.equal(found[name], TENSORS[name]) for name in TENSORS)
 
 
-def test_safetensors_come_back(tmp_path: Path) -> None:
+def test_safetensors_are_read(tmp_path: Path) -> None:
     save_file(TENSORS, tmp_path / "net.safetensors")
     assert torch.equal(read_tensors(tmp_path / "net.safetensors")["first.weight"], TENSORS["first.weight"])
 
@@ -38,20 +38,20 @@ class Hostile:
         return os.mkdir, (str(self.mark),)
 
 
-def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
+def test_a_pickle_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "net.pth")
     with pytest.raises(UnsafePickle, match="was not executed"):
         read_tensors(tmp_path / "net.pth")
     assert not (tmp_path / "ran").exists()
 
 
-def test_programs_in_torchscript_are_refused(tmp_path: Path) -> None:
+def test_torchscript_programs_are_refused(tmp_path: Path) -> None:
     torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)).save(str(tmp_path / "net.pt"))
     with pytest.raises(UnsafePickle, match=r"net\.pt: a TorchScript program"):
         read_tensors(tmp_path / "net.pt")
 
 
-def test_files_without_weights_are_named(tmp_path: Path) -> None:
+def test_files_without_weights_are_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(MissingPath, match=r"net\.pth"):
         read_tensors(tmp_path / "net.pth")
     for name in ("net.pth", "net.safetensors"):
@@ -69,11 +69,11 @@ def test_files_without_weights_are_named(tmp_path: Path) -> None:
             read_tensors(tmp_path / "net.pth")
 
 
-def test_whatever_is_no_file_of_weights_is_refused_with_the_hint_of_who_asked(tmp_path: Path) -> None:
+def test_other_files_are_refused_with_the_hint_of_the_caller(tmp_path: Path) -> None:
     torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "unsafe.pth")
     torch.save([torch.ones(1)], tmp_path / "list.pth")
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
-    # A zip archive in name only: its table of contents is gone.
+    # A zip archive without its central directory.
     (tmp_path / "torn.pth").write_bytes(b"PK\x05\x06" + b"\xff" * 18)
     for name in ("unsafe.pth", "list.pth", "torn.safetensors", "torn.pth"):
         with pytest.raises(BrokenArtefact, match=rf"{name}: not a file of weights") as caught:

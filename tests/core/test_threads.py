@@ -16,7 +16,7 @@ def test_results_come_in_the_order_of_the_items():
     assert list(in_order(slow_at_first, range(50))) == [item * item for item in range(50)]
 
 
-def test_only_a_few_items_are_worked_out_ahead():
+def test_only_a_few_items_are_computed_ahead():
     started: list[int] = []
     results = in_order(lambda item: started.append(item), range(1000))
     next(results)
@@ -31,13 +31,13 @@ def test_an_error_comes_after_the_results_before_it_and_stops_the_rest():
             raise ValueError("five")
         return item
 
-    seen: list[int] = []
+    received: list[int] = []
     with pytest.raises(ValueError, match="five"):
-        seen.extend(in_order(bad_at_five, range(1000)))
-    assert seen == [0, 1, 2, 3, 4]
+        received.extend(in_order(bad_at_five, range(1000)))
+    assert received == [0, 1, 2, 3, 4]
 
 
-def test_no_thread_is_left_when_the_reader_stops():
+def test_no_thread_is_left_when_the_consumer_stops():
     before = threading.active_count()
     results = in_order(lambda item: item, range(100))
     next(results)

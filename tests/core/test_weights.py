@@ -35,7 +35,7 @@ def given(path: Path, content: bytes = CONTENT) -> Path:
     return path
 
 
-def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
+def test_every_entry_states_its_source_and_licence() -> None:
     for entry in weights.third_party().values():
         assert entry.purpose
         assert entry.licence
@@ -43,7 +43,7 @@ def test_every_entry_says_where_to_get_it_and_under_which_terms() -> None:
         assert entry.page.startswith("https://")
         for each in entry.files:
             assert each.sha256 is None or len(bytes.fromhex(each.sha256)) == 32
-            assert each.sha256 or not each.url, "what is fetched without a person can be checked"
+            assert each.sha256 or not each.url, "an automatic download needs a digest"
             assert not Path(each.file).is_absolute()
             if each.url:
                 assert urlparse(each.url).scheme == "https"
@@ -61,7 +61,7 @@ def test_a_setting_names_a_file_or_registered_weights(folder: Path, tmp_path: Pa
     assert "anonderm weights" in error.value.hint
 
 
-def test_weights_that_are_not_here_are_told_with_the_way_to_get_them(folder: Path) -> None:
+def test_the_error_for_missing_weights_states_how_to_get_them(folder: Path) -> None:
     with pytest.raises(MissingWeights, match="weights add dfdnet FOLDER") as error:
         weights.locate("dfdnet")
     assert "fetch" not in error.value.hint, "no address is registered for them"
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(folder: Path, tmp_path:
         weights.locate("net")
 
 
-def test_files_of_a_folder_are_found_at_any_depth(folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_files_in_a_folder_are_found_at_any_depth(folder: Path, tmp_path: Path, monkeypatch) -> None:
     register(monkeypatch, WeightsFile("net.pth"), WeightsFile("centres/nose.npy"))
     given(tmp_path / "mine" / "checkpoints" / "x" / "net.pth")
     with pytest.raises(MissingPath, match=r"nose\.npy"):

@@ -26,7 +26,7 @@ def test_a_process_that_dies_raises_process_lost():
         list(in_order(partial(partial, os._exit), [1], 2))
 
 
-def test_items_are_taken_only_a_few_ahead():
+def test_only_a_few_items_are_taken_ahead():
     taken = []
     items = (taken.append(n) or n for n in range(100))
     results = in_order(partial(partial, pow, 2), items, 2)
