@@ -18,7 +18,6 @@ from anonderm.core.records import Lesion
 from anonderm.core.snapshot import save_training
 from anonderm.models.classifier.heads import Softmax
 from anonderm.models.classifier.predict import (
-    features,
     lesion_counts,
     load_classifier,
     load_grader,
@@ -142,7 +141,6 @@ def test_faces_of_another_size_are_resized(make_faces, open_run, small_config):
     doubled = pixels.repeat(2, axis=1).repeat(2, axis=2)
     assert np.abs(probabilities(classifier, doubled) - probabilities(classifier, pixels)).max() < 0.1
     assert probabilities(classifier, pixels[:0]).shape == (0, 2)
-    assert len(features(classifier, pixels[:3])) == 3
 
 
 def test_a_prediction_does_not_depend_on_the_batch(make_faces, open_run, small_config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.lesions.config import TrainDetectorConfig
@@ -32,16 +32,6 @@ def backbone_needs(config: TrainClassifierConfig) -> list[Lookup]:
 
 def face_seconds(config: TrainClassifierConfig, size: int) -> float:
     """Seconds that one face takes in one epoch of this classifier, measured on this machine."""
-    timed = TrainClassifierConfig(
-        backbone=config.backbone,
-        drop_strides=config.drop_strides,
-        freeze_backbone=config.freeze_backbone,
-    )
-    return _measured(timed, size)
-
-
-@cache
-def _measured(config: TrainClassifierConfig, size: int) -> float:
     from anonderm.classify.speed import seconds_per_face
 
-    return seconds_per_face(config, size)
+    return seconds_per_face(config.backbone, config.drop_strides, config.freeze_backbone, size)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import torch
 
-from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.launch import device
 from anonderm.models.classifier.network import Classifier
 
@@ -14,17 +14,18 @@ _SMALL_PX = 128  # larger faces come in batches of 2, so that any network is tim
 _CLASSES = ("one", "other")
 
 
-def seconds_per_face(config: TrainClassifierConfig, size: int) -> float:
+@cache
+def seconds_per_face(backbone: str, drop_strides: int, freeze_backbone: bool, size: int) -> float:
     """Seconds that one face of this size takes in one epoch.
 
     Raises ConfigError for an unknown backbone.
     """
     count = 16 if size <= _SMALL_PX else 2
     with torch.random.fork_rng(devices=[]):
-        classifier = Classifier(config.backbone, _CLASSES, size, config.drop_strides).to(device())
+        classifier = Classifier(backbone, _CLASSES, size, drop_strides).to(device())
         faces_NCHW = torch.rand(count, 3, size, size, device=device())
     classifier = classifier.to(memory_format=torch.channels_last)
-    classifier.backbone.requires_grad_(not config.freeze_backbone)
+    classifier.backbone.requires_grad_(not freeze_backbone)
     _step(classifier, faces_NCHW)
     start = time.perf_counter()
     _step(classifier, faces_NCHW)

@@ -108,15 +108,15 @@ def _parts(faces: FaceSet, held_out_N: Iterable[bool]) -> tuple[FaceSet, FaceSet
 
 def families(faces: FaceSet) -> Rows:
     """A number [N] for each face, equal where faces share a person, parent or latent, or others link them."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.cluster.hierarchy import DisjointSet
 
-    ties = [(row, tie) for row, face in enumerate(faces) for tie in _ties(face)]
-    columns = {tie: len(faces) + number for number, tie in enumerate(dict.fromkeys(tie for _, tie in ties))}
-    size = len(faces) + len(columns)
-    rows = [row for row, _ in ties]
-    graph = coo_array((np.ones(len(ties)), (rows, [columns[tie] for _, tie in ties])), shape=(size, size))
-    return connected_components(graph, directed=False)[1][: len(faces)]
+    sets, first = DisjointSet(range(len(faces))), dict[tuple[str, ...], int]()
+    for row, face in enumerate(faces):
+        for tie in _ties(face):
+            sets.merge(row, first.setdefault(tie, row))
+    roots = [sets[row] for row in range(len(faces))]
+    numbers = {root: number for number, root in enumerate(dict.fromkeys(roots))}
+    return np.array([numbers[root] for root in roots], np.intp)
 
 
 def _ties(face: Face) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.records import Lesion
-from anonderm.models.lesion_detector.anchors import fit_geometry
+from anonderm.models.lesion_detector.anchors import fit_tiles_and_anchors
 from anonderm.models.lesion_detector.tiles import corners, is_cut, starts
 
 
@@ -35,17 +35,16 @@ def test_only_boxes_at_an_inner_edge_are_cut_and_only_if_the_neighbour_sees_them
     assert cut.tolist() == [False, True, False, False, False]
 
 
-def test_the_median_lesion_is_brought_to_its_side_and_anchors_follow() -> None:
+def test_the_median_lesion_is_scaled_to_its_size_and_anchors_follow() -> None:
     lesions = [Lesion("papule", 10, 10, 10 + side, 10 + side) for side in (2.0, 4, 5, 6, 20)]
-    geometry = fit_geometry(lesions, max_tile=256, side=320, lesion_size=10)
-    assert geometry.tile == 160
-    assert geometry.scale == 2
-    flat = [side for level in geometry.anchors for side in level]
+    tile, anchors = fit_tiles_and_anchors(lesions, max_tile=256, size=320, lesion_size=10)
+    assert tile == 160
+    flat = [side for level in anchors for side in level]
     assert flat == sorted(flat)
     assert flat[0] >= 4
     assert flat[-1] == pytest.approx(40)
 
 
-def test_a_tile_is_never_larger_than_the_picture() -> None:
+def test_a_tile_is_never_larger_than_the_face() -> None:
     lesions = [Lesion("nodule", 0, 0, 60, 60)]
-    assert fit_geometry(lesions, max_tile=256, side=320, lesion_size=10).tile == 256
+    assert fit_tiles_and_anchors(lesions, max_tile=256, size=320, lesion_size=10)[0] == 256

@@ -18,7 +18,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
-from anonderm.models.lesion_detector.anchors import fit_geometry
+from anonderm.models.lesion_detector.anchors import fit_tiles_and_anchors
 from anonderm.models.lesion_detector.kinds import lesion_counts, with_known_boxes
 from anonderm.models.lesion_detector.network import Architecture
 
@@ -70,16 +70,14 @@ def _architecture(config: TrainDetectorConfig, train: FaceSet, run: RunDir) -> A
     images = [train.image(train.faces[row]) for row in run.progress(rows.tolist(), "measuring the faces")]
     lesions = [lesion for face in train for lesion in face.lesions]
     max_tile = max(min(image_HWC.shape[:2]) for image_HWC in images)
-    geometry = fit_geometry(lesions, max_tile, config.size, config.lesion_size)
-    levels = " / ".join(", ".join(f"{side:g}" for side in level) for level in geometry.anchors)
+    tile, anchors = fit_tiles_and_anchors(lesions, max_tile, config.size, config.lesion_size)
+    levels = " / ".join(", ".join(f"{side:g}" for side in level) for level in anchors)
     run.log(
-        f"tiles of {geometry.tile} px, scaled by {geometry.scale:.2f}; anchors of {levels} px at strides "
+        f"tiles of {tile} px, scaled by {config.size / tile:.2f}; anchors of {levels} px at strides "
         "4 / 8 / 16 of the scaled tile"
     )
     mean, std = (imagenet.MEAN, imagenet.STD) if config.weights_file else _statistics(images)
-    return Architecture(
-        config.network, geometry.tile, geometry.side, geometry.anchors, config.overlap, mean, std
-    )
+    return Architecture(config.network, tile, config.size, anchors, config.overlap, mean, std)
 
 
 def _statistics(images: list[Pixels]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -56,10 +56,9 @@ def cached_weights(backbone: str) -> InitialWeights:
     Raises ConfigError for an unknown backbone, MissingWeights for a missing file.
     """
     from huggingface_hub import constants, try_to_load_from_cache
-    from timm.models import get_pretrained_cfg
 
     _check_known(backbone)
-    published = get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
+    published = _published(backbone)
     repository = published.hf_hub_id if published else None
     if repository is None:
         raise MissingWeights(f"{backbone}: timm lists no published weights.", "Set weights = random.")
@@ -75,10 +74,15 @@ def cached_weights(backbone: str) -> InitialWeights:
 
 def published_normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Mean and standard deviation that the backbone's published weights expect; None if it has none."""
+    published = _published(backbone)
+    return (tuple(published.mean), tuple(published.std)) if published else None
+
+
+def _published(backbone: str) -> Any:
+    """What timm knows of the backbone's published weights."""
     from timm.models import get_pretrained_cfg
 
-    published = get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
-    return (tuple(published.mean), tuple(published.std)) if published else None
+    return get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
 
 
 def create_backbone(name: str, size: int, start: InitialWeights | None = None) -> nn.Module:

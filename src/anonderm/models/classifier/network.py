@@ -65,13 +65,10 @@ class Classifier(nn.Module):
         std_C = (shares_C256 @ levels.square() - mean_C.square()).clamp(min=0).sqrt()
         self.normalise(tuple(mean_C.tolist()), tuple(std_C.clamp(min=1e-3).tolist()))
 
-    def features(self, pixels_NCHW: Tensor) -> Tensor:
-        """Pooled features [N, D] of pixels in 0..1."""
-        return self.backbone((pixels_NCHW - self.mean) / self.std)
-
     def forward(self, pixels_NCHW: Tensor) -> Tensor:
         """Outputs [N, M], to be interpreted by `head_type`, of pixels in 0..1."""
-        return self.head(self.dropout(self.features(pixels_NCHW)))
+        features_ND = self.backbone((pixels_NCHW - self.mean) / self.std)
+        return self.head(self.dropout(features_ND))
 
     def probabilities(self, pixels_NCHW: Tensor) -> Tensor:
         """Probability of each class [N, K], of pixels in 0..1."""

@@ -55,11 +55,6 @@ def lesion_counts(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) 
     return _in_batches(classifier, lambda x_NCHW: head.counts(classifier(x_NCHW)), pixels_NHWC, batch)
 
 
-def features(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
-    """Pooled features before the last layer, float32 [N, D], of uint8 faces of any size."""
-    return _in_batches(classifier, classifier.features, pixels_NHWC, batch)
-
-
 def to_bytes(pixels_NHWC: Pixels, size: int) -> Tensor:
     """uint8 faces of any size as uint8 [N, C, size, size]."""
     if pixels_NHWC.shape[1:3] != (size, size):

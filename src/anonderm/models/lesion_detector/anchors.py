@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonderm.core.records import Lesion
 
@@ -20,38 +17,19 @@ _SCALES = (0.25, 4.0)
 Anchors = tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """`tile`: side of a square cut from a face, in its pixels; `side`: that of the network's input.
+def fit_tiles_and_anchors(
+    lesions: Iterable[Lesion], max_tile: int, size: int, lesion_size: float
+) -> tuple[int, Anchors]:
+    """The side of a tile so that resizing it to `size` scales the median lesion to `lesion_size` pixels.
 
-    `anchors`: for each pyramid level, finest first, sides of square boxes in pixels of the input.
+    max_tile: the shorter side of the largest face. The anchors are quantiles of the lesions' sides, in pixels
+    of the resized tile, for each pyramid level, finest first.
     """
-
-    tile: int
-    side: int
-    anchors: Anchors
-
-    @property
-    def scale(self) -> float:
-        """How much a tile is enlarged."""
-        return self.side / self.tile
-
-
-def box_sides(lesions: Iterable[Lesion]) -> NDArray[np.float64]:
-    """Side [N] of the square with the area of each lesion's box, in pixels."""
-    return np.array([math.sqrt((each.x1 - each.x0) * (each.y1 - each.y0)) for each in lesions])
-
-
-def fit_geometry(lesions: Iterable[Lesion], max_tile: int, side: int, lesion_size: float) -> Geometry:
-    """Scale the median lesion to `lesion_size` pixels of the input; anchors at quantiles of the sides.
-
-    max_tile: the shorter side of the largest face.
-    """
-    sides_N = box_sides(lesions)
+    sides_N = np.sqrt([(each.x1 - each.x0) * (each.y1 - each.y0) for each in lesions])
     scale = float(np.clip(lesion_size / max(float(np.median(sides_N)), 1e-6), *_SCALES))
-    tile = min(max_tile, round(side / scale))
+    tile = min(max_tile, round(size / scale))
     anchors = tuple(
-        tuple(round(max(_MIN_ANCHOR, float(each)), 1) for each in np.quantile(sides_N * side / tile, level))
+        tuple(round(max(_MIN_ANCHOR, float(each)), 1) for each in np.quantile(sides_N * size / tile, level))
         for level in _QUANTILES
     )
-    return Geometry(tile, side, anchors)
+    return tile, anchors

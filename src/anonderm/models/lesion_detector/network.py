@@ -25,7 +25,11 @@ _MAX_DETECTIONS = 300
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a card stores to rebuild the network; mean and std are of pixels in 0..1."""
+    """What a card stores to rebuild the network.
+
+    tile, side: sides of a tile in pixels of a face, and of the network's input; anchors: see `anchors`;
+    overlap: minimum share of a tile that overlaps with its neighbour; mean, std: of pixels in 0..1.
+    """
 
     network: str
     tile: int
