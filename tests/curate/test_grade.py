@@ -52,12 +52,12 @@ def test_each_face_gets_its_most_probable_class_and_the_confidence(make_faces, t
 
 
 @pytest.mark.usefixtures("reads_pixels")
-def test_doubtful_faces_are_put_aside_with_their_two_likeliest_classes(make_faces, tmp_path):
+def test_ambiguous_faces_are_rejected_with_their_two_most_probable_classes(make_faces, tmp_path):
     faces = make_faces("syn", [painted(21, 41, 38), painted(90, 5, 5)])
     kept, rejected = graded(faces, out=tmp_path / "run", min_confidence=0.5)
     assert [face.id for face in kept] == ["syn-0001"]
     assert [(face.reason, face.confidence) for face in rejected] == [
-        ("doubtful: mild 0.41, severe 0.38", 0.41)
+        ("ambiguous: mild 0.41, severe 0.38", 0.41)
     ]
 
 
@@ -66,7 +66,7 @@ def test_a_class_with_too_few_faces_is_named_with_the_counts(make_faces, tmp_pat
     faces = make_faces("syn", [painted(90, 5, 5), painted(90, 5, 4), painted(5, 90, 5), painted(40, 30, 30)])
     with pytest.raises(TooFewImages) as caught:
         graded(faces, out=tmp_path / "run", min_per_class=1)
-    assert "of severe (healthy 2, mild 1, severe 0; 1 put aside" in caught.value.message
+    assert "graded severe (healthy 2, mild 1, severe 0; 1 rejected" in caught.value.message
     assert "--min-confidence" in caught.value.hint
 
 

@@ -1,1 +1,1 @@
-"""From all generated faces to those worth keeping: screening by measure, grading by a classifier."""
+"""Selecting generated faces: screening by measurements, grading by a classifier."""

@@ -1,4 +1,4 @@
-"""Correcting a classifier that reads another kind of image with a bias."""
+"""Correcting the bias of a classifier on another kind of image than it was trained on."""
 
 # N faces, K classes
 
@@ -15,11 +15,11 @@ _ROUNDS, _TOLERANCE = 10_000, 1e-6
 def class_weights(
     probabilities_NK: NDArray[np.float64], shares_K: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Factors for the classes after which their mean probabilities are the given shares.
+    """A factor for each class, such that the mean probabilities equal the given shares.
 
-    probabilities_NK: rows that sum to 1; shares_K: sums to 1; a class of share 0 gets the factor 0.
-    Raises Diverged where no factors do it. Source: Sinkhorn & Knopp 1967 (rows scaled to 1, columns to their
-    share); the use is that of Saerens et al. 2002, for shares that are known.
+    probabilities_NK: rows that sum to 1; shares_K: sums to 1; a class with share 0 gets the factor 0.
+    Raises Diverged if there are no such factors. Source: Sinkhorn & Knopp 1967 (rows scaled to 1, columns to
+    their share), used as in Saerens et al. 2002, with known shares.
     """
     weights_K = np.ones(len(shares_K))
     for _ in range(_ROUNDS):
@@ -29,8 +29,8 @@ def class_weights(
         weights_K *= np.divide(shares_K, means_K, out=np.zeros_like(shares_K), where=means_K > 0)
         weights_K /= weights_K.sum()
     raise Diverged(
-        "the classes cannot be weighed to the frequencies of the labels.",
-        "The classifier is too sure of classes that are not there: grade without --match-labels.",
+        "No class weights give the frequencies of the labels.",
+        "The classifier assigns some label almost no probability: grade without --match-labels.",
     )
 
 

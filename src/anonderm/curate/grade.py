@@ -1,7 +1,7 @@
-"""grade: FaceSets -> FaceSet, each face labelled with the class that a classifier sees in it.
+"""grade: FaceSets -> FaceSet, each face labelled with the class that a classifier predicts.
 
-faces/     the faces whose class is clear, with label and confidence
-rejected/  the doubtful, each with its two most probable classes as reason, and the surplus of full classes
+faces/     the faces with a confident prediction, with label and confidence
+rejected/  ambiguous faces, with their two most probable classes as the reason, and surplus faces
 """
 
 # B faces of a batch, K classes
@@ -9,10 +9,10 @@ rejected/  the doubtful, each with its two most probable classes as reason, and 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.files import append_line, read_json_lines, sha256_bytes
+from anonderm.core.files import sha256_bytes
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.curate.balance import class_weights, reweighted
@@ -30,102 +30,104 @@ from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_grader, probabilities
 
 _BATCH = 64
-_READINGS = "readings.jsonl"
 
-Readings = dict[str, NDArray[np.float64]]
+Predictions = dict[str, NDArray[np.float64]]  # class probabilities, by face id
 
 
 def grade(config: GradeConfig, faces: tuple[FaceSet, ...], classifier: Checkpoint, run: RunDir) -> FaceSet:
-    """Label every face whose most probable class has at least `min_confidence`; put the others aside.
+    """Label every face whose most probable class has at least `min_confidence`; reject the others.
 
-    Any labels that the faces had are replaced; with `match_labels` the classes come out about as frequent as
-    those were. A class is filled from the sets in their order, and from each set at random.
-    Raises TooFewImages where a class that the classifier knows gets fewer than `min_per_class` faces,
-    InputError where two sets have a face of one id, BadLabel or Diverged where labels cannot be matched,
-    BrokenArtefact where `classifier` is none, ConfigError where it tells lesion types.
+    Labels that the faces had are replaced; with `match_labels` the classes are about as frequent as those
+    labels were. A class is filled from the sets in their order, and from each set at random.
+    Raises TooFewImages if a class of the classifier gets fewer than `min_per_class` faces, InputError if two
+    sets have a face with the same id, BadLabel or Diverged if labels cannot be matched, BrokenArtefact if
+    `classifier` is none, ConfigError if it predicts lesion types.
     """
-    _refuse_namesakes(faces)
+    _refuse_shared_ids(faces)
     network = load_grader(classifier, launch.device())
-    readings = _read(network, faces, run)
+    predictions = _predict(network, faces, run)
     if config.match_labels:
-        readings = _matched(readings, faces, network.classes, run)
+        predictions = _matched(predictions, faces, network.classes, run)
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
-    sorter = _Sorter(config, network.classes, Counter(face.label for face in kept.rows))
-    sorted_already = kept.done | rejected.done
+    grader = _Grader(config, network.classes, Counter(face.label for face in kept.rows))
+    done = kept.done | rejected.done
     for each in faces:
-        left = _shuffled(each.where(ids={face.id for face in each} - sorted_already))
-        for face in run.progress(left, "sorting"):
-            verdict = sorter.verdict(face, readings[face.id])
-            (rejected if verdict.reason else kept).add_from(each, verdict)
+        left = _shuffled(each.where(ids={face.id for face in each} - done))
+        for face in run.progress(left, "copying faces"):
+            graded_face = grader.grade(face, predictions[face.id])
+            (rejected if graded_face.reason else kept).add_from(each, graded_face)
     aside = rejected.finish()
-    clear = kept.finish()
-    (run.folder / _READINGS).unlink(missing_ok=True)  # there is none where there were no faces
-    _need_enough(clear, aside, network.classes, config, run)
-    return clear
+    graded = kept.finish()
+    _need_enough(graded, aside, network.classes, config, run)
+    return graded
 
 
-def _read(network: Classifier, faces: tuple[FaceSet, ...], run: RunDir) -> Readings:
-    """The classifier's probabilities of every face, by its id; noted on disk as they come."""
-    journal = run.folder / _READINGS
-    readings = {row["id"]: np.array(row["probabilities"]) for row in read_json_lines(journal)}
-    with run.bar("grading", sum(map(len, faces)), done=len(readings)) as bar:
-        for each in faces:
-            for batch in each.where(ids={face.id for face in each} - readings.keys()).batches(_BATCH):
-                probabilities_BK = probabilities(network, batch.pixels(network.size))
-                for face, row_K in zip(batch, probabilities_BK, strict=True):
-                    readings[face.id] = row_K.astype(np.float64)
-                    append_line(journal, json.dumps({"id": face.id, "probabilities": row_K.tolist()}))
+def _predict(network: Classifier, faces: tuple[FaceSet, ...], run: RunDir) -> Predictions:
+    """The class probabilities of every face; remembered batch by batch."""
+    found = Predictions()
+    with run.bar("grading", sum(map(len, faces))) as bar:
+        for number, each in enumerate(faces):
+            for index, batch in enumerate(each.batches(_BATCH)):
+                key = f"probabilities {number} {index}"
+                probabilities_BK = run.remember(key, partial(_probabilities, network, batch))
+                found |= {face.id: row_K for face, row_K in zip(batch, probabilities_BK, strict=True)}
                 bar.advance(len(batch))
-    return readings
+    return found
 
 
-def _matched(readings: Readings, faces: tuple[FaceSet, ...], classes: Sequence[str], run: RunDir) -> Readings:
-    """Probabilities of classes that are as frequent as the labels of the faces."""
+def _probabilities(network: Classifier, batch: FaceSet) -> NDArray[np.float64]:
+    return probabilities(network, batch.pixels(network.size)).astype(np.float64)
+
+
+def _matched(
+    predictions: Predictions, faces: tuple[FaceSet, ...], classes: Sequence[str], run: RunDir
+) -> Predictions:
+    """Probabilities, reweighted so that the classes are as frequent as the labels of the faces."""
     rows = [face for each in faces for face in each]
-    foreign = [face.id for face in rows if face.label not in classes]
-    if foreign:
+    unknown = [face.id for face in rows if face.label not in classes]
+    if unknown:
         raise BadLabel(
-            f"{len(foreign)} faces have no label that the classifier knows, {foreign[0]} among them.",
+            f"{len(unknown)} faces have no label that the classifier knows, for example {unknown[0]}.",
             "Grade without --match-labels.",
         )
-    probabilities_NK = np.array([readings[face.id] for face in rows])
+    probabilities_NK = np.array([predictions[face.id] for face in rows])
     shares_K = np.array([np.mean([face.label == label for face in rows]) for label in classes])
     weights_K = class_weights(probabilities_NK, shares_K)
     shown = ", ".join(f"{label} {weight:.2f}" for label, weight in zip(classes, weights_K, strict=True))
-    run.log(f"probabilities are multiplied by: {shown}")
+    run.log(f"class probabilities are multiplied by: {shown}")
     return {face.id: row_K for face, row_K in zip(rows, reweighted(probabilities_NK, weights_K), strict=True)}
 
 
-def _refuse_namesakes(faces: tuple[FaceSet, ...]) -> None:
+def _refuse_shared_ids(faces: tuple[FaceSet, ...]) -> None:
     counts = Counter(face.id for each in faces for face in each)
     twice = sorted(id for id, count in counts.items() if count > 1)
     if twice:
         raise InputError(
-            f"{len(twice)} faces are in two of the sets under one id, {twice[0]} among them.",
-            "Generate each set from seeds of its own.",
+            f"{len(twice)} ids are in more than one set, for example {twice[0]}.",
+            "Generate each set from its own seeds.",
         )
 
 
 def _shuffled(faces: FaceSet) -> FaceSet:
-    """In an order that has nothing to do with how the faces were made, and is the same in every run."""
+    """In an order that is independent of how the faces were made, and the same in every run."""
     return FaceSet(faces.folder, tuple(sorted(faces, key=lambda face: sha256_bytes(face.id.encode()))))
 
 
 @dataclass(frozen=True)
-class _Sorter:
-    """Decides face by face; `counts` says how full each class is."""
+class _Grader:
+    """Grades face by face; `counts`: faces kept in each class so far."""
 
     config: GradeConfig
     classes: Sequence[str]
     counts: Counter[str | None]
 
-    def verdict(self, face: Face, probabilities_K: NDArray[np.float64]) -> Face:
-        """The face with its class, or with the reason why it is put aside."""
+    def grade(self, face: Face, probabilities_K: NDArray[np.float64]) -> Face:
+        """The face with its class, or with the reason why it is rejected."""
         ranked = np.argsort(-probabilities_K, kind="stable")
         label, confidence = self.classes[ranked[0]], float(probabilities_K[ranked[0]])
         if confidence < self.config.min_confidence:
             likely = ", ".join(f"{self.classes[index]} {probabilities_K[index]:.2f}" for index in ranked[:2])
-            return dataclasses.replace(face, confidence=confidence, reason=f"doubtful: {likely}")
+            return dataclasses.replace(face, confidence=confidence, reason=f"ambiguous: {likely}")
         most = self.config.max_per_class
         if most is not None and self.counts[label] >= most:
             return dataclasses.replace(face, label=label, confidence=confidence, reason="surplus")
@@ -134,16 +136,16 @@ class _Sorter:
 
 
 def _need_enough(
-    clear: FaceSet, aside: FaceSet, classes: Sequence[str], config: GradeConfig, run: RunDir
+    graded: FaceSet, aside: FaceSet, classes: Sequence[str], config: GradeConfig, run: RunDir
 ) -> None:
-    counts = Counter(face.label for face in clear)
+    counts = Counter(face.label for face in graded)
     shown = ", ".join(f"{label} {counts[label]}" for label in classes)
     surplus = sum(face.reason == "surplus" for face in aside)
-    run.log(f"{len(clear) + len(aside)} faces: {shown}; {len(aside) - surplus} doubtful, {surplus} surplus")
+    run.log(f"{len(graded) + len(aside)} faces: {shown}; {len(aside) - surplus} ambiguous, {surplus} surplus")
     short = [label for label in classes if counts[label] < config.min_per_class]
     if short:
         raise TooFewImages(
-            f"Grading found fewer than min_per_class = {config.min_per_class} faces of {', '.join(short)} "
-            f"({shown}; {len(aside)} put aside in {aside.folder}).",
+            f"Fewer than min_per_class = {config.min_per_class} faces were graded {', '.join(short)} "
+            f"({shown}; {len(aside)} rejected in {aside.folder}).",
             "Generate more faces, or lower --min-confidence or --min-per-class (with another --out).",
         )

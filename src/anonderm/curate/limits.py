@@ -1,4 +1,4 @@
-"""How far a synthetic face may lie from the training faces, measured on the training faces themselves."""
+"""Limits for synthetic faces, measured on the training faces."""
 
 # N training faces, S statistics
 
@@ -15,24 +15,24 @@ from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import write_json
 from anonderm.curate.config import ScreenConfig
-from anonderm.curate.facespace import distances_of_unseen
+from anonderm.curate.facespace import cross_validated_distances
 from anonderm.curate.statistics import STATISTICS, measure
 from anonderm.embeddings.extractors import embed
 from anonderm.metrics.pairwise import nearest
 
 _PIXELS_A_BATCH = 2**22
-_LEAST_COPY = 0.02  # between thumbnails: the same picture to any eye
-_LEAST_SLACK = 0.2  # of a logarithm: limits lie at least 22% beyond what the training faces show
+_LEAST_COPY = 0.02  # between thumbnails: visually the same picture
+_LEAST_SLACK = 0.2  # of a logarithm: limits are at least 22% beyond those of the training faces
 
 
 @dataclass(frozen=True)
 class Limits:
     """`low` and `high` hold log(floor + value) of each image statistic; distances are of thumbnails.
 
-    low, high   an image statistic outside is an artefact
-    deformed    a face further than this from the face space of the training faces is deformed
-    copy        a face closer than this to a training face, or to its mirror image, is a near-copy
-    duplicate   two synthetic faces closer than this are duplicates
+    low, high   a face with an image statistic outside is an artefact
+    deformed    a face farther than this from the face space of the training faces is deformed
+    copy        a face nearer than this to a training face, or to its mirror image, is a near-copy
+    duplicate   two synthetic faces nearer than this are duplicates
     """
 
     low: dict[str, float | None]
@@ -48,7 +48,7 @@ class Limits:
 
 
 def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
-    """Limits from the faces of one split, with image statistics at `size` pixels a side.
+    """Limits from these faces, with image statistics at `size` x `size` pixels.
 
     Raises TooFewImages.
     """
@@ -67,12 +67,12 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
     views_N2D = np.stack([faces_ND, mirrored_ND], axis=1)
     apart_N = nearest(faces_ND, views_N2D, exclude=(subjects, subjects)).distances_M
     copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
-    unseen_N = distances_of_unseen(faces_ND, subjects, config.pca_components)
+    distances_N = cross_validated_distances(faces_ND, subjects, config.pca_components)
     low, high = _statistic_limits(statistics(training, size), config)
     return Limits(
         low=low,
         high=high,
-        deformed=float(np.quantile(unseen_N, config.deformed_quantile)) * config.deformed_factor,
+        deformed=float(np.quantile(distances_N, config.deformed_quantile)) * config.deformed_factor,
         copy=copy,
         duplicate=copy * config.duplicate_factor,
         training_faces=len(training),
@@ -81,7 +81,7 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
 
 
 def statistics(faces: FaceSet, size: int) -> NDArray[np.float64]:
-    """Image statistics [N, S] of a FaceSet at `size` pixels a side."""
+    """Image statistics [N, S] of a FaceSet at `size` x `size` pixels."""
     batches = faces.batches(max(1, _PIXELS_A_BATCH // size**2))
     return np.concatenate([measure(batch.pixels(size)) for batch in batches])
 

@@ -1,7 +1,7 @@
-"""screen: FaceSet -> FaceSet, less near-copies of training faces, artefacts, deformed faces and duplicates.
+"""screen: synthetic faces, without near-copies of training faces, artefacts, deformed faces and duplicates.
 
 faces/        the faces that passed
-rejected/     the others, each with its reason, which begins with one of REASONS
+rejected/     the others, each with a reason that begins with one of REASONS
 limits.json   the limits, measured on the training faces
 
 With `privacy`, faces that match a training subject are rejected too, and
@@ -35,15 +35,15 @@ from anonderm.metrics.pairwise import nearest, repeats
 PERSON = "training-person"  # with `privacy` only
 REASONS = ("training-copy", PERSON, "artefact", "deformed", "duplicate")
 
-Verdicts = dict[str, str]  # face id -> reason
+Reasons = dict[str, str]  # by face id
 
 
 def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir) -> FaceSet:
-    """Put aside what should not be released; limits come from the train split of `training`.
+    """Reject what should not be released; the limits come from the train split of `training`.
 
-    Near-copies are looked for first, then people, so that their numbers do not depend on the other checks. Of
-    a group of duplicates the face of the lowest seed stays. Raises TooFewImages where no face is left, and
-    what curate.privacy raises.
+    Near-copies are checked first, then people, so that their numbers do not depend on the other checks. Of
+    duplicates, the face with the lowest seed is kept. Raises TooFewImages if no face is left, and what
+    curate.privacy raises.
     """
     if not len(faces):
         raise TooFewImages(f"{faces.folder}: no faces to screen.", "Generate some first.")
@@ -52,12 +52,12 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     limits = calibrate(train, size, config)
     limits.save(run.folder / "limits.json")
 
-    of_people: Verdicts = {}
+    of_people: Reasons = {}
     if config.privacy:
         matches = match_training_subjects(config, faces, training, run)
         matches.screen.save(run.folder / privacy_screen.FILE)
         of_people = matches.reasons
-    reasons: Verdicts = {}
+    reasons: Reasons = {}
     for found in (
         _training_copies(faces, train, limits),
         of_people,
@@ -67,13 +67,13 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
         reasons = found | reasons
     passed = faces.where(ids={face.id for face in faces} - reasons.keys())
     reasons |= _duplicates(passed, limits)
-    return _sort_out(faces, reasons, config, run)
+    return _split(faces, reasons, config, run)
 
 
-def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts:
-    """Faces closer to a training face, or to its mirror image, than two people usually are."""
+def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Reasons:
+    """Faces nearer to a training face, or to its mirror image, than two people usually are."""
     ways = (("training face", False), ("the mirror image of training face", True))
-    found: Verdicts = {}
+    found: Reasons = {}
     for what, flip in ways:
         near = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
         for face, distance, row in zip(faces, near.distances_M, near.indices_M, strict=True):
@@ -84,9 +84,9 @@ def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Verdicts
     return found
 
 
-def _artefacts(faces: FaceSet, limits: Limits) -> Verdicts:
-    """Faces with an image statistic that no training face comes near."""
-    found: Verdicts = {}
+def _artefacts(faces: FaceSet, limits: Limits) -> Reasons:
+    """Faces with an image statistic outside the range of the training faces."""
+    found: Reasons = {}
     for face, values_S in zip(faces, statistics(faces, limits.size), strict=True):
         for statistic, value in zip(STATISTICS, values_S, strict=True):
             low, high = limits.low[statistic.name], limits.high[statistic.name]
@@ -98,17 +98,17 @@ def _artefacts(faces: FaceSet, limits: Limits) -> Verdicts:
     return found
 
 
-def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, axes: int) -> Verdicts:
+def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, components: int) -> Reasons:
     """Faces far from the space of the training faces."""
-    distances_M = FaceSpace.fit(embed(train, "thumbnail"), axes).distance(embed(faces, "thumbnail"))
+    distances_M = FaceSpace.fit(embed(train, "thumbnail"), components).distance(embed(faces, "thumbnail"))
     return {
-        face.id: f"deformed: {distance:.3f} from the space of faces (limit {limits.deformed:.3f})"
+        face.id: f"deformed: {distance:.3f} from the face space (limit {limits.deformed:.3f})"
         for face, distance in zip(faces, distances_M, strict=True)
         if distance > limits.deformed
     }
 
 
-def _duplicates(faces: FaceSet, limits: Limits) -> Verdicts:
+def _duplicates(faces: FaceSet, limits: Limits) -> Reasons:
     ordered = sorted(faces, key=lambda face: (face.seed is None, face.seed or 0, face.id))
     found = repeats(embed(FaceSet(faces.folder, tuple(ordered)), "thumbnail"), limits.duplicate)
     return {
@@ -117,16 +117,16 @@ def _duplicates(faces: FaceSet, limits: Limits) -> Verdicts:
     }
 
 
-def _sort_out(faces: FaceSet, reasons: Verdicts, config: ScreenConfig, run: RunDir) -> FaceSet:
+def _split(faces: FaceSet, reasons: Reasons, config: ScreenConfig, run: RunDir) -> FaceSet:
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
-    for face in run.progress(faces.faces, "sorting out"):
+    for face in run.progress(faces.faces, "copying faces"):
         writer = rejected if face.id in reasons else kept
         if face.id not in writer.done:
             writer.add_from(faces, dataclasses.replace(face, reason=reasons.get(face.id)))
     rejected.finish()
     counts = Counter(reason.partition(":")[0] for reason in reasons.values())
-    asked = [code for code in REASONS if config.privacy or code != PERSON]
-    funnel = ", ".join(f"{counts[code]} {code}" for code in asked)
+    checked = [code for code in REASONS if config.privacy or code != PERSON]
+    funnel = ", ".join(f"{counts[code]} {code}" for code in checked)
     run.log(f"{len(faces)} faces: {funnel}; {len(faces) - len(reasons)} kept")
     if len(reasons) == len(faces):
         raise TooFewImages(

@@ -1,4 +1,4 @@
-"""Plain numbers of a picture that generators get wrong: too soft or too sharp, flat, seamed, checkered."""
+"""Image statistics that reveal artefacts of generators: blur, noise, flatness, seams, checkerboards."""
 
 # N images, H x W pixels, C channels, S statistics
 
@@ -13,12 +13,12 @@ from anonderm.core.images import LUMINANCE, Pixels
 
 Plane = NDArray[np.floating]
 
-_PATCHES = 8  # a side
+_PATCHES = 8  # per side
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """Differences below `floor` mean nothing; `two_sided`: too little is an artefact, as is too much."""
+    """`floor`: differences below it are negligible; `two_sided`: too low a value is an artefact, too."""
 
     name: str
     floor: float
@@ -28,17 +28,17 @@ class Statistic:
 STATISTICS = (
     Statistic("brightness", 0.05, True),  # mean luminance, 0..1
     Statistic("contrast", 0.01, True),  # standard deviation of luminance
-    Statistic("colour", 0.02, True),  # mean of the highest less the lowest channel
+    Statistic("colour", 0.02, True),  # mean difference of the highest and the lowest channel
     Statistic("clipping", 0.05, False),  # share of pixels with a channel at 0 or 255
     Statistic("sharpness", 0.002, True),  # mean size of the Laplacian
-    Statistic("roughest patch", 0.005, False),  # the same in the patch where it is largest
-    Statistic("checkering", 0.02, False),  # share of the detail that alternates from pixel to pixel
-    Statistic("border", 0.2, False),  # step at the outermost lines over the mean step
+    Statistic("roughest patch", 0.005, False),  # the same, in the patch where it is largest
+    Statistic("checkering", 0.02, False),  # share of the detail that alternates between neighbouring pixels
+    Statistic("border", 0.2, False),  # step at the outermost lines, over the mean step
 )
 
 
 def measure(pixels_NHWC: Pixels) -> NDArray[np.float64]:
-    """log(floor + value) of each of STATISTICS, [N, S], of uint8 RGB images of 16 pixels a side or more."""
+    """log(floor + value) of each of STATISTICS, [N, S], of uint8 RGB images of at least 16 x 16 pixels."""
     rgb_NHWC = pixels_NHWC.astype(np.float32) / 255
     luminance_NHW = rgb_NHWC @ LUMINANCE
     detail_NHW = np.abs(_laplacian(luminance_NHW))
@@ -73,7 +73,7 @@ def _roughest_patch(detail_NHW: Plane) -> Plane:
 
 
 def _alternation(luminance_NHW: Plane) -> Plane:
-    """Mean size of the +- pattern of two pixels by two, which transposed convolutions leave."""
+    """Mean amplitude of the 2 x 2 checkerboard that transposed convolutions can leave."""
     y = luminance_NHW
     return np.abs(y[:, :-1, :-1] - y[:, :-1, 1:] - y[:, 1:, :-1] + y[:, 1:, 1:]).mean(axis=(1, 2))
 
