@@ -1,13 +1,13 @@
-"""Whether classifiers learn lesion types and grades, and look at the lesions: on the phantom, on one core.
+"""Whether classifiers learn lesion types and grades from phantoms, and Grad-CAM highlights the lesions.
 
-Lesion types are learned by the small lesion CNN, grades by timm's smallest ResNet with each head; all are
-tested on people that nobody learned from. With --out, a run that was cut short goes on. `ceiling_kappa` is
-that of grades read off the true number of lesions in sight: the phantom's classes overlap in their counts.
+The small lesion CNN learns lesion types, and timm's smallest ResNet learns grades with each head. All are
+scored on people who are not in training. --out keeps the run folders, and an interrupted run resumes there.
+`ceiling_kappa` is the kappa of grades derived from the true number of visible lesions: the phantom's classes
+overlap in their counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -19,14 +19,13 @@ import results
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.config import to_dict
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
 from anonderm.evaluate.config import ClassifierScoresConfig, SaliencyConfig
 from anonderm.ingest.config import PhantomConfig
 from anonderm.metrics import confusion
 from anonderm.stages import STAGES, run_stage
 
 PHANTOM = PhantomConfig(people=500, size=128, photos_max=2)
-COUNT_BOUNDS = (0, 9, 33)  # what parts the phantom's classes best
+COUNT_BOUNDS = (0, 9, 33)  # the bounds that separate the phantom's classes best
 TYPING = TrainClassifierConfig(
     head="multi-label",
     backbone="lesion-cnn",
@@ -63,12 +62,12 @@ TRAININGS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, help="where the run folders go, to be resumed; left out: nowhere")
+    parser = results.argument_parser(__doc__)
+    parser.add_argument("--out", type=Path, help="folder for the run folders (default: a temporary one)")
     parser.add_argument("--heads", nargs="+", choices=TRAININGS, default=list(TRAININGS))
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        measure(arguments.out or Path(scratch), arguments.heads)
+        measure(options.out or Path(scratch), options.heads)
 
 
 def measure(out: Path, heads: list[str]) -> None:
@@ -82,31 +81,22 @@ def measure(out: Path, heads: list[str]) -> None:
         "test": {"faces": len(test), "people": test.people, "ceiling_kappa": ceiling(test)},
     }
     for head in heads:
-        numbers[head] = measured(head, out)
+        numbers[head] = train_and_score(head, out)
     results.write("classifiers", numbers)
 
 
-def measured(head: str, out: Path) -> dict[str, Any]:
-    """Scores on the test split, and where the heat lies."""
+def train_and_score(head: str, out: Path) -> dict[str, Any]:
+    """Scores on the test split, and saliency measures over all classes."""
     run_stage(STAGES["train-classifier"], TRAININGS[head], {"faces": out / "phantom"}, out / head)
     inputs = {"faces": out / "phantom", "classifier": out / head}
-    scores, saliency = f"{head}-scores", f"{head}-saliency"
-    run_stage(STAGES["evaluate classifier"], ClassifierScoresConfig(), inputs, out / scores)
-    run_stage(STAGES["evaluate saliency"], SaliencyConfig(), inputs, out / saliency)
+    scores, saliency = out / f"{head}-scores", out / f"{head}-saliency"
+    run_stage(STAGES["evaluate classifier"], ClassifierScoresConfig(), inputs, scores)
+    run_stage(STAGES["evaluate saliency"], SaliencyConfig(), inputs, saliency)
     return {
-        "scores": shown(Scores.load(out / scores / "scores.json"), ""),
-        "saliency": shown(Scores.load(out / saliency / "scores.json"), "/all"),
-    }
-
-
-def shown(scores: Scores, only: str) -> dict[str, list[float | None]]:
-    """Value, low and high of each score whose name holds `only`."""
-    return {
-        name: [
-            None if number is None else round(number, 4) for number in (score.value, score.low, score.high)
-        ]
-        for name, score in scores.scores.items()
-        if only in name
+        "scores": results.scores(scores),
+        "saliency": {
+            name: each for name, each in results.scores(saliency).items() if "all" in name.split("/")
+        },
     }
 
 

@@ -1,15 +1,13 @@
-"""Whether the two-sample tests of `evaluate realism` see a generator get better as its training goes on.
+"""AUC of the two-sample tests of `evaluate realism` while a generator is trained.
 
-The shipped generator of healthy phantom faces is trained on phantoms with severe acne, 64 px. At some ticks
-the faces on its sheet of samples are to be told from real ones.
+The shipped generator of healthy phantom faces is trained on phantoms with severe acne, at 64 px. The samples
+saved at some ticks are compared with the real faces: the AUC should fall as training proceeds.
 
   python benchmarks/realism_curve.py [--kimg 2] [--out runs/realism-curve]
 """
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +17,17 @@ import torch
 
 from anonderm.core.faceset import FaceSetWriter
 from anonderm.core.images import Pixels, read_image
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
 from anonderm.stages import STAGES, run_stage
 
 _SAMPLES = 256
-_COLUMNS = 16
 _SIZE, _GAP = 64, 2
 _TICKS = (0.25, 0.5, 1, 2, 4, 8, 16)
 _CLASS, _PEOPLE = "severe", 400
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = results.argument_parser(__doc__)
     parser.add_argument("--kimg", type=float, default=2.0)
     parser.add_argument("--out", type=Path, default=Path("runs/realism-curve"))
     options = parser.parse_args()
@@ -44,13 +41,13 @@ def main() -> None:
     sheets = {float(path.stem.removeprefix("kimg-")): path for path in (gan / "samples").glob("kimg-*.png")}
     for tick in (tick for tick in _TICKS if tick <= options.kimg):
         kimg = min(sheets, key=lambda each: abs(each - tick))
-        sets[kimg] = _cut(sheets[kimg], options.out / f"faces-{kimg:g}")
+        sets[kimg] = _split(sheets[kimg], options.out / f"faces-{kimg:g}")
     points = [
-        {"kimg": kimg, **_judge(options.out / f"realism-{kimg:g}", real, faces)}
+        {"kimg": kimg, **_two_sample_tests(options.out / f"realism-{kimg:g}", real, faces)}
         for kimg, faces in sets.items()
     ]
-    results.write("realism_curve", {"faces_of_each": _SAMPLES, "points": points})
-    _draw(points, results.RESULTS / "realism_curve.png")
+    results.write("realism_curve", {"faces_per_set": _SAMPLES, "points": points})
+    _plot(points, results.RESULTS / "realism_curve.png")
 
 
 def _stage(out: Path, name: str, inputs: dict[str, Any] | None = None, **settings: Any) -> Path:
@@ -59,46 +56,41 @@ def _stage(out: Path, name: str, inputs: dict[str, Any] | None = None, **setting
     return out
 
 
-def _cut(sheet: Path, folder: Path) -> Path:
-    """The faces of a sheet of samples, as a FaceSet."""
+def _split(sheet: Path, folder: Path) -> Path:
+    """The images of a sheet of samples, as a FaceSet."""
     image_HWC = read_image(sheet)
+    columns = (image_HWC.shape[1] + _GAP) // (_SIZE + _GAP)
     writer = FaceSetWriter(folder)
     for index in range(_SAMPLES):
-        top, left = ((_SIZE + _GAP) * place for place in divmod(index, _COLUMNS))
+        top, left = ((_SIZE + _GAP) * place for place in divmod(index, columns))
         face: Pixels = image_HWC[top : top + _SIZE, left : left + _SIZE]
         writer.add(face, Face(id=f"s{index:04d}", label=_CLASS))
     writer.finish()
     return folder
 
 
-def _judge(out: Path, real: Path, synthetic: Path) -> dict[str, Any]:
+def _two_sample_tests(out: Path, real: Path, synthetic: Path) -> dict[str, list[float | None]]:
     sets = {"real": real, "synthetic": synthetic}
     _stage(out, "evaluate realism", sets, max_faces=_SAMPLES, folds=3, epochs=8)
-    scores = Scores.load(out / "scores.json").scores
-    return {name: {k: round(v, 3) for k, v in _numbers(score).items()} for name, score in scores.items()}
+    return {name: score for name, score in results.scores(out).items() if name.startswith("tests/")}
 
 
-def _numbers(score: Any) -> dict[str, float]:
-    return {key: value for key, value in dataclasses.asdict(score).items() if key in ("value", "low", "high")}
-
-
-def _draw(points: list[dict[str, Any]], path: Path) -> None:
+def _plot(points: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     kimg = [point["kimg"] for point in points]
-    for name in (key for key in points[0] if key.endswith("/all")):
-        values = np.array([point[name]["value"] for point in points])
-        low, high = (np.array([point[name][end] for point in points]) for end in ("low", "high"))
-        test = name.removesuffix("/all")
+    for name in (key for key in points[0] if key.endswith("/auc")):
+        values, low, high = np.array([point[name] for point in points]).T
+        test = name.split("/")[1]
         (line, _, _) = axes.errorbar(
             kimg, values, [values - low, high - values], marker="o", capsize=3, label=test
         )
-        floor = [point[f"{test}/floor"]["value"] for point in points]
-        axes.plot(kimg, floor, ":", color=line.get_color(), label=f"{test}, real against real")
+        baseline = [point[f"{name}_baseline"][0] for point in points]
+        axes.plot(kimg, baseline, ":", color=line.get_color(), label=f"{test}, real-vs-real baseline")
     axes.axhline(0.5, color="grey", lw=0.8)
-    axes.set(xlabel="kimg", ylabel="AUC, real against synthetic", ylim=(0.3, 1.02))
+    axes.set(xlabel="kimg", ylabel="AUC, real vs synthetic", ylim=(0.3, 1.02))
     axes.legend(loc="lower left", fontsize=8)
     figure.savefig(path, dpi=110)
 
