@@ -18,6 +18,7 @@ import results
 import torch
 
 from anonderm.classify.lesions.config import TrainDetectorConfig
+from anonderm.core.config import to_dict
 from anonderm.core.files import read_json, write_json
 from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
 from anonderm.ingest.config import PhantomConfig
@@ -55,13 +56,7 @@ def main(work: Path, steps: int) -> None:
     results.write(
         "detector",
         {
-            "settings": {
-                "network": train.network,
-                "steps": steps,
-                "batch": train.batch,
-                "size": train.size,
-                **photos,
-            },
+            "settings": {"phantoms": photos, "detector": to_dict(train)},
             "cpu_seconds": cpu,
             "training": {name: notes[name] for name in ("n", "n_lesions", "best_step", "val_map50")},
             "test": results.scores(work / "scores"),
