@@ -91,9 +91,9 @@ def test_coco_without_boxes_is_refused(faces: FaceSet, tmp_path: Path) -> None:
         ({"formats": ("coco",)}, "coco needs imagefolder"),
         ({"shard_mb": 0.0}, "shard_mb"),
         ({"published": "yesterday"}, "published"),
-        ({"override_name": "A. Steward"}, "all three"),
+        ({"override_name": "A. Steward"}, "override_name, override_reason and override_date"),
         ({"override_name": "A", "override_reason": "b", "override_date": "21.11.2026"}, "override_date"),
-        ({"c2pa_key": Path("key.pem")}, "belong together"),
+        ({"c2pa_key": Path("key.pem")}, "must be given together"),
     ],
 )
 def test_settings_that_make_no_release_are_refused(settings: dict[str, Any], said: str) -> None:

@@ -39,8 +39,8 @@ def test_the_lineage_goes_from_the_generator_through_every_base(faces: FaceSet, 
     assert chain.keys() == {each.digest for each in (second, first, ffhq, other, shipped, grader)}
     assert "ships with anonderm" in chain[shipped.digest].role
     assert chain[ffhq.digest].licence == "NVIDIA non-commercial"
-    assert chain[ffhq.digest].learned_from == "70,000 real faces, set d1d1d1d1d1d1"
-    assert chain[grader.digest].learned_from.startswith("250 real faces")
+    assert chain[ffhq.digest].trained_on == "70,000 real faces, set d1d1d1d1d1d1"
+    assert chain[grader.digest].trained_on.startswith("250 real faces")
 
 
 def test_a_base_that_only_a_card_knows_keeps_its_terms(faces: FaceSet, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_base_that_only_a_card_knows_keeps_its_terms(faces: FaceSet, tmp_path:
     generator = checkpoint(tmp_path, "one", licence="CC0-1.0", base="ff" * 32, bases=told)
     _, base, older = ancestors(drawn_by(faces, generator), (generator,))
     assert (base.digest, base.licence) == ("ff" * 32, "NVIDIA non-commercial")
-    assert (older.licence, older.learned_from[:9]) == ("not stated", "not given")
+    assert (older.licence, older.trained_on[:9]) == ("not stated", "not given")
 
 
 def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Pa
     drawn = drawn_by(faces, generator)
     release = write_release(tmp_path / "export", drawn, source_models=(generator,), licence="CC-BY-4.0")
     card = (release / "README.md").read_text(encoding="utf-8")
-    assert "| Terms of ward 7 | generator that drew faces" in card
+    assert "| Terms of ward 7 | generator of the faces" in card
     assert licences(drawn, ancestors(drawn, (generator,))).keys() == {"CC-BY-4.0", "Terms of ward 7"}
 
 
 def test_a_generator_that_nobody_gave_is_said_to_be_unknown(faces: FaceSet, release: Path) -> None:
     (unknown,) = ancestors(faces, ())
     assert unknown.licence == "not stated"
-    assert "not given with --source_models" in (release / "README.md").read_text(encoding="utf-8")
+    assert "not given with --source-models" in (release / "README.md").read_text(encoding="utf-8")

@@ -110,7 +110,7 @@ def test_a_change_after_signing_is_found(signed: bytes) -> None:
     start, end = signed.index(b"IDAT") - 4, other.index(b"IDAT") - 4
     swapped = signed[:start] + other[end:]
     assert fault_of(swapped) == ""
-    assert "changed after it was signed" in fault_of_signature(swapped)
+    assert "changed after signing" in fault_of_signature(swapped)
     assert "cannot be read" in fault_of_signature(marked_png(PICTURE))
 
 
@@ -138,14 +138,14 @@ def test_a_whole_release_is_signed_in_every_format_and_verified(
     found = {
         fault.what for check in verify(release) for fault in check.faults if fault.file.endswith(face.name)
     }
-    assert found == {"was changed", "is not signed, though the release says that it is"}
+    assert found == {"was changed", "is not signed, although the release states that it is"}
 
 
 def test_files_that_cannot_sign_are_refused_by_name(chain: Chain, tmp_path: Path) -> None:
     rubbish = tmp_path / "rubbish.pem"
     rubbish.write_text("no certificate")
     for signer, error, said in (
-        (Signer(chain.certificates, rubbish), InputError, "rubbish.pem: not a private key"),
+        (Signer(chain.certificates, rubbish), InputError, "rubbish.pem: not a usable private key"),
         (Signer(rubbish, chain.key), InputError, "rubbish.pem: C2PA cannot sign"),
         (Signer(tmp_path / "gone.pem", chain.key), MissingPath, "gone.pem"),
     ):
@@ -153,7 +153,7 @@ def test_files_that_cannot_sign_are_refused_by_name(chain: Chain, tmp_path: Path
             signer.sign(marked_png(PICTURE))
 
 
-def test_without_the_package_the_error_names_the_extra_and_verify_says_what_it_left_out(
+def test_without_the_package_the_error_names_the_extra_and_verify_reports_what_it_left_out(
     chain: Chain, faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"c2pa_certificate": chain.certificates, "c2pa_key": chain.key}
@@ -165,6 +165,6 @@ def test_without_the_package_the_error_names_the_extra_and_verify_says_what_it_l
     monkeypatch.setattr(signing, "_c2pa", missing)
     checks = verify(release)
     assert [check.faults for check in checks] == [()] * len(checks)
-    assert any("signatures not checked" in check.note for check in checks)
+    assert any("signatures were not checked" in check.note for check in checks)
     with pytest.raises(MissingExtra, match="anonderm\\[c2pa\\]"):
         write_release(tmp_path / "again", faces, **settings)

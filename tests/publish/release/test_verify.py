@@ -73,7 +73,7 @@ def test_the_command_ends_with_a_status_and_names_every_fault(
     assert main(["verify", str(copy)]) == 1
     shown = capsys.readouterr().out.splitlines()
     assert "LICENSE: is missing" in shown
-    assert "notes.txt: is not noted in checksums.sha256" in shown
+    assert "notes.txt: is not listed in checksums.sha256" in shown
 
 
 def test_missing_changed_and_extra_files_are_told_apart(copy: Path) -> None:
@@ -82,9 +82,9 @@ def test_missing_changed_and_extra_files_are_told_apart(copy: Path) -> None:
     (copy / "parquet" / "faces-00099.parquet").symlink_to(copy / "parquet" / "faces-00000.parquet")
     found = faults(copy)
     assert "train/mild/mild-00001.png: is missing" in found
-    assert "train/: holds 29 pictures; evidence.json says 30" in found
+    assert "train/: contains 29 pictures; evidence.json states 30" in found
     assert "README.md: was changed" in found
-    assert "parquet/faces-00099.parquet: is a link" in found
+    assert "parquet/faces-00099.parquet: is a symbolic link" in found
 
 
 def unmark_folder(release: Path) -> str:
@@ -154,34 +154,39 @@ def edit(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("README.md", "## Uses", "## Us", "README.md: says nothing under 'Uses'"),
-        ("README.md", "| mild | 10 |", "| mild | 11 |", "README.md: does not say that 10 faces are mild"),
+        ("README.md", "## Uses", "## Us", "README.md: has no section 'Uses'"),
+        ("README.md", "| mild | 10 |", "| mild | 11 |", "README.md: does not state that 10 faces are mild"),
         (
             "README.md",
             "## Limits",
             "/home/jane\n## Limits",
-            "README.md: names a folder of some",
+            "README.md: contains a local path",
         ),
         ("croissant.json", "rai:dataBiases", "rai:data", "croissant.json: has no rai:dataBiases"),
-        ("croissant.json", '"sha256": "', '"sha256": "0', "croissant.json: has another sha256"),
+        ("croissant.json", '"sha256": "', '"sha256": "0', "croissant.json: has the wrong sha256"),
         (
             "croissant.json",
             '"@type": "sc:Dataset"',
             '"@type": "sc:Data"',
-            "croissant.json: is refused by mlcroissant",
+            "croissant.json: is rejected by mlcroissant",
         ),
         ("croissant.json", "{", "[", "croissant.json: cannot be read"),
         (
             "evidence.json",
             '"passed": true',
             '"passed": false',
-            "evidence.json: says that the audit did",
+            "evidence.json: states that the audit did",
         ),
-        ("evidence.json", '"faces": 30', '"faces": 31', "train/: holds 30 pictures; evidence.json says 31"),
+        (
+            "evidence.json",
+            '"faces": 30',
+            '"faces": 31',
+            "train/: contains 30 pictures; evidence.json states 31",
+        ),
         ("evidence.html", "from the audit of the set", "from", ""),
     ],
 )
-def test_papers_that_say_too_little_or_another_thing_are_found(
+def test_incomplete_or_inconsistent_documents_are_found(
     copy: Path, file: str, old: str, new: str, said: str
 ) -> None:
     if "mlcroissant" in said:

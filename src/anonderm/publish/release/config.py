@@ -7,54 +7,55 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from anonderm.core.config import check
+from anonderm.core.config import Positive, check, check_bounds
 
 Format = Literal["imagefolder", "parquet", "webdataset", "stylegan", "coco"]
 
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """A folder of synthetic faces that the usual tools load as a data set, if the audit allows it."""
+    """A folder of synthetic faces that common tools load as a data set, if the audit allows it."""
 
     title: str = "Synthetic face data set"
     """Heading of the data set card."""
     description: str = "Synthetic photos of faces, labelled by skin condition."
     """First sentence of the data set card."""
     creator: str = ""
-    """Who publishes the set and answers for it, with a way to reach them."""
+    """Who publishes the set and is responsible for it, with contact details."""
     version: str = "1.0.0"
     """Version of the set."""
     published: str = ""
-    """Day of publication, YYYY-MM-DD."""
+    """Date of publication, YYYY-MM-DD."""
     licence: str = ""
-    """Licence of the release, such as CC-BY-4.0; left empty, that of the faces is taken over."""
+    """Licence of the release, such as CC-BY-4.0; empty: that of the faces."""
     formats: tuple[Format, ...] = ("imagefolder",)
-    """imagefolder and parquet (Hugging Face), webdataset (tar shards), stylegan (the ZIP that NVIDIA's
-    programs read), coco (lesion boxes of the imagefolder's files)."""
-    shard_mb: float = 256.0
-    """Most megabytes of uncompressed pixels in one shard of parquet or webdataset."""
+    """imagefolder and parquet (Hugging Face), webdataset (tar shards), stylegan (the ZIP archive of NVIDIA's
+    StyleGAN programs), coco (lesion boxes of the imagefolder's files)."""
+    shard_mb: Positive = 256.0
+    """Largest size of a shard of parquet or webdataset, in megabytes of uncompressed pixels."""
     override_name: str = ""
-    """Who releases the set although the audit does not allow it; recorded in the release."""
+    """Who overrides an audit that does not allow the release; recorded in the release."""
     override_reason: str = ""
-    """Why; recorded in the release."""
+    """Why the audit is overridden; recorded in the release."""
     override_date: str = ""
-    """The day of that decision, YYYY-MM-DD; recorded in the release."""
+    """Date of that decision, YYYY-MM-DD; recorded in the release."""
     c2pa_certificate: Path | None = None
-    """Sign every picture with C2PA: PEM file of your certificate, then those up to the root."""
+    """Sign every picture with C2PA: PEM file of your certificate chain, yours first."""
     c2pa_key: Path | None = None
-    """PEM file of the certificate's private key, without a password."""
+    """PEM file of the certificate's private key, without password."""
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         check(bool(self.title.strip()), "title: must not be empty.")
         check(bool(self.version.strip()), "version: must not be empty.")
         check(
-            not self.published or _is_day(self.published), f"published = {self.published!r}: not YYYY-MM-DD."
+            not self.published or _is_date(self.published), f"published = {self.published!r}: not YYYY-MM-DD."
         )
         self._check_formats()
         self._check_override()
         check(
             (self.c2pa_certificate is None) == (self.c2pa_key is None),
-            "c2pa_certificate and c2pa_key belong together.",
+            "c2pa_certificate and c2pa_key must be given together.",
             "Give both files, or neither.",
         )
 
@@ -63,29 +64,28 @@ class ExportConfig:
         check(len(set(self.formats)) == len(self.formats), f"formats = {self.formats}: named twice.")
         check(
             "coco" not in self.formats or "imagefolder" in self.formats,
-            "formats: coco needs imagefolder, whose pictures its boxes refer to.",
+            "formats: coco needs imagefolder, whose files its boxes refer to.",
             "Add imagefolder.",
         )
-        check(self.shard_mb > 0, f"shard_mb = {self.shard_mb:g}: must be above 0.")
 
     def _check_override(self) -> None:
         given = (self.override_name, self.override_reason, self.override_date)
         check(
             all(each.strip() for each in given) or not any(given),
-            "An override needs override_name, override_reason and override_date, all three.",
-            "They are recorded in the release. Give all of them, or none.",
+            "An override needs override_name, override_reason and override_date.",
+            "All three are recorded in the release. Give all, or none.",
         )
         check(
             all(each.isprintable() for each in given),
-            "override: name, reason and date are one line each.",
+            "override: name, reason and date must each be one line of printable text.",
         )
         check(
-            not self.override_date or _is_day(self.override_date),
+            not self.override_date or _is_date(self.override_date),
             f"override_date = {self.override_date!r}: not YYYY-MM-DD.",
         )
 
 
-def _is_day(text: str) -> bool:
+def _is_date(text: str) -> bool:
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -1,8 +1,8 @@
 """Hugging Face's imagefolder.
 
 train/<class>/<id>.png    every face
-train/metadata.csv        a row a face; the loader reads both together
-coco/instances_train.json on request: the lesion boxes of those files
+train/metadata.csv        a row a face; the loader joins both
+coco/instances_train.json optional: the lesion boxes of those files
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from anonderm.publish.release.rows import columns_of, row_of
 
 
 def file_of(face: Face) -> Path:
-    """Where the face lies in the release."""
+    """The path of the face in the release."""
     return Path("train") / str(face.label) / f"{face.id}.png"
 
 
 def write_imagefolder(pictures: Pictures, release: Path) -> Iterator[int]:
-    """Write the pictures that are not there yet, then the table; yields how many faces each step has done."""
+    """Write the missing pictures, then the table; yields the number of faces after each step."""
     for face in pictures.faces:
         path = release / file_of(face)
         if not path.exists():
@@ -40,7 +40,7 @@ def write_imagefolder(pictures: Pictures, release: Path) -> Iterator[int]:
 
 
 def _metadata(faces: FaceSet) -> str:
-    """CSV of what each face is and how it was made; columns that are empty throughout are left out."""
+    """CSV of the label and origin of each face; empty columns are left out."""
     columns = columns_of(faces)
     table = io.StringIO()
     writer = csv.DictWriter(table, ("file_name", *columns), extrasaction="ignore", lineterminator="\n")
@@ -51,16 +51,16 @@ def _metadata(faces: FaceSet) -> str:
 
 
 def refuse_without_boxes(faces: FaceSet) -> None:
-    """Raise InputError where no face has a lesion box."""
+    """Raise InputError if no face has a lesion box."""
     if not kinds_of(faces):
         raise InputError(
-            f"{faces.folder}: no face has lesion boxes, so there is nothing to write as COCO.",
-            "Leave coco out of formats, or let `anonderm detect-lesions` find boxes first.",
+            f"{faces.folder}: no face has lesion boxes to write as COCO.",
+            "Leave coco out of formats, or run `anonderm detect-lesions` first.",
         )
 
 
 def write_coco(faces: FaceSet, release: Path) -> None:
-    """One JSON file; its file names lead from the release's folder to the pictures."""
+    """One JSON file; its file names are relative to the release."""
     sizes = {face.id: image_size(faces.folder / face.file) for face in faces}
     content = coco(faces.faces, sizes, kinds_of(faces), lambda face: file_of(face).as_posix())
     write_text(release / "coco" / "instances_train.json", json.dumps(content, ensure_ascii=False))

@@ -1,7 +1,4 @@
-"""The mark that says of a picture, in words that machines read, that a trained model made it.
-
-It is IPTC's digital source type, in the place where IPTC's photo metadata standard puts it: XMP.
-"""
+"""The mark that a trained model made a picture: IPTC's digital source type, machine-readable, in XMP."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ _XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PICTURE = {b"IHDR", b"IDAT", b"IEND"}
-_MANIFEST = b"caBX"  # where C2PA keeps its signed manifest
+_MANIFEST = b"caBX"  # chunk of C2PA's signed manifest
 
 
 def marked_png(image_HWC: Pixels) -> bytes:
-    """The pixels as PNG, with nothing else in it but the mark that a trained algorithm made them."""
+    """A PNG with the pixels and the mark, and nothing else."""
     mark = PngInfo()
     mark.add_itxt(_KEYWORD.decode(), _XMP)
     buffer = io.BytesIO()
@@ -41,12 +38,12 @@ def marked_png(image_HWC: Pixels) -> bytes:
 
 
 def is_signed(png: bytes) -> bool:
-    """Whether the PNG carries a C2PA manifest. Raises ValueError for something that is no PNG."""
+    """Whether the PNG carries a C2PA manifest. Raises ValueError if it is no PNG."""
     return any(kind == _MANIFEST for kind, _ in _chunks(png))
 
 
 def fault_of(png: bytes) -> str:
-    """What is wrong with a released picture's mark, or with what else it carries; nothing if all is well."""
+    """What is wrong with the mark of a released picture, or with its other content; empty if nothing."""
     try:
         chunks = list(_chunks(png))
     except ValueError as error:
@@ -54,11 +51,11 @@ def fault_of(png: bytes) -> str:
     texts = [_xmp(body) for kind, body in chunks if kind == b"iTXt"]
     foreign = sorted({kind.decode("latin-1") for kind, _ in chunks} - _allowed())
     if foreign:
-        return f"carries more than the picture and its mark ({', '.join(foreign)})"
+        return f"contains more than the picture and its mark ({', '.join(foreign)})"
     if not texts:
         return "is not marked as made by a trained algorithm"
     if len(texts) > 1 or texts[0] is None:
-        return "carries text beside its mark"
+        return "contains text besides its mark"
     return _fault_of_xmp(texts[0])
 
 
@@ -67,23 +64,23 @@ def _allowed() -> set[str]:
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and content of every chunk."""
+    """Type and content of every chunk."""
     if not png.startswith(_SIGNATURE):
         raise ValueError("is not a PNG")
     at = len(_SIGNATURE)
     while at < len(png):
         if at + 12 > len(png):
-            raise ValueError("is cut short")
+            raise ValueError("is truncated")
         (length,) = struct.unpack_from(">I", png, at)
         kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
         at += 12 + length
         if at > len(png):
-            raise ValueError("is cut short")
+            raise ValueError("is truncated")
         if struct.unpack_from(">I", png, at - 4)[0] != zlib.crc32(kind + body):
             raise ValueError(f"is damaged (chunk {kind.decode('latin-1')})")
         yield kind, body
         if kind == b"IEND" and at < len(png):
-            raise ValueError("carries something behind the picture")
+            raise ValueError("contains data after the picture")
 
 
 def _xmp(body: bytes) -> str | None:
@@ -93,7 +90,7 @@ def _xmp(body: bytes) -> str | None:
 
 
 def _fault_of_xmp(packet: str) -> str:
-    """The packet may say the source type and nothing more: XMP is where cameras and programs name people."""
+    """The packet must hold the source type only: cameras and programs name people in XMP."""
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
@@ -101,11 +98,11 @@ def _fault_of_xmp(packet: str) -> str:
         root = fromstring(packet)
     except (ParseError, DefusedXmlException, ValueError) as error:
         return f"has a mark that cannot be read ({error})"
-    said = {name: value for element in root.iter() for name, value in element.attrib.items()}
-    about, kind = said.pop(f"{{{_RDF}}}about", ""), said.pop(f"{{{_IPTC}}}DigitalSourceType", "")
+    attributes = {name: value for element in root.iter() for name, value in element.attrib.items()}
+    about, kind = attributes.pop(f"{{{_RDF}}}about", ""), attributes.pop(f"{{{_IPTC}}}DigitalSourceType", "")
     if kind != SOURCE_TYPE:
         return "is not marked as made by a trained algorithm"
     texts = [
         text for element in root.iter() for text in (element.text, element.tail) if text and text.strip()
     ]
-    return "says more in its mark than how it was made" if about or said or texts else ""
+    return "has more in its mark than the source type" if about or attributes or texts else ""

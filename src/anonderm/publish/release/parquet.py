@@ -1,7 +1,7 @@
-"""Parquet shards as Hugging Face's data sets have them.
+"""Parquet shards in the layout of Hugging Face's data sets.
 
-parquet/faces-00000.parquet    image {bytes, path}, and the row of each face; the class as a number that the
-                               file's own metadata names
+parquet/faces-00000.parquet    image {bytes, path} and the row of each face; the class is a number whose
+                               name is in the file's metadata
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GROUP = 100  # faces in memory at once
 
 
 def write_parquet(pictures: Pictures, folder: Path, megabytes: float) -> Iterator[int]:
-    """Write the shards that are not there yet; yields how many faces each step has done."""
+    """Write the missing shards; yields the number of faces after each step."""
     schema = _schema(pictures.faces)
     for shard in shards(pictures, megabytes):
         path = folder / f"faces-{shard.number:05d}.parquet"
@@ -38,7 +38,7 @@ def _write(pictures: Pictures, faces: tuple[Face, ...], schema: Any, path: Path)
     labels = pictures.faces.labels
     with (
         atomic_path(path) as temporary,
-        # PNG and sha256 do not shrink any more, so only the plain columns gain; one row group is one step.
+        # PNG and sha256 are incompressible, so only the label has a dictionary.
         parquet.ParquetWriter(temporary, schema, compression="snappy", use_dictionary=["label"]) as writer,
     ):
         for start in range(0, len(faces), _GROUP):
@@ -65,5 +65,5 @@ def _schema(faces: FaceSet) -> Any:
     for name, kind in columns:
         features[name] = {"dtype": str(kind).replace("double", "float64"), "_type": "Value"}
     features["label"] = {"names": list(faces.labels), "_type": "ClassLabel"}
-    told = json.dumps({"info": {"features": features}}, ensure_ascii=False)
-    return pa.schema([("image", image), *columns], metadata={"huggingface": told})
+    metadata = json.dumps({"info": {"features": features}}, ensure_ascii=False)
+    return pa.schema([("image", image), *columns], metadata={"huggingface": metadata})

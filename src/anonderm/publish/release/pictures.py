@@ -1,4 +1,4 @@
-"""The released pictures: every face as a marked PNG, made once and then read by each format."""
+"""The released pictures: every face as a marked PNG, made once for all formats."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from anonderm.publish.release.signing import Signer
 
 @dataclass(frozen=True)
 class Pictures:
-    """`folder` keeps what was made until the release is whole, so that a resumed export makes none twice."""
+    """`folder` keeps the PNGs until the release is complete, so a resumed export does not repeat them."""
 
     faces: FaceSet
     folder: Path
     signer: Signer | None = None
 
     def path(self, face: Face) -> Path:
-        """The PNG of a face. Raises BrokenArtefact where its image is not the one that was audited."""
+        """The PNG of a face. Raises BrokenArtefact if its image is not the one that was audited."""
         path = self.folder / f"{face.id}.png"
         if not path.exists():
             png = marked_png(decode_image(self._audited(face), str(self.faces.folder / face.file)))
@@ -43,17 +43,17 @@ class Pictures:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _audited(self, face: Face) -> bytes:
-        """The image's bytes, which must be those that the manifest, and so the audit, knows."""
+        """The image's bytes, which must match the checksum in the manifest that was audited."""
         path = self.faces.folder / face.file
         try:
             data = path.read_bytes()
         except OSError as error:
             raise BrokenArtefact(
-                f"{path}: cannot be read ({error.strerror}).", "Make the set again."
+                f"{path}: cannot be read ({error.strerror}).", "Generate the set again."
             ) from error
         if sha256_bytes(data) != face.sha256:
             raise BrokenArtefact(
-                f"{path}: not the image that the manifest and the audit are about.",
-                "Somebody changed it. Make the set again, and audit it.",
+                f"{path}: this is not the image that was audited; its checksum differs from the manifest.",
+                "Generate the set again, and repeat the audit.",
             )
         return data

@@ -1,4 +1,4 @@
-"""What a release says of each face, and how it is cut into shards."""
+"""What a release contains about each face, and how it is divided into shards."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
 from anonderm.publish.release.pictures import Pictures
 
-# In the order of the table's columns: what a row says, its type in Croissant, and what it means.
+# The columns of the table in order: name, type in Croissant, meaning.
 COLUMNS = {
     "label": ("sc:Text", "the class of the face"),
-    "seed": ("sc:Integer", "the number that the generator drew the face from"),
-    "psi": ("sc:Float", "truncation: below 1 faces are nearer to the average"),
-    "confidence": ("sc:Float", "how sure the classifier was that sorted the face, 0 to 1"),
+    "seed": ("sc:Integer", "the random seed of the face"),
+    "psi": ("sc:Float", "truncation psi: below 1, faces are nearer to the average"),
+    "confidence": ("sc:Float", "probability of the class, if a classifier labelled the face"),
     "generator": ("sc:Text", "sha256 of the generator's weights"),
 }
 
 
 def row_of(face: Face) -> dict[str, Any]:
-    """Only this leaves: no person, parent, source or file name."""
+    """All that is released: no person, parent, source or file name."""
     return {
         "label": face.label,
         "seed": face.seed,
@@ -32,14 +32,14 @@ def row_of(face: Face) -> dict[str, Any]:
 
 
 def columns_of(faces: FaceSet) -> tuple[str, ...]:
-    """The columns that at least one face fills."""
+    """The columns with a value for at least one face."""
     rows = [row_of(face) for face in faces]
     return tuple(name for name in COLUMNS if any(row[name] is not None for row in rows))
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Faces that go into one file, and the number of the first."""
+    """The faces of one file, and the number of the first."""
 
     number: int
     first: int
@@ -47,8 +47,8 @@ class Shard:
 
 
 def shards(pictures: Pictures, megabytes: float) -> Iterator[Shard]:
-    """Cut so that the uncompressed pixels of one shard fit into `megabytes`, as if all were as large as the
-    first face; at least one face a shard."""
+    """Shards of at most `megabytes` of uncompressed pixels, if all faces are as large as the first; at least
+    one face each."""
     width, height = pictures.size()
     count = max(1, int(megabytes * 1e6 / (3 * width * height)))
     for number, batch in enumerate(pictures.faces.batches(count)):

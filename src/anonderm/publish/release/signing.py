@@ -1,6 +1,6 @@
-"""C2PA: a picture's origin, signed with the publisher's certificate (extra `c2pa`).
+"""C2PA: the origin of a picture, signed with the publisher's certificate (extra `c2pa`).
 
-The signature carries no time of a timestamp server: nothing here uses a network.
+The signature has no timestamp from a server: nothing here uses a network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MANIFEST = {
         }
     ],
 }
-# No second, smaller picture inside the picture; nothing is fetched; who may sign is for the reader to decide.
+# No embedded thumbnail, no network access; which signers to trust is left to the reader.
 _SETTINGS = {
     "version": 1,
     "builder": {"thumbnail": {"enabled": False}},
@@ -42,14 +42,14 @@ class Signer:
     key: Path
 
     def sign(self, png: bytes) -> bytes:
-        """The same picture with a manifest of its origin; other bytes each time. Raises what `check` does."""
+        """The same picture with a signed manifest of its origin. Raises InputError or MissingPath."""
         c2pa = _c2pa()
         signed = io.BytesIO()
         try:
             with c2pa.Builder(_MANIFEST, self._context) as builder:
                 builder.sign(self._signer, "image/png", io.BytesIO(png), signed)
         except c2pa.C2paError as error:
-            raise self._unfit(error) from error
+            raise self._not_accepted(error) from error
         return signed.getvalue()
 
     @cached_property
@@ -63,7 +63,7 @@ class Signer:
         try:
             return c2pa.Signer.from_info(c2pa.C2paSignerInfo(self._algorithm(key), certificates, key, None))
         except c2pa.C2paError as error:
-            raise self._unfit(error) from error
+            raise self._not_accepted(error) from error
 
     def _algorithm(self, key: bytes) -> str:
         from cryptography.hazmat.primitives import serialization
@@ -73,7 +73,7 @@ class Signer:
             private = serialization.load_pem_private_key(key, password=None)
         except (TypeError, ValueError) as error:
             hint = "Give a PEM file of the private key, without a password."
-            raise InputError(f"{self.key}: not a private key that can be used ({error}).", hint) from error
+            raise InputError(f"{self.key}: not a usable private key ({error}).", hint) from error
         match private:
             case ec.EllipticCurvePrivateKey() if private.curve.name in _CURVES:
                 return _CURVES[private.curve.name]
@@ -82,20 +82,20 @@ class Signer:
             case rsa.RSAPrivateKey():
                 return "ps256"
         raise InputError(
-            f"{self.key}: C2PA does not sign with this kind of key.",
+            f"{self.key}: C2PA does not support this type of key.",
             "Use P-256, P-384, P-521, Ed25519 or RSA.",
         )
 
-    def _unfit(self, error: Exception) -> InputError:
+    def _not_accepted(self, error: Exception) -> InputError:
         return InputError(
             f"{self.certificate}: C2PA cannot sign with this certificate and key ({error}).",
-            "It takes the certificate's whole chain in one PEM file, the signer's own first, with the key "
-            "usage digitalSignature and the extended key usage emailProtection or documentSigning.",
+            "C2PA needs the whole certificate chain in one PEM file, the signer's own first, with key usage "
+            "digitalSignature and extended key usage emailProtection or documentSigning.",
         )
 
 
 def fault_of_signature(png: bytes) -> str:
-    """What is wrong with the C2PA manifest of a PNG; nothing where it is whole. Raises MissingExtra."""
+    """What is wrong with the C2PA manifest of a PNG; empty if nothing. Raises MissingExtra."""
     c2pa = _c2pa()
     try:
         with c2pa.Reader("image/png", io.BytesIO(png), context=c2pa.Context.from_dict(_SETTINGS)) as reader:
@@ -103,7 +103,7 @@ def fault_of_signature(png: bytes) -> str:
     except c2pa.C2paError as error:
         return f"has a C2PA manifest that cannot be read ({error})"
     if state not in ("Valid", "Trusted"):
-        return "was changed after it was signed, or its signature is broken"
+        return "was changed after signing, or its signature is invalid"
     actions = [
         action for each in manifest.get("assertions", ()) for action in each["data"].get("actions", ())
     ]
@@ -125,7 +125,8 @@ def _c2pa() -> Any:
         import c2pa
     except ImportError as error:
         raise MissingExtra(
-            "C2PA needs the package c2pa-python, which is not installed.", "pip install 'anonderm[c2pa]'"
+            "Signing with C2PA needs the package c2pa-python, which is not installed.",
+            "pip install 'anonderm[c2pa]'",
         ) from error
     return c2pa
 

@@ -1,9 +1,9 @@
-"""A FaceSet as the ZIP that NVIDIA's StyleGAN2-ADA and StyleGAN3 programs train on.
+"""A FaceSet as the ZIP archive that NVIDIA's StyleGAN2-ADA and StyleGAN3 programs train on.
 
 00000/img00000000.png    the faces in order of their ids, square and of one size
 dataset.json             {"labels": [["00000/img00000000.png", 0], ...], "class_names": [...]}
 
-Their loader reads `labels` and passes over `class_names`, which says what the numbers mean.
+Their loader reads `labels` and ignores `class_names`, which explains the numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from anonderm.core.files import atomic_path
 from anonderm.core.images import image_size
 from anonderm.publish.release.pictures import Pictures
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same faces make the same file
+_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date, so that the same faces give the same file
 
 
 def write_stylegan_zip(pictures: Pictures, path: Path) -> Iterator[int]:
-    """Write the ZIP unless it is there; yields how many faces each step has done.
+    """Write the archive unless it exists; yields the number of faces after each step.
 
     Raises InputError unless all faces are squares of one size.
     """
@@ -38,7 +38,7 @@ def write_stylegan_zip(pictures: Pictures, path: Path) -> Iterator[int]:
             if (width, height) != first or width != height:
                 raise InputError(
                     f"{faces.folder}: face {face.id} is {width} x {height} pixels.",
-                    "A StyleGAN data set takes squares of one size; leave stylegan out of formats.",
+                    "A StyleGAN data set needs square images of one size; leave stylegan out of formats.",
                 )
             name = f"{index // 1000:05d}/img{index:08d}.png"
             archive.writestr(zipfile.ZipInfo(name, _DATE), pictures.png(face))

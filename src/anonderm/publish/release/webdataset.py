@@ -1,4 +1,4 @@
-"""WebDataset: tar shards that are read in one stream.
+"""WebDataset: tar shards that are read sequentially.
 
 webdataset/faces-00000.tar    00000000.png, 00000000.cls (number of the class), 00000000.json (the face's row)
 """
@@ -18,7 +18,7 @@ from anonderm.publish.release.rows import Shard, row_of, shards
 
 
 def write_webdataset(pictures: Pictures, folder: Path, megabytes: float) -> Iterator[int]:
-    """Write the shards that are not there yet; yields how many faces each step has done."""
+    """Write the missing shards; yields the number of faces after each step."""
     for shard in shards(pictures, megabytes):
         path = folder / f"faces-{shard.number:05d}.tar"
         if path.exists():
@@ -32,7 +32,7 @@ def _write(pictures: Pictures, shard: Shard, path: Path) -> Iterator[int]:
     with atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
         for number, face in enumerate(shard.faces, start=shard.first):
             for suffix, data in _members(pictures, face, labels):
-                # Owner, mode and time stay those of every new TarInfo: the same faces make the same file.
+                # Owner, mode and time keep their defaults, so the same faces give the same file.
                 member = tarfile.TarInfo(f"{number:08d}.{suffix}")
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))

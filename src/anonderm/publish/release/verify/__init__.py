@@ -1,1 +1,1 @@
-"""Whether a release is whole, unchanged, marked, and says what it must: checked from its files alone."""
+"""Verify a release from its files alone: complete, unchanged, marked, and documented."""

@@ -1,4 +1,4 @@
-"""What a check of a release gives."""
+"""The outcome of a check of a release."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Check:
-    """`looked_at`: how many files or pictures; `note`: what was not checked, and why."""
+    """`checked`: number of files or pictures; `note`: what was not checked, and why."""
 
     name: str
-    looked_at: int
+    checked: int
     faults: tuple[Fault, ...] = ()
     note: str = ""

@@ -1,4 +1,4 @@
-"""`anonderm verify RELEASE`: every check of a release, as a table, and every fault by its file."""
+"""`anonderm verify RELEASE`: every check as a table, and every fault with its file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import tyro
 from anonderm.core.errors import MissingPath
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.release.verify.checks import Check
+from anonderm.publish.release.verify.documents import check_documents, read_evidence
 from anonderm.publish.release.verify.files import check_files
-from anonderm.publish.release.verify.papers import check_papers, read_evidence
 from anonderm.publish.release.verify.pictures import check_pictures
 
 
 @dataclass(frozen=True)
 class VerifyConfig:
-    """Check a release: checksums, the mark in every picture of every format, card, Croissant, evidence."""
+    """Verify a release: checksums, the mark of every picture in every format, card, Croissant, evidence."""
 
     release: tyro.conf.Positional[Path]
     """The folder with checksums.sha256, or the run folder of its export."""
 
 
 def verify(release: Path) -> list[Check]:
-    """Every check, faults and all. Raises MissingPath where there is no such folder."""
+    """Every check, with its faults. Raises MissingPath if there is no such folder."""
     if not release.is_dir():
         raise MissingPath(f"{release}: no such folder.", "Give the folder of a release.")
     if (release / "run.json").exists():
@@ -32,8 +32,8 @@ def verify(release: Path) -> list[Check]:
         release = release / "release"
         if not release.is_dir():
             raise MissingPath(f"{release}: this run made no release.", "Export the set first.")
-    told = read_evidence(release)
-    return [check_files(release), *check_pictures(release, told), *check_papers(release, told)]
+    evidence = read_evidence(release)
+    return [check_files(release), *check_pictures(release, evidence), *check_documents(release, evidence)]
 
 
 def show(checks: list[Check]) -> None:
@@ -43,14 +43,12 @@ def show(checks: list[Check]) -> None:
 
     table = Table(title="Release")
     table.add_column("check")
-    table.add_column("looked at", justify="right")
+    table.add_column("checked", justify="right")
     table.add_column("outcome")
     for check in checks:
         count = len(check.faults)
-        outcome = f"{count} fault{'s' if count > 1 else ''}" if count else "as it should be"
-        table.add_row(
-            check.name, f"{check.looked_at:,}", f"{outcome}; {check.note}" if check.note else outcome
-        )
+        outcome = f"{count} fault{'s' if count > 1 else ''}" if count else "correct"
+        table.add_row(check.name, f"{check.checked:,}", f"{outcome}; {check.note}" if check.note else outcome)
     Console().print(table)
     for check in checks:
         for fault in check.faults:

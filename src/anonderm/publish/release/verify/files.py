@@ -1,4 +1,4 @@
-"""Checksums: every file is noted, there, and as it was."""
+"""Checksums: every file is listed, present and unchanged."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def check_files(release: Path) -> Check:
-    """Missing, changed and extra files; links count as extra, since they can lead out of the release."""
-    noted, faults = _noted(release)
+    """Missing, changed and unlisted files; links are faults, as they can point outside the release."""
+    listed, faults = _listed(release)
     present = {
         path.relative_to(release).as_posix(): path
         for path in sorted(release.rglob("*"))
         if path.is_symlink() or not path.is_dir()
     }
     present.pop(CHECKSUMS, None)
-    for name, digest in noted.items():
+    for name, digest in listed.items():
         path = present.get(name)
         if path is None:
             faults.append(Fault(name, "is missing"))
         elif not path.is_symlink() and sha256_file(path) != digest:
             faults.append(Fault(name, "was changed"))
-    faults += [Fault(name, "is a link") for name, path in present.items() if path.is_symlink()]
-    faults += [Fault(name, f"is not noted in {CHECKSUMS}") for name in present if name not in noted]
-    return Check("checksums", len(noted), tuple(faults))
+    faults += [Fault(name, "is a symbolic link") for name, path in present.items() if path.is_symlink()]
+    faults += [Fault(name, f"is not listed in {CHECKSUMS}") for name in present if name not in listed]
+    return Check("checksums", len(listed), tuple(faults))
 
 
-def _noted(release: Path) -> tuple[dict[str, str], list[Fault]]:
-    """Digests by file, as the list of checksums says."""
+def _listed(release: Path) -> tuple[dict[str, str], list[Fault]]:
+    """The listed digests by file."""
     try:
         lines = (release / CHECKSUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return {}, [Fault(CHECKSUMS, "is missing: the export was cut short, or this is no release")]
+        return {}, [Fault(CHECKSUMS, "is missing: the export did not finish, or this is no release")]
     except UnicodeDecodeError:
         return {}, [Fault(CHECKSUMS, "is not a list of checksums")]
-    noted, faults = {}, []
+    listed, faults = {}, []
     for number, line in enumerate(lines, start=1):
         if match := _LINE.fullmatch(line):
-            noted[match[2]] = match[1]
+            listed[match[2]] = match[1]
         else:
             faults.append(Fault(CHECKSUMS, f"line {number} is not a checksum"))
-    return noted, faults
+    return listed, faults

@@ -1,4 +1,4 @@
-"""The pictures of every format: marked, nothing else in them, and as many in each format."""
+"""The pictures of every format: marked, without other metadata, and equally many in each format."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from anonderm.publish.release.verify.checks import Check, Fault
 FORMATS = ("train", "parquet", "webdataset", "stylegan")
 
 
-def check_pictures(release: Path, told: dict[str, Any]) -> list[Check]:
-    """One check a format that is there; `told` is the content of evidence.json."""
-    checks = [_check(release, name, told) for name in FORMATS if (release / name).is_dir()]
-    return checks or [Check("pictures", 0, (Fault(".", "holds no pictures in any known format"),))]
+def check_pictures(release: Path, evidence: dict[str, Any]) -> list[Check]:
+    """One check for each format present; `evidence`: the content of evidence.json."""
+    checks = [_check(release, name, evidence) for name in FORMATS if (release / name).is_dir()]
+    return checks or [Check("pictures", 0, (Fault(".", "contains no pictures in a known format"),))]
 
 
-def _check(release: Path, name: str, told: dict[str, Any]) -> Check:
+def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
     faults: list[Fault] = []
-    count, must_sign = 0, told.get("signed") is True
+    count, must_sign = 0, evidence.get("signed") is True
     readable = can_read()
     with bar(
-        f"checking pictures ({name})", told.get("faces") if isinstance(told.get("faces"), int) else None
+        f"checking pictures ({name})",
+        evidence.get("faces") if isinstance(evidence.get("faces"), int) else None,
     ) as shown:
         try:
             for where, png in _pictures(release, name):
@@ -40,9 +41,11 @@ def _check(release: Path, name: str, told: dict[str, Any]) -> Check:
                     faults.append(Fault(where, what))
         except _Unreadable as error:
             faults.append(Fault(error.file, error.what))
-    if count != told.get("faces"):
-        faults.append(Fault(f"{name}/", f"holds {count} pictures; evidence.json says {told.get('faces')}"))
-    note = "signatures not checked: pip install 'anonderm[c2pa]'" if must_sign and not readable else ""
+    if count != evidence.get("faces"):
+        faults.append(
+            Fault(f"{name}/", f"contains {count} pictures; evidence.json states {evidence.get('faces')}")
+        )
+    note = "signatures were not checked: pip install 'anonderm[c2pa]'" if must_sign and not readable else ""
     return Check(f"pictures in {name}/", count, tuple(faults), note)
 
 
@@ -55,12 +58,12 @@ def _fault(png: bytes, must_sign: bool, readable: bool) -> str:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return f"cannot be read ({error})"
     if not is_signed(png):
-        return "is not signed, though the release says that it is" if must_sign else ""
+        return "is not signed, although the release states that it is" if must_sign else ""
     return fault_of_signature(png) if readable else ""
 
 
 class _Unreadable(Exception):
-    """An archive that cannot be read to its end."""
+    """An archive that cannot be read completely."""
 
     def __init__(self, file: str, what: str) -> None:
         super().__init__(file, what)
@@ -68,7 +71,7 @@ class _Unreadable(Exception):
 
 
 def _pictures(release: Path, name: str) -> Iterator[tuple[str, bytes]]:
-    """Where every picture of a format lies, and its bytes; one at a time."""
+    """The location and bytes of every picture of a format, one at a time."""
     for path in sorted((release / name).rglob("*")):
         where = path.relative_to(release).as_posix()
         if path.is_symlink() or not path.is_file():
