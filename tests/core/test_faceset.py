@@ -114,7 +114,7 @@ def test_an_unfinished_faceset_is_refused(tmp_path):
     FaceSetWriter(tmp_path).add(picture(0), Face("a"))
     with pytest.raises(MissingPath, match="not a finished FaceSet") as caught:
         FaceSet.load(tmp_path)
-    assert "run the command that makes it again" in caught.value.hint
+    assert "run the same command again" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all"])

@@ -24,7 +24,7 @@ from anonderm.core.files import (
     sha256_bytes,
     write_bytes,
 )
-from anonderm.core.images import Pixels, read_image, resize, write_png
+from anonderm.core.images import Pixels, encode_png, read_image, resize, write_png
 from anonderm.core.records import Face, order_labels
 
 MANIFEST = "manifest.parquet"
@@ -46,18 +46,14 @@ class FaceSet:
 
         path = folder / MANIFEST
         if not path.exists():
-            hint = (
-                "It was cut short: run the command that makes it again."
-                if any(folder.glob(_JOURNAL.format(part="*")))
-                else ""
-            )
+            unfinished = any(folder.glob(_JOURNAL.format(part="*")))
+            hint = "Its stage was interrupted: run the same command again." if unfinished else ""
             raise MissingPath(f"{folder}: not a finished FaceSet (no {MANIFEST}).", hint)
         try:
             faces = tuple(Face.from_row(row) for row in parquet.read_table(path).to_pylist())
         except (pyarrow.lib.ArrowException, KeyError, TypeError) as error:
-            raise BrokenArtefact(
-                f"{path}: not a FaceSet manifest ({error}).", "Make the FaceSet again."
-            ) from error
+            hint = "Run the stage that made the FaceSet again."
+            raise BrokenArtefact(f"{path}: not a FaceSet manifest ({error}).", hint) from error
         for face in faces:
             if not _stays_inside(face):
                 raise BrokenArtefact(f"{path}: face {face.id!r} names a file outside its folder.")
@@ -71,7 +67,7 @@ class FaceSet:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over what the faces are (pixels, labels, people, splits), not where they lie."""
+        """sha256 of the faces' content (pixels, labels, people, splits), independent of their location."""
         rows = [(f.id, f.sha256, f.label, f.subject, f.split) for f in self.faces]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
@@ -81,24 +77,24 @@ class FaceSet:
 
     @property
     def label_counts(self) -> dict[str, int]:
-        """How many faces each label has, mildest first; faces without a label are not counted."""
+        """Number of faces of each label, mildest first; faces without a label are not counted."""
         counts = Counter(face.label for face in self.faces)
         return {label: counts[label] for label in self.labels}
 
     @property
     def people(self) -> int:
-        """How many different people are shown."""
+        """Number of different people."""
         return len({face.person for face in self.faces})
 
     @property
     def origin(self) -> str:
-        """real, synthetic (every face names the checkpoint that drew it), or mixed."""
+        """real, synthetic (every face names the checkpoint that generated it), or mixed."""
         synthetic = sum(face.checkpoint is not None for face in self.faces)
         return "real" if synthetic == 0 else "synthetic" if synthetic == len(self) else "mixed"
 
     @property
     def licence(self) -> str:
-        """The terms of all the faces, each once; as those of several sources hold together, joined by AND."""
+        """The distinct licences of the faces, joined by AND, as those of several sources apply together."""
         return " AND ".join(sorted({face.licence for face in self.faces if face.licence}))
 
     def where(
@@ -108,7 +104,7 @@ class FaceSet:
         label: str | None = None,
         ids: Collection[str] | None = None,
     ) -> FaceSet:
-        """The faces that fulfil every condition given; in a collection of splits, None is no split."""
+        """The faces that meet all given conditions; in a collection of splits, None stands for no split."""
         splits = {split} if isinstance(split, str) else split
         kept = (
             face
@@ -124,7 +120,7 @@ class FaceSet:
         return _read(self.folder / face.file)
 
     def mask(self, face: Face) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Skin mask, bool [H, W]. Raises BrokenArtefact where the face has none."""
+        """Skin mask, bool [H, W]. Raises BrokenArtefact if the face has none."""
         if face.mask is None:
             raise BrokenArtefact(f"{self.folder}: face {face.id} has no skin mask.")
         return _read(self.folder / face.mask)[:, :, 0] > 127
@@ -135,9 +131,9 @@ class FaceSet:
             yield FaceSet(self.folder, self.faces[start : start + count])
 
     def pixels(self, size: int | None = None) -> Pixels:
-        """Every image, uint8 [N, size, size, 3].
+        """All images, uint8 [N, size, size, 3].
 
-        Without `size` as they are: raises InputError unless they are squares of one size.
+        Without `size`, the images are not resized. Raises InputError unless they are squares of one size.
         """
         if not self.faces:
             return np.zeros((0, size or 0, size or 0, 3), np.uint8)
@@ -150,7 +146,7 @@ class FaceSet:
                 height, width = image_HWC.shape[:2]
                 raise InputError(
                     f"{self.folder}: face {face.id} has {width} x {height} pixels, not {side} x {side}.",
-                    "Faces must be squares of one size: `anonderm ingest --size` makes such.",
+                    "Faces must be squares of one size, as `anonderm ingest --size` makes them.",
                 )
             stack[index] = resize(image_HWC, side)
         return stack
@@ -160,14 +156,13 @@ def _read(path: Path) -> Pixels:
     try:
         return read_image(path)
     except InputError as error:
-        hint = "Restore this image, or make its FaceSet again."
-        raise type(error)(error.message, hint) from error
+        raise type(error)(error.message, "Restore this image, or make its FaceSet again.") from error
 
 
 class FaceSetWriter:
-    """Writes a FaceSet face by face; opened again after a kill, it goes on with the faces it has.
+    """Writes a FaceSet face by face; after an interruption, it continues with the faces written so far.
 
-    Several processes may write one set, each as another `part`; one of them finishes it.
+    Several processes may write one set, each with its own `part`; one of them finishes it.
     """
 
     def __init__(self, folder: Path, part: int = 0) -> None:
@@ -184,39 +179,32 @@ class FaceSetWriter:
 
     @property
     def done(self) -> AbstractSet[str]:
-        """Ids of the faces already on disk; follows what is added."""
+        """Ids of the faces on disk; a live view."""
         return self._rows.keys()
 
     @property
     def rows(self) -> tuple[Face, ...]:
-        """The faces already on disk."""
+        """The faces on disk."""
         return tuple(self._rows.values())
 
     def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write one image (and its skin mask) as PNG and note its row; returns it with file and sha256.
+        """Write an image (and its skin mask) as PNG and its row; returns the row with file and sha256.
 
         Raises InputError for an id that cannot name a file.
         """
-        self._check_id(face)
-        file = f"images/{face.id}.png"
-        data = write_png(self.folder / file, image_HWC)
-        mask = self._write_mask(face, mask_HW)
-        return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
+        return self.add_photo(encode_png(image_HWC), ".png", face, mask_HW)
 
     def add_photo(self, data: bytes, suffix: str, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write an image file as it is (its bytes; suffix with the dot) and note its row.
+        """Write the bytes of an image file that `read_image` can read (suffix with the dot), and its row.
 
-        `read_image` must be able to read it. Raises InputError for an id that cannot name a file.
+        Raises InputError for an id that cannot name a file.
         """
-        self._check_id(face)
+        if not _names_a_file(face.id):
+            raise InputError(f"{self.folder}: {face.id!r} cannot name a file.", "Rename its class.")
         file = f"images/{face.id}{suffix}"
         write_bytes(self.folder / file, data)
         mask = self._write_mask(face, mask_HW)
         return self._note(dataclasses.replace(face, file=file, sha256=sha256_bytes(data), mask=mask))
-
-    def _check_id(self, face: Face) -> None:
-        if not _names_a_file(face.id):
-            raise InputError(f"{self.folder}: {face.id!r} cannot name a file.", "Rename its class.")
 
     def _write_mask(self, face: Face, mask_HW: np.ndarray | None) -> str | None:
         if mask_HW is None:
@@ -226,10 +214,10 @@ class FaceSetWriter:
         return mask
 
     def add_from(self, faces: FaceSet, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Take over a face of another FaceSet, image and mask, as hard links where the disk allows.
+        """Add a face of another FaceSet, with image and mask as hard links where the file system allows.
 
-        `face` may differ from the row in `faces` (a new label, a reason); its `file` stays, and its `mask`
-        unless `mask_HW` is a new one.
+        `face` may differ from the row in `faces` (a new label, a reason), but not in its `file`, and in its
+        `mask` only if `mask_HW` is given.
         """
         link_or_copy(faces.folder / face.file, self.folder / face.file)
         if mask_HW is not None:
@@ -244,7 +232,7 @@ class FaceSetWriter:
         return face
 
     def finish(self) -> FaceSet:
-        """Write the manifest, ordered by id; the FaceSet is whole from here on."""
+        """Write the manifest, ordered by id, which completes the FaceSet."""
         import pyarrow.parquet as parquet
 
         self._rows |= {face.id: face for face in self._journalled()}
@@ -257,7 +245,7 @@ class FaceSetWriter:
 
 
 def _stays_inside(face: Face) -> bool:
-    """Whether the id can be part of a file's name, and the paths lead nowhere but down."""
+    """Whether the id can be part of a file name, and the paths stay below the folder."""
     paths = [PurePosixPath(relative) for relative in (face.file, face.mask) if relative is not None]
     down = all(not path.is_absolute() and ".." not in path.parts for path in paths)
     return down and _names_a_file(face.id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,16 @@ def read_weights(path: Path, hint: str) -> dict[str, Tensor]:
     except (InputError, BrokenArtefact) as error:
         reason = error.message.removeprefix(f"{path}: ")
         raise BrokenArtefact(f"{path}: not a file of weights: {reason}", hint) from error
+
+
+@contextmanager
+def weights_of(network: str, path: Path, hint: str) -> Iterator[None]:
+    """Turn what a network raises for tensors that do not match it into BrokenArtefact."""
+    try:
+        yield
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BrokenArtefact(f"{path}: not the weights of {network} ({reason}).", hint) from error
 
 
 def _safetensors(path: Path) -> Mapping[str, object]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.core.stop import deferred_stop
+from anonderm.core.threads import in_order
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
 from anonderm.models.skin_segmenter.preprocessing import load_pair
@@ -42,7 +42,6 @@ from anonderm.skin.split import split_masks
 
 _FIRST_RATE = 1e-5
 _POWER = 0.9
-_READERS = 4
 
 Pair = tuple[Pixels, NDArray[np.uint8]]
 
@@ -94,9 +93,9 @@ def evaluate(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str
     """The network's agreement with the masks of these faces, all at `size`."""
     agreement = Agreement(CLASSES)
     network.eval()
-    with torch.inference_mode(), ThreadPoolExecutor(_READERS) as pool:
+    with torch.inference_mode():
         for batch in run.progress(list(faces.batches(16)), what):
-            x_NCSS, labels_NSS = _stack(list(pool.map(lambda face: load_pair(faces, face, size), batch)))
+            x_NCSS, labels_NSS = _stack(list(in_order(lambda face: load_pair(faces, face, size), batch)))
             agreement.add(labels_NSS.numpy(), network(normalised(x_NCSS)).argmax(1).cpu().numpy())
     return agreement
 
@@ -170,18 +169,15 @@ class _Trainer:
         return value
 
     def batches(self, first: int) -> Iterator[tuple[int, list[Pair]]]:
-        """The photos of each step from `first` on, read during the previous step."""
-        with ThreadPoolExecutor(_READERS) as pool:
-            ahead = self._submit(pool, first)
-            for step in range(first, self.config.steps):
-                now, ahead = ahead, self._submit(pool, step + 1) if step + 1 < self.config.steps else []
-                yield step, [pending.result() for pending in now]
+        """The photos of each step from `first` on, read during the previous steps."""
+        steps = range(first, self.config.steps)
+        yield from zip(steps, in_order(self._batch, steps), strict=True)
 
-    def _submit(self, pool: ThreadPoolExecutor, step: int) -> list[Future[Pair]]:
+    def _batch(self, step: int) -> list[Pair]:
         batch, count = self.config.batch, len(self.faces)
         places = range(step * batch, (step + 1) * batch)
         rows = [_order(self.config.seed, place // count, count)[place % count] for place in places]
-        return [pool.submit(load_pair, self.faces, self.faces.faces[row], self.config.size) for row in rows]
+        return [load_pair(self.faces, self.faces.faces[row], self.config.size) for row in rows]
 
 
 @lru_cache(maxsize=2)

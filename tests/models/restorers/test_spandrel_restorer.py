@@ -17,7 +17,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.ingest.restore.config import RestoreConfig
 from anonderm.ingest.restore.restore import restore
 from anonderm.models.restorers import spandrel_restorer
-from anonderm.models.restorers.spandrel_restorer import PublishedRestorer
+from anonderm.models.restorers.spandrel_restorer import SpandrelRestorer
 
 pytest.importorskip("spandrel", reason="needs the extra restore")
 
@@ -35,13 +35,13 @@ def esrgan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_super_resolver_magnifies_faces_of_any_size(esrgan: Path) -> None:
-    restorer = PublishedRestorer(esrgan)
+    restorer = SpandrelRestorer(esrgan)
     assert (restorer.name, restorer.side, restorer.scale, restorer.framed) == ("ESRGAN", None, 4, False)
     assert restorer(np.zeros((2, 30, 30, 3), np.uint8), [None, None]).shape == (2, 120, 120, 3)
 
 
 def test_large_faces_go_through_in_tiles(esrgan: Path, monkeypatch) -> None:
-    restorer = PublishedRestorer(esrgan)
+    restorer = SpandrelRestorer(esrgan)
     image = np.random.default_rng(0).integers(0, 256, (1, 70, 70, 3), np.uint8)
     whole = restorer(image, [None])
     monkeypatch.setattr(spandrel_restorer, "_TILE", 40)
@@ -57,7 +57,7 @@ def test_a_face_restorer_gets_faces_of_512_px(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = RestoreFormer(n_embed=8, embed_dim=32, z_channels=32, ch=32, ch_mult=(1,) * 6, num_res_blocks=1)
     torch.save(network.state_dict(), tmp_path / "RestoreFormer.pth")
-    restorer = PublishedRestorer(tmp_path / "RestoreFormer.pth")
+    restorer = SpandrelRestorer(tmp_path / "RestoreFormer.pth")
     assert (restorer.name, restorer.side, restorer.scale, restorer.framed) == ("RestoreFormer", 512, 1, True)
 
 
@@ -76,17 +76,17 @@ def test_the_manifest_names_the_network_and_its_weights(esrgan: Path, tmp_path: 
 def test_a_missing_spandrel_is_named_with_the_extra(esrgan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(MissingExtra, match=r"anonderm\[restore\]"):
-        PublishedRestorer(esrgan)
+        SpandrelRestorer(esrgan)
 
 
 def test_other_networks_are_refused(tmp_path: Path, esrgan: Path) -> None:
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "net.pth")
-    with pytest.raises(InputError, match="no network that spandrel"):
-        PublishedRestorer(tmp_path / "net.pth")
+    with pytest.raises(InputError, match="not a network that spandrel"):
+        SpandrelRestorer(tmp_path / "net.pth")
     tensors = torch.load(esrgan, weights_only=True)["params_ema"]
     tensors["conv_first.weight" if "conv_first.weight" in tensors else "model.0.weight"] = torch.zeros(
         8, 3, 5, 5
     )
     torch.save(tensors, tmp_path / "net.pth")
     with pytest.raises(BrokenArtefact, match=r"net\.pth"):
-        PublishedRestorer(tmp_path / "net.pth")
+        SpandrelRestorer(tmp_path / "net.pth")

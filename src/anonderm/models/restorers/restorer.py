@@ -1,4 +1,4 @@
-"""What enlarges faces: the interface of all restorers, and the plain one.
+"""The interface of restorers, which enlarge faces, and the one that interpolates.
 
 N faces, H x W pixels.
 """
@@ -17,10 +17,10 @@ Points = NDArray[np.float64]
 
 
 class Restorer(Protocol):
-    """Takes faces of one size, gives them back larger or sharper.
+    """Returns faces of one size larger or sharper.
 
-    `name` goes into the manifest. `side` is the one size it takes; without it, any. `framed` tells whether it
-    was made for faces in FFHQ's framing. Its output is `scale` times as large as its input.
+    `name` is recorded in the manifest. `side`: the only input size it accepts, or None for any. `framed`:
+    whether it was trained on faces in FFHQ's framing. Its output is `scale` times as large as its input.
     """
 
     name: str
@@ -29,12 +29,12 @@ class Restorer(Protocol):
     framed: bool
 
     def __call__(self, images_NHWC: Pixels, points_N: Sequence[Points | None]) -> Pixels:
-        """uint8 RGB in and out; `points_N` are the 68 points of each face in pixels, where they are known."""
+        """uint8 RGB in and out; `points_N` are the 68 landmarks of each face in pixels, if known."""
         ...
 
 
 class Lanczos:
-    """Enlarges by interpolation alone: it adds no detail, and takes none away."""
+    """Enlarges by interpolation alone, which neither adds nor removes detail."""
 
     name = "lanczos"
     side: int | None = None
@@ -46,10 +46,10 @@ class Lanczos:
 
 
 def enlarge(images_NHWC: Pixels, points_N: Sequence[Points | None], restorer: Restorer, size: int) -> Pixels:
-    """Square faces at `size`, larger than they are.
+    """Square faces enlarged to `size`.
 
-    They are brought to the side that the restorer takes, and from what it gives to `size`. One that magnifies
-    is applied until `size` is reached; one that only sharpens sees faces that were interpolated to `size`.
+    They are resized to the restorer's input side, and its output to `size`. A restorer that magnifies is
+    applied until `size` is reached; one that only sharpens gets faces interpolated to `size`.
     """
     if restorer.side is None and restorer.scale > 1:
         while images_NHWC.shape[1] < size:

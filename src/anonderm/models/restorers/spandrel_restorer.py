@@ -1,4 +1,4 @@
-"""Restorers that others published, in any of the architectures that spandrel knows.
+"""Published restorers, in any architecture that spandrel supports.
 
 N faces, H x W pixels.
 """
@@ -18,38 +18,38 @@ from anonderm.core.tensorfiles import read_tensors
 from anonderm.models.restorers.restorer import Points
 from anonderm.models.restorers.tensors import from_pixels, to_pixels
 
-_FACE_SIDE = 512  # of every face restorer that spandrel knows
+_FACE_SIDE = 512  # of every face restorer that spandrel supports
 _TILE, _MARGIN = 256, 32
 
 
-class PublishedRestorer:
+class SpandrelRestorer:
     """GFPGAN, RestoreFormer, the ESRGAN family and others, from a file of weights."""
 
     def __init__(self, path: Path) -> None:
-        """Raises MissingExtra, or what `read_tensors` does, InputError (no restorer) or BrokenArtefact."""
+        """Raises MissingExtra, InputError (no restorer), BrokenArtefact, or what `read_tensors` raises."""
         try:
             import spandrel
         except ImportError as error:
             raise MissingExtra(
-                "Restorers of others need the package spandrel.",
+                "Published restorers need the package spandrel.",
                 "Install it: pip install 'anonderm[restore]'",
             ) from error
-        # spandrel is handed tensors: its own reader would run TorchScript files.
+        # spandrel gets tensors, as its own reader would execute TorchScript files.
         tensors = spandrel.canonicalize_state_dict(read_tensors(path))
         try:
             model = spandrel.ModelLoader().load_from_state_dict(tensors)
         except spandrel.UnsupportedModelError as error:
             raise InputError(
-                f"{path}: no network that spandrel {spandrel.__version__} knows.",
-                "Give weights of GFPGAN, RestoreFormer, ESRGAN or another network of its list.",
+                f"{path}: not a network that spandrel {spandrel.__version__} supports.",
+                "Give weights of GFPGAN, RestoreFormer, ESRGAN or another supported network.",
             ) from error
         except (RuntimeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise BrokenArtefact(f"{path}: its tensors do not fit their network ({reason}).") from error
+            raise BrokenArtefact(f"{path}: its tensors do not match their network ({reason}).") from error
         channels = (model.input_channels, model.output_channels)
         if not isinstance(model, spandrel.ImageModelDescriptor) or channels != (3, 3):
             raise InputError(
-                f"{path}: {model.architecture.name} does not turn pictures into pictures in colour."
+                f"{path}: {model.architecture.name} does not map colour images to colour images."
             )
         self._device = launch.device()
         self._model = model.to(torch.device(self._device)).eval()
@@ -69,10 +69,10 @@ class PublishedRestorer:
 def in_tiles(
     network: Callable[[Tensor], Tensor], images_NCHW: Tensor, scale: int, tile: int, margin: int
 ) -> Tensor:
-    """What a network makes of large pictures, tile by tile, so that memory does not grow with their size.
+    """The output of a network for large images, tile by tile, so that memory does not grow with their size.
 
-    Each tile is seen with `margin` pixels around it that are cut off again; a network that looks no further
-    gives what it would of the whole picture.
+    Each tile is processed with a surrounding `margin` of pixels that is cropped afterwards; if the receptive
+    field is not larger, the result equals that for the whole image.
     """
     height, width = images_NCHW.shape[2:]
     if max(height, width) <= tile:

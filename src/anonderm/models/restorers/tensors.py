@@ -1,4 +1,4 @@
-"""Between pixels as they are stored and tensors as networks take them."""
+"""Conversion between stored pixels and network tensors."""
 
 from __future__ import annotations
 

@@ -14,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BrokenArtefact
 from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
-from anonderm.core.tensorfiles import read_weights
+from anonderm.core.tensorfiles import read_weights, weights_of
 from anonderm.models.skin_segmenter.bisenet import BiSeNet
 from anonderm.models.skin_segmenter.preprocessing import scaled
 
@@ -129,8 +128,5 @@ def load_published(network: torch.nn.Module, path: Path, leave_out: Sequence[str
         for name, tensor in read_weights(path, hint).items()
         if not name.startswith(tuple(leave_out))
     }
-    try:
+    with weights_of("this network", path, hint):
         network.load_state_dict(tensors)
-    except RuntimeError as error:
-        first_line = str(error).partition("\n")[0]
-        raise BrokenArtefact(f"{path}: not the weights of this network ({first_line}).", hint) from error

@@ -16,20 +16,20 @@ from torch import Tensor
 from anonderm.core.errors import BrokenArtefact
 from anonderm.models.restorers.dfdnet.components import COMPONENTS
 
-STRIDES = (2, 4, 8, 16)  # of the four feature maps; in file names they are 256, 128, 64 and 32 px
+STRIDES = (2, 4, 8, 16)  # of the four feature maps; 256, 128, 64 and 32 px in file names
 _SIDES = {"left_eye": 80, "right_eye": 80, "nose": 50, "mouth": 110}  # of an entry, in pixels of the picture
 _EPSILON = 1e-5
 
 
 def _moments(values_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel, as the weights were trained: unbiased, with a floor."""
+    """Mean and standard deviation of each channel as in training: unbiased, with an epsilon."""
     variance, mean = torch.var_mean(values_NCHW, dim=(2, 3), keepdim=True)
     return mean, (variance + _EPSILON).sqrt()
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """The entries of one component at one scale, each channel with mean 0 and deviation 1."""
+    """The entries of one component at one scale, each channel normalised to mean 0 and deviation 1."""
 
     entries_KCHW: Tensor
 
@@ -42,11 +42,11 @@ class Dictionary:
         return Dictionary(self.entries_KCHW.to(device))
 
     def match(self, component_1CHW: Tensor) -> Tensor:
-        """The entry most like a face's component, in that component's style and at its size, [1, C, h, w].
+        """The entry most similar to a face's component, in that component's style and size, [1, C, h, w].
 
         Component AdaIN gives an entry the component's mean and deviation; the entry with the largest inner
-        product is taken. As the means add the same to every product, one matrix-vector product with the
-        deviations suffices, and only the entry chosen is ever restyled.
+        product is chosen. As the means contribute equally to all products, one matrix-vector product with the
+        deviations suffices, and only the chosen entry is restyled.
         """
         like_entries = F.interpolate(
             component_1CHW, self.entries_KCHW.shape[2:], mode="bilinear", align_corners=False
@@ -61,7 +61,7 @@ class Dictionary:
 def read_dictionaries(folder: Path, channels: tuple[int, ...]) -> dict[str, tuple[Dictionary, ...]]:
     """Component -> its dictionaries, finest first, from `{component}_{256,128,64,32}_center.npy`.
 
-    `channels` are those of the four feature maps. Files are read without pickles. Raises BrokenArtefact.
+    `channels`: those of the four feature maps. Pickles are refused. Raises BrokenArtefact.
     """
     return {
         name: tuple(
@@ -79,6 +79,6 @@ def _read(path: Path, channels: int, side: int) -> Dictionary:
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise BrokenArtefact(
             f"{path}: not a dictionary of {channels} x {side} x {side} features ({error}).",
-            "Get DictionaryCenter512 again: plain arrays of numbers, one row an entry.",
+            "Download DictionaryCenter512 again: plain arrays of numbers, one row per entry.",
         ) from error
     return Dictionary.of(entries)

@@ -1,7 +1,7 @@
-"""DFDNet's published checkpoint, latest_net_G.pth, into our network.
+"""Loading DFDNet's published checkpoint, latest_net_G.pth, into our network.
 
-It holds VGG-19 too, and convolutions as spectral normalisation keeps them in training (Miyato et al. 2018):
-a weight and the two vectors that estimate its largest singular value, by which it is divided here once.
+It includes VGG-19, and stores convolutions as spectral normalisation does in training (Miyato et al. 2018): a
+weight and the two vectors that estimate its largest singular value, by which it is divided here once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from anonderm.core.errors import BrokenArtefact, InputError
-from anonderm.core.tensorfiles import read_tensors
+from anonderm.core.errors import InputError
+from anonderm.core.tensorfiles import read_tensors, weights_of
 from anonderm.models.restorers.dfdnet.components import COMPONENTS
 from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary, read_dictionaries
 from anonderm.models.restorers.dfdnet.network import DFDNet
@@ -53,13 +53,13 @@ def _pair(ours: str, theirs: str, numbers: tuple[int, int]) -> dict[str, str]:
 
 
 def load_published(folder: Path) -> tuple[DFDNet, dict[str, tuple[Dictionary, ...]]]:
-    """Network and dictionaries from a folder as it is published. Raises InputError, BrokenArtefact."""
+    """Network and dictionaries from a published folder. Raises InputError or BrokenArtefact."""
     path = folder / WEIGHTS
     stored = read_tensors(path)
     first = stored.get("VggExtract.model.features.0.weight")
     if first is None:
         raise InputError(f"{path}: not DFDNet's checkpoint (it has no VGG-19).", "Give latest_net_G.pth.")
-    try:
+    with weights_of("DFDNet", path, "Download it again."):
         tensors = {
             f"{ours}.{kind}": values
             for ours, theirs in published_names().items()
@@ -67,8 +67,6 @@ def load_published(folder: Path) -> tuple[DFDNet, dict[str, tuple[Dictionary, ..
         }
         network = DFDNet(width=len(first))
         network.load_state_dict(tensors)
-    except (KeyError, RuntimeError) as error:
-        raise BrokenArtefact(f"{path}: not DFDNet's checkpoint ({error}).", "Get it again.") from error
     return network, read_dictionaries(folder / DICTIONARIES, network.features.channels)
 
 

@@ -1,4 +1,4 @@
-"""DFDNet's network (Li et al. 2020, figure 2): VGG-19 features, dictionary transfer, a decoder they steer.
+"""DFDNet's network (Li et al. 2020, figure 2): VGG-19 features, dictionary transfer, a conditioned decoder.
 
 N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 1/16 of the picture's size.
 """
@@ -30,7 +30,7 @@ def _leaky(x_NCHW: Tensor) -> Tensor:
 
 
 class TwoConvolutions(nn.Module):
-    """Two convolutions with a rectifier between them: the building block of everything after VGG."""
+    """Two convolutions with a leaky ReLU in between: the building block of everything after VGG."""
 
     def __init__(self, inward: int, outward: int, dilation: int = 1) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Features(nn.Module):
         self.channels = tuple(widths[1:])
 
     def forward(self, images_NCHW: Tensor) -> list[Tensor]:
-        """Of pictures in -1..1."""
+        """Feature maps of pictures in -1..1."""
         x = normalised((images_NCHW + 1) / 2)
         maps = []
         for number, block in enumerate(self.blocks):
@@ -69,7 +69,7 @@ class Features(nn.Module):
 
 
 class Context(nn.Module):
-    """What surrounds each place of the coarsest map, seen by four dilated branches."""
+    """The context of each position of the coarsest map, from four dilated branches."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Context(nn.Module):
 
 
 class Stage(nn.Module):
-    """A stage of the decoder: convolve, scale and shift by the transferred features (SFT), double."""
+    """A stage of the decoder: convolve, scale and shift by the transferred features (SFT), upsample by 2."""
 
     blur: Tensor
 
@@ -94,17 +94,17 @@ class Stage(nn.Module):
         kernel_3 = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("blur", (kernel_3[:, None] * kernel_3)[None, None], persistent=False)
 
-    def forward(self, x_NCHW: Tensor, steering_NCHW: Tensor) -> Tensor:
+    def forward(self, x_NCHW: Tensor, transferred_NCHW: Tensor) -> Tensor:
         channels = x_NCHW.shape[1]
         x = F.conv2d(x_NCHW, self.blur.expand(channels, 1, 3, 3), padding=1, groups=channels)
-        x = _leaky(_leaky(self.convolve(x)))  # the weights were trained with two rectifiers in a row
-        x = x * self.scale(steering_NCHW) + torch.sigmoid(self.shift(steering_NCHW))
+        x = _leaky(_leaky(self.convolve(x)))  # the weights were trained with two activations in a row
+        x = x * self.scale(transferred_NCHW) + torch.sigmoid(self.shift(transferred_NCHW))
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         return _leaky(self.enlarge(x))
 
 
 class Head(nn.Module):
-    """Features at full size to colours in -1..1."""
+    """Features at full resolution -> colours in -1..1."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Head(nn.Module):
 
 
 class DFDNet(nn.Module):
-    """The whole network; the published one has `width` 64 (an eighth of its widest maps)."""
+    """The whole network; the published one has `width` 64, an eighth of its widest maps."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -142,12 +142,14 @@ class DFDNet(nn.Module):
         boxes_N: Sequence[Mapping[str, Box]],
         dictionaries: Mapping[str, Sequence[Dictionary]],
     ) -> Tensor:
-        """Restored faces in -1..1, of faces in -1..1 and the boxes of their components in pixels."""
+        """Restored faces in -1..1, from faces in -1..1 and the boxes of their components in pixels."""
         maps = self.features(images_NCHW)
         x = self.context(maps[-1])
-        steering = [self._transferred(scale, each, boxes_N, dictionaries) for scale, each in enumerate(maps)]
-        for stage, steering_NCHW in zip(self.stages, reversed(steering), strict=True):
-            x = stage(x, steering_NCHW)
+        transferred = [
+            self._transferred(scale, each, boxes_N, dictionaries) for scale, each in enumerate(maps)
+        ]
+        for stage, transferred_NCHW in zip(self.stages, reversed(transferred), strict=True):
+            x = stage(x, transferred_NCHW)
         return self.head(x)
 
     def _transferred(
@@ -157,7 +159,7 @@ class DFDNet(nn.Module):
         boxes_N: Sequence[Mapping[str, Box]],
         dictionaries: Mapping[str, Sequence[Dictionary]],
     ) -> Tensor:
-        """The features; to each component its dictionary's match is added as far as that is trusted."""
+        """The features; to each component, its match in the dictionary is added, weighted by confidence."""
         transferred = map_NCHW.clone()
         for index, boxes in enumerate(boxes_N):
             for name in COMPONENTS:

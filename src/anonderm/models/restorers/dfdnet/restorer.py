@@ -1,4 +1,4 @@
-"""DFDNet behind the interface of all restorers."""
+"""DFDNet as a restorer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anonderm.models.restorers.tensors import from_pixels, to_pixels
 
 
 class DfdnetRestorer:
-    """Faces of 512 px in FFHQ's framing. Without points, components are taken where they usually are."""
+    """Faces of 512 px in FFHQ's framing. Without points, components are at their average positions."""
 
     name = "dfdnet"
     side: int | None = SIDE
@@ -24,7 +24,7 @@ class DfdnetRestorer:
     framed = True
 
     def __init__(self, folder: Path) -> None:
-        """Raises what `load_published` does."""
+        """Raises what `load_published` raises."""
         self._device = launch.device()
         network, dictionaries = load_published(folder)
         self._network = network.to(self._device).eval()
