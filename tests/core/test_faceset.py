@@ -178,10 +178,10 @@ def test_a_manifest_that_points_outside_its_folder_is_refused(tmp_path: Path, fi
 def test_a_writer_killed_after_the_last_face_has_all_of_them(tmp_path: Path) -> None:
     writer = FaceSetWriter(tmp_path / "faces")
     writer.add(np.zeros((8, 8, 3), np.uint8), Face(id="a"))
-    whole = writer.finish()
+    complete = writer.finish()
     again = FaceSetWriter(tmp_path / "faces")
     assert again.done == {"a"}
-    assert again.finish() == whole
+    assert again.finish() == complete
 
 
 def test_batches_counts_people_and_licences(tmp_path: Path) -> None:

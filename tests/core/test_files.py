@@ -109,12 +109,12 @@ def test_a_journal_truncated_anywhere_keeps_its_complete_rows_and_can_be_continu
     for row in rows:
         files.append_line(path, json.dumps(row))
     data = path.read_bytes()
-    torn = data[: cut % len(data)]
-    path.write_bytes(torn)
-    whole = rows[: torn.count(b"\n")]
-    assert files.read_json_lines(path) == whole
+    truncated = data[: cut % len(data)]
+    path.write_bytes(truncated)
+    complete = rows[: truncated.count(b"\n")]
+    assert files.read_json_lines(path) == complete
     files.append_line(path, "{}")
-    assert files.read_json_lines(path) == [*whole, {}]
+    assert files.read_json_lines(path) == [*complete, {}]
 
 
 def test_a_missing_journal_has_no_rows(tmp_path):

@@ -26,9 +26,9 @@ def run_once(folder, settings=Settings(), stage="train", inputs=None, text="made
         return run
 
 
-def fail(folder, error: BaseException, made: bool = True, settings=Settings()):
+def fail(folder, error: BaseException, with_output: bool = True, settings=Settings()):
     with RunDir.open(folder, "train", settings, {"faces": "abc"}):
-        if made:
+        if with_output:
             (folder / "half.txt").touch()
         raise error
 
@@ -121,7 +121,7 @@ def test_an_interrupted_run_keeps_its_settings(tmp_path):
 
 def test_a_run_that_failed_without_output_accepts_new_settings(tmp_path):
     with pytest.raises(ValueError, match="typo"):
-        fail(tmp_path / "run", ValueError("typo"), made=False)
+        fail(tmp_path / "run", ValueError("typo"), with_output=False)
     run_once(tmp_path / "run", Settings(epochs=20))
     assert RunRecord.load(tmp_path / "run").config["epochs"] == 20
 

@@ -32,7 +32,7 @@ def learn(network: torch.nn.Linear, optimiser: torch.optim.AdamW, steps: range) 
 
 
 def test_a_restored_training_reaches_the_same_weights(tmp_path: Path) -> None:
-    whole, _ = trained(6)
+    complete, _ = trained(6)
     half, half_optimiser = trained(3)
     tensors = with_prefix("net/", half.state_dict()) | optimiser_tensors("adam/", half_optimiser)
     write_snapshot(tmp_path / "state", tensors, {"step": 3})
@@ -42,7 +42,7 @@ def test_a_restored_training_reaches_the_same_weights(tmp_path: Path) -> None:
         resumed.load_state_dict(under_prefix("net/", found))
         restore_optimiser("adam/", optimiser, found)
     learn(resumed, optimiser, range(numbers["step"], 6))
-    assert torch.equal(resumed.weight, whole.weight)
+    assert torch.equal(resumed.weight, complete.weight)
 
 
 @pytest.mark.parametrize("content", [b"", b"not tensors", b"\xff" * 64])

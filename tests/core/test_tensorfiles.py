@@ -59,8 +59,8 @@ def test_files_without_weights_are_named_in_the_error(tmp_path: Path) -> None:
         with pytest.raises((BrokenArtefact, UnsafePickle), match=name):
             read_tensors(tmp_path / name)
     torch.save(TENSORS, tmp_path / "net.pth")
-    whole = (tmp_path / "net.pth").read_bytes()
-    (tmp_path / "net.pth").write_bytes(whole[: len(whole) // 2])
+    complete = (tmp_path / "net.pth").read_bytes()
+    (tmp_path / "net.pth").write_bytes(complete[: len(complete) // 2])
     with pytest.raises(BrokenArtefact, match=r"net\.pth"):
         read_tensors(tmp_path / "net.pth")
     for content in ([torch.ones(1)], {"epoch": 3}):
@@ -72,10 +72,10 @@ def test_files_without_weights_are_named_in_the_error(tmp_path: Path) -> None:
 def test_other_files_are_refused_with_the_hint_of_the_caller(tmp_path: Path) -> None:
     torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "unsafe.pth")
     torch.save([torch.ones(1)], tmp_path / "list.pth")
-    (tmp_path / "torn.safetensors").write_bytes(b"torn")
+    (tmp_path / "damaged.safetensors").write_bytes(b"damaged")
     # A zip archive without its central directory.
-    (tmp_path / "torn.pth").write_bytes(b"PK\x05\x06" + b"\xff" * 18)
-    for name in ("unsafe.pth", "list.pth", "torn.safetensors", "torn.pth"):
+    (tmp_path / "damaged.pth").write_bytes(b"PK\x05\x06" + b"\xff" * 18)
+    for name in ("unsafe.pth", "list.pth", "damaged.safetensors", "damaged.pth"):
         with pytest.raises(BrokenArtefact, match=rf"{name}: not a file of weights") as caught:
             read_weights(tmp_path / name, "Get the published file.")
         assert caught.value.hint == "Get the published file."
