@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core import launch
-from anonderm.core.results.base import Result
-from anonderm.stages import open_artefact
+from anonderm.core.results.base import FILE, load_result
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,9 +45,7 @@ def _commit() -> str:
 
 def scores(run: Path) -> dict[str, list[float | None]]:
     """Every score of a run, by its place in the result: value and both ends of its interval."""
-    result: Any = open_artefact("result", run)
-    found = result.scores() if isinstance(result, Result) else result.scores
-    return {name: rounded(score) for name, score in found.items()}
+    return {name: rounded(score) for name, score in load_result(run / FILE).scores().items()}
 
 
 def rounded(score: Any) -> list[float | None]:

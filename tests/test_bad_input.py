@@ -270,12 +270,12 @@ def test_a_broken_faceset_is_named(real: Path, classifier: Path, tmp_path: Path,
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "null", '{"scores": [], "details": {}}', '{"scores": {"a": {"value": "x"}}, "details": {}}'],
+    ["[]", "null", '{"kind": "unknown"}', '{"kind": []}', '{"kind": "fidelity", "extractors": {}}'],
 )
-def test_broken_scores_are_named(real: Path, tmp_path: Path, refused: Refused, content: str) -> None:
-    (tmp_path / "scores.json").write_text(content, encoding="utf-8")
-    line = ("export", "--faces", real, "--scores", tmp_path / "scores.json", "--out", tmp_path / "run")
-    assert "not a Scores file" in refused(*line)
+def test_broken_results_are_named(real: Path, tmp_path: Path, refused: Refused, content: str) -> None:
+    (tmp_path / "results.json").write_text(content, encoding="utf-8")
+    line = ("export", "--faces", real, "--scores", tmp_path / "results.json", "--out", tmp_path / "run")
+    assert "results.json: " in refused(*line)
 
 
 def test_a_broken_run_folder_is_named(photos: Path, tmp_path: Path, refused: Refused) -> None:
@@ -302,7 +302,7 @@ def test_an_unfinished_run_is_refused_as_an_input(
     message = refused(
         "export", "--faces", tmp_path / "run", "--scores", tmp_path / "run", "--out", tmp_path / "e"
     )
-    assert "no scores.json in this run of ingest" in message
+    assert "no results.json in this run of ingest" in message
 
 
 # Faces that a stage cannot use

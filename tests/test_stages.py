@@ -10,8 +10,9 @@ import pytest
 from anonderm.core.cost import FaceCost
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
 from anonderm.core.results.base import Score
+from anonderm.core.results.skin import SkinTones
 from anonderm.core.rundir import RunDir
 from anonderm.stages import STAGES, Input, Stage, open_artefact, run_stage
 from anonderm.stages.stage import _load
@@ -33,8 +34,9 @@ def copy(config: CopyConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     return writer.finish()
 
 
-def count(config: CopyConfig, faces: tuple[FaceSet, ...], run: RunDir) -> Scores:
-    return Scores({"faces": Score(sum(len(each) for each in faces))})
+def count(config: CopyConfig, faces: tuple[FaceSet, ...], run: RunDir) -> SkinTones:
+    count = Score(sum(len(each) for each in faces))
+    return SkinTones({"faces": count}, None, None, {}, {}, 0, {})
 
 
 class HereStage(Stage):
@@ -99,9 +101,9 @@ def test_a_finished_run_without_its_output_is_refused(faces: Path, tmp_path: Pat
 
 def test_results_are_saved_and_an_input_may_take_several_artefacts(faces: Path, tmp_path: Path) -> None:
     run_stage(COUNT, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "n")
-    scores = open_artefact("result", tmp_path / "n")
-    assert isinstance(scores, Scores)
-    assert scores.scores["faces"].value == 6
+    result = open_artefact("result", tmp_path / "n")
+    assert isinstance(result, SkinTones)
+    assert result.ita["faces"].value == 6
 
 
 def test_missing_and_surplus_inputs_are_named(faces: Path, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from sklearn import metrics as sklearn_metrics
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.records import Face, Lesion
+from anonderm.core.results.classifier import ClassifierResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.classifier import evaluate_classifier
 from anonderm.evaluate.config import ClassifierScoresConfig
@@ -50,7 +51,7 @@ def checkpoint(folder: Path, head: Head, classes: tuple[str, ...]) -> Checkpoint
     return Checkpoint.save(folder / "c.safetensors", network.state_dict(), card)
 
 
-def evaluated(folder: Path, faces: FaceSet, given: Checkpoint) -> Scores:
+def evaluated(folder: Path, faces: FaceSet, given: Checkpoint) -> ClassifierResult:
     with RunDir.open(folder / "run", "evaluate classifier", CONFIG, {}) as run:
         return evaluate_classifier(CONFIG, faces, given, run)
 
@@ -62,18 +63,18 @@ def test_grades_are_scored_on_the_test_split_as_scikit_learn_does(tmp_path: Path
     truth = np.array([GRADES.index(str(face.label)) for face in test])
     network = load_classifier(given)
     guess = network.head_type.predict(probabilities(network, test.pixels()))
-    value = {name: score.value for name, score in found.scores.items()}
-    assert value["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
+    scores = found.classification
+    assert scores.accuracy.value == pytest.approx(sklearn_metrics.accuracy_score(truth, guess))
     f1 = sklearn_metrics.f1_score(truth, guess, average="macro", zero_division=0)
-    assert value["macro_f1"] == pytest.approx(f1, abs=1e-9)
+    assert scores.macro_f1.value == pytest.approx(f1, abs=1e-9)
     kappa = sklearn_metrics.cohen_kappa_score(truth, guess, weights="quadratic", labels=range(3))
-    assert value["quadratic_kappa"] == pytest.approx(kappa, abs=1e-9)
-    assert value["macro_mae"] == pytest.approx(
+    assert scores.quadratic_kappa.value == pytest.approx(kappa, abs=1e-9)
+    assert scores.macro_mae.value == pytest.approx(
         np.mean([np.abs(guess[truth == k] - k).mean() for k in range(3)])
     )
-    assert found.scores["accuracy"].n == 24
-    assert found.details["weights"] == "random"
-    assert np.sum(found.details["confusion"]) == 24
+    assert scores.accuracy.n == 24
+    assert found.weights == "random"
+    assert np.sum(found.confusion.counts) == 24
 
 
 def test_lesion_types_are_scored_each_and_on_average(tmp_path: Path, faces: FaceSet):
@@ -82,23 +83,28 @@ def test_lesion_types_are_scored_each_and_on_average(tmp_path: Path, faces: Face
     test = faces.where(split="test")
     truth = np.array([[kind in {box.kind for box in face.lesions} for kind in TYPES] for face in test])
     chances = probabilities(load_classifier(given), test.pixels())
-    value = {name: score.value for name, score in found.scores.items()}
+    scores = found.multi_label
     for k, kind in enumerate(TYPES):
-        assert value[f"auc/{kind}"] == pytest.approx(
+        assert scores.types[kind].auc.value == pytest.approx(
             sklearn_metrics.roc_auc_score(truth[:, k], chances[:, k])
         )
         f1 = sklearn_metrics.f1_score(truth[:, k], chances[:, k] > 0.5, zero_division=0)
-        assert value[f"f1/{kind}"] == pytest.approx(f1)
-        assert value[f"accuracy/{kind}"] == pytest.approx((truth[:, k] == (chances[:, k] > 0.5)).mean())
-    for name in ("auc", "f1", "accuracy"):
-        assert value[f"macro_{name}"] == pytest.approx(np.mean([value[f"{name}/{kind}"] for kind in TYPES]))
+        assert scores.types[kind].f1.value == pytest.approx(f1)
+        assert scores.types[kind].accuracy.value == pytest.approx(
+            (truth[:, k] == (chances[:, k] > 0.5)).mean()
+        )
+    types = scores.types.values()
+    assert scores.macro_auc.value == pytest.approx(np.mean([each.auc.value for each in types]))
+    assert scores.macro_f1.value == pytest.approx(np.mean([each.f1.value for each in types]))
+    assert scores.macro_accuracy.value == pytest.approx(np.mean([each.accuracy.value for each in types]))
+    assert found.confusion is None
 
 
 def test_counts_are_scored_where_boxes_are_known(tmp_path: Path, faces: FaceSet):
     given = checkpoint(tmp_path, LabelDistribution((0, 3), 65), GRADES)
-    assert evaluated(tmp_path, faces, given).scores["count_mae"].higher_is_better is False
+    assert evaluated(tmp_path, faces, given).count_mae.higher_is_better is False
     bare = FaceSet(faces.folder, tuple(dataclasses.replace(face, lesions=()) for face in faces))
-    assert "count_mae" not in evaluated(tmp_path / "bare", bare, given).scores
+    assert evaluated(tmp_path / "bare", bare, given).count_mae is None
 
 
 def test_a_set_without_splits_is_scored_whole_and_one_without_test_faces_refused(
@@ -106,7 +112,7 @@ def test_a_set_without_splits_is_scored_whole_and_one_without_test_faces_refused
 ):
     given = checkpoint(tmp_path, Corn(3), GRADES)
     synthetic = FaceSet(faces.folder, tuple(dataclasses.replace(face, split=None) for face in faces))
-    assert evaluated(tmp_path / "all", synthetic, given).scores["accuracy"].n == 30
+    assert evaluated(tmp_path / "all", synthetic, given).classification.accuracy.n == 30
     with pytest.raises(InputError, match="test split"):
         evaluated(tmp_path / "none", faces.where(split="train"), given)
     foreign = FaceSet(faces.folder, tuple(dataclasses.replace(face, label="severe") for face in faces))

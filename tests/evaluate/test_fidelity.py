@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ import pytest
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.fidelity import FidelityResult, SetDistances
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import FidelityConfig
-from anonderm.evaluate.fidelity import HIGHER_IS_BETTER, Side, compare, evaluate_fidelity, score_name
+from anonderm.evaluate.fidelity import NAMES, Side, compare, evaluate_fidelity
 from anonderm.metrics.frechet import frechet_distance
 from anonderm.metrics.mmd import kernel_distance
 
@@ -43,52 +44,58 @@ def synthetic(tmp_path_factory) -> FaceSet:
     return write_faces(tmp_path_factory.mktemp("synthetic") / "faces", np.random.default_rng(1), counts)
 
 
-def run_stage(folder: Path, real: FaceSet, synthetic: FaceSet) -> Scores:
+def run_stage(folder: Path, real: FaceSet, synthetic: FaceSet) -> FidelityResult:
     with RunDir.open(folder, "evaluate fidelity", CONFIG, {}) as run:
         return evaluate_fidelity(CONFIG, real, synthetic, run)
 
 
-def test_every_score_stands_beside_its_floor(real, synthetic, tmp_path):
-    scores = run_stage(tmp_path / "run", real, synthetic).scores
-    own = {name for name in scores if not name.endswith("/floor")}
-    assert {f"{name}/floor" for name in own} == set(scores) - own
-    assert "kernel[thumbnail]/all" in own
-    assert "precision[thumbnail]/healthy" in own
-    for name, score in scores.items():
-        assert score.higher_is_better is HIGHER_IS_BETTER[name.partition("[")[0]]
+def measures(distances: SetDistances) -> set[str]:
+    return {field.name for field in dataclasses.fields(distances) if getattr(distances, field.name)}
+
+
+def test_every_score_has_a_baseline(real, synthetic, tmp_path):
+    result = run_stage(tmp_path / "run", real, synthetic)
+    parts = result.extractors["thumbnail"].parts
+    assert list(parts) == ["all", "healthy", "mild"]
+    for part in parts.values():
+        assert measures(part.synthetic) == measures(part.baseline)
+    assert "precision" in measures(parts["healthy"].synthetic)
+    for score in result.scores().values():
         assert score.low is None or score.low <= score.value <= score.high
+    assert parts["all"].synthetic.kernel.higher_is_better is False
+    assert parts["all"].synthetic.coverage.higher_is_better is True
 
 
-def test_scores_and_floor_compare_equally_many_faces(real, synthetic, tmp_path):
-    scores = run_stage(tmp_path / "run", real, synthetic).scores
-    assert scores["kernel[thumbnail]/healthy"].n == scores["kernel[thumbnail]/healthy/floor"].n == 14
-    assert scores["kernel[thumbnail]/mild"].n == scores["kernel[thumbnail]/mild/floor"].n == 9
+def test_scores_and_baseline_compare_equally_many_faces(real, synthetic, tmp_path):
+    parts = run_stage(tmp_path / "run", real, synthetic).extractors["thumbnail"].parts
+    assert parts["healthy"].synthetic.kernel.n == parts["healthy"].baseline.kernel.n == 14
+    assert parts["mild"].synthetic.kernel.n == parts["mild"].baseline.kernel.n == 9
+    assert (parts["mild"].reference, parts["mild"].compared) == (3, 9)
 
 
 def test_what_few_images_cannot_support_is_left_out_with_the_reason(real, synthetic, tmp_path):
     result = run_stage(tmp_path / "run", real, synthetic)
-    left_out = {entry["score"]: entry["reason"] for entry in result.details["left_out"]}
-    assert "one has 3" in left_out["coverage[thumbnail]/mild"]
-    assert "one has 3" in left_out["precision[thumbnail]/mild"]
-    assert not left_out.keys() & result.scores.keys()
-    assert "left out precision[thumbnail]/mild" in (tmp_path / "run" / "log.txt").read_text()
+    left_out = {each.name: each.reason for each in result.left_out}
+    assert "one has 3" in left_out["thumbnail/mild/synthetic/coverage"]
+    assert "one has 3" in left_out["thumbnail/mild/baseline/precision"]
+    assert result.extractors["thumbnail"].parts["mild"].synthetic.coverage is None
+    assert "left out thumbnail/mild/synthetic/precision" in (tmp_path / "run" / "log.txt").read_text()
 
 
 def test_the_same_seed_gives_the_same_scores_and_they_survive_the_disk(real, synthetic, tmp_path):
     first = run_stage(tmp_path / "first", real, synthetic)
     again = run_stage(tmp_path / "again", real, synthetic)
     assert first == again
-    first.save(tmp_path / "scores.json")
-    assert Scores.load(tmp_path / "scores.json").scores == first.scores
-    json.dumps(first.details, allow_nan=False)
+    first.save(tmp_path / "results.json")
+    assert FidelityResult.load(tmp_path / "results.json") == first
 
 
 def test_the_projection_shows_both_sets(real, synthetic, tmp_path):
-    projection = run_stage(tmp_path / "run", real, synthetic).details["projection"]["thumbnail"]
-    drawn = [point["set"] for point in projection["points"]]
+    projection = run_stage(tmp_path / "run", real, synthetic).extractors["thumbnail"].projection
+    drawn = [point.set for point in projection.points]
     assert drawn.count("real") == 13
     assert drawn.count("synthetic") == 44
-    assert 1 >= projection["explained"][0] >= projection["explained"][1] >= 0
+    assert 1 >= projection.explained[0] >= projection.explained[1] >= 0
 
 
 def side(rng: np.random.Generator, rows: int, shift: float = 0.0) -> Side:
@@ -101,23 +108,26 @@ def test_compare_gives_the_distances_of_the_embeddings():
     real, fake = side(rng, 40), side(rng, 50, 0.4)
     scores, reasons = compare(real, fake, 5, rng)
     assert not reasons
-    assert scores["kernel"].value == pytest.approx(kernel_distance(real.embeddings, fake.embeddings))
-    assert scores["frechet"].value == pytest.approx(frechet_distance(real.embeddings, fake.embeddings))
+    assert scores.kernel.value == pytest.approx(kernel_distance(real.embeddings, fake.embeddings))
+    assert scores.frechet.value == pytest.approx(frechet_distance(real.embeddings, fake.embeddings))
 
 
 def test_the_frechet_distance_of_few_faces_says_that_it_is_biased():
     rng = np.random.default_rng(0)
     few, many = (compare(side(rng, rows), side(rng, rows), 5, rng)[0] for rows in (40, 400))
-    assert "biased" in few["frechet"].note
-    assert "biased" not in many["frechet"].note
-    assert many["frechet_infinity"].value < many["frechet"].value
+    assert "biased" in few.frechet.note
+    assert "biased" not in many.frechet.note
+    assert many.frechet_infinity.value < many.frechet.value
 
 
 def test_only_over_inception_is_a_distance_called_fid():
-    assert score_name("frechet", "phantom-encoder", "all") == "frechet[phantom-encoder]/all"
-    assert score_name("frechet", "inception", "all") == "fid[inception]/all"
-    assert score_name("kernel", "inception", "mild") == "kid[inception]/mild"
-    assert score_name("frechet", "dinov2", "all") == "fd[dinov2]/all"
+    assert NAMES.keys() == {"inception", "dinov2"}
+    assert (NAMES["inception"]["frechet"], NAMES["inception"]["kernel"]) == ("FID", "KID")
+    assert NAMES["dinov2"]["frechet"] == "FD-DINOv2"
+
+
+def test_the_names_of_the_literature_are_in_the_result(real, synthetic, tmp_path):
+    assert run_stage(tmp_path / "run", real, synthetic).extractors["thumbnail"].names == {}
 
 
 def test_the_interval_of_the_kernel_distance_covers_the_truth():
@@ -126,7 +136,7 @@ def test_the_interval_of_the_kernel_distance_covers_the_truth():
     covered = 0
     for _ in range(30):
         scores, _ = compare(side(rng, 40), side(rng, 40), 5, rng)
-        covered += scores["kernel"].low <= 0 <= scores["kernel"].high
+        covered += scores.kernel.low <= 0 <= scores.kernel.high
     assert covered >= 25
 
 
@@ -138,7 +148,7 @@ def test_people_with_many_photos_widen_the_interval():
     labels = (None,) * 120
 
     def width(groups: tuple) -> float:
-        score = compare(Side(rows, labels, groups), other, 5, np.random.default_rng(3))[0]["kernel"]
+        score = compare(Side(rows, labels, groups), other, 5, np.random.default_rng(3))[0].kernel
         return score.high - score.low
 
     assert width(tuple(i // 8 for i in range(120))) > 1.5 * width(tuple(range(120)))

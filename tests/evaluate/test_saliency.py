@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image
-from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.records import Face, Lesion
+from anonderm.core.results.saliency import SaliencyResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import saliency as module
 from anonderm.evaluate.config import SaliencyConfig
@@ -28,10 +28,10 @@ RED_DETECTOR = Checkpoint(Path("red.safetensors"), CARD)
 
 @pytest.fixture
 def red_detector(monkeypatch, red_classifier):
-    """`red_detector(reading)`: the last class's output grows with the red in each place, and nothing else."""
+    """`red_detector(head)`: the last class's output grows with the red in each place, and nothing else."""
 
-    def install(reading: Head, classes: tuple[str, ...] = CLASSES) -> None:
-        classifier = red_classifier(classes, reading)
+    def install(head: Head, classes: tuple[str, ...] = CLASSES) -> None:
+        classifier = red_classifier(classes, head)
         monkeypatch.setattr(module, "load_classifier", lambda _checkpoint, _device: classifier)
 
     install(Softmax(2))
@@ -54,7 +54,7 @@ def faces_with_red(folder: Path, *, on_lesion: bool, **fields) -> FaceSet:
     return writer.finish()
 
 
-def evaluated(folder: Path, faces: FaceSet, config: SaliencyConfig = CONFIG) -> Scores:
+def evaluated(folder: Path, faces: FaceSet, config: SaliencyConfig = CONFIG) -> SaliencyResult:
     with RunDir.open(folder, "evaluate saliency", config, {}) as run:
         return evaluate_saliency(config, faces, RED_DETECTOR, run)
 
@@ -62,25 +62,27 @@ def evaluated(folder: Path, faces: FaceSet, config: SaliencyConfig = CONFIG) -> 
 @pytest.mark.parametrize("explain", ["class", "severity"])
 def test_heat_on_the_lesions_is_told_from_heat_elsewhere(tmp_path: Path, red_detector, explain: str):
     config = dataclasses.replace(CONFIG, explain=explain)
-    right = evaluated(tmp_path / "a", faces_with_red(tmp_path / "on", on_lesion=True), config).scores
-    wrong = evaluated(tmp_path / "b", faces_with_red(tmp_path / "off", on_lesion=False), config).scores
-    assert right["pointing/all"].value == right["pointing/mild"].value == 1
-    assert right["in_lesions/all"].value > 0.7
-    assert wrong["pointing/all"].value == 0
-    assert wrong["in_lesions/all"].value < 0.1
-    assert right["in_skin/all"].value == pytest.approx(wrong["in_skin/all"].value)
-    assert "in_lesions/healthy" not in right
+    right = evaluated(tmp_path / "a", faces_with_red(tmp_path / "on", on_lesion=True), config).groups
+    wrong = evaluated(tmp_path / "b", faces_with_red(tmp_path / "off", on_lesion=False), config).groups
+    assert right["all"].pointing.value.value == right["mild"].pointing.value.value == 1
+    assert right["all"].in_lesions.value.value > 0.7
+    assert wrong["all"].pointing.value.value == 0
+    assert wrong["all"].in_lesions.value.value < 0.1
+    assert right["all"].in_skin.value.value == pytest.approx(wrong["all"].in_skin.value.value)
+    assert "healthy" not in right
 
 
 def test_every_number_stands_beside_chance_with_an_interval(tmp_path: Path, red_detector):
-    scores = evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True)).scores
-    assert scores["in_lesions/all/floor"].value == pytest.approx(24 * 24 / 128**2)
-    assert scores["in_lesions/all/skin_floor"].value == pytest.approx(24 * 24 / 96**2, rel=0.15)
-    assert scores["in_skin/all/floor"].value == pytest.approx((96 / 128) ** 2)
-    assert scores["pointing/all/floor"].value > scores["in_lesions/all/floor"].value
-    above = scores["in_lesions/all"].value - scores["in_lesions/all/floor"].value
-    assert scores["in_lesions/all/above_floor"].value == pytest.approx(above)
-    for score in scores.values():
+    result = evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True))
+    whole = result.groups["all"]
+    assert whole.in_lesions.baseline.value == pytest.approx(24 * 24 / 128**2)
+    assert whole.in_lesions.skin_baseline.value == pytest.approx(24 * 24 / 96**2, rel=0.15)
+    assert whole.in_skin.baseline.value == pytest.approx((96 / 128) ** 2)
+    assert whole.in_skin.skin_baseline is None
+    assert whole.pointing.baseline.value > whole.in_lesions.baseline.value
+    above = whole.in_lesions.value.value - whole.in_lesions.baseline.value
+    assert whole.in_lesions.above_baseline.value == pytest.approx(above)
+    for score in result.scores().values():
         assert score.low is not None
         assert score.high is not None
         assert score.low <= score.value + 1e-9
@@ -88,15 +90,15 @@ def test_every_number_stands_beside_chance_with_an_interval(tmp_path: Path, red_
         assert score.n == 4
 
 
-def test_each_lesion_type_is_asked_for_its_own_boxes(tmp_path: Path, red_detector):
+def test_each_lesion_type_is_measured_for_its_own_boxes(tmp_path: Path, red_detector):
     red_detector(MultiLabel(2), ("comedone", "papule"))
     faces = faces_with_red(tmp_path / "faces", on_lesion=True, label=None)
     comedone = Lesion("comedone", 0, 100, 20, 120)
     both = FaceSet(faces.folder, tuple(dataclasses.replace(f, lesions=(*f.lesions, comedone)) for f in faces))
-    scores = evaluated(tmp_path / "run", both).scores
-    assert scores["pointing/papule"].value == 1
-    assert scores["pointing/comedone"].value == 0
-    assert scores["pointing/all"].n == 8
+    groups = evaluated(tmp_path / "run", both).groups
+    assert groups["papule"].pointing.value.value == 1
+    assert groups["comedone"].pointing.value.value == 0
+    assert groups["all"].pointing.value.n == 8
     with pytest.raises(ConfigError, match="severity"):
         evaluated(tmp_path / "other", both, dataclasses.replace(CONFIG, explain="severity"))
 
@@ -111,30 +113,29 @@ def test_the_sheet_shows_faces_beside_their_heat(tmp_path: Path, red_detector):
 def test_a_run_cut_short_goes_on(tmp_path: Path, red_detector, monkeypatch):
     faces = faces_with_red(tmp_path / "faces", on_lesion=True)
     whole = evaluated(tmp_path / "whole", faces)
-    asked = []
-    plain = module._numbers
+    measured = []
+    plain = module._measure
 
-    def stop_at_third(config, faces, question, heat_HW):
-        asked.append(question.key)
-        if len(asked) == 3:
+    def stop_at_third(config, faces, target, heat_HW):
+        measured.append(target.key)
+        if len(measured) == 3:
             raise KeyboardInterrupt
-        return plain(config, faces, question, heat_HW)
+        return plain(config, faces, target, heat_HW)
 
-    monkeypatch.setattr(module, "_numbers", stop_at_third)
+    monkeypatch.setattr(module, "_measure", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         evaluated(tmp_path / "run", faces)
     assert evaluated(tmp_path / "run", faces) == whole
-    assert len(asked) == 5
+    assert len(measured) == 5
 
 
 def test_maps_without_heat_are_counted_as_misses(tmp_path: Path, red_detector):
     writer = FaceSetWriter(tmp_path / "black")
     box = Lesion("papule", 10, 10, 20, 20)
     writer.add(np.zeros((64, 64, 3), np.uint8), Face("black", label="mild", split="test", lesions=(box,)))
-    scores = evaluated(tmp_path / "run", writer.finish())
-    assert scores.details["maps_without_heat"] == 1
-    assert scores.scores["pointing/all"].value == scores.scores["in_lesions/all"].value == 0
-    json.dumps(scores.details, allow_nan=False)
+    result = evaluated(tmp_path / "run", writer.finish())
+    assert result.maps_without_heat == 1
+    assert result.groups["all"].pointing.value.value == result.groups["all"].in_lesions.value.value == 0
 
 
 def test_faces_whose_truth_is_unknown_are_refused(tmp_path: Path, red_detector):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,8 @@ from anonderm.classify.train import train_classifier
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.utility import UtilityResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.utility import evaluate_utility
@@ -110,36 +110,35 @@ def trained_on_inverted(folder: Path) -> Checkpoint:
 @pytest.fixture(scope="module")
 def evaluated(
     folder: Path, real: FaceSet, trained_on_real: Checkpoint, trained_on_inverted: Checkpoint
-) -> Scores:
+) -> UtilityResult:
     with RunDir.open(folder / "utility", "evaluate utility", CONFIG, {}) as run:
         return evaluate_utility(CONFIG, real, trained_on_real, trained_on_inverted, run)
 
 
-def test_right_and_wrong_classifiers_get_the_scores_they_earn(evaluated: Scores):
-    value = {name: score.value for name, score in evaluated.scores.items()}
-    for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "f1/healthy", "f1/mild"):
-        assert value[f"trtr/{name}"] == 1
-        assert value[f"tstr/{name}"] == 0
-    assert value["trtr/macro_mae"] == 0
-    assert value["tstr/macro_mae"] == 1
-    assert value["trtr/quadratic_kappa"] == 1
-    assert value["tstr/quadratic_kappa"] == -1
-    assert value["tstr_over_trtr/accuracy"] == 0
-    assert evaluated.details["confusion"] == {"trtr": [[8, 0], [0, 8]], "tstr": [[0, 8], [8, 0]]}
+def test_right_and_wrong_classifiers_get_the_scores_they_earn(evaluated: UtilityResult):
+    trtr, tstr = evaluated.trtr.scores, evaluated.tstr.scores
+    for arm, value in ((trtr, 1), (tstr, 0)):
+        assert arm.accuracy.value == arm.macro_precision.value == arm.macro_recall.value == value
+        assert arm.macro_f1.value == arm.f1["healthy"].value == arm.f1["mild"].value == value
+    assert (trtr.macro_mae.value, tstr.macro_mae.value) == (0, 1)
+    assert (trtr.quadratic_kappa.value, tstr.quadratic_kappa.value) == (1, -1)
+    assert evaluated.tstr_over_trtr_accuracy.value == 0
+    assert evaluated.trtr.confusion.counts == ((8, 0), (0, 8))
+    assert evaluated.tstr.confusion.counts == ((0, 8), (8, 0))
 
 
-def test_every_score_has_an_interval_and_counts_faces_and_people(evaluated: Scores):
-    for score in evaluated.scores.values():
+def test_every_score_has_an_interval_and_counts_faces_and_people(evaluated: UtilityResult):
+    for score in evaluated.scores().values():
         assert score.low <= score.value <= score.high
         assert score.n == 16
-    assert evaluated.details["n_people"] == 8
-    assert not evaluated.scores["tstr/macro_mae"].higher_is_better
-    json.dumps(evaluated.details, allow_nan=False)
+    assert evaluated.n_people == 8
+    assert not evaluated.tstr.scores.macro_mae.higher_is_better
 
 
-def test_a_classifier_no_better_than_the_majority_is_pointed_out(evaluated: Scores, folder: Path):
-    (warning,) = evaluated.details["warnings"]
-    assert warning.startswith("tstr: accuracy 0.0%")
+def test_a_classifier_no_better_than_the_majority_is_pointed_out(evaluated: UtilityResult, folder: Path):
+    assert evaluated.trtr.warnings == ()
+    (warning,) = evaluated.tstr.warnings
+    assert warning.startswith("accuracy 0.0%")
     assert warning in (folder / "utility" / "log.txt").read_text()
 
 
@@ -148,22 +147,22 @@ def test_a_swap_of_the_two_classifiers_is_pointed_out(
 ):
     config = dataclasses.replace(CONFIG, saliency_faces=0)
     with RunDir.open(folder / "swapped", "evaluate utility", config, {}) as run:
-        scores = evaluate_utility(config, real, trained_on_inverted, trained_on_real, run)
-    assert "trtr: checkpoint.safetensors was trained on synthetic faces." in scores.details["warnings"]
+        result = evaluate_utility(config, real, trained_on_inverted, trained_on_real, run)
+    assert "checkpoint.safetensors was trained on synthetic faces." in result.trtr.warnings
 
 
-def test_pictures_of_both_classifiers_are_written(evaluated: Scores, folder: Path):
-    shown = [(entry["arm"], entry["label"], entry["predicted"]) for entry in evaluated.details["saliency"]]
+def test_pictures_of_both_classifiers_are_written(evaluated: UtilityResult, folder: Path):
+    shown = [(each.arm, each.label, each.predicted) for each in evaluated.explanations]
     assert shown == [
         ("trtr", "healthy", "healthy"),
         ("trtr", "mild", "mild"),
         ("tstr", "healthy", "mild"),
         ("tstr", "mild", "healthy"),
     ]
-    for entry in evaluated.details["saliency"]:
-        assert entry["probability"] > 0.5
-        assert (folder / "utility" / entry["image"]).exists()
-        assert (folder / "utility" / entry["overlay"]).exists()
+    for each in evaluated.explanations:
+        assert each.probability > 0.5
+        assert (folder / "utility" / each.image).exists()
+        assert (folder / "utility" / each.overlay).exists()
 
 
 def test_other_classes_are_refused_by_name(folder: Path, trained_on_real: Checkpoint):

@@ -1,4 +1,4 @@
-"""A whole line of small run folders, as the stages leave them, with drawn faces and made-up numbers."""
+"""Run folders of a whole small pipeline, as the stages leave them, with drawn faces and made-up numbers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,34 @@ from made_up_audit import audited
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import append_line, write_text
 from anonderm.core.images import Pixels, grid, write_png
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
 from anonderm.core.results.audit import AuditResult, Pair, Repeats, ToneAttack
 from anonderm.core.results.base import FILE, Result, Score
+from anonderm.core.results.classifier import ClassificationScores, ConfusionMatrix
+from anonderm.core.results.data_mix import (
+    ArmResult,
+    ArmScores,
+    DataMixResult,
+    Difference,
+    Shortage,
+    ToneScores,
+)
+from anonderm.core.results.fidelity import (
+    ExtractorDistances,
+    FidelityResult,
+    PartDistances,
+    Point,
+    Projection,
+    SetDistances,
+)
+from anonderm.core.results.realism import (
+    CNN,
+    Example,
+    ManipulationDetection,
+    RealismResult,
+    TwoSampleTest,
+)
+from anonderm.core.results.utility import Explanation, UtilityArm, UtilityResult
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export
@@ -124,90 +149,128 @@ def share(value: float, n: int = 90) -> Score:
     return Score(value, max(0.0, value - 0.08), min(1.0, value + 0.08), n, higher_is_better=True)
 
 
-def utility(folder: Path, draw: Draw, tstr: float = 0.81) -> Scores:
+def classification(accuracy: Score, macro_f1: Score) -> ClassificationScores:
+    return ClassificationScores(
+        accuracy=accuracy,
+        macro_precision=None,
+        macro_recall=None,
+        macro_f1=macro_f1,
+        f1=dict.fromkeys(CLASSES, macro_f1),
+        macro_mae=None,
+        quadratic_kappa=None,
+    )
+
+
+def utility(folder: Path, draw: Draw, tstr: float = 0.81) -> UtilityResult:
     rng = np.random.default_rng(2)
     shown = []
     for index, label in enumerate(CLASSES):
         image = draw(label, rng)
         write_png(folder / "saliency" / f"{index}.png", image)
         for arm, overlay in (("trtr", image[:, :, ::-1]), ("tstr", 255 - image)):
-            write_png(folder / "saliency" / f"{arm}-{index}.png", overlay)
-            files = {"image": f"saliency/{index}.png", "overlay": f"saliency/{arm}-{index}.png"}
-            shown.append({"arm": arm, "label": label, "predicted": "mild", "probability": 0.91, **files})
-    return Scores(
-        {
-            "trtr/accuracy": share(0.9),
-            "tstr/accuracy": share(tstr),
-            "trtr/macro_f1": share(0.89),
-            "tstr/macro_f1": share(tstr - 0.02),
-            "tstr_over_trtr/accuracy": Score(tstr / 0.9, 0.8, 1.0, 90, True),
-        },
-        {
-            "classes": list(CLASSES),
-            "chance": 1 / 3,
-            "confusion": {
-                "trtr": [[28, 2, 0], [2, 26, 2], [0, 3, 27]],
-                "tstr": [[26, 4, 0], [4, 22, 4], [0, 5, 25]],
-            },
-            "saliency": shown,
-        },
+            file = f"saliency/{arm}-{index}.png"
+            write_png(folder / file, overlay)
+            shown.append(Explanation(arm, label, "mild", 0.91, f"saliency/{index}.png", file))
+    matrices = (((28, 2, 0), (2, 26, 2), (0, 3, 27)), ((26, 4, 0), (4, 22, 4), (0, 5, 25)))
+    arms = [
+        UtilityArm(
+            classification(share(value), share(value - 0.02)), ConfusionMatrix(CLASSES, counts), "random", ()
+        )
+        for value, counts in zip((0.9, tstr), matrices, strict=True)
+    ]
+    return UtilityResult(
+        classes=CLASSES,
+        n_people=30,
+        majority_share=1 / 3,
+        trtr=arms[0],
+        tstr=arms[1],
+        tstr_over_trtr_accuracy=Score(tstr / 0.9, 0.8, 1.0, 90, True),
+        explanations=tuple(shown),
     )
 
 
-def matrix(folder: Path) -> Scores:
+def data_mix(folder: Path) -> DataMixResult:
     """Real faces, synthetic ones, and two mixes, each trained twice; the larger mix helps."""
-    arms, scores, confusion = [], {}, {}
-    for name, keys, real, synthetic, ratio, accuracy in (
-        ("real", {"real": "trtr", "synthetic": "trts"}, 60, 0, 0.0, 0.8),
-        ("synthetic", {"real": "tstr", "synthetic": "tsts"}, 0, 200, None, 0.7),
-        ("real+1x", {"real": "real+1x"}, 60, 60, 1.0, 0.82),
-        ("real+5x", {"real": "real+5x"}, 60, 200, 5.0, 0.9),
+    counts = ConfusionMatrix(CLASSES, ((50, 5, 5), (4, 52, 4), (6, 2, 52)))
+
+    def scores(name: str, accuracy: float, tones: bool = True) -> ArmScores:
+        apart = Score(accuracy - 0.8, accuracy - 0.85, accuracy - 0.75, 90, True)
+        return ArmScores(
+            name=name,
+            scores=classification(share(accuracy), share(accuracy - 0.02)),
+            by_tone={"light": ToneScores(share(accuracy, 30), None)} if tones else {},
+            confusion=counts,
+            difference=None if name in ("trtr", "tsts") else Difference(classification(apart, apart), {}),
+        )
+
+    arms = []
+    for name, tests, real, synthetic, ratio, accuracy in (
+        ("real", ("trtr", "trts"), 60, 0, 0.0, 0.8),
+        ("synthetic", ("tstr", "tsts"), 0, 200, None, 0.7),
+        ("real+1x", ("real+1x",), 60, 60, 1.0, 0.82),
+        ("real+5x", ("real+5x",), 60, 200, 5.0, 0.9),
     ):
-        trainings = [f"{name}-seed-{seed}" for seed in (0, 1)]
+        trainings = tuple(f"{name}-seed-{seed}" for seed in (0, 1))
         for training in trainings:
             step(folder / "trainings", training, "train-classifier", train_classifier)
         arms.append(
-            {
-                "name": name,
-                "told": f"what {name} means",
-                "scores": keys,
-                "ratio": ratio,
-                "real": real,
-                "synthetic": synthetic,
-                "short": {"severe": [20, 100]} if name == "real+5x" else {},
-                "trainings": trainings,
-            }
+            ArmResult(
+                name=name,
+                description=f"what {name} means",
+                ratio=ratio,
+                faces=real + synthetic,
+                real=real,
+                synthetic=synthetic,
+                by_class={},
+                shortages={"severe": Shortage(20, 100)} if name == "real+5x" else {},
+                steps=(9, 9),
+                seconds=1.0,
+                trainings=trainings,
+                on_real=scores(tests[0], accuracy),
+                on_synthetic=scores(tests[1], accuracy, tones=False) if len(tests) > 1 else None,
+            )
         )
-        for tested, key in keys.items():
-            scores[f"{key}/accuracy"] = share(accuracy)
-            scores[f"{key}/macro_f1"] = share(accuracy - 0.02)
-            confusion[key] = [[50, 5, 5], [4, 52, 4], [6, 2, 52]]
-            if tested == "real":
-                scores[f"{key}/accuracy[light]"] = share(accuracy, 30)
-                apart = Score(accuracy - 0.8, accuracy - 0.85, accuracy - 0.75, 90, True)
-                scores |= {f"{key}_minus_trtr/accuracy": apart} if key != "trtr" else {}
-    details = {"classes": list(CLASSES), "seeds": 2, "lengths": "steps", "chance": 1 / 3}
-    return Scores(scores, details | {"arms": arms, "confusion": confusion, "warnings": []})
+    return DataMixResult(
+        classes=CLASSES,
+        backbone="resnet18",
+        weights="random",
+        seeds=2,
+        lengths="steps",
+        n_people=30,
+        majority_share=1 / 3,
+        arms=tuple(arms),
+        warnings=(),
+        notes=(),
+    )
 
 
-def fidelity() -> Scores:
+def fidelity() -> FidelityResult:
     rng = np.random.default_rng(3)
-    scores = {}
-    for part in ("all", *CLASSES):
-        for name, value, floor in (
-            ("frechet", 18.0, 6.0),
-            ("kernel", 0.021, 0.003),
-            ("precision", 0.82, 0.93),
-        ):
-            for suffix, number in (("", value), ("/floor", floor)):
-                scored = Score(number, number * 0.8, number * 1.2, 300, name == "precision", "300 faces")
-                scores[f"{name}[phantom-encoder]/{part}{suffix}"] = scored
-    points = [
-        {"set": which, "label": "mild", "x": float(x), "y": float(y)}
+
+    def distances(kernel: float, frechet: float, precision: float) -> SetDistances:
+        def score(value: float, better: bool = False) -> Score:
+            return Score(value, value * 0.8, value * 1.2, 300, better, "300 faces")
+
+        return SetDistances(
+            kernel=score(kernel),
+            rbf=None,
+            precision=score(precision, True),
+            recall=None,
+            density=None,
+            coverage=None,
+            frechet=score(frechet),
+            frechet_infinity=None,
+        )
+
+    part = PartDistances(300, 300, distances(0.021, 18.0, 0.82), distances(0.003, 6.0, 0.93))
+    points = tuple(
+        Point(which, "mild", float(x), float(y))
         for which in ("real", "synthetic")
         for x, y in rng.normal(size=(120, 2))
-    ]
-    return Scores(scores, {"projection": {"phantom-encoder": {"explained": [0.2, 0.1], "points": points}}})
+    )
+    parts = dict.fromkeys(("all", *CLASSES), part)
+    extractor = ExtractorDistances({}, parts, Projection((0.2, 0.1), points))
+    return FidelityResult({"phantom-encoder": extractor}, ())
 
 
 def curve(kind: str) -> Iterable[dict[str, float]]:
@@ -235,9 +298,7 @@ def curve(kind: str) -> Iterable[dict[str, float]]:
 def step(root: Path, name: str, stage: str, fill: Callable[[RunDir], Any], **inputs: Any) -> RunRecord:
     with RunDir.open(root / name, stage, Settings(), inputs) as run:
         result = fill(run)
-        if isinstance(result, Scores):
-            result.save(run.folder / "scores.json")
-        elif isinstance(result, Result):
+        if isinstance(result, Result):
             result.save(run.folder / FILE)
         run.finish([])
     return RunRecord.load(root / name)
@@ -257,9 +318,9 @@ def train_classifier(run: RunDir) -> None:
 
 
 def make_line(
-    root: Path, draw: Draw = draw_face, per_class: int = 12, **scores: Scores | Result
+    root: Path, draw: Draw = draw_face, per_class: int = 12, **results: Any
 ) -> tuple[RunRecord, ...]:
-    """Run folders of a whole recipe; `scores` replace the made-up ones of a stage."""
+    """Run folders of a whole recipe; `results` replace the made-up ones of a stage."""
     runs = [step(root, "photos", "ingest", lambda run: ingested(run, draw, per_class))]
     runs.append(step(root, "aligned", "align", lambda run: aligned(run, draw, per_class)))
     runs.append(step(root, "restored", "restore", lambda run: restored(run, draw, per_class)))
@@ -283,13 +344,13 @@ def make_line(
             root,
             "utility",
             "evaluate utility",
-            lambda run: scores.get("utility") or utility(run.folder, draw),
+            lambda run: results.get("utility") or utility(run.folder, draw),
         )
     )
-    runs.append(step(root, "matrix", "evaluate data-mix", lambda run: matrix(run.folder), **judged))
+    runs.append(step(root, "mix", "evaluate data-mix", lambda run: data_mix(run.folder), **judged))
     runs.append(
         step(
-            root, "fidelity", "evaluate fidelity", lambda run: scores.get("fidelity") or fidelity(), **judged
+            root, "fidelity", "evaluate fidelity", lambda run: results.get("fidelity") or fidelity(), **judged
         )
     )
     runs.append(step(root, "realism", "evaluate realism", lambda run: realism(run.folder, draw), **judged))
@@ -298,7 +359,7 @@ def make_line(
             root,
             "audit",
             "audit",
-            lambda run: scores.get("audit") or audit(run.folder, draw, released),
+            lambda run: results.get("audit") or audit(run.folder, draw, released),
             **judged,
         )
     )
@@ -307,25 +368,32 @@ def make_line(
     return (*runs, RunRecord.load(root / "release"))
 
 
-def realism(folder: Path, draw: Draw) -> Scores:
+def realism(folder: Path, draw: Draw) -> RealismResult:
     rng = np.random.default_rng(5)
-    shown = []
-    for kind, probability in (("caught", 0.98), ("passed", 0.07)):
-        write_png(folder / "shown" / f"{kind}.png", draw("mild", rng))
-        entry = {"test": "onlooker", "kind": kind, "file": f"shown/{kind}.png", "label": "mild"}
-        shown.append(entry | {"probability": probability})
-    scores = {
-        "auc[onlooker]/all": Score(0.83, 0.78, 0.88, 300, False, "150 faces against 150"),
-        "auc[onlooker]/unseen": Score(0.85, 0.77, 0.92, 190, False),
-        "auc[onlooker]/floor": Score(0.52, 0.41, 0.62, 150, False),
-        "manipulated[EfficientNetB4]/synthetic": Score(0.61, 0.5, 0.7, 150),
-        "manipulated[EfficientNetB4]/real": Score(0.08, 0.04, 0.14, 150),
-    }
-    sides = {"real": rng.beta(2, 4, 150).tolist(), "synthetic": rng.beta(4, 2, 150).tolist()}
-    bins = {side: np.histogram(values, 10, (0, 1))[0].tolist() for side, values in sides.items()}
-    edges = [index / 10 for index in range(11)]
-    detector = {"variant": "EfficientNetB4", "edges": edges, **bins}
-    return Scores(scores, {"tests": {"onlooker": sides}, "shown": shown, "detector": detector})
+    examples = {}
+    for kind, probability in (("detected", 0.98), ("undetected", 0.07)):
+        write_png(folder / "examples" / f"{kind}.png", draw("mild", rng))
+        examples[kind] = (Example(f"examples/{kind}.png", "mild", probability),)
+    real, synthetic = rng.beta(2, 4, 150), rng.beta(4, 2, 150)
+    test = TwoSampleTest(
+        auc=Score(0.83, 0.78, 0.88, 300, False, "150 faces against 150"),
+        auc_non_members=Score(0.85, 0.77, 0.92, 190, False),
+        auc_baseline=Score(0.52, 0.41, 0.62, 150, False),
+        real=tuple(real.tolist()),
+        synthetic=tuple(synthetic.tolist()),
+        most_detected=examples["detected"],
+        least_detected=examples["undetected"],
+    )
+    detector = ManipulationDetection(
+        variant="EfficientNetB4",
+        auc=Score(0.9, 0.85, 0.95, 300, False),
+        real=Score(0.08, 0.04, 0.14, 150),
+        synthetic=Score(0.61, 0.5, 0.7, 150),
+        edges=tuple(index / 10 for index in range(11)),
+        real_counts=tuple(np.histogram(real, 10, (0, 1))[0].tolist()),
+        synthetic_counts=tuple(np.histogram(synthetic, 10, (0, 1))[0].tolist()),
+    )
+    return RealismResult({"mild": 150}, {CNN: test}, detector)
 
 
 def audit(folder: Path, draw: Draw, faces: FaceSet, passed: bool = True) -> AuditResult:

@@ -14,7 +14,6 @@ from made_up_audit import audited
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
 from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
 from anonderm.publish.release.config import ExportConfig
@@ -29,7 +28,7 @@ def write_release(
     folder: Path,
     faces: FaceSet,
     audit: Result | None = None,
-    scores: tuple[Scores | Result, ...] = (),
+    scores: tuple[Result, ...] = (),
     source_models: tuple[Checkpoint, ...] = (),
     **settings: Any,
 ) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections import Counter
@@ -14,13 +15,31 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_audit import FAILED
-from made_up_line import CLASSES, audit, draw_face, make_line, share, synthetic, utility
+from made_up_line import (
+    CLASSES,
+    audit,
+    classification,
+    draw_face,
+    make_line,
+    share,
+    step,
+    synthetic,
+    train_gan,
+    utility,
+)
 
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Scores
 from anonderm.core.results.audit import Rule, Verdict
 from anonderm.core.results.base import Score
+from anonderm.core.results.classifier import (
+    ClassifierResult,
+    ConfusionMatrix,
+    LesionTypeScores,
+    MultiLabelScores,
+)
+from anonderm.core.results.skin import SkinTones
+from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.config import ReportConfig
 from anonderm.publish.report import report
@@ -63,9 +82,10 @@ class Balance(HTMLParser):
 
 
 def test_every_kind_of_step_has_its_section(page: str) -> None:
-    judged = ["usefulness", "data-mix", "fidelity", "realism", "privacy", "evidence"]
-    photos = ["went-in", "left-out", "prepared"]
-    wanted = ["faces", *photos, *judged, "funnel", "generators", "classifiers", "release", "how-made"]
+    evaluations = ["utility", "data-mix", "fidelity", "realism", "privacy", "evidence"]
+    photos = ["photos", "excluded", "preparation"]
+    training = ["screening", "generators", "classifiers"]
+    wanted = ["faces", *photos, *evaluations, *training, "release", "provenance"]
     assert re.findall(r'<section id="([^"]+)"', page) == wanted
     assert [f'href="#{id}"' in page for id in wanted] == [True] * len(wanted)
 
@@ -76,7 +96,7 @@ def test_the_detectors_ten_bins_are_a_table_and_a_chart(page: str) -> None:
     table = section[section.index("Faces by the score of the detector") :]
     assert table[: table.index("</table>")].count("0.9 to 1.0") == 1
     assert "Detector of manipulated faces (EfficientNetB4)" in section
-    assert "Synthetic faces found out most surely" in section
+    assert "Synthetic faces detected most clearly" in section
 
 
 def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
@@ -84,10 +104,10 @@ def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_pat
     page = write(tmp_path / "report", few)
     assert re.findall(r'<section id="([^"]+)"', page) == [
         "faces",
-        "went-in",
-        "left-out",
+        "photos",
+        "excluded",
         "generators",
-        "how-made",
+        "provenance",
     ]
 
 
@@ -108,13 +128,13 @@ def test_the_page_is_small(page: str) -> None:
     assert len(page) < 1_000_000
 
 
-def test_the_summary_says_the_key_numbers(page: str) -> None:
+def test_the_summary_states_the_key_numbers(page: str) -> None:
     summary = re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1]  # type: ignore[index]
-    assert "36 photos of 18 people went in (12 healthy, 12 mild, 12 severe)." in summary
-    assert "27 synthetic faces came out (9 healthy, 9 mild, 9 severe)." in summary
-    assert "right on 81% (73% to 89%) of 90 real test photos" in summary
-    assert "right on 90% (82% to 98%)" in summary
-    assert "0.021, where other real photos are at 0.003" in summary
+    assert "Input: 36 photos of 18 people (12 healthy, 12 mild, 12 severe)." in summary
+    assert "Output: 27 synthetic faces (9 healthy, 9 mild, 9 severe)." in summary
+    assert "classifies 81% (73% to 89%) of 90 real test photos correctly" in summary
+    assert "one trained on real photos, 90% (82% to 98%)" in summary
+    assert "is 0.021; that of other real photos is 0.003" in summary
     assert "Privacy: Release of the images: all 2 rules hold." in summary
 
 
@@ -127,19 +147,19 @@ def test_real_photos_are_announced_or_left_out(
     assert "real face" in page
     shown = set(re.findall(r'<img src="[^"]+" alt="([^"]+)"', without))
     assert shown
-    synthetic = ("synthetic face, ", "put aside", "sheet of synthetic")
+    synthetic = ("synthetic face, ", "rejected", "sheet of synthetic")
     assert [text for text in shown if not text.startswith(synthetic)] == []
-    assert "put aside, training-copy" not in shown  # such a face looks like a person
+    assert "rejected, training-copy" not in shown  # such a face looks like a person
 
 
-def test_the_photos_are_counted_by_what_became_of_them(page: str) -> None:
+def test_excluded_aligned_and_restored_photos_are_counted(page: str) -> None:
     text = re.sub(r"<[^>]+>", " ", page)
     assert re.search(r"duplicate\s+2\b", text)
     assert re.search(r"aligned\s+36 \(100%\)", text)
     assert re.search(r"no face found\s+1\b", text)
     assert re.search(r"lanczos\s+36 \(100%\)", text)
     assert "Size of the photos" in text
-    assert 'alt="photo left out, duplicate"' in page
+    assert 'alt="excluded photo, duplicate"' in page
     assert 'alt="photo not aligned"' in page.replace(", healthy", "")
 
 
@@ -150,26 +170,31 @@ def test_no_person_source_or_folder_name_is_on_the_page(line: tuple[RunRecord, .
 
 
 def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
-    judged = utility(tmp_path / "pictures", draw_face)
-    judged = replace(
-        judged,
-        scores=judged.scores | {"tstr/accuracy": share(0.35, n=20), "trtr/accuracy": share(0.9, n=20)},
-        details=judged.details
-        | {
-            "saliency": [],
-            "warnings": ["tstr: accuracy is not shown to be better than chance."],
-            "confusion": {"tstr": [[30, 0, 0], [25, 5, 0], [30, 0, 0]]},
-        },
+    result = utility(tmp_path / "pictures", draw_face)
+    few = [classification(share(value, n=20), share(value, n=20)) for value in (0.9, 0.35)]
+    counts = ((30, 0, 0), (25, 5, 0), (30, 0, 0))
+    result = replace(
+        result,
+        explanations=(),
+        trtr=replace(result.trtr, scores=few[0]),
+        tstr=replace(
+            result.tstr,
+            scores=few[1],
+            confusion=ConfusionMatrix(CLASSES, counts),
+            warnings=("accuracy is not shown to be better than chance.",),
+        ),
     )
     made = synthetic(tmp_path / "made", draw_face)
     audited = audit(tmp_path / "pairs", draw_face, made, passed=False)
     missed = Rule("canary", "crop", "canary recall: crop", 0.95, 0.4, None, None, False, "40% were found")
     audited = replace(audited, images=Verdict((*audited.images.rules, missed)))
-    page = write(tmp_path / "report", make_line(tmp_path / "line", utility=judged, audit=audited))
+    page = write(tmp_path / "report", make_line(tmp_path / "line", utility=result, audit=audited))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]
-    assert "Classifier trained on synthetic: accuracy is not shown to be better than chance." in warnings
-    assert "The classifier trained on synthetic never says severe." in warnings
-    assert "20 real test photos only" in warnings
+    assert (
+        "Classifier trained on synthetic faces: accuracy is not shown to be better than chance." in warnings
+    )
+    assert "The classifier trained on synthetic faces never predicts severe." in warnings
+    assert "only 20 real test photos" in warnings
     assert "The audit misses too many canaries: crop: 40% found." in warnings
     assert f"The images fail the privacy audit. {FAILED}" in warnings
     section = page[page.index('<section id="privacy"') :]
@@ -223,7 +248,7 @@ def test_drawn_phantoms_are_not_announced_as_real_people(line: tuple[RunRecord, 
     shutil.copytree(line[0].folder, folder)
     drawn = RunRecord(folder, line[0].content | {"stage": "phantom"})
     page = write(tmp_path / "report", (drawn,))
-    assert "36 drawn phantom photos of 18 people" in page
+    assert "36 phantom photos of 18 people" in page
     assert "do not publish" not in page
 
 
@@ -231,22 +256,23 @@ def test_a_sound_run_warns_of_nothing(page: str) -> None:
     assert 'class="warnings"' not in page
 
 
-def test_scores_of_unknown_stages_and_names_are_shown(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
-    with RunDir.open(tmp_path / "observers", "evaluate observers", ReportConfig(), {}) as run:
-        Scores({"fooled/<all>": Score(0.4713, n=12)}).save(run.folder / "scores.json")
-        run.finish([])
-    page = write(tmp_path / "report", (*line, RunRecord.load(tmp_path / "observers")))
-    assert "observers (evaluate observers)" in page
-    assert "fooled/&lt;all&gt;" in page
-    assert "0.471" in page
+def test_results_without_a_section_of_their_own_are_listed(
+    line: tuple[RunRecord, ...], tmp_path: Path
+) -> None:
+    tones = SkinTones({"<dark>": Score(-20.4713, n=12)}, None, None, {}, {}, 0, {})
+    record = step(tmp_path, "tones", "skin", lambda run: tones)
+    page = write(tmp_path / "report", (*line, record))
+    assert "tones (skin)" in page
+    assert "ita/&lt;dark&gt;" in page
+    assert "-20.5" in page
 
 
 def test_the_funnel_counts_every_reason(page: str) -> None:
-    funnel = page[page.index('<section id="funnel"') : page.index('<section id="generators"')]
+    screening = page[page.index('<section id="screening"') : page.index('<section id="generators"')]
     for reason in ("training-copy", "artefact", "deformed"):
-        assert funnel.count(f'<span class="name">{reason}</span>') == 2  # screened and sorted
-    assert "27 (75%)" in funnel
-    assert "3 (8.3%)" in funnel
+        assert screening.count(f'<span class="name">{reason}</span>') == 2  # screened and sorted
+    assert "27 (75%)" in screening
+    assert "3 (8.3%)" in screening
 
 
 def test_confusion_matrices_hold_the_counts(page: str) -> None:
@@ -255,26 +281,26 @@ def test_confusion_matrices_hold_the_counts(page: str) -> None:
     assert float(cells[0][0]) == pytest.approx(28 / 30, abs=0.01)
 
 
-def test_the_utility_matrix_shows_every_arm_its_difference_and_the_curve_over_the_ratio(page: str) -> None:
+def test_the_data_mix_shows_every_arm_its_difference_and_the_curve_over_the_ratio(page: str) -> None:
     section = page[page.index('<section id="data-mix"') : page.index('<section id="fidelity"')]
     text = re.sub(r"<[^>]+>", " ", section)
     assert re.search(r"real\+5x\s+what real\+5x means\s+60\s+200\s+real\s+0\.9 \(0\.82 to 0\.98\)", text)
-    assert "Too few synthetic faces for real+5x" in text
-    assert "Better or worse than real faces alone: TSTR -0.1, real+1x 0.02, real+5x 0.1" in section
+    assert "too few synthetic faces for real+5x" in text
+    assert "Compared with real faces only: TSTR -0.1, real+1x 0.02, real+5x 0.1" in section
     assert "Adding synthetic faces to real ones: Accuracy ends at 0.9, Macro F1 ends at 0.88" in section
     assert section.count('class="whisker') == 3 + 4 + 2 * 3  # differences, accuracies, ratios of two measures
     assert {"TRTR, on real faces", "TRTS, on synthetic faces"} < set(re.findall(r"\S+, on \S+ faces", text))
     assert "light skin (30 faces)" in text
     assert "Loss on the validation faces" in text
-    assert "each 2 times and over as many optimiser steps" in text
+    assert "2 times each and for the same number of optimiser steps" in text
 
 
 def test_the_release_is_described_by_its_checksum(line: tuple[RunRecord, ...], page: str) -> None:
-    release = page[page.index('<section id="release"') : page.index('<section id="how-made"')]
+    release = page[page.index('<section id="release"') : page.index('<section id="provenance"')]
     text = re.sub(r"<[^>]+>", " ", release)
     assert re.search(r"Faces\s+27\b", text)
     assert re.search(r"Files\s+33\b", text)
-    assert "every rule of the audit holds" in text
+    assert "passes every rule of the audit" in text
     assert line[-1].content["outputs"]["release/checksums.sha256"] in release
 
 
@@ -291,10 +317,15 @@ def test_an_unfinished_run_is_named_and_left_out(line: tuple[RunRecord, ...], tm
         write(tmp_path / "empty", (cut,))
 
 
-def test_damaged_results_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_a_damaged_result_is_an_error_that_names_the_field(tmp_path: Path) -> None:
     runs = make_line(tmp_path / "line")
-    (runs[-2].folder / "results.json").write_text('{"kind": "audit"', encoding="utf-8")
-    with pytest.raises(BrokenArtefact, match=r"results\.json"):
+    file = tmp_path / "line" / "utility" / "results.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    del content["trtr"]["scores"]["accuracy"]
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(
+        BrokenArtefact, match=r"utility/results\.json: trtr\.scores\.accuracy: Field required"
+    ):
         write(tmp_path / "report", runs)
 
 
@@ -345,22 +376,52 @@ def test_labels_are_told_apart_in_the_faces_of_each_class(page: str) -> None:
     assert np.all([f"{label}, synthetic" in page for label in CLASSES])
 
 
-def test_classifiers_that_were_scored_stand_side_by_side(tmp_path: Path) -> None:
-    def scored(name: str, value: float, details: dict[str, Any], keys: tuple[str, ...]) -> RunRecord:
-        with RunDir.open(tmp_path / name, "evaluate classifier", ReportConfig(), {}) as run:
-            Scores({key: share(value) for key in keys}, details).save(run.folder / "scores.json")
-            run.finish([run.folder / "scores.json"])
-        return RunRecord.load(tmp_path / name)
-
-    about = {"backbone": "vgg19", "weights": "random", "trained_on": "real"}
-    graded = {**about, "classes": ["mild", "severe"], "confusion": [[7, 1], [2, 6]]}
-    runs = (
-        scored("grades", 0.81, graded, ("accuracy", "macro_f1", "f1/mild", "f1/severe")),
-        scored("types", 0.92, {**about, "classes": ["papule"]}, ("macro_auc", "auc/papule")),
+def test_evaluated_classifiers_are_compared_side_by_side(tmp_path: Path) -> None:
+    about = {"backbone": "vgg19", "weights": "random", "trained_on": "real", "n_people": 9, "count_mae": None}
+    grades = ClassifierResult(
+        classes=CLASSES,
+        head="softmax",
+        classification=classification(share(0.81), share(0.8)),
+        multi_label=None,
+        confusion=ConfusionMatrix(CLASSES, ((7, 1, 0), (2, 6, 0), (0, 0, 8))),
+        majority_share=1 / 3,
+        **about,
+    )
+    papules = LesionTypeScores(share(0.92), None, share(0.9))
+    types = ClassifierResult(
+        classes=("papule",),
+        head="multi-label",
+        classification=None,
+        multi_label=MultiLabelScores(share(0.92), None, share(0.9), {"papule": papules}),
+        confusion=None,
+        majority_share=None,
+        **about,
+    )
+    runs = tuple(
+        step(tmp_path, name, "evaluate classifier", lambda run, result=result: result)
+        for name, result in (("grades", grades), ("types", types))
     )
     page = write(tmp_path / "report", runs)
-    section = page[page.index('<section id="classifier-scores"') : page.index('<section id="how-made"')]
+    section = page[page.index('<section id="classifier-scores"') : page.index('<section id="provenance"')]
     assert "Macro AUC" in section
     assert "AUC of each lesion type" in section
     assert section.count('class="matrix') == 1, "lesion types have no confusion matrix"
     assert "Other measures" not in section, "a table without numbers is left out"
+
+
+def test_the_settings_of_a_sweep_are_compared(tmp_path: Path) -> None:
+    measures = SweepMeasures(0.021, 0.002, 1.2, 0.5, 1.0)
+    rows = (
+        SweepRow("01-r1_gamma=2", {"r1_gamma": 2.0, "augment_p": None}, "done", 9.0, measures),
+        SweepRow("02-r1_gamma=9", {"r1_gamma": 9.0, "augment_p": 0.2}, "diverged", 3.0, None),
+    )
+
+    def swept(run: RunDir) -> None:
+        SweepResult(rows, "01-r1_gamma=2", ()).save(run.folder / "sweep.json")
+        for row in rows:
+            step(run.folder, row.run, "train-gan", lambda inner: train_gan(inner, draw_face))
+
+    page = write(tmp_path / "report", (step(tmp_path, "sweep", "sweep-gan", swept),))
+    text = re.sub(r"<[^>]+>", " ", page[page.index('<section id="sweeps"') :])
+    assert re.search(r"r1_gamma = 2, augment_p = none\s+0\.021 ± 0\.002\s+1\.2\s+0\.5\s+1\s+best", text)
+    assert re.search(r"r1_gamma = 9, augment_p = 0\.2\s+diverged", text)

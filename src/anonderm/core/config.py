@@ -83,6 +83,7 @@ _BOUNDS = {
     "le": "must be at most {le:g}",
     "lt": "must be less than {lt:g}",
     "multiple_of": "must be a multiple of {multiple_of:g}",
+    "min_length": "must have {min_length:g} or more entries",
 }
 _PROBLEMS = {
     "finite_number": "must be finite",

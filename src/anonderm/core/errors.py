@@ -12,7 +12,7 @@ AnondermError
 │   └── ConfigChanged          a run folder was made with other settings or inputs
 ├── MissingExtra               an optional package is not installed
 ├── MissingWeights             weights that a stage needs are not on this machine
-├── BrokenArtefact             a FaceSet, Checkpoint or Scores on disk is damaged or incomplete
+├── BrokenArtefact             a FaceSet, Checkpoint or result on disk is damaged or incomplete
 ├── ReleaseRefused             the audit does not allow a release, or there is none
 ├── RunBusy                    another process is writing the same run folder
 ├── StorageError               the disk is full or cannot be written

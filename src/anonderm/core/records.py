@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
-
-from anonderm.core.errors import BrokenArtefact
-from anonderm.core.files import read_json, write_json
-from anonderm.core.results.base import Score
 
 LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
 
@@ -113,32 +108,3 @@ class Face:
 
     def to_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Named scores, and whatever a picture of them needs (`details` is plain JSON)."""
-
-    scores: dict[str, Score]
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def save(self, path: Path) -> None:
-        write_json(path, dataclasses.asdict(self))
-
-    @staticmethod
-    def load(path: Path) -> Scores:
-        """Raises MissingPath or BrokenArtefact."""
-        content = read_json(path)
-        try:
-            scores = {name: _score(row) for name, row in content["scores"].items()}
-            return Scores(scores, dict(content["details"]))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise BrokenArtefact(f"{path}: not a Scores file ({error}).") from error
-
-
-def _score(row: dict[str, Any]) -> Score:
-    score = Score(**row)
-    numbers = (score.value, score.low, score.high, score.n)
-    if not all(number is None or isinstance(number, float | int) for number in numbers):
-        raise TypeError(f"{row} holds something else than numbers")
-    return score

@@ -1,1 +1,1 @@
-"""How faithful and how useful a synthetic set is: embeddings, distances, scores with their intervals."""
+"""Measures of how faithful, realistic and useful a synthetic set is, with their intervals."""

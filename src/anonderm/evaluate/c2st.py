@@ -1,4 +1,4 @@
-"""A small CNN, taught from scratch to tell the faces of two sets apart: what embeddings lose, it may see."""
+"""Classifier two-sample test by a small CNN trained from scratch: pixels show it what embeddings lose."""
 
 # N images, H x W pixels, C channels
 
@@ -23,19 +23,19 @@ _BATCH = 32
 _RATE = 3e-3
 
 
-def onlooker(pixels_NHWC: Pixels, second_N: Truth, epochs: int, seed: int) -> Teach:
-    """Learns from uint8 [N, 64, 64, 3], mirrored half of the time; the same seed gives the same scores."""
+def on_pixels(pixels_NHWC: Pixels, second_N: Truth, epochs: int, seed: int) -> Teach:
+    """Trains on uint8 [N, 64, 64, 3], mirrored half of the time; the same seed gives the same scores."""
 
-    def teach(learn: Rows, score: Rows) -> Floats:
+    def fit_and_score(train: Rows, test: Rows) -> Floats:
         network = _network(seed).to(device())
-        _train(network, pixels_NHWC[learn], second_N[learn], epochs, seed)
-        return _scores(network.eval(), pixels_NHWC[score])
+        _train(network, pixels_NHWC[train], second_N[train], epochs, seed)
+        return _scores(network.eval(), pixels_NHWC[test])
 
-    return teach
+    return fit_and_score
 
 
 def _network(seed: int) -> nn.Sequential:
-    """Four convolutions of stride 2, and a logit from the mean of the last."""
+    """Four convolutions of stride 2, global average pooling, and one logit."""
     layers: list[nn.Module] = []
     for width_in, width in zip((3, *_WIDTHS), _WIDTHS, strict=False):
         layers += [nn.Conv2d(width_in, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
@@ -51,7 +51,7 @@ def _network(seed: int) -> nn.Sequential:
 
 
 def _train(network: nn.Module, pixels_NHWC: Pixels, second_N: Truth, epochs: int, seed: int) -> None:
-    """AdamW; the rate falls along a half cosine."""
+    """AdamW with a cosine schedule."""
     optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-2)
     steps = max(1, len(pixels_NHWC) // _BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * steps)

@@ -1,23 +1,29 @@
-"""How well a classifier does on faces that it did not learn from: grades, counts, or lesion types.
+"""evaluate classifier: scores of a classifier on held-out faces: grades, counts, or lesion types.
 
 N faces, K classes or lesion types.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
-from anonderm.core.records import Scores
+from anonderm.core.results.classifier import ClassifierResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import ClassifierScoresConfig
-from anonderm.evaluate.held_out import BATCH, all_probabilities, check_labels, unseen_faces
-from anonderm.evaluate.statistics import grading_statistics, typing_statistics, with_intervals
-from anonderm.metrics import confusion
+from anonderm.evaluate.held_out import BATCH, check_labels, held_out_faces, predict_all
+from anonderm.evaluate.statistics import (
+    classification_scores,
+    classification_statistics,
+    confusion_of,
+    multi_label_scores,
+    with_intervals,
+)
 from anonderm.metrics.bootstrap import Rows, Statistic
 from anonderm.models.classifier.label_distribution import LabelDistribution
 from anonderm.models.classifier.label_encoding import encode_targets, is_ordered, require_lesions
@@ -27,54 +33,62 @@ from anonderm.models.classifier.predict import lesion_counts, load_classifier
 
 def evaluate_classifier(
     config: ClassifierScoresConfig, faces: FaceSet, classifier: Checkpoint, run: RunDir
-) -> Scores:
+) -> ClassifierResult:
     """Scores on the test split (on all faces of a set without splits), with intervals over people.
 
-    Keys of grades: accuracy, macro_precision, macro_recall, macro_f1, f1/<class>, with an order macro_mae and
-    quadratic_kappa, and for a head that counts lesions count_mae where boxes are known. Keys of lesion
-    types: auc, f1 and accuracy as <measure>/<type> and macro_<measure>.
-    Raises InputError without such faces, BadLabel for labels that the classifier does not know.
+    Raises InputError without such faces, BadLabel for labels that are not classes of the classifier.
     """
     network = load_classifier(classifier, device())
-    tested = unseen_faces(faces)
-    typed = network.head_type.name == "multi-label"
-    if typed:
-        require_lesions(tested, boxes=False)
+    test = held_out_faces(faces)
+    multi_label = network.head_type.name == "multi-label"
+    if multi_label:
+        require_lesions(test, boxes=False)
     else:
-        check_labels(tested, network)
-    chances_NK = all_probabilities(network, tested, run)
-    decided = network.head_type.predict(chances_NK)
-    truth = encode_targets(tested, network.classes, network.head_type).labels.numpy().astype(np.intp)
-    ordered = is_ordered(network.head_type, network.classes)
-    details: dict[str, Any] = {
-        "classes": list(network.classes),
-        "head": network.head_type.name,
-        "backbone": classifier.card.architecture["backbone"],
-        "weights": classifier.card.notes.get("weights"),
-        "trained_on": classifier.card.notes.get("trained_on"),
-        "n_people": tested.people,
-    }
-    if typed:
-        statistics = typing_statistics(truth, chances_NK, decided, network.classes)
+        check_labels(test, network)
+    probabilities_NK = predict_all(network, test)
+    predicted = network.head_type.predict(probabilities_NK)
+    truth = encode_targets(test, network.classes, network.head_type).labels.numpy().astype(np.intp)
+    people = [face.person for face in test]
+    score_all = partial(
+        with_intervals, people=people, seed=config.seed, samples=config.bootstrap_samples, run=run
+    )
+    classification, lesion_types, counting = None, None, None
+    if multi_label:
+        lesion_types = multi_label_scores(truth, probabilities_NK, predicted, network.classes, score_all)
     else:
-        statistics = grading_statistics(truth, decided, network.classes, ordered=ordered)
-        matrix_KK = confusion.confusion_matrix(truth, decided, len(network.classes))
-        details |= {"confusion": matrix_KK.tolist(), "chance": float(matrix_KK.sum(1).max() / len(tested))}
-        statistics |= _counting(network, tested)
-    people = [face.person for face in tested]
-    return Scores(with_intervals(statistics, people, config.seed, config.bootstrap_samples, run), details)
+        ordered = is_ordered(network.head_type, network.classes)
+        statistics = classification_statistics(truth, predicted, network.classes, ordered=ordered)
+        scores = score_all(statistics | _count_statistic(network, test))
+        classification, counting = classification_scores(scores, network.classes), scores.get("count_mae")
+    return ClassifierResult(
+        classes=network.classes,
+        head=network.head_type.name,
+        backbone=classifier.card.architecture["backbone"],
+        weights=classifier.card.notes.get("weights"),
+        trained_on=classifier.card.notes.get("trained_on"),
+        n_people=test.people,
+        classification=classification,
+        multi_label=lesion_types,
+        count_mae=counting,
+        confusion=None if multi_label else confusion_of(truth, predicted, network.classes),
+        majority_share=None if multi_label else _majority_share(truth),
+    )
 
 
-def _counting(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
-    """Mean distance of the number of lesions, where the head counts them and boxes are known."""
+def _majority_share(truth_N: NDArray[np.intp]) -> float:
+    return float(np.bincount(truth_N).max() / len(truth_N))
+
+
+def _count_statistic(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
+    """Mean absolute error of the number of lesions, if the head counts them and boxes are known."""
     if not isinstance(network.head_type, LabelDistribution) or not any(face.lesions for face in faces):
         return {}
-    found_N = np.concatenate(
+    counted_N = np.concatenate(
         [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(BATCH)]
     )
-    off_N = np.abs(found_N - np.array([len(face.lesions) for face in faces]))
+    errors_N = np.abs(counted_N - np.array([len(face.lesions) for face in faces]))
 
     def count_mae(rows: Rows) -> float:
-        return float(off_N[rows].mean())
+        return float(errors_N[rows].mean())
 
     return {"count_mae": count_mae}

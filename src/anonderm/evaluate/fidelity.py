@@ -1,27 +1,9 @@
-"""evaluate fidelity: how close the synthetic faces are to real faces that no model has seen.
+"""evaluate fidelity: how close synthetic faces are to real test faces, in the space of an embedding.
 
-Scores are named measure[extractor]/part, for each part of the sets: `all`, and every class both have. In the
-order in which to trust them when images are few:
-
-kernel     squared maximum mean discrepancy, unbiased; over Inception features this is `kid`
-rbf        the same under a Gaussian kernel
-precision  share of synthetic faces that look real
-recall     share of real faces that the synthetic set can show
-density, coverage  their counterparts that single odd faces disturb less
-frechet    squared Frechet distance, biased upwards; `fid` over Inception features, `fd` over DINOv2's, and
-           over no other network's
-frechet_infinity  extrapolated to endless sets, where images are enough; likewise fid_infinity, fd_infinity
-
-The reference is the real test split. measure[extractor]/part/floor is the same number with the real train
-split in place of the synthetic faces: what another sample of real people would score. In every part as many
-synthetic as real train faces are compared, because all measures but the kernels depend on how many there are.
-
-details:
-    reference, compared   numbers of faces, by part
-    left_out              [{score, reason}]: what the images at hand cannot support
-    table                 {extractor: [{part, reference, compared, <measure>, <measure>_floor}]}
-    projection            {extractor: {explained: [share, share],
-                           points: [{set: real | synthetic, label, x, y}]}}, axes from the real test faces
+The measures, the most reliable for small sets first: kernel and rbf (unbiased), precision, recall, density
+and coverage, frechet (biased upwards), frechet_infinity. The baseline is real training faces compared with
+real test faces. In every part of the sets as many synthetic as real training faces are compared, because all
+measures but the kernels depend on how many there are.
 """
 
 # N real test images, M images compared with them, D features
@@ -30,22 +12,35 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.fidelity import (
+    ExtractorDistances,
+    FidelityResult,
+    PartDistances,
+    Point,
+    Projection,
+    SetDistances,
+)
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import Embeddings, embed
 from anonderm.evaluate.config import FidelityConfig
 from anonderm.metrics.bootstrap import Rows, jackknife_interval
 from anonderm.metrics.set_comparison import MAX_PAIRED, compare_sets
 
-HIGHER_IS_BETTER = {
+# What the literature calls these measures over one network, and over no other.
+NAMES = {
+    "inception": {"kernel": "KID", "frechet": "FID", "frechet_infinity": "FID-infinity"},
+    "dinov2": {"frechet": "FD-DINOv2", "frechet_infinity": "FD-DINOv2-infinity"},
+}
+_HIGHER_IS_BETTER = {
     "kernel": False,
     "rbf": False,
     "precision": True,
@@ -55,58 +50,55 @@ HIGHER_IS_BETTER = {
     "frechet": False,
     "frechet_infinity": False,
 }
-# What the literature calls these measures over one network, and over no other.
-NAMES = {
-    "inception": {"kernel": "kid", "frechet": "fid", "frechet_infinity": "fid_infinity"},
-    "dinov2": {"frechet": "fd", "frechet_infinity": "fd_infinity"},
-}
 _SHARES = ("precision", "recall", "coverage")
 _ENOUGH_ROWS = 10  # images for each feature from which the bias of the Frechet distance is small
 _MOST_POINTS = 500
 _MOST_FOR_AXES = 2000
 
 
-def evaluate_fidelity(config: FidelityConfig, real: FaceSet, synthetic: FaceSet, run: RunDir) -> Scores:
-    """Compare the synthetic faces, and as the floor the real train split, with the real test split.
+def evaluate_fidelity(
+    config: FidelityConfig, real: FaceSet, synthetic: FaceSet, run: RunDir
+) -> FidelityResult:
+    """Compare synthetic faces, and as the baseline the real train split, with the real test split.
 
     Raises InputError where the real set has no test split or the synthetic one is empty.
     """
     _check_inputs(real, synthetic)
-    scores: dict[str, Score] = {}
-    details: dict[str, Any] = {"reference": {}, "compared": {}, "left_out": [], "table": {}, "projection": {}}
+    extractors: dict[str, ExtractorDistances] = {}
+    left_out: list[LeftOut] = []
     for extractor in config.extractors:
-        rng = np.random.default_rng(config.seed)
-        sides = {
-            "test": Side.of(real.where(split="test"), extractor),
-            "train": Side.of(real.where(split="train"), extractor),
-            "synthetic": Side.of(synthetic, extractor),
-        }
-        details["table"][extractor] = []
-        for part in run.progress(_parts(real, synthetic), f"comparing by {extractor}"):
-            chosen = _equal_sizes({name: side.part(part) for name, side in sides.items()}, config, rng)
-            sizes = {"reference": len(chosen["test"]), "compared": len(chosen["synthetic"])}
-            row: dict[str, Any] = {"part": part, **sizes}
-            for side, suffix in (("synthetic", ""), ("train", "/floor")):
-                found, reasons = compare(chosen["test"], chosen[side], config.neighbours, rng)
-                names = {name: score_name(name, extractor, part) + suffix for name in HIGHER_IS_BETTER}
-                scores |= {names[name]: score for name, score in found.items()}
-                row |= {name + suffix.replace("/", "_"): score.value for name, score in found.items()}
-                details["left_out"] += [{"score": names[n], "reason": why} for n, why in reasons.items()]
-            details["table"][extractor].append(row)
-            details["reference"][part], details["compared"][part] = sizes.values()
-        details["projection"][extractor] = _projection(sides["test"], sides["synthetic"], rng)
-    for left_out in details["left_out"]:
-        run.log(f"left out {left_out['score']}: {left_out['reason']}")
-    return Scores(scores, details)
+        extractors[extractor], reasons = _compare_sets(config, extractor, real, synthetic, run)
+        left_out += reasons
+    for each in left_out:
+        run.log(f"left out {each.name}: {each.reason}")
+    return FidelityResult(extractors, tuple(left_out))
 
 
-def score_name(name: str, extractor: str, part: str) -> str:
-    return f"{NAMES.get(extractor, {}).get(name, name)}[{extractor}]/{part}"
+def _compare_sets(
+    config: FidelityConfig, extractor: str, real: FaceSet, synthetic: FaceSet, run: RunDir
+) -> tuple[ExtractorDistances, list[LeftOut]]:
+    rng = np.random.default_rng(config.seed)
+    sides = {
+        "test": Side.of(real.where(split="test"), extractor),
+        "train": Side.of(real.where(split="train"), extractor),
+        "synthetic": Side.of(synthetic, extractor),
+    }
+    parts, left_out = {}, []
+    for part in run.progress(_parts(real, synthetic), f"comparing by {extractor}"):
+        chosen = _equal_sizes({name: side.part(part) for name, side in sides.items()}, config, rng)
+        to_test = partial(compare, chosen["test"], neighbours=config.neighbours, rng=rng)
+        distances, reasons = to_test(chosen["synthetic"])
+        baseline, baseline_reasons = to_test(chosen["train"])
+        parts[part] = PartDistances(len(chosen["test"]), len(chosen["synthetic"]), distances, baseline)
+        for side, of_side in (("synthetic", reasons), ("baseline", baseline_reasons)):
+            left_out += [LeftOut(f"{extractor}/{part}/{side}/{name}", why) for name, why in of_side.items()]
+    projection = _projection(sides["test"], sides["synthetic"], rng)
+    return ExtractorDistances(NAMES.get(extractor, {}), parts, projection), left_out
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: embeddings, and whose face each is (no one's, where it is synthetic)."""
+    """One side of a comparison: embeddings, labels, and the person of each face."""
 
     embeddings: Embeddings
     labels: tuple[str | None, ...]
@@ -136,7 +128,7 @@ class Side:
 def _check_inputs(real: FaceSet, synthetic: FaceSet) -> None:
     if not real.where(split="test").faces:
         raise InputError(
-            f"{real.folder}: no face is in split test, so there is nothing unseen to compare with.",
+            f"{real.folder}: no face is in split test, so there are no held-out faces to compare with.",
             "Ingest the photos with a test share above 0.",
         )
     if not synthetic.faces:
@@ -156,8 +148,8 @@ def _equal_sizes(sides: dict[str, Side], config: FidelityConfig, rng: np.random.
 
 def compare(
     reference: Side, other: Side, neighbours: int, rng: np.random.Generator
-) -> tuple[dict[str, Score], dict[str, str]]:
-    """Scores of `other` against `reference` by measure, and for the measures left out, why.
+) -> tuple[SetDistances, dict[str, str]]:
+    """Distances of `other` from `reference`, and for the measures left out, the reason.
 
     Intervals are normal, with the jackknife's variance over the people of both sides (a bootstrap would
     repeat rows, which most of these measures would take for copies).
@@ -167,9 +159,9 @@ def compare(
     )
     features = other.embeddings.shape[1]
     few = min(len(other), len(reference)) < _ENOUGH_ROWS * features
-    bias = f"; biased upwards by so few faces for {features} features: compare with the floor only"
-    scores = {}
-    for name, better in HIGHER_IS_BETTER.items():
+    bias = f"; biased upwards by so few faces for {features} features: compare with the baseline only"
+    scores: dict[str, Score | None] = dict.fromkeys(_HIGHER_IS_BETTER)
+    for name, better in _HIGHER_IS_BETTER.items():
         if (each := found.get(name)) is None:
             continue
         low, high = None, None
@@ -182,19 +174,23 @@ def compare(
         note = f"{count} faces against {of_test} real test faces"
         note += bias if few and name == "frechet" else ""
         scores[name] = Score(each.value, low, high, count, better, note)
-    return scores, reasons
+    return SetDistances(**scores), reasons
 
 
-def _projection(real: Side, synthetic: Side, rng: np.random.Generator) -> dict[str, Any]:
+def _projection(real: Side, synthetic: Side, rng: np.random.Generator) -> Projection:
     """Both sets on the first two principal axes of (at most 2,000 of) the real faces."""
     rows_ND = real.sample(_MOST_FOR_AXES, rng).embeddings
     mean_D = rows_ND.mean(axis=0)
     _, strengths, axes_KD = np.linalg.svd(rows_ND - mean_D, full_matrices=False)
     shares = strengths**2 / max(float((strengths**2).sum()), 1e-12)
-    points: list[dict[str, Any]] = []
-    for name, side in (("real", real), ("synthetic", synthetic)):
+
+    def points(name: Literal["real", "synthetic"], side: Side) -> list[Point]:
         shown = side.sample(_MOST_POINTS, rng)
         xy_N2: NDArray[np.float32] = (shown.embeddings - mean_D) @ axes_KD[:2].T
-        for (x, y), label in zip(xy_N2.tolist(), shown.labels, strict=True):
-            points.append({"set": name, "label": label, "x": round(x, 4), "y": round(y, 4)})
-    return {"explained": [round(float(share), 4) for share in shares[:2]], "points": points}
+        return [
+            Point(name, label, round(x, 4), round(y, 4))
+            for (x, y), label in zip(xy_N2.tolist(), shown.labels, strict=True)
+        ]
+
+    explained = tuple(round(float(share), 4) for share in shares[:2])
+    return Projection(explained, (*points("real", real), *points("synthetic", synthetic)))

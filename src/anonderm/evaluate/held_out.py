@@ -1,4 +1,4 @@
-"""The faces a classifier is tested on, and what it says of them.
+"""The test faces of a classifier, and its predictions on them.
 
 N faces, K classes or lesion types.
 """
@@ -8,34 +8,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.core import progress
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.rundir import RunDir
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import probabilities
 
 BATCH = 256
-"""Most faces that are in memory at once."""
+"""The largest number of faces in memory at once."""
 
 
-def unseen_faces(faces: FaceSet) -> FaceSet:
-    """The test split, or all faces of a set without splits. Raises InputError where that is none."""
-    tested = faces.where(split="test") if any(face.split for face in faces) else faces
-    if len(tested) == 0:
+def held_out_faces(faces: FaceSet) -> FaceSet:
+    """The test split, or all faces of a set without splits. Raises InputError if it is empty."""
+    test = faces.where(split="test") if any(face.split for face in faces) else faces
+    if len(test) == 0:
         raise InputError(
-            f"{faces.folder}: no face belongs to the test split.",
+            f"{faces.folder}: no face is in the test split.",
             "Ingest the photos with a test_share above 0, or give a set without splits.",
         )
-    return tested
+    return test
 
 
 def labelled_test_faces(faces: FaceSet) -> FaceSet:
-    """The test split. Raises InputError where it is empty, BadLabel where a face has no label."""
+    """The test split. Raises InputError if it is empty, BadLabel if a face has no label."""
     test = faces.where(split="test")
     if len(test) == 0:
         raise InputError(
-            f"{faces.folder}: no face belongs to the test split.",
-            "Ingest the photos with a test_share above 0, and train on the FaceSet that comes of it.",
+            f"{faces.folder}: no face is in the test split.",
+            "Ingest the photos with a test_share above 0, and train on the resulting FaceSet.",
         )
     unlabelled = [face.id for face in test if face.label is None]
     if unlabelled:
@@ -44,21 +44,21 @@ def labelled_test_faces(faces: FaceSet) -> FaceSet:
 
 
 def check_labels(faces: FaceSet, network: Classifier) -> None:
-    """Raise BadLabel for a face whose label the classifier does not know."""
-    foreign = [face for face in faces if face.label not in network.classes]
-    if foreign:
-        label = foreign[0].label or "none"
+    """Raise BadLabel for a face whose label is not a class of the classifier."""
+    unknown = [face for face in faces if face.label not in network.classes]
+    if unknown:
+        label = unknown[0].label or "none"
         raise BadLabel(
-            f"{faces.folder}: the label of face {foreign[0].id} is {label}; "
-            f"the classifier knows {', '.join(network.classes)}.",
+            f"{faces.folder}: the label of face {unknown[0].id} is {label}; "
+            f"the classes of the classifier are {', '.join(network.classes)}.",
             "Give faces of the classes that it was trained on.",
         )
 
 
-def all_probabilities(network: Classifier, faces: FaceSet, run: RunDir) -> NDArray[np.float32]:
-    """Probability of each class, [N, K], with a progress bar, never more than a few images in memory."""
+def predict_all(network: Classifier, faces: FaceSet) -> NDArray[np.float32]:
+    """The probability of each class, [N, K], in batches and with a progress bar."""
     parts = []
-    with run.bar("classifying", len(faces)) as bar:
+    with progress.bar("classifying", len(faces)) as bar:
         for batch in faces.batches(BATCH):
             parts.append(probabilities(network, batch.pixels(network.size)))
             bar.advance(len(batch))

@@ -1,4 +1,4 @@
-"""The picture sheet of heat maps: a class or lesion type a row, each face beside its heat."""
+"""The picture sheet of Grad-CAM maps: a row for each class or lesion type, each face beside its map."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Explained = tuple[Face, str, tuple[Lesion, ...], NDArray[np.float32]]
 
 
 def write_sheet(path: Path, faces: FaceSet, explained: list[Explained], columns: int) -> None:
-    """Write the sheet; `explained` holds each face with what was asked, the boxes that answer, and the heat.
+    """Write the sheet; `explained` holds each face with the class explained, its boxes, and the map.
 
-    Boxes are white; the cross marks the hottest point.
+    Boxes are white; the cross marks the maximum.
     """
     rows: dict[str, list[Pixels]] = {}
-    for face, asked, lesions, heat_HW in explained:
+    for face, name, lesions, heat_HW in explained:
         image_HWC = faces.image(face)
         heated_HWC = overlay(image_HWC, heat_HW, _TILE_PX)
         _draw_boxes(heated_HWC, lesions, _TILE_PX / image_HWC.shape[1], _TILE_PX / image_HWC.shape[0])
         if heat_HW.max() > 0:
             _draw_cross(heated_HWC, heat_HW)
         pair = np.concatenate([resize(image_HWC, _TILE_PX), heated_HWC], axis=1)
-        rows.setdefault(asked, []).append(pair)
+        rows.setdefault(name, []).append(pair)
     blank = np.full((_TILE_PX, 2 * _TILE_PX, 3), _WHITE)
     tiles = [tile for row in rows.values() for tile in row + [blank] * (columns - len(row))]
     write_png(path, grid(np.stack(tiles), columns))

@@ -1,6 +1,6 @@
-"""Runs inside another run's folder, such as the trainings of a sweep: one after the other, or side by side.
+"""Runs of whole stages inside another run's folder, in sequence or in parallel: the trainings of a sweep.
 
-Each keeps a run folder of its own, so what is done is skipped and what was cut short resumes.
+Each has a run folder of its own, so finished ones are skipped and interrupted ones resume.
 """
 
 from __future__ import annotations
@@ -13,57 +13,80 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 from anonderm.core.errors import AnondermError, Diverged
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.core.stop import deferred_stop
+from anonderm.stages import STAGES, Reference, run_stage
 
 _DIVERGED, _FAILED, _STOPPED = 3, 2, 130
 
 
 @dataclass(frozen=True)
 class SubRun:
-    """`work` does it in `folder` unless it is done, perhaps in another process; `told` is its name."""
+    """A run of the stage named `stage` in `folder`; `label` names it to the user.
+
+    inputs: artefacts in memory, or references as `run_stage` takes them. after: called with the record of the
+    finished run, in the same process; must itself skip what it has done.
+    """
 
     folder: Path
-    told: str
-    work: Callable[[], object]
+    label: str
+    stage: str
+    config: Any
+    inputs: Mapping[str, Reference | tuple[Reference, ...] | None]
+    after: Callable[[RunRecord], object] | None = None
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / "run.json").exists() and RunRecord.load(self.folder).done
+
+    def run(self) -> RunRecord:
+        """Run it, or only verify it if it is done. Raises what run_stage raises."""
+        record = run_stage(STAGES[self.stage], self.config, self.inputs, self.folder)
+        if self.after is not None:
+            self.after(record)
+        return record
 
 
-def do_all(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
-    """Do all of them, as many at a time as there are jobs.
+def run_all(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
+    """Run all of them, `jobs` at a time.
 
-    One that meets NaN is said and the others go on; it has no finished run. Raises what `work` raises, and
-    from another process AnondermError with the place of what that one said.
+    One that diverges is logged and left unfinished; the others continue. Raises what run_stage raises, and
+    for a failure in another process AnondermError, which names the file with its output.
     """
     if jobs == 1:
-        _one_after_the_other(subruns, run)
+        _run_in_sequence(subruns, run)
     else:
-        _side_by_side(subruns, jobs, run)
+        _run_in_parallel(subruns, jobs, run)
 
 
-def _one_after_the_other(subruns: Sequence[SubRun], run: RunDir) -> None:
+def _run_in_sequence(subruns: Sequence[SubRun], run: RunDir) -> None:
     for number, each in enumerate(subruns, 1):
-        run.log(f"[{number}/{len(subruns)}] {each.told}")
+        run.log(f"[{number}/{len(subruns)}] {each.label}")
         try:
-            each.work()
+            each.run()
         except Diverged as error:
-            run.log(f"{each.told}: {error.message}")
+            run.log(f"{each.label}: {error.message}")
 
 
-def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
-    """As many processes at a time as there are jobs; each works in a slot, which decides its GPU."""
-    waiting = [each for each in reversed(subruns) if not _is_done(each)]
+def _run_in_parallel(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
+    """At most `jobs` processes at a time; each works in a slot, which decides its GPU."""
+    for each in subruns:
+        if each.done:
+            each.run()
+    waiting = [each for each in reversed(subruns) if not each.done]
     running = dict[int, tuple[SubRun, SpawnProcess]]()
     consoles = run.folder / "consoles"
     consoles.mkdir(exist_ok=True)
-    with _ending(running), run.bar("trainings", len(subruns), len(subruns) - len(waiting)) as bar:
+    with _terminating(running), run.bar("trainings", len(subruns), len(subruns) - len(waiting)) as bar:
         while waiting or running:
             for slot in set(range(jobs)) - running.keys():
                 if waiting:
                     each = waiting.pop()
                     arguments = (each, _console(consoles, each), slot, jobs)
-                    process = get_context("spawn").Process(target=_work_apart, args=arguments)
+                    process = get_context("spawn").Process(target=_run_in_process, args=arguments)
                     with deferred_stop() as stop:  # a stop in here would leave a process that nobody ends
                         process.start()
                         running[slot] = (each, process)
@@ -73,39 +96,30 @@ def _side_by_side(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
             for slot, (each, process) in list(running.items()):
                 if not process.is_alive():
                     del running[slot]
-                    _look_at(each, _console(consoles, each), process.exitcode, run)
-                    bar.advance(1, note=each.told)
-
-
-def _is_done(each: SubRun) -> bool:
-    """Whether it is done; then `work` only looks whether it still fits, which needs no other process."""
-    if not (each.folder / "run.json").exists() or not RunRecord.load(each.folder).done:
-        return False
-    each.work()
-    return True
+                    _check_exit(each, _console(consoles, each), process.exitcode, run)
+                    bar.advance(1, note=each.label)
 
 
 def _console(consoles: Path, each: SubRun) -> Path:
-    """Where a run in a process of its own writes what it says."""
+    """Where a run in a process of its own writes its output."""
     return consoles / f"{each.folder.name}.txt"
 
 
-def _look_at(each: SubRun, console: Path, status: int | None, run: RunDir) -> None:
-    """How a process ended."""
+def _check_exit(each: SubRun, console: Path, status: int | None, run: RunDir) -> None:
     if status == _STOPPED:
         raise KeyboardInterrupt
     if status == _DIVERGED:
-        run.log(f"{each.told}: {RunRecord.load(each.folder).content['error']}")
+        run.log(f"{each.label}: {RunRecord.load(each.folder).content['error']}")
     elif status != 0:
         raise AnondermError(
-            f"{each.told}: this training failed (exit status {status}).",
-            f"{console} says why. Mend it, then run the same command again.",
+            f"{each.label}: this run failed (exit status {status}).",
+            f"Read {console}, fix the cause, and run the same command again.",
         )
 
 
 @contextmanager
-def _ending(running: Mapping[int, tuple[SubRun, SpawnProcess]]) -> Iterator[None]:
-    """Ask whatever still runs to save and end, and wait for it, when this process is stopped or fails."""
+def _terminating(running: Mapping[int, tuple[SubRun, SpawnProcess]]) -> Iterator[None]:
+    """If this process is stopped or fails, ask the running ones to save and end, and wait for them."""
     try:
         yield
     finally:
@@ -115,8 +129,8 @@ def _ending(running: Mapping[int, tuple[SubRun, SpawnProcess]]) -> Iterator[None
             process.join()
 
 
-def _work_apart(each: SubRun, console: Path, slot: int, jobs: int) -> None:
-    """The body of a process. It is out of reach of the terminal's Ctrl-C, which the parent passes on."""
+def _run_in_process(each: SubRun, console: Path, slot: int, jobs: int) -> None:
+    """The body of a process. It ignores the terminal's Ctrl-C, which the parent passes on."""
     import torch
 
     os.setpgrp()
@@ -125,7 +139,7 @@ def _work_apart(each: SubRun, console: Path, slot: int, jobs: int) -> None:
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     with console.open("a", buffering=1, encoding="utf-8") as file, redirect_stderr(file):
         try:
-            each.work()
+            each.run()
         except KeyboardInterrupt:
             sys.exit(_STOPPED)
         except AnondermError as error:

@@ -1,1 +1,1 @@
-"""What leaves the house: the report that people read, and the data set that others may use."""
+"""What is passed on: the report, and the data set as a release."""

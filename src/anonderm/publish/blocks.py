@@ -1,4 +1,4 @@
-"""What the sections of the report are built of; `kind` names the template macro that draws each."""
+"""The blocks that the sections of the report consist of; `kind` names the template macro of each."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.records import Face
 from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.classifier import ConfusionMatrix
 from anonderm.publish.charts import Chart, number
 
 _QUALITY = 84
@@ -33,7 +34,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Text:
-    """Paragraphs to read."""
+    """Paragraphs of text."""
 
     title: str
     paragraphs: tuple[str, ...]
@@ -42,7 +43,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures side by side, in cards of one picture or of some that belong together."""
+    """Pictures side by side, on cards of one picture or several that belong together."""
 
     title: str
     cards: tuple[tuple[Picture, ...], ...]
@@ -63,7 +64,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Charts:
-    """Charts that are read together."""
+    """Charts side by side."""
 
     title: str
     charts: tuple[Chart, ...]
@@ -72,7 +73,7 @@ class Charts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text; the first column heads its row, columns named in `numeric` are set right."""
+    """Rows of text; the first column is the row's heading, columns named in `numeric` are right-aligned."""
 
     title: str
     columns: tuple[str, ...]
@@ -85,7 +86,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A confusion matrix: a row a true class, a column a predicted one."""
+    """A confusion matrix: a row for each true class, a column for each predicted one."""
 
     title: str
     labels: tuple[str, ...]
@@ -99,7 +100,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Bar:
-    """One horizontal bar: `share` is 0 to 1 of the full width; examples stand below it."""
+    """One horizontal bar: `share` is 0 to 1 of the full width; examples are shown below it."""
 
     name: str
     text: str
@@ -118,7 +119,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Row:
-    """Blocks side by side where the page is wide enough."""
+    """Blocks side by side if the page is wide enough."""
 
     blocks: tuple[Block, ...]
     kind: str = "row"
@@ -145,7 +146,7 @@ def picture(image_HWC: Pixels, alt: str, side: int = 128, caption: str = "") -> 
 
 
 def picture_file(path: Path, alt: str, side: int, caption: str = "") -> Picture | None:
-    """As `picture`, from a file that may be gone."""
+    """As `picture`, from a file; None if it is gone."""
     return picture(read_image(path), alt, side, caption) if path.is_file() else None
 
 
@@ -173,14 +174,31 @@ def compact(table: Table) -> Table:
 
 
 def interval(score: Score) -> str:
-    """`0.81 to 0.93`, or nothing where the score has no interval."""
+    """`0.81 to 0.93`; empty if the score has no interval."""
     if score.low is None or score.high is None or not math.isfinite(score.high - score.low):
         return ""
     return f"{number(score.low)} to {number(score.high)}"
 
 
+def value_and_interval(score: Score | None) -> str:
+    """`0.87 (0.81 to 0.93)`; empty without a score."""
+    if score is None:
+        return ""
+    span = interval(score)
+    return f"{number(score.value)} ({span})" if span else number(score.value)
+
+
+def matrix(title: str, confusion: ConfusionMatrix, tone: str) -> Matrix:
+    return Matrix(title, confusion.classes, confusion.counts, tone)
+
+
+def in_rows(blocks: Sequence[Block], width: int = 2) -> list[Block]:
+    """Blocks side by side, so many in a row."""
+    return [Row(tuple(blocks[start : start + width])) for start in range(0, len(blocks), width)]
+
+
 def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> Table:
-    """Every score as a row, whatever it measures."""
+    """Every score, a row each."""
     better = {True: "higher", False: "lower", None: ""}
     rows = tuple(
         (name, number(s.value), interval(s), f"{s.n:,}" if s.n else "", better[s.higher_is_better], s.note)
@@ -196,6 +214,6 @@ def left_out_table(left_out: Sequence[LeftOut]) -> list[Block]:
 
 
 def percent(share: float) -> str:
-    """A tenth of a percent is shown near 0 and near 1, where it matters."""
+    """With tenths of a percent near 0 and near 1."""
     exact = 0 < share < 0.0995 or 0.9905 < share < 1
     return f"{share:.1%}" if exact else f"{share:.0%}"

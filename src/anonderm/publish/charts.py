@@ -10,6 +10,8 @@ from html import escape
 import numpy as np
 from markupsafe import Markup
 
+from anonderm.core.results.base import Score
+
 WIDTH, HEIGHT = 340.0, 210.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 10.0, 38.0
 
@@ -42,7 +44,7 @@ class _Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self, about: int) -> list[float]:
-        """Round numbers (1, 2, 2.5, 5 times a power of ten) within the range."""
+        """Round numbers (1, 2, 2.5 or 5 times a power of ten) within the range."""
         rough = (self.high - self.low) / about
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * nice for nice in (1, 2, 2.5, 5, 10) if power * nice >= rough * 0.999)
@@ -62,7 +64,7 @@ def lines(
     caption: str = "",
     spans: Mapping[str, Sequence[tuple[float, float, float]]] | None = None,
 ) -> Chart | None:
-    """A line a series of (x, y) points; None when no series has a finite point.
+    """A line for each series of (x, y) points; None if no series has a finite point.
 
     spans: for a series by name, intervals as (x, low, high).
     """
@@ -79,7 +81,7 @@ def lines(
         tone = tone_of(name, index)
         legend.append((name, tone))
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
-        # Where the tones begin again, the dashes go on.
+        # The dash pattern differs when the tones repeat.
         dash = (index + index // len(_TONES)) % 3
         body.append(f'<polyline class="line {tone} dash{dash}" points="{path}"/>')
         for at, low, high in spans.get(name, ()):
@@ -102,7 +104,7 @@ def histogram(
     within: tuple[float, float] | None = None,
     caption: str = "",
 ) -> Chart | None:
-    """Share of each group in bins of one width; None when there is nothing to count."""
+    """Share of each group in bins of equal width; None if there is nothing to count."""
     finite = {name: np.asarray(v, float)[np.isfinite(np.asarray(v, float))] for name, v in groups.items()}
     drawn = {name: values for name, values in finite.items() if len(values)}
     if not drawn:
@@ -130,7 +132,7 @@ def histogram(
 def scatter(
     title: str, groups: Mapping[str, Sequence[tuple[float, float]]], x_label: str, caption: str = ""
 ) -> Chart | None:
-    """A dot a point, at most 400 of each group."""
+    """A dot for each point, at most 400 of each group."""
     drawn = {name: list(points)[:400] for name, points in groups.items() if len(points)}
     if not drawn:
         return None
@@ -156,6 +158,10 @@ class Estimate:
     high: float | None
     tone: str
 
+    @staticmethod
+    def of(name: str, score: Score, tone: str) -> Estimate:
+        return Estimate(name, score.value, score.low, score.high, tone)
+
 
 def intervals(
     title: str,
@@ -165,7 +171,7 @@ def intervals(
     mark: tuple[str, float] | None = None,
     caption: str = "",
 ) -> Chart | None:
-    """A dot and its interval a row; `mark` draws a named vertical line, such as chance."""
+    """A dot and its interval in each row; `mark` draws a named vertical line, such as chance."""
     if not rows:
         return None
     ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None and math.isfinite(v)]

@@ -1,4 +1,4 @@
-"""report: the run folders of a whole line -> one HTML file that needs nothing else to be read."""
+"""report: the run folders of a whole pipeline -> one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,47 +9,50 @@ from anonderm import __version__
 from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.publish import classifiers, faces, lesions, photos, scores
 from anonderm.publish.config import ReportConfig
-from anonderm.publish.data_mix import mixes
 from anonderm.publish.privacy import privacy
-from anonderm.publish.realism import realism
-from anonderm.publish.record import how_made, release
 from anonderm.publish.release.evidence import evidence
 from anonderm.publish.runs import Material
+from anonderm.publish.sections import classifiers, faces, photos, provenance, training
+from anonderm.publish.sections.data_mix import data_mix
+from anonderm.publish.sections.fidelity import fidelity
+from anonderm.publish.sections.lesions import lesions
+from anonderm.publish.sections.other import other_scores
+from anonderm.publish.sections.realism import realism
+from anonderm.publish.sections.sweeps import sweeps
+from anonderm.publish.sections.utility import utility
 from anonderm.publish.summary import summarise
-from anonderm.publish.sweeps import sweeps
 from anonderm.publish.templates import environment, style
 
-# In reading order; each gives None where its runs are missing.
+# In reading order; each gives None if its runs are missing.
 SECTIONS = (
     faces.faces,
-    photos.went_in,
-    photos.left_out,
-    photos.prepared,
-    scores.usefulness,
-    mixes,
+    photos.photos,
+    photos.excluded,
+    photos.preparation,
+    utility,
+    data_mix,
     classifiers.classifier_scores,
-    classifiers.looks,
-    scores.fidelity,
+    classifiers.saliency,
+    fidelity,
     realism,
-    lesions.lesions,
+    lesions,
     privacy,
     evidence,
-    faces.funnel,
-    faces.generators,
+    faces.screening,
+    training.generators,
     sweeps,
-    faces.classifiers,
-    scores.other_scores,
-    release,
-    how_made,
+    training.classifiers,
+    other_scores,
+    provenance.release,
+    provenance.provenance,
 )
 
 
 def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Path:
     """Write run.folder/"report.html" about `runs`, which are in the order in which they ran.
 
-    Raises InputError when none of them is finished, MissingPath or BrokenArtefact for a damaged run folder.
+    Raises InputError if none of them is finished, MissingPath or BrokenArtefact for a damaged run folder.
     """
     finished = tuple(record for record in runs if record.done)
     if not finished:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from anonderm.core.faceset import MANIFEST, FaceSet
-from anonderm.core.records import Scores, order_labels
+from anonderm.core.records import order_labels
 from anonderm.core.results.base import FILE, Result, load_result
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.config import ReportConfig
@@ -17,7 +17,6 @@ from anonderm.publish.config import ReportConfig
 SOURCES = ("phantom", "ingest")
 PREPARERS = ("align", "restore", "skin", "mask-and-crop")
 MAKERS = ("generate", "screen", "grade")
-
 
 AnyResult = TypeVar("AnyResult", bound=Result)
 
@@ -58,44 +57,33 @@ class Material:
         found = self.last(kind)
         return found[1] if found else None
 
-    def scored(self, stage: str) -> tuple[RunRecord, Scores] | None:
-        """The last run of a stage that has scores, and its scores."""
-        found = [(record, scores) for record in self.of(stage) if (scores := scores_of(record))]
-        return found[-1] if found else None
-
-    def scores(self, stage: str) -> Scores | None:
-        """The scores of the last run of a stage."""
-        found = self.scored(stage)
-        return found[1] if found else None
-
     @cached_property
     def photos(self) -> FaceSet | None:
-        """The real faces that were judged by, else the last ones prepared, else the first read or drawn."""
-        read, prepared = (
+        """The real faces used for evaluation, else the last ones prepared, else the first ingested."""
+        ingested, prepared = (
             [faces for record in self.of(*stages) if (faces := faces_of(record))]
             for stages in (SOURCES, PREPARERS)
         )
-        judges = self.of("evaluate utility", "evaluate data-mix", "evaluate fidelity", "audit")
-        judged = [record.content["inputs"].get("real") for record in judges]
-        meant = [faces for faces in (*read, *prepared) if faces.digest in judged]
-        found = meant or prepared[-1:] or read
+        evaluations = self.of("evaluate utility", "evaluate data-mix", "evaluate fidelity", "audit")
+        digests = [record.content["inputs"].get("real") for record in evaluations]
+        evaluated = [faces for faces in (*ingested, *prepared) if faces.digest in digests]
+        found = evaluated or prepared[-1:] or ingested
         return found[0] if found else None
 
     @property
     def private(self) -> bool:
-        """Whether the photos show people, and are not drawn."""
+        """Whether the photos show real people, rather than phantoms."""
         return bool(self.of("ingest"))
 
     @cached_property
     def synthetic(self) -> FaceSet | None:
-        """The synthetic faces that were exported or scored, else the last ones made."""
+        """The synthetic faces that were exported or evaluated, else the last ones made."""
         made = [faces for record in self.of(*MAKERS) if (faces := faces_of(record))]
-        judged = [
+        digests = [
             record.content["inputs"].get("faces" if record.stage == "export" else "synthetic")
             for record in self.of("export", "evaluate data-mix", "audit", "evaluate fidelity")
         ]
-        meant = [faces for faces in made if faces.digest in judged]
-        found = meant or made
+        found = [faces for faces in made if faces.digest in digests] or made
         return found[-1] if found else None
 
     @cached_property
@@ -104,14 +92,8 @@ class Material:
         return order_labels(label for faces in sets for label in faces.labels)
 
 
-def scores_of(record: RunRecord) -> Scores | None:
-    """The scores of a run; None where it has none."""
-    path = record.folder / "scores.json"
-    return Scores.load(path) if path.exists() else None
-
-
 def faces_of(record: RunRecord, folder: str = "faces") -> FaceSet | None:
-    """The FaceSet `faces` or `rejected` of a run; None where it has none or an empty one."""
+    """The FaceSet `faces` or `rejected` of a run; None if it has none or an empty one."""
     path = record.folder / folder
     faces = FaceSet.load(path) if (path / MANIFEST).exists() else None
     return faces or None

@@ -1,22 +1,24 @@
-"""The first screen of the report: what happened, the key numbers, and what to be wary of."""
+"""The first screen of the report: the results in a few sentences, the key numbers, and warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
 from anonderm.core.results.audit import AuditResult, Rule
-from anonderm.core.results.base import Score
+from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.classifier import ConfusionMatrix
+from anonderm.core.results.data_mix import DataMixResult
+from anonderm.core.results.fidelity import FidelityResult
+from anonderm.core.results.utility import UtilityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
-from anonderm.publish.headlines import first
 from anonderm.publish.privacy import missed_canaries, outcome
 from anonderm.publish.release.gate import reasons_in
 from anonderm.publish.runs import Material, faces_of
-from anonderm.publish.scores import ARMS
+from anonderm.publish.sections.utility import TRAINED_ON
 
 _FEW_TEST_FACES = 50
 
@@ -36,12 +38,12 @@ class Summary:
 
 
 def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
-    """Only what the runs have numbers for is said."""
-    matrix, audit = material.scores("evaluate data-mix"), material.result(AuditResult)
-    utility = material.scores("evaluate utility") or matrix
-    fidelity = material.scores("evaluate fidelity")
+    """What the runs at hand have numbers for."""
+    data_mix, audit = material.result(DataMixResult), material.result(AuditResult)
+    utility = material.result(UtilityResult)
+    fidelity = material.result(FidelityResult)
     sentences, numbers = _faces(material)
-    for found in (_usefulness(utility), _fidelity(fidelity), _privacy(audit)):
+    for found in (_utility(utility or data_mix), _fidelity(fidelity), _privacy(audit)):
         sentences += found[0]
         numbers += found[1]
     warnings = [
@@ -49,10 +51,9 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
         for record in material.refused
         for reason in reasons_in(record.content["error"])
     ]
-    warnings += [f"The step {name} is not finished; what it would show is missing." for name in unfinished]
-    warnings += _input_warnings(material) + _utility_warnings(utility) + _audit_warnings(audit)
-    warnings += [] if matrix is None or matrix is utility else matrix.details["warnings"]
-    warnings += _left_out("fidelity", fidelity)
+    warnings += [f"The step {name} is not finished; its results are missing." for name in unfinished]
+    warnings += [*_input_warnings(material), *_utility_warnings(utility, data_mix), *_audit_warnings(audit)]
+    warnings += _left_out_warning("fidelity", fidelity.left_out if fidelity else ())
     return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
 
 
@@ -62,12 +63,12 @@ _Found = tuple[list[str], list[KeyNumber]]
 def _faces(material: Material) -> _Found:
     sentences, numbers = [], []
     if (photos := material.photos) is not None:
-        noun = "photos" if material.private else "drawn phantom photos"
-        sentences.append(f"{len(photos):,} {noun} of {photos.people:,} people went in ({_counts(photos)}).")
-        numbers.append(KeyNumber(f"{noun} in", f"{len(photos):,}", f"of {photos.people:,} people"))
+        noun = "photos" if material.private else "phantom photos"
+        sentences.append(f"Input: {len(photos):,} {noun} of {photos.people:,} people ({_counts(photos)}).")
+        numbers.append(KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {photos.people:,} people"))
     if (made := material.synthetic) is not None:
-        sentences.append(f"{len(made):,} synthetic faces came out ({_counts(made)}).")
-        numbers.append(KeyNumber("synthetic faces out", f"{len(made):,}", f"in {len(made.labels)} classes"))
+        sentences.append(f"Output: {len(made):,} synthetic faces ({_counts(made)}).")
+        numbers.append(KeyNumber("synthetic faces", f"{len(made):,}", f"in {len(made.labels)} classes"))
     return sentences, numbers
 
 
@@ -78,13 +79,13 @@ def _counts(faces: FaceSet) -> str:
     return f"{named}, {without:,} without a class" if without and named else named or "no classes"
 
 
-def _usefulness(utility: Scores | None) -> _Found:
-    trtr, tstr = first(utility, "trtr/accuracy"), first(utility, "tstr/accuracy")
-    if trtr is None or tstr is None:
+def _utility(result: UtilityResult | DataMixResult | None) -> _Found:
+    if result is None:
         return [], []
+    trtr, tstr = result.trtr.scores.accuracy, result.tstr.scores.accuracy
     sentence = (
-        f"A classifier that learned from synthetic faces only is right on {_spoken(tstr)} of {tstr.n:,} real "
-        f"test photos of people it never met; one that learned from real photos is right on {_spoken(trtr)}."
+        f"A classifier trained on synthetic faces only classifies {_with_range(tstr)} of {tstr.n:,} real "
+        f"test photos correctly; one trained on real photos, {_with_range(trtr)}."
     )
     return [sentence], [
         KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
@@ -92,14 +93,14 @@ def _usefulness(utility: Scores | None) -> _Found:
     ]
 
 
-def _fidelity(fidelity: Scores | None) -> _Found:
-    distance = first(fidelity, r"(?:kid|kernel)\[[^]]*\]/all")
-    floor = first(fidelity, r"(?:kid|kernel)\[[^]]*\]/all/floor")
-    if distance is None:
+def _fidelity(fidelity: FidelityResult | None) -> _Found:
+    whole = next(iter(fidelity.extractors.values())).parts["all"] if fidelity else None
+    if whole is None or (distance := whole.synthetic.kernel) is None:
         return [], []
+    baseline = whole.baseline.kernel
     sentence = f"The kernel distance of the synthetic faces to real test photos is {number(distance.value)}"
-    sentence += f", where other real photos are at {number(floor.value)}." if floor else "."
-    beside = f"other real photos: {number(floor.value)}" if floor else interval(distance)
+    sentence += f"; that of other real photos is {number(baseline.value)}." if baseline else "."
+    beside = f"other real photos: {number(baseline.value)}" if baseline else interval(distance)
     return [sentence], [KeyNumber("kernel distance to real photos", number(distance.value), beside)]
 
 
@@ -112,52 +113,45 @@ def _privacy(audit: AuditResult | None) -> _Found:
     return [f"Privacy: {outcome(audit)}"], [KeyNumber("privacy audit of the images", result, beside)]
 
 
-def _utility_warnings(utility: Scores | None) -> list[str]:
-    """What the evaluation itself warns of, few test photos, and classes that a classifier never names."""
-    if utility is None:
-        return []
-    found = [_in_words(warning) for warning in utility.details.get("warnings", ())]
-    for arm, (label, _) in ARMS.items():
-        found += [f"The classifier {label} never says {name}." for name in _never_said(utility, arm)]
-    accuracy = first(utility, r"t[rs]tr/accuracy")
-    if accuracy is not None and accuracy.n < _FEW_TEST_FACES:
-        found.append(f"There are {accuracy.n} real test photos only: the accuracies are rough guesses.")
-    return found
+def _utility_warnings(utility: UtilityResult | None, data_mix: DataMixResult | None) -> Iterable[str]:
+    """The warnings of the stages; classes that a classifier never predicts; few test photos."""
+    if utility is not None:
+        for trained_on, arm in ((TRAINED_ON["trtr"], utility.trtr), (TRAINED_ON["tstr"], utility.tstr)):
+            yield from (f"Classifier {trained_on}: {warning}" for warning in arm.warnings)
+    if data_mix is not None:
+        yield from data_mix.warnings
+    result = utility or data_mix
+    if result is not None:
+        yield from _never_predicted(TRAINED_ON["trtr"], result.trtr.confusion)
+        yield from _never_predicted(TRAINED_ON["tstr"], result.tstr.confusion)
+        if (count := result.trtr.scores.accuracy.n) < _FEW_TEST_FACES:
+            yield f"There are only {count} real test photos: the accuracies are rough estimates."
 
 
-def _in_words(warning: str) -> str:
-    arm, _, text = warning.partition(": ")
-    return f"Classifier {ARMS[arm][0]}: {text}" if arm in ARMS else warning
+def _never_predicted(trained_on: str, confusion: ConfusionMatrix) -> list[str]:
+    return [f"The classifier {trained_on} never predicts {name}." for name in confusion.never_predicted]
 
 
-def _never_said(utility: Scores, arm: str) -> list[str]:
-    rows = utility.details.get("confusion", {}).get(arm, [])
-    names = utility.details.get("classes", [])
-    said = [sum(row[column] for row in rows) for column in range(len(rows))]
-    return [name for name, row, count in zip(names, rows, said, strict=False) if sum(row) and not count]
-
-
-def _left_out(kind: str, scores: Scores | None) -> list[str]:
-    left_out = scores.details.get("left_out", []) if scores else []
+def _left_out_warning(kind: str, left_out: Sequence[LeftOut]) -> list[str]:
     if not left_out:
         return []
-    return [f"Scores of {kind} that are left out, as the photos are too few for them: {len(left_out)}."]
+    return [f"{len(left_out)} {kind} scores are left out, because there are too few photos for them."]
 
 
 def _input_warnings(material: Material) -> list[str]:
     if all(_knows_people(record) for record in material.of("ingest")):
         return []
     return [
-        "Nothing told which photos show the same person, so each counts as another: photos of one person may "
-        "be both in training and in the test."
+        "It is unknown which photos show the same person, so each counts as another: photos of one person "
+        "may be both in training and in the test."
     ]
 
 
 def _knows_people(record: RunRecord) -> bool:
-    """By a pattern, by the faces, or from the source, which then has several photos of somebody."""
+    """From a pattern, from face matching, or from the source, which then has several photos of somebody."""
     faces = faces_of(record)
-    told = "subjects" in record.config or record.config.get("people") == "faces"
-    return told or (faces is not None and faces.people < len(faces))
+    configured = "subjects" in record.config or record.config.get("people") == "faces"
+    return configured or (faces is not None and faces.people < len(faces))
 
 
 def _audit_warnings(audit: AuditResult | None) -> list[str]:
@@ -181,7 +175,7 @@ def _grouped(rules: Sequence[Rule]) -> list[str]:
     ]
 
 
-def _spoken(score: Score) -> str:
+def _with_range(score: Score) -> str:
     return f"{percent(score.value)} ({_range(score)})" if _range(score) else percent(score.value)
 
 

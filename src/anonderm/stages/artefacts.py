@@ -9,13 +9,12 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import MissingPath
 from anonderm.core.faceset import MANIFEST, FaceSet
 from anonderm.core.image_folder import pictures
-from anonderm.core.records import Scores
 from anonderm.core.results import base as results
 from anonderm.core.results.base import Result, load_result
 from anonderm.core.rundir import RunRecord
 from anonderm.stages.stage import Kind
 
-Artefact = FaceSet | Checkpoint | Scores | Result | RunRecord
+Artefact = FaceSet | Checkpoint | Result | RunRecord
 Reference = str | Path | FaceSet | Checkpoint
 
 
@@ -45,7 +44,7 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
     if kind == "faces":
         return FaceSet.load(path)
     if kind == "result":
-        return load_result(path) if path.name == results.FILE else Scores.load(path)
+        return load_result(path)
     return Checkpoint.load(path)
 
 
@@ -60,7 +59,7 @@ _OUTPUT: dict[Kind, str] = {
     "faces": "faces",
     "images": "faces",
     "checkpoint": "checkpoint.safetensors",
-    "result": "scores.json",
+    "result": results.FILE,
 }
 
 
@@ -69,8 +68,6 @@ def _in_run(folder: Path, kind: Kind) -> Path:
     record, hint = RunRecord.load(folder), f"Give {_WANTED[kind]}."
     if not record.done:
         raise MissingPath(f"{folder}: this run is not finished.", "Run its command again to finish it.")
-    if kind == "result" and (folder / results.FILE).exists():
-        return folder / results.FILE
     if not (folder / _OUTPUT[kind]).exists():
         raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
     return folder / _OUTPUT[kind]

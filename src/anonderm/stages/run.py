@@ -15,7 +15,6 @@ from anonderm.core.distributed import join
 from anonderm.core.distributed_run import open_run
 from anonderm.core.errors import BrokenArtefact, ConfigError
 from anonderm.core.faceset import MANIFEST, FaceSet
-from anonderm.core.records import Scores
 from anonderm.core.results import base as results
 from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunRecord
@@ -70,10 +69,7 @@ def _digests(value: Artefact | tuple[Artefact, ...]) -> Any:
         return [_digests(each) for each in value]
     if isinstance(value, FaceSet | Checkpoint):
         return value.digest
-    if isinstance(value, Result):
-        content: Any = dataclasses.asdict(value)
-    else:
-        content = value.content["outputs"] if isinstance(value, RunRecord) else sorted(value.scores.items())
+    content = value.content["outputs"] if isinstance(value, RunRecord) else dataclasses.asdict(value)
     return hashlib.sha256(json.dumps(content, default=str, sort_keys=True).encode()).hexdigest()
 
 
@@ -84,9 +80,6 @@ def _output_files(result: Any, folder: Path) -> list[Path]:
             return [result.folder / MANIFEST, *([rejected] if rejected.exists() else [])]
         case Checkpoint():
             return [result.path, result.path.with_suffix(".json")]
-        case Scores():
-            result.save(folder / "scores.json")
-            return [folder / "scores.json"]
         case Result():
             result.save(folder / results.FILE)
             return [folder / results.FILE]

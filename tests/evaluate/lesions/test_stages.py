@@ -16,7 +16,10 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import ConfigError, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels, read_image
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.base import FILE
+from anonderm.core.results.detector import DetectorResult
+from anonderm.core.results.lesions import LesionFidelityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
 from anonderm.metrics.average_precision import Detection
@@ -79,8 +82,12 @@ def knows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return know
 
 
-def scores_of(record: RunRecord) -> Scores:
-    return Scores.load(record.folder / "scores.json")
+def detector_result(record: RunRecord) -> DetectorResult:
+    return DetectorResult.load(record.folder / FILE)
+
+
+def lesion_result(record: RunRecord) -> LesionFidelityResult:
+    return LesionFidelityResult.load(record.folder / FILE)
 
 
 def score_detector(real: FaceSet, detector: Path, out: Path) -> RunRecord:
@@ -99,23 +106,24 @@ def test_a_perfect_finder_has_perfect_scores(tmp_path: Path, detector: Path, kno
     real = write_faces(tmp_path / "real", 0)
     knows(real)
     record = score_detector(real, detector, tmp_path / "run")
-    scores = scores_of(record)
-    for name in ("map50", "map50_95", "ap50/papule", "ap50/pustule"):
-        score = scores.scores[name]
+    result = detector_result(record)
+    kinds = result.kinds
+    for score in (result.map50, result.map50_95, kinds["papule"].ap50, kinds["pustule"].ap50):
         assert (score.value, score.low, score.high, score.n) == (1.0, 1.0, 1.0, 18)
-    assert scores.scores["count_error"].value == 0
-    assert scores.scores["lesions"].value == pytest.approx(11 / 3)
-    assert all((record.folder / entry["found"]).exists() for entry in scores.details["pictures"])
+    assert result.count.error.value == 0
+    assert result.count.lesions.value == pytest.approx(11 / 3)
+    assert all((record.folder / each.found).exists() for each in result.pictures)
 
 
 def test_lesions_below_the_threshold_are_found_but_not_counted(tmp_path: Path, detector: Path, knows) -> None:
     real = write_faces(tmp_path / "real", 0)
     knows(real, misses="pustule")
-    scores = scores_of(score_detector(real, detector, tmp_path / "run")).scores
-    assert scores["ap50/pustule"].value == 1
-    assert scores["count_error/papule"].value == 0
-    assert scores["count_bias/pustule"].value == -scores["lesions/pustule"].value
-    assert scores["count_error"].value == scores["lesions/pustule"].value > 0
+    result = detector_result(score_detector(real, detector, tmp_path / "run"))
+    pustules = result.kinds["pustule"]
+    assert pustules.ap50.value == 1
+    assert result.kinds["papule"].count.error.value == 0
+    assert pustules.count.bias.value == -pustules.count.lesions.value
+    assert result.count.error.value == pustules.count.lesions.value > 0
 
 
 def test_a_kind_that_the_detector_does_not_know_is_told(tmp_path: Path, detector: Path, knows) -> None:
@@ -125,9 +133,9 @@ def test_a_kind_that_the_detector_does_not_know_is_told(tmp_path: Path, detector
         writer.add(plain.image(face), dataclasses.replace(face, lesions=face.lesions + scars))
     real = writer.finish()
     knows(plain)
-    scores = scores_of(score_detector(real, detector, tmp_path / "run"))
-    assert "scar" in scores.details["warnings"][0]
-    assert scores.scores["map50"].value == 1
+    result = detector_result(score_detector(real, detector, tmp_path / "run"))
+    assert "scar" in result.warnings[0]
+    assert result.map50.value == 1
 
 
 def test_without_true_boxes_there_is_nothing_to_score(tmp_path: Path, detector: Path) -> None:
@@ -142,33 +150,35 @@ def test_twice_as_many_lesions_are_seen_and_as_many_are_not(tmp_path: Path, dete
     alike = write_faces(tmp_path / "alike", 1, synthetic=True)
     doubled = write_faces(tmp_path / "doubled", 2, times=2, synthetic=True)
     knows(real, alike, doubled)
-    same = scores_of(compare(real, alike, detector, tmp_path / "same")).scores
-    more = scores_of(compare(real, doubled, detector, tmp_path / "more")).scores
-    assert same["count[all]/severe"].value == same["count[all]/severe/floor"].value == 0
-    assert more["count[all]/severe"].value == 8
-    assert more["count[all]/mild"].value == 3
-    assert more["count[papule]/severe"].value > same["count[papule]/severe"].value
-    assert more["count[all]/all"].note.endswith("18 faces against 18 real test faces")
-    assert same["size[all]/severe"].value < 1.0
-    assert "size[all]/healthy" not in same
+    same = lesion_result(compare(real, alike, detector, tmp_path / "same")).parts
+    more = lesion_result(compare(real, doubled, detector, tmp_path / "more")).parts
+    severe = same["severe"]["all"]
+    assert severe.synthetic.count.value == severe.baseline.count.value == 0
+    assert more["severe"]["all"].synthetic.count.value == 8
+    assert more["mild"]["all"].synthetic.count.value == 3
+    papules = (parts["severe"]["papule"].synthetic.count.value for parts in (more, same))
+    assert next(papules) > next(papules)
+    assert more["all"]["all"].synthetic.count.note.endswith("18 faces against 18 real test faces")
+    assert severe.synthetic.size.value < 1.0
+    assert same["healthy"]["all"].synthetic.size is None
 
 
 def test_the_detectors_own_error_stands_beside(tmp_path: Path, detector: Path, knows) -> None:
     real, alike = write_faces(tmp_path / "real", 0), write_faces(tmp_path / "alike", 1, synthetic=True)
     knows(real, alike, misses="pustule")
-    scores = scores_of(compare(real, alike, detector, tmp_path / "run"))
-    assert scores.scores["count[papule]/all/detector"].value == 0
-    assert scores.scores["count[pustule]/all/detector"].value > 0
-    assert scores.scores["count[pustule]/all"].value == 0, "found on neither side"
-    rows = {(row["set"], row["kind"], row["label"]): row for row in scores.details["table"]}
-    assert rows["real", "all", "severe"]["count"] < rows["real, true", "all", "severe"]["count"] == 8
+    parts = lesion_result(compare(real, alike, detector, tmp_path / "run")).parts
+    assert parts["all"]["papule"].detector_error.count.value == 0
+    assert parts["all"]["pustule"].detector_error.count.value > 0
+    assert parts["all"]["pustule"].synthetic.count.value == 0, "detected on neither side"
+    severe = parts["severe"]["all"]
+    assert severe.test.count < severe.test_boxes.count == 8
 
 
 def test_faces_of_another_size_are_told(tmp_path: Path, detector: Path, knows) -> None:
     real, small = write_faces(tmp_path / "r", 0), write_faces(tmp_path / "s", 1, synthetic=True, side=48)
     knows(real, small)
-    scores = scores_of(compare(real, small, detector, tmp_path / "run"))
-    assert "48 px wide, the real ones 96" in scores.details["warnings"][0]
+    result = lesion_result(compare(real, small, detector, tmp_path / "run"))
+    assert "48 px wide, the real ones 96" in result.warnings[0]
 
 
 def test_sets_that_cannot_be_compared_are_refused(tmp_path: Path, detector: Path) -> None:
@@ -222,10 +232,10 @@ def test_the_report_shows_lesions_and_hides_real_faces_when_told(
         pages.append((record.folder / "report.html").read_text(encoding="utf-8"))
     for page in pages:
         assert 'id="lesions"' in page
-        assert "Lesions a face" in page
-        assert "Lesions found, synthetic" in page
+        assert "Lesions per face" in page
+        assert "Lesions detected, synthetic" in page
         assert "Other scores" not in page
-    assert "Lesions found, real" in pages[0]
-    assert "True boxes" in pages[0]
-    assert "Lesions found, real" not in pages[1]
-    assert "True boxes" not in pages[1]
+    assert "Lesions detected, real" in pages[0]
+    assert "True and detected boxes" in pages[0]
+    assert "Lesions detected, real" not in pages[1]
+    assert "True and detected boxes" not in pages[1]

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Scores
+from anonderm.core.records import Face
+from anonderm.core.results.base import FILE
+from anonderm.core.results.data_mix import DataMixResult
 from anonderm.core.rundir import RunDir
 from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.study import evaluate_data_mix
@@ -52,16 +54,16 @@ def synthetic_faces(folder: Path, count: int = 30, swapped: bool = False, **chan
     rng, writer = np.random.default_rng(1), FaceSetWriter(folder)
     for look, label in enumerate(CLASSES):
         for number in range(count):
-            told = CLASSES[1 - look] if swapped else label
-            face = Face(f"{label}-{number}", label=told, checkpoint=f"gan-{label}", seed=number, **changes)
+            given = CLASSES[1 - look] if swapped else label
+            face = Face(f"{label}-{number}", label=given, checkpoint=f"gan-{label}", seed=number, **changes)
             writer.add(picture(label, rng), face)
     return writer.finish()
 
 
-def evaluate(folder: Path, real: FaceSet, synthetic: FaceSet, **changes: Any) -> Scores:
+def evaluate(folder: Path, real: FaceSet, synthetic: FaceSet, **changes: Any) -> DataMixResult:
     config = DataMixConfig(**(QUICK | changes))
     with RunDir.open(folder, "evaluate data-mix", config, {}) as run:
-        scores = evaluate_data_mix(config, real, synthetic, (), run)
-        scores.save(folder / "scores.json")
-        run.finish([folder / "scores.json"])
-    return scores
+        result = evaluate_data_mix(config, real, synthetic, (), run)
+        result.save(folder / FILE)
+        run.finish([folder / FILE])
+    return result

@@ -1,4 +1,4 @@
-"""What each arm learns from: the faces asked for, none of them tested, and shortages said."""
+"""The training set of each arm: the faces asked for, none of them tested, and notes on shortages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.experiments.data_mix.conftest import CLASSES, QUICK
 from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
+from anonderm.core.results.data_mix import Shortage
 from anonderm.experiments.data_mix.arms import Arm, arms
 from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.pools import joined, real_pool, synthetic_pool
@@ -52,7 +53,7 @@ def files(faces: FaceSet) -> set[str]:
 def test_synthetic_faces_are_added_in_proportion_to_the_real_ones_of_each_class():
     found, notes = made(synthetic())
     assert notes == []
-    counts = {name: arm.learns[0].where(split="train").label_counts for name, arm in found.items()}
+    counts = {name: arm.training_sets[0].where(split="train").label_counts for name, arm in found.items()}
     assert counts["real"] == counts["real-plain"] == counts["synthetic-equal"] == {"healthy": 20, "mild": 10}
     assert counts["real+0.5x"] == {"healthy": 30, "mild": 15}
     assert counts["real+2x"] == {"healthy": 60, "mild": 30}
@@ -61,35 +62,35 @@ def test_synthetic_faces_are_added_in_proportion_to_the_real_ones_of_each_class(
 
 def test_a_larger_ratio_holds_the_faces_of_a_smaller_one_and_another_seed_draws_others():
     found, _ = made(synthetic())
-    small, large = (found[name].learns for name in ("real+0.5x", "real+2x"))
+    small, large = (found[name].training_sets for name in ("real+0.5x", "real+2x"))
     assert files(small[0]) < files(large[0])
     assert files(small[0]) != files(small[1])
 
 
-def test_only_arms_without_real_faces_choose_their_epoch_by_synthetic_ones():
+def test_only_arms_without_real_faces_validate_on_synthetic_ones():
     found, _ = made(synthetic())
-    chosen_by = {name: files(arm.learns[0].where(split="val")) for name, arm in found.items()}
+    chosen_by = {name: files(arm.training_sets[0].where(split="val")) for name, arm in found.items()}
     assert chosen_by["real+2x"] == {f"real/{file}" for file in chosen_by["real"]}
     assert len(chosen_by["synthetic-equal"]) == 6
     assert all(file.startswith(("images/healthy", "images/mild")) for file in chosen_by["synthetic"])
 
 
-def test_no_tested_face_nor_a_relative_of_it_is_learned_from():
+def test_no_test_face_nor_a_relative_of_it_is_trained_on():
     pools = real_pool(REAL, 0), synthetic_pool(synthetic(), CLASSES, 0)
     tested = {face.seed for face in pools[1].test}
     assert len(tested) == 20
     for arm in made(synthetic())[0].values():
-        for learn in arm.learns:
-            assert not tested & {face.seed for face in learn}
+        for faces in arm.training_sets:
+            assert not tested & {face.seed for face in faces}
             assert not {face.subject for face in pools[0].test} & {
-                face.subject for face in learn if face.subject
+                face.subject for face in faces if face.subject
             }
 
 
-def test_too_few_synthetic_faces_are_said_and_an_arm_that_would_be_the_same_is_left_out():
+def test_too_few_synthetic_faces_are_noted_and_an_arm_that_would_be_the_same_is_left_out():
     found, notes = made(synthetic(healthy=60, mild=10), ratios=(1.0, 5.0, 10.0))
     assert "real+10x" not in found
-    assert found["real+5x"].short == {"healthy": (48, 100), "mild": (8, 50)}
+    assert found["real+5x"].shortages == {"healthy": Shortage(48, 100), "mild": Shortage(8, 50)}
     assert "real+10x is left out: there are no synthetic faces left to add" in notes
     assert "real+5x: too few synthetic faces, there are 48 of 100 healthy, 8 of 50 mild" in notes
 
@@ -124,10 +125,10 @@ def test_other_classes_and_no_test_split_are_refused():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"ratios": (0.0, 1.0)}, "must be above 0"),
-        ({"ratios": (2.0, 1.0)}, "must be above 0 and grow"),
+        ({"ratios": (0.0, 1.0)}, "must be greater than 0"),
+        ({"ratios": (2.0, 1.0)}, "must increase"),
         ({"seeds": 0}, "seeds = 0"),
-        ({"head": "multi-label"}, "nobody has marked"),
+        ({"head": "multi-label"}, "not annotated"),
         ({"epoch_faces": 20, "lengths": "epochs"}, "epoch_faces = 20"),
     ],
 )

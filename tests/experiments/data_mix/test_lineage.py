@@ -1,4 +1,4 @@
-"""Whether anything behind the synthetic faces saw the test people: refused where known, said where not."""
+"""Source models trained on test people are refused where that is known, and warned of where it is not."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ REAL = FaceSet(
 )
 
 
-class Maker(Checkpoint):
+class SourceModel(Checkpoint):
     @property
     def digest(self) -> str:  # type: ignore[override]
         return self.path.stem
 
 
-def maker(learned_from: FaceSet, name: str = "gan") -> Checkpoint:
-    notes = {"trained_on": learned_from.origin}
-    card = CheckpointCard("gan", {}, 32, data_digest=learned_from.digest, notes=notes)
-    return Maker(Path(f"{name}.safetensors"), card)
+def source_model(trained_on: FaceSet, name: str = "gan") -> Checkpoint:
+    notes = {"trained_on": trained_on.origin}
+    card = CheckpointCard("gan", {}, 32, data_digest=trained_on.digest, notes=notes)
+    return SourceModel(Path(f"{name}.safetensors"), card)
 
 
 def drawn(**changes: object) -> FaceSet:
@@ -46,10 +46,10 @@ def drawn(**changes: object) -> FaceSet:
     return FaceSet(Path("synthetic"), (dataclasses.replace(face, **changes),))  # type: ignore[arg-type]
 
 
-def test_makers_that_honour_the_split_leave_nothing_to_say():
+def test_models_trained_without_the_test_split_give_no_warning():
     train = REAL.where(split="train")
-    for learned_from in (train, train.where(label="mild"), REAL, drawn(seed=2)):
-        assert refuse_test_people(REAL, drawn(), [maker(learned_from)]) == []
+    for trained_on in (train, train.where(label="mild"), REAL, drawn(seed=2)):
+        assert refuse_test_people(REAL, drawn(), [source_model(trained_on)]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,23 +60,24 @@ def test_a_face_that_comes_from_a_test_photo_is_refused(origin: dict[str, object
         refuse_test_people(REAL, drawn(**origin), [])
 
 
-def test_a_maker_that_took_the_test_photos_as_well_is_refused():
+def test_a_model_trained_on_the_test_photos_is_refused():
     unsplit = FaceSet(REAL.folder, tuple(dataclasses.replace(face, split="train") for face in REAL))
-    for learned_from in (unsplit, unsplit.where(label="mild")):
-        with pytest.raises(InputError, match="without leaving out its test split"):
-            refuse_test_people(REAL, drawn(), [maker(learned_from)])
+    for trained_on in (unsplit, unsplit.where(label="mild")):
+        with pytest.raises(InputError, match="including its test split"):
+            refuse_test_people(REAL, drawn(), [source_model(trained_on)])
 
 
-def test_what_cannot_be_known_is_said():
+def test_unknown_origins_are_warned_of():
     (trust,) = refuse_test_people(REAL, drawn(), [])
     assert "taken on trust" in trust
     others = FaceSet(Path("others"), (Face("x", split="train"),))
-    unnamed, unknown = refuse_test_people(REAL, drawn(), [maker(others, "grader")])
-    assert unnamed.startswith("1 of the GANs")
-    assert unknown.startswith("a maker (gan grader) learned from other faces")
+    unnamed, unknown = refuse_test_people(REAL, drawn(), [source_model(others, "grader")])
+    assert unnamed.startswith("1 GANs that generated synthetic faces are missing")
+    assert unknown.startswith("a model (gan grader) was trained on other faces")
     nameless = FaceSet(REAL.folder, tuple(dataclasses.replace(face, subject=None) for face in REAL))
-    assert "each counts as another" in refuse_test_people(nameless, drawn(), [maker(nameless)])[0]
+    assert "each counts as another" in refuse_test_people(nameless, drawn(), [source_model(nameless)])[0]
     photos = drawn(checkpoint=None)
     assert (
-        "1 of the 1 synthetic faces name no generator" in refuse_test_people(REAL, photos, [maker(REAL)])[0]
+        "1 of the 1 synthetic faces name no generator"
+        in refuse_test_people(REAL, photos, [source_model(REAL)])[0]
     )

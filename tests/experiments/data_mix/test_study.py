@@ -14,10 +14,8 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import read_image
-from anonderm.core.records import Scores
+from anonderm.core.results.data_mix import ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
-from anonderm.experiments.data_mix import training as training_module
-from anonderm.experiments.data_mix.table import ratio_curve
 from anonderm.experiments.data_mix.training import Training
 
 SHORT = {
@@ -44,39 +42,45 @@ def alike(folder: Path) -> FaceSet:
 
 
 @pytest.fixture(scope="module")
-def evaluated(folder: Path, real: FaceSet, alike: FaceSet) -> Scores:
+def evaluated(folder: Path, real: FaceSet, alike: FaceSet) -> DataMixResult:
     return evaluate(folder / "run", real, alike)
 
 
-def test_synthetic_faces_like_the_real_ones_teach_as_well(evaluated: Scores):
-    for arm in ("trtr", "trts", "tstr", "tsts", "tstr-equal", "trtr-plain", "real+1x"):
-        assert evaluated.scores[f"{arm}/accuracy"].value == 1
-        assert evaluated.scores[f"{arm}/f1/mild"].value == 1
-    assert evaluated.scores["tstr_minus_trtr/quadratic_kappa"].value == 0
-    assert evaluated.scores["tstr/accuracy[dark]"].n == 12
-    assert "tstr/accuracy[medium]" not in evaluated.scores
-    assert evaluated.details["confusion"]["tstr"] == [[12, 0], [0, 12]]
+def by_name(result: DataMixResult) -> dict[str, ArmScores]:
+    return {test.name: test for arm in result.arms for test in arm.tests}
 
 
-def test_swapped_labels_give_each_cell_of_the_matrix_the_score_it_earns(real: FaceSet, folder: Path):
+def test_synthetic_faces_like_the_real_ones_train_as_well(evaluated: DataMixResult):
+    found = by_name(evaluated)
+    assert list(found) == ["trtr", "trts", "tstr", "tsts", "tstr-equal", "trtr-plain", "real+1x"]
+    for test in found.values():
+        assert test.scores.accuracy.value == 1
+        assert test.scores.f1["mild"].value == 1
+    assert evaluated.tstr.difference.scores.quadratic_kappa.value == 0
+    assert evaluated.trtr.difference is None
+    assert evaluated.tstr.by_tone["dark"].accuracy.n == 12
+    assert "medium" not in evaluated.tstr.by_tone
+    assert evaluated.tstr.confusion.counts == ((12, 0), (0, 12))
+
+
+def test_swapped_labels_give_each_arm_the_score_it_earns(real: FaceSet, folder: Path):
     """Each classifier is right about its own kind of faces and wrong about every one of the other kind."""
     swapped = synthetic_faces(folder / "swapped", swapped=True)
-    scores = evaluate(folder / "of-swapped", real, swapped, **SHORT).scores
-    found = {arm: scores[f"{arm}/accuracy"].value for arm in ("trtr", "trts", "tstr", "tsts", "tstr-equal")}
-    assert found == {"trtr": 1, "trts": 0, "tstr": 0, "tsts": 1, "tstr-equal": 0}
-    apart = scores["tstr_minus_trtr/accuracy"]
+    found = by_name(evaluate(folder / "of-swapped", real, swapped, **SHORT))
+    accuracies = {name: test.scores.accuracy.value for name, test in found.items()}
+    assert accuracies == {"trtr": 1, "trts": 0, "tstr": 0, "tsts": 1, "tstr-equal": 0}
+    apart = found["tstr"].difference.scores.accuracy
     assert (apart.value, apart.low, apart.high) == (-1, -1, -1)
-    assert scores["trts_minus_tsts/macro_mae"].value == 1
-    assert not scores["trts_minus_tsts/macro_mae"].higher_is_better
+    assert found["trts"].difference.scores.macro_mae.value == 1
+    assert not found["trts"].difference.scores.macro_mae.higher_is_better
 
 
-def test_all_arms_take_as_many_steps(evaluated: Scores):
-    steps = {arm["name"]: arm["steps"] for arm in evaluated.details["arms"]}
-    assert set(map(tuple, steps.values())) == {(9,)}  # 3 epochs of 24 faces, 8 a step
-    assert {arm["faces"] for arm in evaluated.details["arms"]} == {24, 38, 48}
+def test_all_arms_take_as_many_steps(evaluated: DataMixResult):
+    assert {arm.steps for arm in evaluated.arms} == {(9,)}  # 3 epochs of 24 faces, 8 a step
+    assert {arm.faces for arm in evaluated.arms} == {24, 38, 48}
 
 
-def test_the_table_and_the_picture_hold_every_arm(evaluated: Scores, folder: Path):
+def test_the_table_and_the_picture_hold_every_arm(evaluated: DataMixResult, folder: Path):
     rows = list(csv.DictReader((folder / "run/data-mix.csv").open(newline="")))
     assert [row["arm"] for row in rows] == [
         "trtr",
@@ -91,11 +95,11 @@ def test_the_table_and_the_picture_hold_every_arm(evaluated: Scores, folder: Pat
     assert rows[2]["accuracy_minus_trtr"] == "0.0"
     assert json.loads((folder / "run/data-mix.json").read_text())["rows"][0]["arm"] == "trtr"
     assert read_image(folder / "run/data-mix.png").shape[1] > 800
-    assert [ratio for ratio, _ in ratio_curve(evaluated, "accuracy")] == [0, 1]
+    assert [ratio for ratio, _ in evaluated.accuracy_by_ratio] == [0, 1]
 
 
 def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_trained_again(
-    evaluated: Scores, folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
+    evaluated: DataMixResult, folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
     """The second training is killed after its first epoch."""
     from anonderm.classify import train
@@ -114,7 +118,7 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
     assert RunRecord.load(folder / "killed/trainings/synthetic-seed-0").content["status"] == "interrupted"
     again = evaluate(folder / "killed", real, alike)
     assert saved.count("real-seed-0") == saved.count("synthetic-seed-0") == 3
-    assert again.scores == evaluated.scores
+    assert by_name(again) == by_name(evaluated)
     killed_one, whole = (
         Checkpoint.load(folder / run / "trainings/synthetic-seed-0/checkpoint.safetensors")
         for run in ("killed", "run")
@@ -122,23 +126,26 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
     assert killed_one.digest == whole.digest
 
 
-def test_a_training_that_meets_nan_is_named(
+def test_a_training_that_diverges_is_named(
     folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
-    train_classifier = training_module.train_classifier
+    from anonderm.classify import train
 
-    def diverging(config, learn, run):
+    train_classifier = train.train_classifier
+
+    def diverging(config, faces, run):
         if run.folder.name.startswith("real"):
             raise Diverged("The classifier's loss became nan.")
-        return train_classifier(config, learn, run)
+        return train_classifier(config, faces, run)
 
-    monkeypatch.setattr(training_module, "train_classifier", diverging)
-    with pytest.raises(Diverged, match=r"1 of the 3 trainings met NaN: real, seed 0"):
+    monkeypatch.setattr(train, "train_classifier", diverging)
+    with pytest.raises(Diverged, match=r"1 of the 3 trainings diverged: real, seed 0"):
         evaluate(folder / "nan", real, alike, **SHORT)
 
 
 def test_a_training_travels_to_another_process(real: FaceSet, tmp_path: Path):
     from anonderm.experiments.data_mix.config import DataMixConfig
 
-    training = Training(tmp_path, "real", DataMixConfig().classifier(1), real, {"real": real})
-    assert pickle.loads(pickle.dumps(training.subrun)).work.args == (training,)
+    config = DataMixConfig().classifier(1)
+    subrun = Training(tmp_path, "real-seed-1", "real", config, real, {"real": real}).subrun
+    assert pickle.loads(pickle.dumps(subrun)).inputs == {"faces": real}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,12 @@ from anonderm.core.config import from_dict, to_dict
 from anonderm.core.errors import ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import read_image
+from anonderm.core.results.sweep import SweepMeasures, SweepResult
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.experiments.gan_sweep import sweep as sweep_module
 from anonderm.experiments.gan_sweep.config import Configuration, SweepGanConfig, configurations
 from anonderm.experiments.gan_sweep.sweep import sweep_gan
-from anonderm.experiments.gan_sweep.table import Row, as_good_as, best_of, write_picture, write_table
+from anonderm.experiments.gan_sweep.table import Training, best_of, not_worse, sweep_result, write_picture
+from anonderm.gan import train as gan_train
 
 SHORT = dataclasses.replace(QUICK, kimg=0.008, tick_kimg=0.004)
 
@@ -109,21 +109,21 @@ def test_a_sweep_ends_with_a_table_a_picture_and_the_best_checkpoint(
         f"sweep-gan --faces {faces.folder} --sweep r1_gamma=0.5,5 --kimg 0.008 --tick-kimg 0.004 --batch 4 "
         f"--metric-extractor thumbnail --metric-faces 16 --samples 4 --out {tmp_path / 'run'}".split()
     )
-    told = capsys.readouterr().err
+    log = capsys.readouterr().err
     assert status == 0
-    table = json.loads((tmp_path / "run/sweep.json").read_text())
-    assert [row["run"] for row in table["rows"]] == ["01-r1_gamma=0.5", "02-r1_gamma=5"]
-    best = min(table["rows"], key=lambda row: (row["near_copy_ratio"] > 4, row["kernel_distance"]))
-    assert table["best"] == best["run"]
-    assert f"best: r1_gamma={best['r1_gamma']:g}" in told
-    record = RunRecord.load(tmp_path / "run" / best["run"])
+    table = SweepResult.load(tmp_path / "run/sweep.json")
+    assert [row.run for row in table.rows] == ["01-r1_gamma=0.5", "02-r1_gamma=5"]
+    best = min(table.rows, key=lambda row: (row.measures.near_copy_ratio > 4, row.measures.kernel_distance))
+    assert table.best == best.run
+    assert f"best: r1_gamma={best.settings['r1_gamma']:g}" in log
+    record = RunRecord.load(tmp_path / "run" / best.run)
     assert record.stage == "train-gan"
     assert record.done
     chosen = Checkpoint.load(tmp_path / "run/checkpoint.safetensors")
     assert chosen.digest == Checkpoint.load(record.folder / "checkpoint.safetensors").digest
     with (tmp_path / "run/sweep.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["best"] for row in rows] == [str(row is best) for row in table["rows"]]
+    assert [row["best"] for row in rows] == [str(row is best) for row in table.rows]
     assert read_image(tmp_path / "run/sweep.png").shape[1] > 400
 
 
@@ -133,15 +133,15 @@ def test_what_is_done_is_not_trained_again(
     """The second training is stopped; the same sweep again trains only that one."""
     config, trained = _config("seed=0,1"), []
 
-    def counted(config: object, *rest: object) -> Checkpoint:
+    def counted(config: object, **rest: object) -> Checkpoint:
         if len(trained) == 1:
             trained.append("stopped")
             raise KeyboardInterrupt
         trained.append(config.seed)  # type: ignore[attr-defined]
-        return train_gan(config, *rest)  # type: ignore[arg-type]
+        return train_gan(config, **rest)  # type: ignore[arg-type]
 
-    train_gan = sweep_module.train_gan
-    monkeypatch.setattr(sweep_module, "train_gan", counted)
+    train_gan = gan_train.train_gan
+    monkeypatch.setattr(gan_train, "train_gan", counted)
     with pytest.raises(KeyboardInterrupt):
         _run(config, faces, tmp_path / "run")
     assert RunRecord.load(tmp_path / "run").content["status"] == "interrupted"
@@ -149,22 +149,22 @@ def test_what_is_done_is_not_trained_again(
     assert trained == [0, "stopped", 1]
 
 
-def test_a_training_that_meets_nan_is_a_row_and_the_others_go_on(
+def test_a_training_that_diverges_is_a_row_and_the_others_go_on(
     faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_gan = sweep_module.train_gan
+    train_gan = gan_train.train_gan
 
-    def diverging(config: object, *rest: object) -> Checkpoint:
+    def diverging(config: object, **rest: object) -> Checkpoint:
         if config.seed == 0:  # type: ignore[attr-defined]
             raise Diverged("tick 1: loss_g is NaN or infinite.")
-        return train_gan(config, *rest)  # type: ignore[arg-type]
+        return train_gan(config, **rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sweep_module, "train_gan", diverging)
+    monkeypatch.setattr(gan_train, "train_gan", diverging)
     _run(_config("seed=0,1"), faces, tmp_path / "run")
-    table = json.loads((tmp_path / "run/sweep.json").read_text())
-    assert [row["status"] for row in table["rows"]] == ["diverged", "done"]
-    assert table["best"] == "02-seed=1"
-    with pytest.raises(Diverged, match="all 1 trainings met NaN"):
+    table = SweepResult.load(tmp_path / "run/sweep.json")
+    assert [row.status for row in table.rows] == ["diverged", "done"]
+    assert table.best == "02-seed=1"
+    with pytest.raises(Diverged, match="all 1 trainings diverged"):
         _run(_config("seed=0"), faces, tmp_path / "none")
 
 
@@ -179,31 +179,24 @@ def test_trainings_side_by_side_end_with_the_same_weights(
     assert "faces of 8 px" in (tmp_path / "run/consoles/02-seed=1.txt").read_text()
 
 
-def _row(folder: Path, seed: int, distance: float, error: float, copies: float) -> Row:
-    notes = {
-        "kernel_distance": distance,
-        "kernel_distance_error": error,
-        "near_copy_ratio": copies,
-        "kimg": 1.0,
-        "trained_kimg": 2.0,
-    }
+def _training(folder: Path, seed: int, distance: float, error: float, copies: float) -> Training:
     configuration = Configuration(f"0{seed}-seed={seed}", {"seed": seed}, SHORT)
-    return Row(configuration, folder, notes, [{"step": 1.0, "kernel_distance": distance}], 3.0)
+    metrics = [{"step": 1.0, "kernel_distance": distance}]
+    return Training(configuration, folder, SweepMeasures(distance, error, copies, 1.0, 2.0), metrics, 3.0)
 
 
 def test_the_best_copies_no_training_faces_and_equals_are_named(tmp_path: Path) -> None:
-    rows = [
-        _row(tmp_path, 1, 0.20, 0.01, 1),
-        _row(tmp_path, 2, 0.10, 0.01, 9),
-        _row(tmp_path, 3, 0.21, 0.01, 1),
-        _row(tmp_path, 4, 0.25, 0.01, 1),
-        dataclasses.replace(_row(tmp_path, 5, 0, 0, 0), notes=None),
+    trainings = [
+        _training(tmp_path, 1, 0.20, 0.01, 1),
+        _training(tmp_path, 2, 0.10, 0.01, 9),
+        _training(tmp_path, 3, 0.21, 0.01, 1),
+        _training(tmp_path, 4, 0.25, 0.01, 1),
+        dataclasses.replace(_training(tmp_path, 5, 0, 0, 0), measures=None),
     ]
-    best = best_of(rows)
-    assert best is rows[0]
-    assert as_good_as(best, rows) == [rows[2]]
-    write_table(tmp_path, rows, best)
-    table = json.loads((tmp_path / "sweep.json").read_text())
-    assert table["not_told_from_it"] == ["03-seed=3"]
-    write_picture(tmp_path / "sweep.png", rows, best)
+    best = best_of(trainings)
+    assert best is trainings[0]
+    assert not_worse(best, trainings) == [trainings[2]]
+    sweep_result(trainings, best).save(tmp_path / "sweep.json")
+    assert SweepResult.load(tmp_path / "sweep.json").not_worse == ("03-seed=3",)
+    write_picture(tmp_path / "sweep.png", trainings, best)
     assert read_image(tmp_path / "sweep.png").shape[0] > 400

@@ -50,7 +50,7 @@ def test_the_card_has_front_matter_that_the_hub_reads(release: Path, faces: Face
 def test_the_card_states_the_numbers_with_their_intervals(release: Path) -> None:
     card = (release / "README.md").read_text(encoding="utf-8")
     assert "trained on synthetic faces only | 0.81 | 0.73 to 0.89 | 90 |" in card
-    assert "(the floor) | 0.003 | 0.0024 to 0.0036 | 300 |" in card
+    assert "(baseline) | 0.003 | 0.0024 to 0.0036 | 300 |" in card
     assert "evidence, not a guarantee" in card
     assert "| mild | 10 |" in card
 

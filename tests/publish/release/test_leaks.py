@@ -20,9 +20,10 @@ from PIL.PngImagePlugin import PngInfo
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.records import Face, Lesion, Scores
+from anonderm.core.records import Face, Lesion
 from anonderm.core.results.audit import AuditResult, Pair
 from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.skin import SkinTones
 
 # A subject id, a file name, a photo's id, a user, a camera and its owner, a place.
 SECRETS = ("person-00", "IMG_4711", "Jane-Doe", "jane-doe", "NIKON-COOLPIX", "Ward-7-Lisbon", "case-0815")
@@ -52,7 +53,8 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     generator = careless_generator(home)
     faces = careless_faces(home / "faces", generator.digest)
     audit = careless_audit(faces, home)
-    scores = (Scores({"tstr/accuracy": Score(0.8, note=f"weights of {home}/IMG_4711/resnet.pt")}),)
+    note = f"weights of {home}/IMG_4711/resnet.pt"
+    scores = (SkinTones({"mild": Score(0.8, note=note)}, None, None, {}, {}, 0, {}),)
     settings: dict[str, Any] = {"formats": FORMATS, "shard_mb": SHARD_MB}
     return unpacked(write_release(home / "export", faces, audit, scores, (generator,), **settings))
 

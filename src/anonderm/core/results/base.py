@@ -22,6 +22,15 @@ KINDS: dict[str, str] = {
     "screen-audit": "privacy_screen:ScreenAudit",
     "skin-tones": "skin:SkinTones",
     "skin-segmentation": "skin:SkinSegmentation",
+    "classifier": "classifier:ClassifierResult",
+    "utility": "utility:UtilityResult",
+    "data-mix": "data_mix:DataMixResult",
+    "fidelity": "fidelity:FidelityResult",
+    "realism": "realism:RealismResult",
+    "saliency": "saliency:SaliencyResult",
+    "detector": "detector:DetectorResult",
+    "lesions": "lesions:LesionFidelityResult",
+    "gan-sweep": "sweep:SweepResult",
 }
 
 AnyResult = TypeVar("AnyResult", bound="Result")
@@ -89,11 +98,12 @@ def load_result(path: Path) -> Result:
     import pydantic
 
     content = read_json(path)
-    if not isinstance(content, dict) or content.get("kind") not in KINDS:
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
         raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
     fields = {name: value for name, value in content.items() if name != "kind"}
     try:
-        adapter = pydantic.TypeAdapter(_class(content["kind"]))
+        adapter = pydantic.TypeAdapter(_class(kind))
         result: Result = adapter.validate_json(json.dumps(fields), strict=True)
         return result
     except pydantic.ValidationError as error:
@@ -114,7 +124,8 @@ def _scores_in(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Score]
         yield "/".join(place), value
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
-            yield from _scores_in(getattr(value, field.name), (*place, field.name))
+            inner = place if field.name == "scores" else (*place, field.name)
+            yield from _scores_in(getattr(value, field.name), inner)
     elif isinstance(value, dict):
         for name, each in value.items():
             yield from _scores_in(each, (*place, str(name)))

@@ -1,1 +1,1 @@
-"""What a lesion detector finds: against true boxes, and on synthetic faces against real ones."""
+"""Lesions found by a detector: against true boxes, and on synthetic faces against real ones."""

@@ -1,48 +1,38 @@
-"""Settings of the stages that score a lesion detector and compare lesions. Imports no torch."""
+"""Settings of the stages that evaluate a lesion detector and compare lesions. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anonderm.core.config import check
+from annotated_types import Ge
+
+from anonderm.core.config import Settings, Whole
 
 
 @dataclass(frozen=True)
-class DetectorScoresConfig:
-    """Score a lesion detector on the test faces, whose boxes are known."""
+class DetectorScoresConfig(Settings):
+    """Test a lesion detector on test faces whose boxes are known."""
 
-    bootstrap_samples: int = 1000
+    bootstrap_samples: Annotated[int, Ge(100)] = 1000
     """Bootstrap resamples of the people behind each interval."""
 
-    shown: int = 3
-    """Test faces of each class that are drawn with their true and found boxes."""
+    shown: Whole = 3
+    """Test faces of each class that are drawn with their true and detected boxes."""
 
-    seed: int = 0
+    seed: Whole = 0
     """Fixes the bootstrap resamples."""
-
-    def __post_init__(self) -> None:
-        check(
-            self.bootstrap_samples >= 100,
-            f"bootstrap_samples = {self.bootstrap_samples}: must be at least 100.",
-        )
-        check(self.shown >= 0, f"shown = {self.shown}: must be 0 or more.")
-        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
 
 
 @dataclass(frozen=True)
-class LesionFidelityConfig:
+class LesionFidelityConfig(Settings):
     """Compare number, size and place of the lesions on synthetic faces with those on real ones."""
 
-    max_faces: int = 500
-    """Most faces of a set that are searched; drawn at random, as many of each class as its share."""
+    max_faces: Annotated[int, Ge(10)] = 500
+    """Largest number of faces of a set to search; drawn at random."""
 
-    shown: int = 4
-    """Faces of each class and set that are drawn with the boxes found on them."""
+    shown: Whole = 4
+    """Faces of each class and set that are drawn with the boxes detected on them."""
 
-    seed: int = 0
-    """Fixes which faces are drawn and how the groups of the intervals are dealt."""
-
-    def __post_init__(self) -> None:
-        check(self.max_faces >= 10, f"max_faces = {self.max_faces}: must be at least 10.")
-        check(self.shown >= 0, f"shown = {self.shown}: must be 0 or more.")
-        check(self.seed >= 0, f"seed = {self.seed}: must be 0 or more.")
+    seed: Whole = 0
+    """Fixes which faces are drawn and the groups of the jackknife."""

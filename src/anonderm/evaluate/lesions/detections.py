@@ -1,4 +1,4 @@
-"""Running a detector over faces, and drawing what it found."""
+"""Running a lesion detector over faces, and drawing its detections."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _COLOURS = ("#19d3f3", "#5bd75b", "#ffd92f", "#ff5bd7", "#ff9f40", "#b48cff")
 _SHOWN_PX = 512
 
 
-def find_on(detector: Detector, faces: FaceSet, run: RunDir, what: str) -> list[list[Detection]]:
-    """Every find of any likelihood on each face."""
+def detect_all(detector: Detector, faces: FaceSet, run: RunDir, what: str) -> list[list[Detection]]:
+    """Every detection on each face, whatever its score."""
     return [detector.detect(faces.image(face)) for face in run.progress(faces.faces, what)]
 
 
-def as_the_detector_sees(faces: FaceSet, detector: Detector) -> FaceSet:
-    """The faces whose boxes are known, of one kind only if the detector knows but one."""
+def faces_with_boxes(faces: FaceSet, detector: Detector) -> FaceSet:
+    """The faces whose boxes are known; all boxes are of one kind if the detector has only one."""
     return with_known_boxes(faces, class_agnostic=detector.kinds == (ANY_KIND,))
 
 

@@ -1,4 +1,4 @@
-"""The arms of the data-mix study: what each of them learns from. K classes."""
+"""The arms of the data-mix study: what each of them is trained on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
+from anonderm.core.results.data_mix import Shortage
 from anonderm.experiments.data_mix.config import DataMixConfig
 from anonderm.experiments.data_mix.pools import Pool, joined
 
@@ -17,113 +18,112 @@ REAL, SYNTHETIC = "real", "synthetic"
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to make a training set.
+    """One composition of the training set; `training_sets` holds one for each seed.
 
-    `learns` holds a training set a seed. `scores` names, for each test set (real, synthetic), what the arm
-    tested on it is called. `added` is the ratio of synthetic faces to real ones, None where that is not what
-    the arm varies.
+    test_names: by test set (real, synthetic), what the literature calls this arm tested on it. ratio:
+    synthetic faces asked for per real one; None for arms that do not vary it.
     """
 
     name: str
-    told: str
-    learns: tuple[FaceSet, ...]
-    scores: Mapping[str, str]
+    description: str
+    training_sets: tuple[FaceSet, ...]
+    test_names: Mapping[str, str]
     synthetic: int = 0
-    """How many of the faces to learn from are synthetic."""
+    """How many of the training faces are synthetic."""
     augmented: bool = True
-    added: float | None = None
-    short: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Of each class with too few synthetic faces: how many there are, and how many were wanted."""
+    ratio: float | None = None
+    shortages: Mapping[str, Shortage] = field(default_factory=dict)
+    """The classes with too few synthetic faces."""
 
 
 def arms(config: DataMixConfig, real: Pool, synthetic: Pool) -> tuple[list[Arm], list[str]]:
-    """All arms, that on real faces first, and what is to be said of those that are not as asked for.
+    """All arms, the one on real faces first, and notes on those that differ from what was asked for.
 
-    Synthetic faces are added to the real ones in one random order a seed, so that a larger ratio holds the
-    faces of the smaller ones. Only the arms without real faces choose their epoch by synthetic ones.
+    Synthetic faces are added to the real ones in one random order for each seed, so that a larger ratio
+    contains the faces of the smaller ones. Only the arms without real faces validate on synthetic ones.
     """
     seeds = range(config.seed, config.seed + config.seeds)
-    on_real = joined([real.learn], real.choose)
-    on_synthetic = joined([synthetic.learn], synthetic.choose)
+    on_real = joined([real.train], real.val)
+    on_synthetic = joined([synthetic.train], synthetic.val)
     found = [
-        Arm(REAL, "real faces", (on_real,) * len(seeds), {REAL: "trtr", SYNTHETIC: "trts"}, added=0.0),
+        Arm(REAL, "real faces", (on_real,) * len(seeds), {REAL: "trtr", SYNTHETIC: "trts"}, ratio=0.0),
         Arm(
             SYNTHETIC,
             "synthetic faces",
             (on_synthetic,) * len(seeds),
             {REAL: "tstr", SYNTHETIC: "tsts"},
-            len(synthetic.learn),
+            len(synthetic.train),
         ),
         _equal_size(real, synthetic, seeds),
     ]
     notes = []
     if config.is_augmented:
-        told = "real faces, not augmented"
-        found.append(Arm("real-plain", told, (on_real,) * len(seeds), {REAL: "trtr-plain"}, augmented=False))
+        description = "real faces, not augmented"
+        found.append(
+            Arm("real-plain", description, (on_real,) * len(seeds), {REAL: "trtr-plain"}, augmented=False)
+        )
     else:
         notes.append("the training faces are not augmented: there is no arm without augmentation to compare")
-    fullest = 0
+    largest = 0
     for ratio in config.ratios:
         arm = _augmented_with(ratio, real, synthetic, seeds)
-        if len(arm.learns[0]) <= fullest:
+        if len(arm.training_sets[0]) <= largest:
             notes.append(f"{arm.name} is left out: there are no synthetic faces left to add")
             continue
-        fullest = len(arm.learns[0])
+        largest = len(arm.training_sets[0])
         found.append(arm)
-    return found, notes + [_shortage(arm) for arm in found if arm.short]
+    return found, notes + [_shortage_note(arm) for arm in found if arm.shortages]
 
 
 def _equal_size(real: Pool, synthetic: Pool, seeds: range) -> Arm:
-    """As many faces of each class as the real sets have, to learn from and to choose by."""
-    wanted, choosing = real.learn.label_counts, real.choose.label_counts
-    parts = [
-        (_some(synthetic.learn, wanted, seed), _some(synthetic.choose, choosing, seed)) for seed in seeds
-    ]
+    """As many faces of each class as the real sets have, for training and for validation."""
+    train, val = real.train.label_counts, real.val.label_counts
+    parts = [(_draw(synthetic.train, train, seed), _draw(synthetic.val, val, seed)) for seed in seeds]
     return Arm(
         "synthetic-equal",
         "as many synthetic faces as there are real ones",
-        tuple(joined([learn], choose) for learn, choose in parts),
+        tuple(joined([drawn], val) for drawn, val in parts),
         {REAL: "tstr-equal"},
         synthetic=len(parts[0][0]),
-        short=_short(synthetic.learn, wanted),
+        shortages=_shortages(synthetic.train, train),
     )
 
 
 def _augmented_with(ratio: float, real: Pool, synthetic: Pool, seeds: range) -> Arm:
-    wanted = {label: round(ratio * count) for label, count in real.learn.label_counts.items()}
-    every = FaceSet(synthetic.learn.folder, synthetic.learn.faces + synthetic.choose.faces)
-    added = [_some(every, wanted, seed) for seed in seeds]
+    wanted = {label: round(ratio * count) for label, count in real.train.label_counts.items()}
+    available = FaceSet(synthetic.train.folder, synthetic.train.faces + synthetic.val.faces)
+    added = [_draw(available, wanted, seed) for seed in seeds]
     name = f"real+{ratio:g}x"
     return Arm(
         name,
         f"real faces, and {ratio:g} synthetic ones for each",
-        tuple(joined([real.learn, each], real.choose) for each in added),
+        tuple(joined([real.train, each], real.val) for each in added),
         {REAL: name},
         synthetic=len(added[0]),
-        added=ratio,
-        short=_short(every, wanted),
+        ratio=ratio,
+        shortages=_shortages(available, wanted),
     )
 
 
-def _some(faces: FaceSet, wanted_K: Mapping[str, int], seed: int) -> FaceSet:
-    """The first so many faces of each class in the random order of this seed; all where there are fewer."""
+def _draw(faces: FaceSet, wanted: Mapping[str, int], seed: int) -> FaceSet:
+    """The wanted number of faces of each class, first in this seed's random order; all if there are fewer."""
     chosen: list[Face] = []
-    for number, (label, wanted) in enumerate(wanted_K.items()):
+    for number, (label, count) in enumerate(wanted.items()):
         of_label = faces.where(label=label).faces
         order = np.random.default_rng((seed, number)).permutation(len(of_label))
-        chosen += [of_label[row] for row in order[:wanted]]
+        chosen += [of_label[row] for row in order[:count]]
     return FaceSet(faces.folder, tuple(chosen))
 
 
-def _short(faces: FaceSet, wanted_K: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    here = faces.label_counts
+def _shortages(faces: FaceSet, wanted: Mapping[str, int]) -> dict[str, Shortage]:
+    available = faces.label_counts
     return {
-        label: (here.get(label, 0), wanted)
-        for label, wanted in wanted_K.items()
-        if here.get(label, 0) < wanted
+        label: Shortage(available.get(label, 0), count)
+        for label, count in wanted.items()
+        if available.get(label, 0) < count
     }
 
 
-def _shortage(arm: Arm) -> str:
-    listed = ", ".join(f"{here} of {wanted} {label}" for label, (here, wanted) in arm.short.items())
+def _shortage_note(arm: Arm) -> str:
+    listed = ", ".join(f"{each.available} of {each.wanted} {label}" for label, each in arm.shortages.items())
     return f"{arm.name}: too few synthetic faces, there are {listed}"

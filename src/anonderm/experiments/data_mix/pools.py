@@ -1,6 +1,6 @@
-"""The faces of the data-mix study, real and synthetic: to learn from, to choose the epoch by, to test.
+"""The faces of the data-mix study, real and synthetic: training, validation and test faces.
 
-Nobody, and no synthetic face's relative, is in two of the three.
+No person, and no two synthetic faces that are related, are in two of the three.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from anonderm.evaluate.held_out import labelled_test_faces
 
 @dataclass(frozen=True)
 class Pool:
-    """Faces to learn from, to choose the best epoch by, and to test."""
+    """Training faces, validation faces to choose the best epoch, and test faces."""
 
-    learn: FaceSet
-    choose: FaceSet
+    train: FaceSet
+    val: FaceSet
     test: FaceSet
 
 
@@ -34,25 +34,25 @@ def real_pool(real: FaceSet, seed: int) -> Pool:
     Raises InputError without a test split or with people in two splits, BadLabel, TooFewImages.
     """
     test = labelled_test_faces(real)
-    learn, choose = split_by_class(real, seed)
+    train, val = split_by_class(real, seed)
     tested = {face.person for face in test}
-    both = [face.person for face in (*learn, *choose) if face.person in tested]
+    both = [face.person for face in (*train, *val) if face.person in tested]
     if both:
         raise InputError(
             f"{real.folder}: {len(set(both))} people are in training and in the test, such as {both[0]}.",
-            "Ingest the photos again, with the people named, so that the split is by person.",
+            "Ingest the photos again, with a subject for each photo, so that the split is by person.",
         )
-    foreign = sorted(set(test.labels) - set(learn.labels))
-    if foreign:
-        raise BadLabel(f"{real.folder}: no training face has the label {foreign[0]} of the test split.")
-    return Pool(learn, choose, test)
+    unknown = sorted(set(test.labels) - set(train.labels))
+    if unknown:
+        raise BadLabel(f"{real.folder}: no training face has the label {unknown[0]} of the test split.")
+    return Pool(train, val, test)
 
 
 def synthetic_pool(synthetic: FaceSet, classes: tuple[str, ...], seed: int) -> Pool:
-    """By the set's splits where it has a test split, else a fifth is held back for testing.
+    """By the set's splits if it has a test split; otherwise a fifth is held out for testing.
 
-    Faces with a parent or a latent in common stay together. Raises BadLabel where the classes are not those
-    of the real faces, TooFewImages.
+    Faces that share a parent or a latent stay together. Raises BadLabel if the classes are not those of the
+    real faces, TooFewImages.
     """
     if synthetic.labels != classes:
         raise BadLabel(
@@ -63,16 +63,16 @@ def synthetic_pool(synthetic: FaceSet, classes: tuple[str, ...], seed: int) -> P
     test, rest = synthetic.where(split="test"), synthetic.where(split=("train", "val", None))
     if len(test) == 0:
         rest, test = hold_out(rest, [str(face.label) for face in rest], seed)
-    learn, choose = split_by_class(rest, seed)
-    return Pool(learn, choose, test)
+    train, val = split_by_class(rest, seed)
+    return Pool(train, val, test)
 
 
-def joined(learn: Iterable[FaceSet], choose: FaceSet) -> FaceSet:
-    """One set to train on, its splits written out, of faces that stay in the folders where they are.
+def joined(train: Iterable[FaceSet], val: FaceSet) -> FaceSet:
+    """One set to train on, with explicit splits, of faces that stay in the folders where they are.
 
-    The images are found from the folder that all sets share; ids tell the sets apart.
+    Files are relative to the folder that all sets share; ids are prefixed where there are several sets.
     """
-    parts = [(part, "train") for part in learn] + [(choose, "val")]
+    parts = [(part, "train") for part in train] + [(val, "val")]
     folders = [part.folder.resolve() for part, _ in parts]
     root = Path(os.path.commonpath(folders))
     several = len(set(folders)) > 1

@@ -1,7 +1,7 @@
 """Scores of several trainings on one test set, over the same resamples of its people.
 
-Shapes: N faces, P people, S trainings (seeds), R resamples, K classes. Row 0 of everything with R rows is no
-resample: it holds every person once.
+Shapes: N faces, P people, S trainings (seeds), R resamples, K classes. Row 0 of everything with R rows is the
+original sample: it holds every person once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Draws:
     def matrices(
         self,
         truth_N: NDArray[np.intp],
-        decided_SN: NDArray[np.intp],
+        predicted_SN: NDArray[np.intp],
         classes: int,
         among_N: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.int64]:
@@ -48,8 +48,8 @@ class Draws:
         cells, people = classes * classes, self.counts_RP.shape[1]
         kept_N = np.ones(len(truth_N), bool) if among_N is None else among_N
         found = []
-        for decided_N in decided_SN:
-            cell_N = self.person_N * cells + truth_N * classes + decided_N
+        for predicted_N in predicted_SN:
+            cell_N = self.person_N * cells + truth_N * classes + predicted_N
             by_person_PC = np.bincount(cell_N[kept_N], minlength=people * cells).reshape(people, cells)
             found.append((self.counts_RP @ by_person_PC).reshape(-1, classes, classes))
         return np.stack(found, axis=1)

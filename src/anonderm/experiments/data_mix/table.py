@@ -1,53 +1,71 @@
-"""What the arms of the data-mix study came to, in one table and one picture."""
+"""The arms of the data-mix study, compared in a table and a picture."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anonderm.core.files import atomic_path, write_json, write_text
-from anonderm.core.records import Scores
 from anonderm.core.results.base import Score
+from anonderm.core.results.classifier import ClassificationScores
+from anonderm.core.results.data_mix import DataMixResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SHOWN = ("accuracy", "macro_f1", "quadratic_kappa")
 _LOG_WIDTH = 150
 
 
-def rows(made: Scores) -> list[dict[str, Any]]:
-    """A row an arm and test set: what was learned from, tested on, and each score with its interval."""
-    names = [name.partition("/")[2] for name in made.scores if name.startswith("trtr/")]
+def rows(result: DataMixResult) -> list[dict[str, Any]]:
+    """A row for each arm and test set: what it was trained on, and each score with its interval."""
     found = []
-    for arm in made.details["arms"]:
-        for tested_on, key in arm["scores"].items():
-            row = {"arm": key, "learned_from": arm["told"], "tested_on": tested_on}
-            row |= {name: arm[name] for name in ("real", "synthetic", "ratio")}
-            row["steps"] = arm["steps"][0] if len(set(arm["steps"])) == 1 else max(arm["steps"])
-            for name in names:
-                row |= _cells(name, made.scores.get(f"{key}/{name}"))
-                reference = "trtr" if tested_on == "real" else "tsts"
-                row |= _cells(f"{name}_minus_{reference}", made.scores.get(f"{key}_minus_{reference}/{name}"))
+    for arm in result.arms:
+        for test in arm.tests:
+            on_real = test is arm.on_real
+            row = {
+                "arm": test.name,
+                "trained_on": arm.description,
+                "tested_on": "real" if on_real else "synthetic",
+                "real": arm.real,
+                "synthetic": arm.synthetic,
+                "ratio": arm.ratio,
+                "steps": max(arm.steps),
+            }
+            for name, score in _named(test.scores):
+                row |= _cells(name, score)
+            reference = "trtr" if on_real else "tsts"
+            for name, score in _named(test.difference.scores) if test.difference else ():
+                row |= _cells(f"{name}_minus_{reference}", score)
             found.append(row)
     columns = {column: None for row in found for column in row}
     return [columns | row for row in found]
 
 
-def _cells(name: str, score: Score | None) -> dict[str, Any]:
-    if score is None:
-        return {}
+def _named(scores: ClassificationScores) -> Iterator[tuple[str, Score]]:
+    measures = {
+        "accuracy": scores.accuracy,
+        "macro_precision": scores.macro_precision,
+        "macro_recall": scores.macro_recall,
+        "macro_f1": scores.macro_f1,
+        **{f"f1/{label}": score for label, score in scores.f1.items()},
+        "macro_mae": scores.macro_mae,
+        "quadratic_kappa": scores.quadratic_kappa,
+    }
+    return ((name, score) for name, score in measures.items() if score is not None)
+
+
+def _cells(name: str, score: Score) -> dict[str, Any]:
     return {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
 
 
-def write_table(folder: Path, made: Scores) -> None:
+def write_table(folder: Path, result: DataMixResult) -> None:
     """data-mix.json and data-mix.csv."""
-    found = rows(made)
-    write_json(folder / "data-mix.json", {"seeds": made.details["seeds"], "rows": found})
+    found = rows(result)
+    write_json(folder / "data-mix.json", {"seeds": result.seeds, "rows": found})
     text = io.StringIO()
     writer = csv.DictWriter(text, list(found[0]))
     writer.writeheader()
@@ -55,27 +73,30 @@ def write_table(folder: Path, made: Scores) -> None:
     write_text(folder / "data-mix.csv", text.getvalue())
 
 
-def print_table(made: Scores) -> None:
+def print_table(result: DataMixResult) -> None:
     """To stderr, in the order of the arms."""
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    shown = [name for name in _SHOWN if f"trtr/{name}" in made.scores]
     table = Table(box=SIMPLE)
-    for column in ("arm", "real", "synthetic", "tested on", *(name.replace("_", " ") for name in shown)):
+    measures = ["accuracy", "macro F1", *(["quadratic kappa"] if result.trtr.scores.quadratic_kappa else [])]
+    for column in ("arm", "real", "synthetic", "tested on", *measures, "accuracy - TRTR"):
         table.add_column(column, justify="left" if column in ("arm", "tested on") else "right")
-    table.add_column("accuracy - TRTR", justify="right")
-    for row in rows(made):
-        scores = [made.scores.get(f"{row['arm']}/{name}") for name in shown]
-        apart = made.scores.get(f"{row['arm']}_minus_trtr/accuracy")
-        counts = (str(row["real"]), str(row["synthetic"]), row["tested_on"])
-        table.add_row(row["arm"], *counts, *map(_told, scores), _told(apart, sign="+"))
-    # In a log file there is no terminal whose width would count.
+    for arm in result.arms:
+        for test in arm.tests:
+            scores = [test.scores.accuracy, test.scores.macro_f1, test.scores.quadratic_kappa]
+            on_real = test is arm.on_real
+            difference = test.difference.scores.accuracy if test.difference and on_real else None
+            tested_on = "real" if on_real else "synthetic"
+            cells = map(_text, scores[: len(measures)])
+            row = (test.name, str(arm.real), str(arm.synthetic), tested_on, *cells)
+            table.add_row(*row, _text(difference, sign="+"))
+    # A log file has no terminal width.
     Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH).print(table)
 
 
-def _told(score: Score | None, sign: str = "") -> str:
+def _text(score: Score | None, sign: str = "") -> str:
     if score is None:
         return ""
     if score.low is None or score.high is None:
@@ -83,71 +104,55 @@ def _told(score: Score | None, sign: str = "") -> str:
     return f"{score.value:{sign}.3f} ({score.low:{sign}.2f}..{score.high:{sign}.2f})"
 
 
-def write_picture(path: Path, made: Scores) -> None:
+def write_picture(path: Path, result: DataMixResult) -> None:
     """Accuracy and macro F1 of every arm, and over the ratio of added synthetic faces, with intervals."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    keys = [key for arm in made.details["arms"] for key in arm["scores"].values()]
-    figure = Figure(figsize=(11, 1.6 + 0.34 * max(6, len(keys))), layout="constrained")
+    count = sum(len(arm.tests) for arm in result.arms)
+    figure = Figure(figsize=(11, 1.6 + 0.34 * max(6, count)), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    _draw_arms(left, made, keys)
-    _draw_ratios(right, made)
+    _draw_arms(left, result)
+    _draw_ratios(right, result)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
 
 
-def _draw_arms(axes: Axes, made: Scores, keys: Sequence[str]) -> None:
-    for offset, measure in ((-0.14, "accuracy"), (0.14, "macro_f1")):
-        places = [place for place, key in enumerate(keys) if f"{key}/{measure}" in made.scores]
-        scores = [made.scores[f"{keys[place]}/{measure}"] for place in places]
-        if scores:
-            heights = [place + offset for place in places]
-            axes.errorbar(
-                [score.value for score in scores],
-                heights,
-                xerr=_whiskers(scores),
-                fmt="o",
-                markersize=4,
-                capsize=2,
-                label=measure.replace("_", " "),
-            )
-    axes.axvline(made.details["chance"], color="grey", linestyle=":", label="most frequent class")
-    axes.set_yticks(range(len(keys)), list(keys))
+def _draw_arms(axes: Axes, result: DataMixResult) -> None:
+    tests = [test for arm in result.arms for test in arm.tests]
+    for offset, label in ((-0.14, "accuracy"), (0.14, "macro F1")):
+        each = [test.scores.accuracy if label == "accuracy" else test.scores.macro_f1 for test in tests]
+        points = [(place + offset, score) for place, score in enumerate(each) if score is not None]
+        if points:
+            heights, scores = zip(*points, strict=True)
+            values = [score.value for score in scores]
+            errors = _whiskers(scores)
+            axes.errorbar(values, heights, xerr=errors, fmt="o", markersize=4, capsize=2, label=label)
+    axes.axvline(result.majority_share, color="grey", linestyle=":", label="most frequent class")
+    axes.set_yticks(range(len(tests)), [test.name for test in tests])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)
     axes.legend(fontsize=7, loc="lower left")
     axes.set_title("Every arm, 95% intervals over people", fontsize=9)
 
 
-def _draw_ratios(axes: Axes, made: Scores) -> None:
-    for shift, measure in ((-0.004, "accuracy"), (0.004, "macro_f1")):  # or one interval would hide the other
-        points = ratio_curve(made, measure)
+def _draw_ratios(axes: Axes, result: DataMixResult) -> None:
+    curves = {"accuracy": result.accuracy_by_ratio, "macro F1": result.macro_f1_by_ratio}
+    for shift, (label, points) in zip((-0.004, 0.004), curves.items(), strict=True):  # or bars would overlap
         if points:
             ratios, scores = zip(*points, strict=True)
             ratios = tuple(ratio + shift * max(ratios) for ratio in ratios)
             values = [score.value for score in scores]
-            label = measure.replace("_", " ")
             axes.errorbar(ratios, values, yerr=_whiskers(scores), marker="o", capsize=2, label=label)
     axes.set_xlabel("synthetic faces added, as a multiple of the real ones", fontsize=8)
-    axes.set_title("On real test faces, by what was added to the real ones", fontsize=9)
+    axes.set_title("On real test faces, by the number of synthetic faces added", fontsize=9)
     if axes.lines:
         axes.legend(fontsize=7)
 
 
 def _whiskers(scores: Sequence[Score]) -> list[list[float]]:
-    """How far each interval reaches below and above; a percentile interval need not hold the value."""
+    """Distances to the ends of each interval; a percentile interval need not contain the value."""
     below = [max(0.0, each.value - (each.value if each.low is None else each.low)) for each in scores]
     above = [max(0.0, (each.value if each.high is None else each.high) - each.value) for each in scores]
     return [below, above]
-
-
-def ratio_curve(made: Scores, measure: str) -> list[tuple[float, Score]]:
-    """The score at each ratio of synthetic to real faces that were really there, from 0 on."""
-    found = []
-    for arm in made.details["arms"]:
-        score = made.scores.get(f"{arm['scores']['real']}/{measure}")
-        if arm["ratio"] is not None and score is not None:
-            found.append((arm["synthetic"] / arm["real"], score))
-    return found

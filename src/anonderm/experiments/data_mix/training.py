@@ -1,4 +1,4 @@
-"""One training of the data-mix study: a run folder with a classifier and what it says of the test faces."""
+"""One training of the data-mix study: a run of train-classifier, and its predictions on the test faces."""
 
 from __future__ import annotations
 
@@ -11,51 +11,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.train import train_classifier
+from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json, write_json
 from anonderm.core.launch import device
-from anonderm.core.rundir import RunDir
-from anonderm.evaluate.held_out import all_probabilities
+from anonderm.core.rundir import RunRecord
+from anonderm.evaluate.held_out import predict_all
 from anonderm.experiments.subruns import SubRun
 from anonderm.models.classifier.predict import load_grader
 
-FOLDER = "trainings"
-_ANSWERS = "answers.json"
+TRAININGS, _PREDICTIONS = "trainings", "predictions"
 
 
 @dataclass(frozen=True)
 class Training:
-    """A classifier to train in a folder, and the named sets to test it on; it travels to other processes."""
+    """A classifier to train, and the named sets to test it on. `study` is the run folder of the study."""
 
-    folder: Path
-    told: str
+    study: Path
+    name: str
+    label: str
     config: TrainClassifierConfig
-    learn: FaceSet
+    faces: FaceSet
     tests: Mapping[str, FaceSet]
 
     @property
-    def subrun(self) -> SubRun:
-        return SubRun(self.folder, self.told, partial(_work, self))
+    def folder(self) -> Path:
+        return self.study / TRAININGS / self.name
 
     @property
-    def decided(self) -> dict[str, NDArray[np.intp]]:
+    def predictions(self) -> Path:
+        return self.study / _PREDICTIONS / f"{self.name}.json"
+
+    @property
+    def subrun(self) -> SubRun:
+        """It can be sent to another process."""
+        after = partial(_predict, self.predictions, dict(self.tests))
+        return SubRun(self.folder, self.label, "train-classifier", self.config, {"faces": self.faces}, after)
+
+    @property
+    def predicted(self) -> dict[str, NDArray[np.intp]]:
         """The class index of each face of each test set. Raises MissingPath or BrokenArtefact."""
-        answers = read_json(self.folder / _ANSWERS)
-        return {name: np.array(answers[name], np.intp) for name in self.tests}
+        found = read_json(self.predictions)
+        return {name: np.array(found[name], np.intp) for name in self.tests}
 
 
-def _work(training: Training) -> None:
-    digests = {"faces": training.learn.digest} | {name: each.digest for name, each in training.tests.items()}
-    with RunDir.open(training.folder, "train-classifier", training.config, digests) as run:
-        if run.finished is not None:
-            run.finished.verify()
-            return
-        made = train_classifier(training.config, training.learn, run)
-        classifier = load_grader(made, device())
-        answers = {
-            name: classifier.head_type.predict(all_probabilities(classifier, faces, run)).tolist()
-            for name, faces in training.tests.items()
-        }
-        write_json(run.folder / _ANSWERS, answers)
-        run.finish([made.path, made.path.with_suffix(".json"), run.folder / _ANSWERS])
+def _predict(path: Path, tests: Mapping[str, FaceSet], record: RunRecord) -> None:
+    """Write the predicted class of each face of each test set, unless that is done."""
+    if path.exists():
+        return
+    classifier = load_grader(Checkpoint.load(record.folder / "checkpoint.safetensors"), device())
+    predicted = {
+        name: classifier.head_type.predict(predict_all(classifier, faces)).tolist()
+        for name, faces in tests.items()
+    }
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, predicted)

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import Scores
 from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
 from anonderm.core.tones import TONES, tone_of
 from anonderm.publish.blocks import interval
 from anonderm.publish.charts import number
-from anonderm.publish.headlines import headlines
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.lineage import Ancestor, licences
@@ -33,7 +31,7 @@ def card(
     config: ExportConfig,
     faces: FaceSet,
     audit: AuditResult | None,
-    scores: tuple[Scores | Result, ...],
+    scores: tuple[Result, ...],
     licence: str,
     behind: Sequence[Ancestor],
     decision: Decision,
@@ -60,12 +58,13 @@ def card(
         measured=bool(scores),
         headlines=[
             (line.label, number(line.score.value), interval(line.score), line.score.n)
-            for line in headlines(results)
+            for each in results
+            for line in each.headline()
         ],
         scores=[
             (name, number(s.value), interval(s), s.n, s.note)
             for each in results
-            for name, s in (each.scores if isinstance(each, Scores) else each.scores()).items()
+            for name, s in each.scores().items()
         ],
         version=__version__,
     )

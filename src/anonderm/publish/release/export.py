@@ -19,7 +19,6 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file, storage_errors, write_json, write_text
-from anonderm.core.records import Scores
 from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
@@ -45,7 +44,7 @@ def export(
     config: ExportConfig,
     faces: FaceSet,
     audit: Result | None,
-    scores: tuple[Scores | Result, ...],
+    scores: tuple[Result, ...],
     source_models: tuple[Checkpoint, ...],
     run: RunDir,
 ) -> Path:
@@ -113,7 +112,7 @@ def _write_papers(
     config: ExportConfig,
     faces: FaceSet,
     audit: AuditResult | None,
-    scores: tuple[Scores | Result, ...],
+    scores: tuple[Result, ...],
     behind: tuple[Ancestor, ...],
     decision: Decision,
     release: Path,

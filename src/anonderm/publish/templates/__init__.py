@@ -1,4 +1,4 @@
-"""The texts of the report and of the data set card."""
+"""The templates of the report, the evidence page and the data set card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent
 
 @cache
 def environment() -> Environment:
-    """What an HTML template prints is escaped; a missing value is an error."""
+    """HTML templates escape their values; a missing value is an error."""
     return Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=lambda name: name is not None and name.endswith(".html.jinja"),

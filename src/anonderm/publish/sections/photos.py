@@ -1,7 +1,4 @@
-"""The report's sections on the photos: what went in, what was left out, how faces were cut and enlarged.
-
-A function gives None where its runs are missing.
-"""
+"""The report's sections on the photos: how many there are, which were excluded, how they were prepared."""
 
 from __future__ import annotations
 
@@ -35,28 +32,30 @@ from anonderm.publish.runs import SOURCES, Material, faces_of
 _EXAMPLES = 12
 _SHEET_SIDE = 1280
 _SHEETS = {
-    "ingest": {"people.png": "Who was taken for the same person"},
-    "align": {"aligned.png": "Faces with the points found, and photos that could not be aligned"},
+    "ingest": {"people.png": "Photos grouped as the same person"},
+    "align": {"aligned.png": "Faces with their landmarks, and photos that could not be aligned"},
     "restore": {
         "lesions.png": "The lesions that faded most, before and after",
-        "examples.png": "Enlarged faces: interpolated above, restored below",
+        "examples.png": "Enlarged faces: interpolated (above) and restored (below)",
     },
-    "skin": {"overlay.png": "Skin as it was found", "tone.png": "Skin tones by class"},
+    "skin": {"overlay.png": "Skin masks", "tone.png": "Skin tones by class"},
 }
 
 
-def went_in(material: Material) -> Section | None:
-    photos = material.photos
-    if photos is None:
+def photos(material: Material) -> Section | None:
+    faces = material.photos
+    if faces is None:
         return None
-    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions a photo")
-    rows = tuple(_class_row(label, photos.where(label=label)) for label in photos.labels)
-    rows += (_class_row("all", photos),)
+    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions per photo")
+    rows = tuple(_class_row(label, faces.where(label=label)) for label in faces.labels)
+    rows += (_class_row("all", faces),)
     table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
-    drawn = tuple(chart for chart in (_tones(photos), _sizes(material)) if chart)
-    source = "read from the user's data" if material.private else "drawn by the package, with known truth"
+    drawn = tuple(chart for chart in (_tones(faces), _sizes(material)) if chart)
+    source = (
+        "ingested from the user's data" if material.private else "drawn as phantoms with known ground truth"
+    )
     lead = f"The photos were {source}, and split by person into train, val and test."
-    return Section("went-in", "What went in", lead, (Row((table, *drawn)) if drawn else table,))
+    return Section("photos", "Photos", lead, (Row((table, *drawn)) if drawn else table,))
 
 
 def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
@@ -81,12 +80,12 @@ def _tones(photos: FaceSet) -> Chart | None:
         tones,
         "ITA in degrees: left darker, right lighter",
         bins=18,
-        caption="A class of another skin tone could be told apart by tone instead of by its lesions.",
+        caption="If skin tone differs between classes, a classifier may use it in place of the lesions.",
     )
 
 
 def _sizes(material: Material) -> Chart | None:
-    """The shorter sides of the photos as they came."""
+    """The shorter sides of the original photos."""
     path = material.of(*SOURCES)[0].folder / "sources.csv"
     if not path.exists():
         return None
@@ -97,8 +96,8 @@ def _sizes(material: Material) -> Chart | None:
     return charts.histogram("Size of the photos", {"photos": sides}, "shorter side in pixels", bins=18)
 
 
-def left_out(material: Material) -> Section | None:
-    """Photos, and what was said of them, that ingest did not take over."""
+def excluded(material: Material) -> Section | None:
+    """Photos, and annotations of them, that ingest excluded."""
     records = [record for record in material.of("ingest") if (record.folder / "skipped.jsonl").exists()]
     rows = [
         row | {"folder": record.folder}
@@ -116,36 +115,38 @@ def left_out(material: Material) -> Section | None:
         Bar(kind, f"{len(group):,}", len(group) / most, "", _skipped_pictures(group) if shown else ())
         for kind, group in sorted(by_kind.items(), key=lambda item: -len(item[1]))
     )
-    lead = "Nothing is dropped in silence: what could not be used, or was there twice."
-    caption = "skipped.jsonl in the run folder names every file with its reason."
-    return Section("left-out", "What was left out", lead, (Bars("", bars, caption),))
+    lead = "Photos and annotations that were unusable or duplicates."
+    caption = "skipped.jsonl in the run folder lists every file with the reason."
+    return Section("excluded", "Excluded photos", lead, (Bars("", bars, caption),))
 
 
 def _skipped_pictures(group: list[dict[str, Any]]) -> tuple[Picture, ...]:
     files = [row["folder"] / row["picture"] for row in group if row["picture"]]
-    found = (picture_file(file, f"photo left out, {group[0]['kind']}", 128) for file in files[:_EXAMPLES])
+    found = (picture_file(file, f"excluded photo, {group[0]['kind']}", 128) for file in files[:_EXAMPLES])
     return tuple(picture for picture in found if picture)
 
 
-def prepared(material: Material) -> Section | None:
-    """How photos became faces: aligned, enlarged, skin found; with the sheets that these steps drew."""
+def preparation(material: Material) -> Section | None:
+    """Alignment, enlargement and skin masks, with the picture sheets of these steps."""
     blocks: list[Block] = []
     for record in material.of(*_SHEETS):
         blocks += [*_framings(record, material), *_restorers(record)]
         blocks += _sheets(record) if material.config.show_real else []
     if not blocks:
         return None
-    lead = "How the photos became faces of one framing and size. Look at the sheets: numbers hide a lot here."
-    return Section("prepared", "How the photos were prepared", lead, tuple(blocks))
+    lead = (
+        "From photos to faces of one framing and size. Inspect the sheets: the numbers alone hide failures."
+    )
+    return Section("preparation", "Preparation", lead, tuple(blocks))
 
 
 def _framings(record: RunRecord, material: Material) -> list[Block]:
     faces = faces_of(record)
     if record.stage != "align" or faces is None:
         return []
-    refused = read_json_lines(record.folder / "unaligned.jsonl")
+    unaligned = read_json_lines(record.folder / "unaligned.jsonl")
     reasons: dict[str, set[str]] = defaultdict(set)
-    for row in refused:
+    for row in unaligned:
         reasons[row["reason"]].add(row["photo"])
     aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
     bars = [Bar("aligned", f"{aligned:,} ({percent(aligned / total)})", aligned / total, "c1")]
@@ -153,11 +154,11 @@ def _framings(record: RunRecord, material: Material) -> list[Block]:
         some = faces.where(ids=ids) if material.config.show_real else None
         pictures = face_pictures(some, _EXAMPLES, "photo not aligned", material.rng()) if some else ()
         bars.append(Bar(reason, f"{len(ids):,}", len(ids) / total, "", pictures))
-    return [Bars(f"{record.name}: the framing of FFHQ", tuple(bars), _FALLBACKS[record.config["fallback"]])]
+    return [Bars(f"{record.name}: faces in FFHQ framing", tuple(bars), _FALLBACKS[record.config["fallback"]])]
 
 
 _FALLBACKS = {
-    "center": "Photos that could not be aligned were cut to their centre.",
+    "center": "Photos that could not be aligned were cropped to their centre.",
     "keep": "Photos that could not be aligned were kept whole.",
     "skip": "Photos that could not be aligned were left out.",
 }
@@ -172,7 +173,7 @@ def _restorers(record: RunRecord) -> list[Block]:
         Bar(name, f"{count:,} ({percent(count / len(faces))})", count / len(faces), "c1")
         for name, count in counts.most_common()
     )
-    return [Bars(f"{record.name}: what enlarged the faces", bars)]
+    return [Bars(f"{record.name}: faces by enlargement method", bars)]
 
 
 def _sheets(record: RunRecord) -> list[Block]:

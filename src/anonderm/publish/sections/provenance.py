@@ -1,4 +1,4 @@
-"""The report's last sections: the release; steps, settings, versions, machine and times."""
+"""The report's last sections: the release; and the steps, settings, versions, machine and times."""
 
 from __future__ import annotations
 
@@ -23,34 +23,33 @@ def release(material: Material) -> Section | None:
         return None
     folder = records[-1].folder / "release"
     files = (folder / "checksums.sha256").read_text(encoding="utf-8").splitlines()
-    told = read_json(folder / "evidence.json")
+    evidence = read_json(folder / "evidence.json")
     rows = (
         ("Folder", f"{records[-1].name}/release"),
-        ("Faces", f"{told['faces']:,}"),
+        ("Faces", f"{evidence['faces']:,}"),
         ("Files", f"{len(files):,}"),
-        ("Decision", _decided(told["decision"])),
+        ("Decision", _decided(evidence["decision"])),
         ("Licence", (folder / "LICENSE").read_text(encoding="utf-8").splitlines()[-1]),
         ("sha256 of checksums.sha256", records[-1].content["outputs"]["release/checksums.sha256"]),
     )
-    lead = "The synthetic faces as a data set that the usual tools load; each says that a model made it."
-    return Section("release", "Release", lead, (Table("The released files", ("Part", "Value"), rows),))
+    lead = "The synthetic faces as a data set that common tools load; each picture is marked as AI-generated."
+    return Section("release", "Release", lead, (Table("Released files", ("Part", "Value"), rows),))
 
 
 def _decided(decision: dict[str, Any]) -> str:
     if decision["passed"]:
-        return "every rule of the audit holds"
+        return "passes every rule of the audit"
     override = decision["override"]
-    return f"against the audit, by {override['name']} on {override['date']}: {override['reason']}"
+    return f"released against the audit by {override['name']} on {override['date']}: {override['reason']}"
 
 
 def _refused(record: RunRecord) -> Section:
-    """Why nothing was released."""
     reasons = tuple((reason,) for reason in reasons_in(record.content["error"]))
-    lead = "Nothing was released: the audit does not allow it."
-    return Section("release", "Release", lead, (Table("Why", ("Reason",), reasons),))
+    lead = "Nothing was released, because the privacy audit failed."
+    return Section("release", "Release", lead, (Table("Reasons", ("Reason",), reasons),))
 
 
-def how_made(material: Material) -> Section | None:
+def provenance(material: Material) -> Section | None:
     if not material.runs:
         return None
     total = sum(seconds(record) for record in material.runs)
@@ -63,10 +62,10 @@ def how_made(material: Material) -> Section | None:
     blocks: list[Block] = [Bars("Time of each step", bars), facts]
     blocks += [_settings(record) for record in material.runs]
     lead = (
-        f"{len(material.runs)} steps, {duration(total)} of work. The same settings and seeds on the same "
+        f"{len(material.runs)} steps, {duration(total)} in total. The same settings and seeds on the same "
         "machine give the same faces."
     )
-    return Section("how-made", "How it was made", lead, tuple(blocks))
+    return Section("provenance", "Provenance", lead, tuple(blocks))
 
 
 def seconds(record: RunRecord) -> float:
@@ -80,7 +79,7 @@ def _machine(record: RunRecord) -> Table:
 
 
 def _versions(runs: tuple[RunRecord, ...]) -> Table:
-    """One table; a package of which several versions took part shows them all."""
+    """One table; a package used in several versions lists them all."""
     found: dict[str, list[str]] = {}
     for record in runs:
         for name, version in record.content.get("versions", {}).items():
@@ -91,7 +90,7 @@ def _versions(runs: tuple[RunRecord, ...]) -> Table:
 
 
 def _settings(record: RunRecord) -> Table:
-    """The effective settings of a step and what it read, behind a click."""
+    """The effective settings and inputs of a step, folded."""
     rows = [(name, _shown(name, value)) for name, value in record.config.items()]
     rows += [(f"input {name}", _digests(value)) for name, value in record.content["inputs"].items()]
     title = f"{record.name}: {record.stage}, {duration(seconds(record))}"
@@ -99,7 +98,7 @@ def _settings(record: RunRecord) -> Table:
 
 
 def _shown(name: str, value: Any) -> str:
-    """As text; of a path only the last part, since folders can name people and places."""
+    """As text; of a path only the last part, because folders can name people and places."""
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     return Path(value).name if name in _PATHS else str(value)

@@ -1,0 +1,93 @@
+"""What `evaluate lesions` measures: the lesions that a detector finds on synthetic and on real faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from anonderm.core.results.base import Headline, Result, Score
+
+ALL = "all"
+"""Every class of faces, or every kind of lesion."""
+
+
+@dataclass(frozen=True, slots=True)
+class LesionDistances:
+    """Between the lesions of two sets of faces; None where a set has too few.
+
+    count: Wasserstein distance in lesions a face; size: Wasserstein distance, place: energy distance, both in
+    percent of the picture's width.
+    """
+
+    count: Score | None
+    size: Score | None
+    place: Score | None
+
+
+@dataclass(frozen=True, slots=True)
+class LesionStatistics:
+    """Of one set: mean number of lesions on a face; their median size in percent of the picture's width."""
+
+    faces: int
+    count: float | None
+    size: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LesionPart:
+    """Lesions of one kind on faces of one class; every distance is to those found on real test faces.
+
+    baseline: real training faces in place of the synthetic ones. detector_error: the true boxes of the test
+    faces, or what the detector's own errors amount to; None where no boxes are known.
+    """
+
+    synthetic: LesionDistances
+    baseline: LesionDistances
+    detector_error: LesionDistances | None
+    test: LesionStatistics
+    train: LesionStatistics
+    generated: LesionStatistics
+    test_boxes: LesionStatistics | None
+
+
+@dataclass(frozen=True, slots=True)
+class LesionValues:
+    """What histograms and maps are drawn from: lesions of each face, their sizes by kind, and their places.
+
+    Sizes and places (x, y) in percent of the picture's width.
+    """
+
+    counts: tuple[int, ...]
+    sizes: dict[str, tuple[float, ...]]
+    places: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A face with the boxes found on it (`file` in the run folder), and how many they are."""
+
+    set: Literal["real", "synthetic"]
+    label: str | None
+    file: str
+    found: int
+
+
+@dataclass(frozen=True)
+class LesionFidelityResult(Result):
+    """parts: by class of faces, then by kind of lesion, both beginning with `all`."""
+
+    kind = "lesions"
+
+    parts: dict[str, dict[str, LesionPart]]
+    real: LesionValues
+    synthetic: LesionValues
+    pictures: tuple[FoundPicture, ...]
+    warnings: tuple[str, ...]
+
+    def headline(self) -> tuple[Headline, ...]:
+        whole = self.parts[ALL][ALL]
+        lines = (
+            ("difference in lesions a face, synthetic from real test faces", whole.synthetic.count),
+            ("difference in lesions a face, other real photos from real test faces", whole.baseline.count),
+        )
+        return tuple(Headline(label, score) for label, score in lines if score is not None)

@@ -1,0 +1,107 @@
+"""The report's sections on faces: samples of each class, and what screening and grading rejected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from anonderm.core.faceset import FaceSet
+from anonderm.core.rundir import RunRecord
+from anonderm.publish import charts
+from anonderm.publish.blocks import (
+    Bar,
+    Bars,
+    Block,
+    Gallery,
+    Picture,
+    Row,
+    Section,
+    cards,
+    face_pictures,
+    percent,
+)
+from anonderm.publish.runs import MAKERS, Material, faces_of
+
+_EXAMPLES = 8
+
+
+def faces(material: Material) -> Section | None:
+    """Samples of each class, synthetic beside real."""
+    rows = tuple(Row(galleries) for label in material.labels if (galleries := _beside(material, label)))
+    if not rows:
+        return None
+    lead = "Random samples, not selected ones: the same number of each class, synthetic faces beside photos."
+    if not material.config.show_real:
+        lead = "Random samples, not selected ones. Real photos are left out of this copy."
+    return Section("faces", "Faces", lead, rows)
+
+
+def _beside(material: Material, label: str) -> tuple[Block, ...]:
+    shown = [("synthetic", material.synthetic)]
+    if material.config.show_real:
+        shown.insert(0, ("real", material.photos))
+    galleries = []
+    for tone, every in shown:
+        of_label = every.where(label=label) if every is not None else None
+        if of_label:
+            alt = f"{tone} face"
+            pictures = face_pictures(of_label, material.config.faces_per_class, alt, material.rng())
+            galleries.append(Gallery(f"{label}, {tone}", cards(pictures), tone))
+    return tuple(galleries)
+
+
+def screening(material: Material) -> Section | None:
+    """How many of the generated faces each step rejected, and why."""
+    blocks = [block for record in material.of(*MAKERS) for block in _steps(record, material)]
+    if not blocks:
+        return None
+    lead = "The generated faces after each step, with examples of those rejected for each reason."
+    return Section("screening", "Screening and grading", lead, tuple(blocks))
+
+
+def _steps(record: RunRecord, material: Material) -> list[Block]:
+    kept, rejected = faces_of(record), faces_of(record, "rejected")
+    total = len(kept or ()) + len(rejected or ())
+    if not total:
+        return []
+    verb = "generated" if record.stage == "generate" else "kept"
+    bars = [Bar(verb, _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
+    for code, faces_of_code in _by_reason(rejected).items():
+        examples: tuple[Picture, ...] = ()
+        if material.config.show_real or not _resembles_a_photo(code):
+            examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", material.rng())
+        bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
+    blocks: list[Block] = [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept))]
+    chart = _confidence(kept, rejected) if record.stage == "grade" else None
+    return [*blocks, chart] if chart else blocks
+
+
+def _by_reason(rejected: FaceSet | None) -> dict[str, FaceSet]:
+    """The rejected faces by the code that starts their reason, most frequent first."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for face in rejected or ():
+        ids[(face.reason or "no reason").partition(":")[0]].append(face.id)
+    ordered = sorted(ids.items(), key=lambda item: -len(item[1]))
+    return {code: rejected.where(ids=set(found)) for code, found in ordered} if rejected else {}
+
+
+def _resembles_a_photo(code: str) -> bool:
+    return any(word in code for word in ("copy", "copies", "training", "memor"))
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count:,} ({percent(count / total)})"
+
+
+def _by_class(kept: FaceSet | None) -> str:
+    counts = kept.label_counts if kept else {}
+    named = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+    return f"By class: {named}" if named else ""
+
+
+def _confidence(kept: FaceSet | None, rejected: FaceSet | None) -> charts.Chart | None:
+    def known(faces: FaceSet | None) -> list[float]:
+        return [face.confidence for face in faces or () if face.confidence is not None]
+
+    groups = {"kept": known(kept), "rejected": known(rejected)}
+    title = "Confidence of the grader"
+    return charts.histogram(title, groups, "probability of the predicted class", within=(0.0, 1.0))

@@ -1,0 +1,36 @@
+"""The report's section on results that have no section of their own."""
+
+from __future__ import annotations
+
+from anonderm.core.results.audit import AuditResult
+from anonderm.core.results.classifier import ClassifierResult
+from anonderm.core.results.data_mix import DataMixResult
+from anonderm.core.results.detector import DetectorResult
+from anonderm.core.results.fidelity import FidelityResult
+from anonderm.core.results.lesions import LesionFidelityResult
+from anonderm.core.results.realism import RealismResult
+from anonderm.core.results.saliency import SaliencyResult
+from anonderm.core.results.utility import UtilityResult
+from anonderm.publish.blocks import Section, score_table
+from anonderm.publish.runs import Material
+
+_SHOWN_ELSEWHERE = (
+    AuditResult,
+    ClassifierResult,
+    DataMixResult,
+    DetectorResult,
+    FidelityResult,
+    LesionFidelityResult,
+    RealismResult,
+    SaliencyResult,
+    UtilityResult,
+)
+
+
+def other_scores(material: Material) -> Section | None:
+    tables = [
+        score_table(f"{record.name} ({record.stage})", scores)
+        for record, result in material.results
+        if not isinstance(result, _SHOWN_ELSEWHERE) and (scores := result.scores())
+    ]
+    return Section("other-scores", "Other scores", "", tuple(tables)) if tables else None
