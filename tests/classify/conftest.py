@@ -1,4 +1,4 @@
-"""Faces that any classifier can tell apart: grey with a share of red that grows with severity."""
+"""Easily separable faces: grey with a share of red that grows with severity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each process of test_several.py does: python in_two.py FOLDER, with the variables of torchrun."""
+"""The program of each process in test_several.py: python in_two.py FOLDER, with torchrun's variables."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RESNET = TrainClassifierConfig(
     drop_strides=1,
     epochs=2,
     batch=9,
-    optimiser="sgd",  # Adam's steps would be as large where a gradient is nothing but rounding
+    optimiser="sgd",  # Adam takes full steps even along gradients that are rounding errors
     learning_rate=0.05,
     dropout=0.3,
     label_smoothing=0.0,
 )
-"""Batches of 9, 9 and 8 of 26 faces, rare classes weighted: none of it is the same in both processes."""
+"""Batches of 9, 9 and 8 faces, with class weights: every shard differs between the processes."""
 CONFIGS = {
     "resnet": RESNET,
     "lesion-cnn": dataclasses.replace(

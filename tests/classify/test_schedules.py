@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from anonderm.classify.schedules import Schedule, learning_rates
+from anonderm.classify.config import Schedule
+from anonderm.classify.schedules import learning_rates
 
 STEPS = 90
 

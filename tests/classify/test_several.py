@@ -1,4 +1,4 @@
-"""Two processes over Gloo train the classifier of one: the same weights, the same numbers, one run folder."""
+"""Two Gloo processes train the same classifier as one: same weights, same metrics, one run folder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from anonderm.core.rundir import RunRecord
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """The folder in which one process and two did the same, and what the two said."""
+    """The folder with the runs of one process and of two, and the stderr of the two."""
     folder = tmp_path_factory.mktemp("several")
     _write_faces(folder / "faces")
     begin_alone(folder, folder / "two")
     processes = start_two(Path(__file__).with_name("in_two.py"), folder)
     for name in CONFIGS:
         train_one(name, folder, folder / "one")
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [2, 2], said
-    return folder, said
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [2, 2], errors
+    return folder, errors
 
 
 def _write_faces(folder: Path) -> None:
@@ -48,7 +48,7 @@ def _write_faces(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[str]], name: str) -> None:
-    """Batch norms, dropout and augmentation included; also where one began and two went on."""
+    """With batch norm, dropout and augmentation; also when two continue what one began."""
     ours, theirs = (
         Checkpoint.load(done[0] / side / name / "checkpoint.safetensors") for side in ("one", "two")
     )
@@ -58,7 +58,7 @@ def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[str]], na
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_numbers_of_an_epoch_are_those_of_all_faces(done: tuple[Path, list[str]], name: str) -> None:
+def test_the_metrics_of_an_epoch_are_those_of_all_faces(done: tuple[Path, list[str]], name: str) -> None:
     rows = [RunRecord.load(done[0] / side / name).metrics for side in ("one", "two")]
     assert len(rows[1]) == 2
     for one, two in zip(*rows, strict=True):
@@ -72,4 +72,4 @@ def test_one_run_folder_is_left(done: tuple[Path, list[str]]) -> None:
 
 
 def test_more_processes_than_faces_a_step_are_refused(done: tuple[Path, list[str]]) -> None:
-    assert all("too few for 2 processes" in said for said in done[1])
+    assert all("too few for 2 processes" in error for error in done[1])

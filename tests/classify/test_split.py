@@ -43,7 +43,7 @@ def test_a_fifth_of_every_class_is_held_out():
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 12)), min_size=20, max_size=40), st.integers(0, 5)
 )
-def test_no_person_and_no_parent_is_on_both_sides(ties: list[tuple[int, int]], seed: int):
+def test_no_person_and_no_parent_is_in_both_parts(ties: list[tuple[int, int]], seed: int):
     faces = synthetic(
         *(
             Face(str(i), label="healthy" if i % 2 else "mild", subject=f"s{person}", parents=(f"p{parent}",))
@@ -70,7 +70,7 @@ def test_a_class_that_only_val_has_cannot_be_learned():
         split_by_class(synthetic(*rows), 0)
 
 
-def test_lesion_types_are_dealt_as_evenly_as_classes():
+def test_combinations_of_lesion_types_are_stratified_like_classes():
     faces = synthetic(
         *(
             Face(f"{kinds}{i}", lesion_types=kinds)
@@ -85,7 +85,7 @@ def test_lesion_types_are_dealt_as_evenly_as_classes():
         ] * 2
 
 
-def test_a_type_that_only_val_shows_cannot_be_learned():
+def test_a_type_that_only_val_has_cannot_be_learned():
     rows = (
         Face("a", split="train", lesion_types=("papule",)),
         Face("b", split="val", lesion_types=("nodule",)),

@@ -1,4 +1,4 @@
-"""What training promises: the same weights after a kill, no look at the test split, clear refusals."""
+"""train-classifier: exact resume, no use of the test split, clear errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPLITS = {"train": 12, "val": 4, "test": 4}
 class Killed(Exception): ...
 
 
-def test_it_learns_what_can_be_learned_and_says_how(make_faces, open_run, small_config):
+def test_separable_classes_are_learned(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
     config = dataclasses.replace(small_config, epochs=4)
     with open_run("run", config) as run:
@@ -80,9 +80,9 @@ def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_co
 
 
 @pytest.mark.parametrize(
-    ("by", "best"), [("accuracy", 3), ("loss", 4), ("quadratic_kappa", 1), ("macro_f1", 4)]
+    ("monitor", "best"), [("accuracy", 3), ("loss", 4), ("quadratic_kappa", 1), ("macro_f1", 4)]
 )
-def test_the_best_epoch_is_kept_not_the_last(by: str, best: int):
+def test_the_best_epoch_is_kept_instead_of_the_last(monitor: str, best: int):
     import torch
 
     progress = Progress()
@@ -92,8 +92,8 @@ def test_the_best_epoch_is_kept_not_the_last(by: str, best: int):
         (0.7, 0.8, 0.8, 3),
         (0.6, 0.1, 0.2, 4),
     ):
-        measures = {"accuracy": accuracy, "loss": loss, "quadratic_kappa": kappa, "macro_f1": None}
-        progress.after_epoch({"weight": torch.tensor(float(weight))}, measures, by)
+        metrics = {"accuracy": accuracy, "loss": loss, "quadratic_kappa": kappa, "macro_f1": None}
+        progress.after_epoch({"weight": torch.tensor(float(weight))}, metrics, monitor)
     assert progress.epoch == 4
     assert progress.best_epoch == progress.best_weights["weight"] == best
 
@@ -125,7 +125,7 @@ def test_a_loss_that_explodes_stops_the_run(make_faces, open_run, small_config):
         train_classifier(config, make_faces("faces", EASY, SPLITS), run)
 
 
-def test_a_damaged_state_is_named(make_faces, open_run, small_config):
+def test_a_damaged_snapshot_is_named(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
     with open_run("run", small_config) as run:
         (run.folder / "state.safetensors").write_bytes(b"torn")
@@ -180,7 +180,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(make_faces, open_run
     assert not np.array_equal(learned["head.weight"], untrained.head.weight.detach())
 
 
-def test_training_stops_when_it_gets_no_better(make_faces, open_run, small_config):
+def test_training_stops_without_improvement(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
     config = dataclasses.replace(small_config, epochs=9, patience=2, learning_rate=1e-12)
     with open_run("run", config) as run:
@@ -190,7 +190,7 @@ def test_training_stops_when_it_gets_no_better(make_faces, open_run, small_confi
 
 
 @pytest.mark.parametrize("head", ["corn", "label-distribution"])
-def test_heads_for_grades_learn_what_can_be_learned(make_faces, open_run, small_config, head: str):
+def test_heads_for_grades_learn_separable_grades(make_faces, open_run, small_config, head: str):
     counts = {"healthy": 0, "mild": 3, "moderate": 12}
     faces = with_lesions(make_faces("faces", {"healthy": 0, "mild": 60, "moderate": 120}, SPLITS), counts)
     config = dataclasses.replace(small_config, epochs=8, head=head, monitor="quadratic_kappa")
@@ -233,14 +233,14 @@ def test_lesion_types_are_learned_without_labels(make_faces, open_run, small_con
         load_grader(checkpoint)
 
 
-def test_faces_without_lesions_cannot_teach_lesions(make_faces, open_run, small_config):
+def test_lesions_cannot_be_learned_from_faces_without_lesions(make_faces, open_run, small_config):
     for head in ("multi-label", "label-distribution"):
         config = dataclasses.replace(small_config, head=head)
         with pytest.raises(BadLabel, match="12 of the 12"), open_run(head, config) as run:
             train_classifier(config, make_faces(head, EASY, SPLITS), run)
 
 
-def test_the_card_says_what_the_backbone_started_from(make_faces, open_run, small_config, tmp_path):
+def test_the_card_names_the_initial_weights_of_the_backbone(make_faces, open_run, small_config, tmp_path):
     import timm
     from safetensors.torch import save_file
 
@@ -258,7 +258,7 @@ def test_the_card_says_what_the_backbone_started_from(make_faces, open_run, smal
     assert origins[1].startswith("file sha256:")
 
 
-def test_a_measure_that_the_held_out_faces_leave_undefined_cannot_choose(make_faces, open_run, small_config):
+def test_a_metric_that_is_undefined_on_val_cannot_be_monitored(make_faces, open_run, small_config):
     faces = make_faces("faces", EASY, SPLITS)
     lopsided = FaceSet(faces.folder, tuple(f for f in faces if (f.split, f.label) != ("val", "mild")))
     config = dataclasses.replace(small_config, monitor="macro_f1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from anonderm.core.config import Count, NonNegative, Positive, Settings, Whole, 
 from anonderm.models.classifier.settings import HeadName, WeightsName
 
 Monitor = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"]
+Schedule = Literal["one-cycle", "cosine", "constant"]
 _ShareBelowOne = Annotated[float, Ge(0), Lt(1)]
 
 _MONITORS = {
@@ -41,7 +43,7 @@ class TrainClassifierConfig(Settings):
     head: HeadName = "softmax"
     """What is learned: classes (softmax), classes in order of severity (corn), the same together with the
     number of lesions (label-distribution), or which lesion types a face has (multi-label)."""
-    count_bounds: tuple[int, ...] = ()
+    count_bounds: tuple[Whole, ...] = ()
     """For label-distribution: the highest lesion count of each class but the last, mildest first. Unset, for
     the usual severities: 0, 5, 20 and 50 (Hayashi's criterion, which counts half a face)."""
 
@@ -55,7 +57,7 @@ class TrainClassifierConfig(Settings):
     """The optimiser; sgd has a momentum of 0.9."""
     learning_rate: Positive = 1e-3
     """Highest learning rate; 1e-4 suits pretrained weights."""
-    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    schedule: Schedule = "one-cycle"
     """How the learning rate changes: up and then down, down from the start, or not at all."""
     weight_decay: NonNegative = 0.05
     """Weight decay: decoupled for adamw, added to the gradient for the others."""
@@ -93,8 +95,8 @@ class TrainClassifierConfig(Settings):
         )
         bounds = self.count_bounds
         check(
-            all(low < high for low, high in zip((-1, *bounds), bounds, strict=False)),
-            f"count_bounds = {bounds}: must be counts in ascending order.",
+            all(low < high for low, high in pairwise(bounds)),
+            f"count_bounds = {bounds}: must be in ascending order.",
         )
         check(
             not bounds or self.head == "label-distribution",

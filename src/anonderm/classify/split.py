@@ -1,4 +1,4 @@
-"""Which faces a classifier trains on, and which choose its best epoch."""
+"""The faces that a classifier is trained on, and those that select its best epoch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from anonderm.models.classifier.label_encoding import lesion_types, types_on
 
 
 def split_by_class(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
-    """Labelled faces to train on and to validate on; never one of split test.
+    """Labelled faces to train on and to validate on, never of split test.
 
-    A set without val rows (a synthetic one) gives a fifth of its faces, of every class as evenly as people
-    and parents allow. Raises BadLabel or TooFewImages.
+    In a set without val rows (a synthetic one), a fifth of the faces is held out, stratified by class. Raises
+    BadLabel or TooFewImages.
     """
     _check_labels(faces.where(split=("train", "val", None)))
     train, val = train_and_val(
@@ -24,7 +24,7 @@ def split_by_class(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
 
 
 def split_by_types(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
-    """The same for lesion types: every combination of them counts as a class, and labels are not needed."""
+    """The same for lesion types: stratified by their combination, and without labels."""
     train, val = train_and_val(
         faces, lambda known: hold_out(known, ["+".join(sorted(types_on(face))) for face in known], seed)
     )
@@ -35,7 +35,7 @@ def split_by_types(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
 
 def _check_size(faces: FaceSet, val: FaceSet, missing: list[str], kind: str) -> None:
     if missing or len(val) == 0:
-        purpose = f"to learn {', '.join(missing)} from" if missing else "to choose the best epoch by"
+        purpose = f"to learn {', '.join(missing)} from" if missing else "to select the best epoch with"
         usable = len(faces.where(split=("train", "val", None)))
         raise TooFewImages(
             f"{faces.folder}: no face is left {purpose} ({usable} outside the test split).",

@@ -2,10 +2,10 @@
 
 assign_splits     train, val and test at ingest, stratified by class
 hold_out          a fifth of the faces, stratified by class: classifiers, the data-mix study
-hold_out_people   so many people, whatever their class: lesion detectors, skin masks, halves of a set
+hold_out_people   a number of people, not stratified: lesion detectors, skin masks, halves of a set
 group_folds       folds of a cross-validation, blocks of a jackknife
 
-`hold_out` and `hold_out_people` draw differently, and each keeps the rows of the models trained by it so far.
+`hold_out` and `hold_out_people` draw differently; one for both would change the splits of existing runs.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def assign_splits(
     """The split ("train", "val" or "test") of each person.
 
     subjects, labels: one entry a photo. People are drawn class by class; a person with photos of several
-    classes counts for the one most of them show. The shares hold within one person of each class. Where a
-    share is above zero, a class of two people or more has someone in test, one of three or more also in val.
-    Does not depend on the order of the photos.
+    classes counts for their most frequent one. The shares of each class are exact to one person. If its share
+    is above zero, test has someone of every class of two people or more, val of every class of three or more.
+    The result does not depend on the order of the photos.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for subject, label in zip(subjects, labels, strict=True):
@@ -56,7 +56,7 @@ def assign_splits(
 
 
 def _sizes(people: int, val_share: float, test_share: float) -> tuple[int, int]:
-    """How many of a class's people go to test and to val; at least one stays in train."""
+    """How many people of a class go to test and to val; at least one stays in train."""
     test = min(max(round(people * test_share), int(test_share > 0)), people - 1)
     val = min(max(round(people * val_share), int(val_share > 0)), people - 1 - test)
     return test, val
@@ -65,9 +65,9 @@ def _sizes(people: int, val_share: float, test_share: float) -> tuple[int, int]:
 def train_and_val(
     faces: FaceSet, hold_out: Callable[[FaceSet], tuple[FaceSet, FaceSet]]
 ) -> tuple[FaceSet, FaceSet]:
-    """Faces to train on (split train or none) and to validate on; never one of split test.
+    """Faces to train on (split train or none) and faces to validate on, never of split test.
 
-    `hold_out` takes validation faces from the others in a set without val rows.
+    In a set without val rows, `hold_out` takes the validation faces from the others.
     """
     train, val = faces.where(split=("train", None)), faces.where(split="val")
     return (train, val) if len(val) else hold_out(train)
@@ -76,8 +76,8 @@ def train_and_val(
 def hold_out(faces: FaceSet, strata: Sequence[str], seed: int) -> tuple[FaceSet, FaceSet]:
     """About four fifths of the faces, and the others, which share no person, parent or latent with them.
 
-    strata: one a face, each divided as evenly as families allow. The second part is empty where all faces are
-    of one family.
+    strata: one a face, each divided as evenly as families allow. The second part is empty if all faces
+    are of one family.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -93,7 +93,7 @@ def hold_out(faces: FaceSet, strata: Sequence[str], seed: int) -> tuple[FaceSet,
 
 
 def hold_out_people(faces: FaceSet, count: int, rng: np.random.Generator) -> tuple[FaceSet, FaceSet]:
-    """The faces of all but `count` people drawn at random, and the faces of those."""
+    """The faces of all people but `count` drawn at random, and the faces of these `count`."""
     drawn = set(shuffled((face.person for face in faces), rng)[:count])
     return _parts(faces, [face.person in drawn for face in faces])
 
@@ -107,7 +107,7 @@ def _parts(faces: FaceSet, held_out_N: Iterable[bool]) -> tuple[FaceSet, FaceSet
 
 
 def families(faces: FaceSet) -> Rows:
-    """A number [N] for each face, equal where faces share a person, parent or latent, or others link them."""
+    """A number [N] for each face: that of its family, tied by people, parents and latents."""
     from scipy.cluster.hierarchy import DisjointSet
 
     sets, first = DisjointSet(range(len(faces))), dict[tuple[str, ...], int]()
@@ -128,16 +128,13 @@ def _ties(face: Face) -> list[tuple[str, ...]]:
 
 
 def shuffled(groups: Iterable[Any], rng: np.random.Generator) -> list[Any]:
-    """The distinct groups in random order, which does not depend on the order they come in."""
+    """The distinct groups in random order, independent of the order in which they are passed."""
     distinct = sorted(set(groups))
     return [distinct[index] for index in rng.permutation(len(distinct))]
 
 
 def group_folds(groups: Sequence[Hashable], folds: int, rng: np.random.Generator) -> list[list[Rows]]:
-    """The groups dealt out at random into so many folds, one at a time; of each group its rows.
-
-    For cross-validation, and for the blocks of a jackknife.
-    """
+    """Folds with equal numbers of groups, dealt at random; for each fold the rows of each of its groups."""
     members = rows_by_group(groups)
     order = rng.permutation(len(members))
     return [[members[group] for group in order[fold::folds]] for fold in range(folds)]

@@ -1,4 +1,4 @@
-"""Faces with lesions that are easily found: red or yellow discs on grey."""
+"""Faces with easily detected lesions: red or yellow discs on grey."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def train(folder: Path, config: TrainDetectorConfig, faces: FaceSet) -> Checkpoi
         return train_detector(config, faces, run)
 
 
-def test_it_learns_to_find_discs_and_to_tell_them_apart(make_spotted, tmp_path: Path) -> None:
+def test_it_learns_to_detect_discs_and_their_kinds(make_spotted, tmp_path: Path) -> None:
     """mAP50 of the untrained network is below 0.01 here."""
     config = dataclasses.replace(SMALL, steps=40, val_interval=40, learning_rate=3e-3)
     faces = make_spotted("faces", {"train": 12, "val": 3, "test": 5})
@@ -102,13 +102,13 @@ def test_a_set_without_boxes_is_refused(make_spotted, tmp_path: Path) -> None:
         train(tmp_path / "run", SMALL, bare)
 
 
-def test_a_rate_beyond_reason_is_told(make_spotted, tmp_path: Path) -> None:
+def test_a_diverging_loss_stops_the_run(make_spotted, tmp_path: Path) -> None:
     faces = make_spotted("faces", {"train": 3, "val": 2})
     with pytest.raises(Diverged, match="step"):
         train(tmp_path / "run", dataclasses.replace(SMALL, learning_rate=1e30), faces)
 
 
-def test_weights_of_torchvision_are_taken_over(make_spotted, tmp_path: Path) -> None:
+def test_weights_of_torchvision_are_loaded(make_spotted, tmp_path: Path) -> None:
     from torchvision.models import resnet18
     from torchvision.models.detection import FasterRCNN
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
@@ -151,7 +151,7 @@ def _architecture(network: str) -> training.Architecture:
     return training.Architecture(network, 160, 320, anchors, 0.2, (0.5,) * 3, (0.2,) * 3)
 
 
-def test_what_is_no_detector_is_refused(tmp_path: Path) -> None:
+def test_checkpoints_of_other_kinds_are_refused(tmp_path: Path) -> None:
     card = CheckpointCard(kind="classifier", architecture={}, resolution=64)
     with pytest.raises(BrokenArtefact, match="of kind classifier"):
         load_detector(Checkpoint.save(tmp_path / "c.safetensors", {"x": torch.zeros(1)}, card))

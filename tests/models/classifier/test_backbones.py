@@ -20,11 +20,11 @@ from anonderm.models.classifier.network import Classifier
 CLASSES = ("healthy", "mild", "severe")
 
 
-def test_skipping_halvings_doubles_the_feature_map_each_time():
+def test_each_dropped_stride_doubles_the_feature_map():
     pixels = torch.zeros(1, 3, 64, 64)
     sides = [
-        Classifier("resnet10t", CLASSES, 64, halvings).backbone.forward_features(pixels).shape[-1]
-        for halvings in (0, 1, 2)
+        Classifier("resnet10t", CLASSES, 64, drop_strides).backbone.forward_features(pixels).shape[-1]
+        for drop_strides in (0, 1, 2)
     ]
     assert sides == [2, 4, 8]
 
@@ -44,7 +44,7 @@ def test_an_unknown_backbone_is_refused_with_near_names():
     assert "resnet" in caught.value.hint
 
 
-def test_a_backbone_that_cannot_take_the_size_is_refused():
+def test_a_size_that_the_backbone_cannot_process_is_refused():
     with pytest.raises(ConfigError, match="64 px"):
         Classifier("regnetx_002", CLASSES, 64, drop_strides=2)
 
@@ -62,7 +62,7 @@ def test_a_backbone_that_cannot_take_the_size_is_refused():
         ("efficientnet_b4", 380),
     ],
 )
-def test_the_published_backbones_are_there_at_their_published_sizes(backbone: str, size: int):
+def test_the_published_backbones_work_at_their_published_sizes(backbone: str, size: int):
     with torch.device("meta"):
         network = create_backbone(backbone, size)
         features = network.eval()(torch.zeros(1, 3, size, size))
@@ -71,7 +71,7 @@ def test_the_published_backbones_are_there_at_their_published_sizes(backbone: st
 
 
 @pytest.mark.parametrize(("backbone", "size"), [("lesion-cnn", 64), ("densenet121", 32)])
-def test_a_small_size_takes_one_step_of_training(backbone: str, size: int):
+def test_backbones_can_be_trained_at_a_small_size(backbone: str, size: int):
     torch.manual_seed(0)
     classifier = Classifier(backbone, CLASSES, size)
     classifier(torch.rand(2, 3, size, size)).square().sum().backward()
@@ -112,7 +112,7 @@ def test_missing_pretrained_weights_are_named(cache: Path):
     assert "hf download" in caught.value.hint
 
 
-def test_pretrained_weights_come_out_of_the_local_cache(cache: Path):
+def test_pretrained_weights_are_loaded_from_the_local_cache(cache: Path):
     import timm
 
     torch.manual_seed(5)
@@ -134,14 +134,14 @@ def settings(weights: str = "random", weights_file: Path | None = None) -> tuple
     return "test_resnet", weights, weights_file
 
 
-def test_random_weights_stand_in_only_where_they_may(cache: Path):
+def test_random_weights_replace_missing_ones_only_if_found_is_optional(cache: Path):
     assert initial_weights(*settings(weights="imagenet-if-found")) is None
     with pytest.raises(MissingWeights):
         initial_weights(*settings(weights="imagenet"))
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_file_of_weights_is_taken_and_named_by_its_digest(tmp_path: Path, suffix: str):
+def test_a_file_of_weights_is_loaded_and_named_by_its_digest(tmp_path: Path, suffix: str):
     import hashlib
 
     import timm

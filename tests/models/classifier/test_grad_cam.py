@@ -13,7 +13,7 @@ from anonderm.models.classifier.network import Classifier
 CLASSES = ("healthy", "mild")
 
 
-def test_the_heat_lies_where_the_evidence_is(red_classifier):
+def test_the_heatmap_peaks_at_the_evidence(red_classifier):
     image = np.zeros((64, 64, 3), np.uint8)
     image[40:48, 8:16, 0] = 255
     heat, overlay = grad_cam(red_classifier(CLASSES), image, CLASSES.index("mild"))
@@ -27,7 +27,7 @@ def test_the_heat_lies_where_the_evidence_is(red_classifier):
 @pytest.mark.parametrize(
     "head", [Corn(3), LabelDistribution((0, 5), 65), MultiLabel(3)], ids=lambda h: h.name
 )
-def test_every_head_can_be_asked_for_each_class(head: Head):
+def test_every_head_gives_a_heatmap_for_each_class(head: Head):
     torch.manual_seed(0)
     classifier = Classifier("test_resnet", ("healthy", "mild", "severe"), 64, head_type=head).eval()
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -36,7 +36,7 @@ def test_every_head_can_be_asked_for_each_class(head: Head):
     assert not np.allclose(heats[0], heats[2])
 
 
-def test_a_larger_face_is_taken_too_and_the_classifier_is_left_clean():
+def test_a_larger_face_is_accepted_and_no_gradients_remain():
     classifier = Classifier("test_resnet", CLASSES, 64).eval()
     image = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
     heat, _ = grad_cam(classifier, image)
@@ -46,10 +46,10 @@ def test_a_larger_face_is_taken_too_and_the_classifier_is_left_clean():
 
 
 @pytest.mark.parametrize(
-    ("backbone", "halvings"), [("resnet10t", 0), ("resnet10t", 1), ("test_efficientnet", 1)]
+    ("backbone", "drop_strides"), [("resnet10t", 0), ("resnet10t", 1), ("test_efficientnet", 1)]
 )
-def test_the_map_is_fine_enough_to_point_at_a_lesion(backbone: str, halvings: int):
-    classifier = Classifier(backbone, CLASSES, 64, halvings).eval()
+def test_the_map_is_fine_enough_to_localise_a_lesion(backbone: str, drop_strides: int):
+    classifier = Classifier(backbone, CLASSES, 64, drop_strides).eval()
     sides = []
     target_layer(classifier).register_forward_hook(lambda _m, _i, output: sides.append(output.shape[-1]))
     classifier(torch.zeros(1, 3, 64, 64))

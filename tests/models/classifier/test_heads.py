@@ -1,4 +1,4 @@
-"""Each head against a slow plain version of its paper."""
+"""Each head against a slow, direct implementation of its paper."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_corn_loss_is_that_of_the_paper(weights: list[float]):
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_corn_decides_by_the_chance_of_being_worse():
+def test_corn_predicts_by_the_probability_of_being_worse():
     outputs = outputs_of(Corn(5), 200)
     expected = []
     for row in outputs.tolist():
@@ -100,7 +100,7 @@ def test_label_distribution_loss_is_that_of_the_paper():
     assert loss.item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_perfect_label_distribution_has_no_loss_and_names_grade_and_count():
+def test_a_perfect_label_distribution_has_no_loss_and_gives_grade_and_count():
     head = LabelDistribution((0, 5, 20), 65)
     counts = torch.tensor([0, 3, 12, 40])
     by_count = head.count_distribution(counts)
@@ -122,7 +122,7 @@ def test_probabilities_sum_to_one_and_are_those_of_the_scores(head: Head):
 
 
 @pytest.mark.parametrize("head", HEADS, ids=lambda head: head.name)
-def test_equal_weights_change_no_loss_and_rare_classes_can_count_more(head: Head):
+def test_equal_weights_do_not_change_the_loss_and_rare_classes_can_weigh_more(head: Head):
     outputs, truth = outputs_of(head, 50), Targets(grades(50), grades(50, 60))
     plain = head.loss(outputs, truth, None, 0.0)
     even = head.loss(outputs, truth, torch.full((4,), 3.0).double(), 0.0)
@@ -148,5 +148,5 @@ def test_multi_label_loss_is_binary_cross_entropy(pairs: list[tuple[float, bool]
 
 
 @pytest.mark.parametrize("head", [*HEADS, MultiLabel(4)], ids=lambda head: head.name)
-def test_a_described_head_is_made_again(head: Head):
+def test_a_head_is_rebuilt_from_its_description(head: Head):
     assert head_from_card(head.describe(), 4) == head

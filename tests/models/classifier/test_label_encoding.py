@@ -27,7 +27,7 @@ def faces(*rows: Face) -> FaceSet:
     return FaceSet(Path("faces"), rows)
 
 
-def test_types_come_from_boxes_and_names_the_usual_ones_first():
+def test_types_come_from_boxes_and_from_names_the_usual_ones_first():
     learn = faces(face("mild", "papule", "papule"), face("mild", types=("cyst", "comedone")), face("healthy"))
     classes, head = classes_and_head("multi-label", (), learn)
     assert classes == ("comedone", "papule", "cyst")

@@ -27,7 +27,7 @@ def test_a_picture_no_larger_than_a_tile_takes_one() -> None:
     assert corners(100, 256, 128, 0.0) == [(0, 0), (128, 0)]
 
 
-def test_only_boxes_at_an_inner_edge_are_cut_and_only_if_the_neighbour_sees_them_whole() -> None:
+def test_only_boxes_at_an_inner_edge_that_are_whole_in_the_neighbour_are_cut() -> None:
     boxes = torch.tensor(
         [[0.0, 10, 8, 18], [90, 10, 100, 20], [50, 50, 60, 60], [40, 92.0, 50, 100.0], [70, 40, 100, 50]]
     )

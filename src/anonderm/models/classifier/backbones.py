@@ -79,7 +79,7 @@ def published_normalisation(backbone: str) -> tuple[tuple[float, ...], tuple[flo
 
 
 def _published(backbone: str) -> Any:
-    """What timm knows of the backbone's published weights."""
+    """timm's entry for the backbone's published weights; None if it has none."""
     from timm.models import get_pretrained_cfg
 
     return get_pretrained_cfg(backbone) if backbone != LESION_CNN else None
@@ -120,9 +120,5 @@ def _check_known(name: str) -> None:
         import difflib
 
         near = difflib.get_close_matches(name, [LESION_CNN, *timm.list_models()], n=3)
-        hint = (
-            f"Did you mean {', '.join(near)}?"
-            if near
-            else "Give the timm name of a network, such as resnet18."
-        )
-        raise ConfigError(f"backbone = {name!r}: timm has no such network.", hint)
+        names = ", ".join(near or ["resnet18"])
+        raise ConfigError(f"backbone = {name!r}: timm has no such network.", f"Give a name such as {names}.")

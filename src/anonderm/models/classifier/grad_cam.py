@@ -18,14 +18,14 @@ from anonderm.core.images import Pixels, resize
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import to_input
 
-_SMALLEST_MAP = 8
+_MIN_MAP_SIDE = 8
 _MIN_OVERLAY_PX = 192
 
 
 def grad_cam(
     classifier: Classifier, image_HWC: Pixels, target: int | Literal["severity"] | None = None
 ) -> tuple[NDArray[np.float32], Pixels]:
-    """The heatmap of one class or lesion type (by default the most probable), and the image under it.
+    """The heatmap of one class or lesion type (by default the most probable), and an overlay on the face.
 
     target: "severity" maps the evidence for worse classes over milder ones.
     image_HWC: uint8, of any size. Returns the heatmap at the network's input size, float32 [H, W] in 0..1,
@@ -53,8 +53,8 @@ def heat(
     classifier.eval()
     evidence = partial(_evidence, classifier, target)
     input_NCHW = to_input(image_HWC[None], classifier.size).to(classifier.head.weight.device)
-    with GradCAM(classifier, [target_layer(classifier)]) as camera:
-        heat_HW = camera(input_NCHW, [evidence])[0].astype(np.float32)
+    with GradCAM(classifier, [target_layer(classifier)]) as cam:
+        heat_HW = cam(input_NCHW, [evidence])[0].astype(np.float32)
     classifier.zero_grad(set_to_none=True)
     return heat_HW
 
@@ -78,7 +78,7 @@ def target_layer(classifier: Classifier) -> nn.Module:
     sides = _map_sides(classifier, stages)
     if not any(sides):
         raise ConfigError("Grad-CAM needs a convolutional backbone.", "Train with resnet18, for example.")
-    fine = [stage for stage, side in zip(stages, sides, strict=True) if side >= _SMALLEST_MAP]
+    fine = [stage for stage, side in zip(stages, sides, strict=True) if side >= _MIN_MAP_SIDE]
     return fine[-1] if fine else stages[int(np.argmax(sides))]
 
 
