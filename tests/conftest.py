@@ -32,6 +32,14 @@ def _restored_signal_handler() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Embeddings are not stored in the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANONDERM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real face images; tests that need it are skipped if it is absent."""

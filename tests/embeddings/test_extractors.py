@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import logging
+import dataclasses
 
 import numpy as np
 import pytest
 
 from anonderm.core import weights
-from anonderm.core.errors import ConfigError, StorageError
+from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
-from anonderm.embeddings import kept
-from anonderm.embeddings.extractors import EXTRACTORS, embed, embed_pixels, extractor
+from anonderm.embeddings.extractors import EXTRACTORS, embed, embed_both_sides, embed_pixels, extractor
 from anonderm.metrics.pairwise import nearest
 
 
@@ -31,10 +30,10 @@ def faces(tmp_path) -> FaceSet:
 
 def needs_weights(name: str) -> None:
     if name in weights.SHIPPED and not weights.SHIPPED[name].path.exists():
-        pytest.skip(f"the shipped weights {name} are not here")
+        pytest.skip(f"the shipped weights {name} are missing")
     published = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}.get(name)
     if published and not weights.third_party()[published].is_present:
-        pytest.skip(f"{name} takes weights of others, which are not here; test_published.py has random ones")
+        pytest.skip(f"{name} needs third-party weights; test_published.py uses random ones")
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
@@ -87,35 +86,31 @@ def test_embeddings_are_computed_once(faces: FaceSet, monkeypatch):
     assert (embed(faces, "thumbnail") == first).all()
 
 
-def test_a_view_and_the_whole_set_are_kept_apart(faces: FaceSet):
+def test_a_view_of_a_set_and_a_run_in_another_folder_compute_nothing(faces: FaceSet, tmp_path, monkeypatch):
     whole = embed(faces, "thumbnail")
+    copied = FaceSetWriter(tmp_path / "again")
+    for face in faces:
+        copied.add_from(faces, dataclasses.replace(face, label="mild"))
+    again = copied.finish()
+    monkeypatch.setattr(FaceSet, "image", lambda *_: pytest.fail("computed again"))
     assert (embed(faces.where(ids={"f1", "f3"}), "thumbnail") == whole[[1, 3]]).all()
-    assert len(list((faces.folder / "embeddings").iterdir())) == 2
+    assert (embed(FaceSet(again.folder, again.faces[::-1]), "thumbnail") == whole[::-1]).all()
 
 
-def test_a_damaged_file_is_computed_again(faces: FaceSet):
-    whole = embed(faces, "thumbnail")
-    (file,) = (faces.folder / "embeddings").iterdir()
-    file.write_bytes(file.read_bytes()[:40])
-    assert (embed(faces, "thumbnail") == whole).all()
+def test_both_sides_of_an_image_are_computed_from_one_decoding(faces: FaceSet, monkeypatch):
+    decoded, image = [], FaceSet.image
+    monkeypatch.setattr(FaceSet, "image", lambda self, face: decoded.append(face.id) or image(self, face))
+    both = embed_both_sides(faces, "thumbnail")
+    assert len(decoded) == 5
+    assert (both[:, 0] == embed(faces, "thumbnail")).all()
+    assert (both[:, 1] == embed(faces, "thumbnail", flip=True)).all()
+    assert len(decoded) == 5
 
 
-def test_a_pickle_in_place_of_embeddings_is_not_opened(faces: FaceSet):
-    whole = embed(faces, "thumbnail")
-    (file,) = (faces.folder / "embeddings").iterdir()
-    np.save(file, np.array([{"a": 1}] * len(faces)), allow_pickle=True)
-    assert (embed(faces, "thumbnail") == whole).all()
-
-
-def test_a_folder_that_cannot_be_written_is_only_not_used_for_keeping(faces: FaceSet, monkeypatch, caplog):
-    def refuse(path):
-        raise StorageError(f"{path}: no permission to write here.")
-
-    monkeypatch.setattr(kept, "atomic_path", refuse)
-    with caplog.at_level(logging.WARNING):
-        assert len(embed(faces, "thumbnail")) == 5
-    assert "not kept" in caplog.text
-    assert not (faces.folder / "embeddings").exists()
+def test_a_finished_folder_is_not_written_to(faces: FaceSet):
+    before = sorted(faces.folder.rglob("*"))
+    embed(faces, "thumbnail")
+    assert sorted(faces.folder.rglob("*")) == before
 
 
 def test_an_unknown_extractor_is_refused_with_the_known_ones():

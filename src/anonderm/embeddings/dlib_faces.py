@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from anonderm.core.affine import map_points
 from anonderm.core.errors import InputError, MissingExtra
+from anonderm.core.files import sha256_bytes, sha256_file
 from anonderm.core.images import Pixels
 
 FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
@@ -150,6 +151,19 @@ def eyes_and_mouth(points_52: NDArray[np.float64]) -> NDArray[np.float64]:
     rise_2 = -_EYE_RISE * distance * down_2
     mouth_2 = middle_2 + mouth_down * down_2 + _MOUTH_ASIDE * aside * across_2
     return np.stack([left_2 + rise_2, right_2 + rise_2, mouth_2])
+
+
+def require_dlib() -> None:
+    """Raises MissingExtra where DlibPerson would."""
+    load_dlib()
+    for name in (FIVE_POINTS, IDENTITY):
+        model_path(name)
+
+
+def dlib_digest() -> str:
+    """Changes when the values of DlibPerson could. Raises MissingExtra."""
+    require_dlib()
+    return sha256_bytes("".join(sha256_file(model_path(name)) for name in (FIVE_POINTS, IDENTITY)).encode())
 
 
 def load_dlib() -> Any:

@@ -1,9 +1,9 @@
-"""Embeddings [N, D] of faces: the narrow waist on which every distance, and every search for copies, works.
+"""Embeddings [N, D] of faces, on which all distances and searches work.
 
 phantom-encoder  a small network trained on drawn faces (evaluate/encoder/); rows have length sqrt(D)
-thumbnail        knows nothing of faces and has no weights: the small, normalised picture of luminance and its
-                 gradients; rows have length 1, so the squared distance of two is 2 - 2 x their correlation
-inception, dinov2  the networks of the published FID and FD (evaluate/published.py); a user brings the weights
+thumbnail        no network: the small, normalised picture of luminance and its gradients; rows have length 1,
+                 so the squared distance of two rows is 2 - 2 x their correlation
+inception, dinov2  the networks of the published FID and FD (published.py); the user provides the weights
 """
 
 # N images, H x W pixels, C channels, D features, S side of a thumbnail
@@ -11,7 +11,7 @@ inception, dinov2  the networks of the published FID and FD (evaluate/published.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
@@ -24,14 +24,15 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file
 from anonderm.core.images import LUMINANCE, Pixels, resize
-from anonderm.embeddings.kept import kept
+from anonderm.core.records import Face
+from anonderm.embeddings.store import Store, key
 
 Embeddings = NDArray[np.float32]
 
 ExtractorName = Literal["phantom-encoder", "thumbnail", "inception", "dinov2"]
 EXTRACTORS: tuple[str, ...] = get_args(ExtractorName)
 
-# Extractors that take weights of others, and the name of these in the register.
+# Extractors with third-party weights, and the name of these in the register.
 PUBLISHED = {"inception": "inception-fid", "dinov2": "dinov2-vitl14"}
 
 _BATCH = 256
@@ -59,7 +60,7 @@ class Extractor:
 
 @cache
 def extractor(name: str) -> Extractor:
-    """Raises ConfigError for a name not in EXTRACTORS, MissingWeights where its weights are not here."""
+    """Raises ConfigError for a name not in EXTRACTORS, MissingWeights if its weights are not installed."""
     if name == "thumbnail":
         recipe = f"thumbnail-{_THUMBNAIL_SIDE}-luminance-gradients"
         return Extractor(name, 4 * _THUMBNAIL_SIDE, hashlib.sha256(recipe.encode()).hexdigest(), _thumbnail)
@@ -97,31 +98,50 @@ def embed_pixels(pixels_NHWC: Pixels, name: str) -> Embeddings:
 def embed(faces: FaceSet, name: str, *, flip: bool = False) -> Embeddings:
     """Embeddings float32 [N, D] of a FaceSet, with `flip` of its mirrored images.
 
-    Computed once for each (FaceSet, extractor) and kept in faces.folder/embeddings; a folder that cannot be
-    written is only not used for keeping. Kept ones are mapped from their file, read-only: rows come into
-    memory as they are used. Raises ConfigError, MissingWeights, MissingPath, UnreadableImage.
+    Computed once for each picture and extractor, see store.py. Raises ConfigError, MissingWeights,
+    MissingPath or UnreadableImage.
     """
+    return _embed(faces, name, (flip,))[:, 0]
+
+
+def embed_both_sides(faces: FaceSet, name: str) -> Embeddings:
+    """Embeddings float32 [N, 2, D] of the images and the mirrored images; each image is decoded once."""
+    return _embed(faces, name, (False, True))
+
+
+def _embed(faces: FaceSet, name: str, sides: tuple[bool, ...]) -> Embeddings:
     chosen = extractor(name)
-    side = "-flipped" if flip else ""
-    path = faces.folder / "embeddings" / f"{name}{side}-{faces.digest[:16]}-{chosen.digest[:16]}.npy"
-    return kept(path, len(faces), lambda: _embed_files(faces, chosen, flip))
+    width = chosen.function(np.zeros((0, chosen.size, chosen.size, 3), np.uint8)).shape[1]
+    views = [(face, flip) for face in faces for flip in sides]
+
+    def compute(missing: list[int]) -> Iterable[Embeddings]:
+        with progress.bar(f"embedding with {name}", len(missing)) as bar:
+            for start in range(0, len(missing), _BATCH):
+                batch = [views[position] for position in missing[start : start + _BATCH]]
+                yield chosen.function(_fitted(faces, batch, chosen))
+                bar.advance(len(batch))
+
+    keys = [key(face.sha256, mirrored=flip) for face, flip in views]
+    rows = Store(name, chosen.digest, (width,)).rows(keys, compute)
+    return rows.reshape(len(faces), len(sides), width)
 
 
-def _embed_files(faces: FaceSet, chosen: Extractor, flip: bool) -> Embeddings:
-    rows = [chosen.function(np.zeros((0, chosen.size, chosen.size, 3), np.uint8))]
-    with progress.bar(f"embedding with {chosen.name}", len(faces)) as bar:
-        for batch in faces.batches(_BATCH):
-            pixels_NHWC = chosen.fit(batch.image(face) for face in batch)
-            rows.append(chosen.function(pixels_NHWC[:, :, ::-1] if flip else pixels_NHWC))
-            bar.advance(len(batch))
-    return np.concatenate(rows)
+def _fitted(faces: FaceSet, views: Sequence[tuple[Face, bool]], chosen: Extractor) -> Pixels:
+    """The images at the extractor's size; two consecutive views of one face are decoded once."""
+    fitted: list[Pixels] = []
+    last: Face | None = None
+    for face, flip in views:
+        if face is not last:
+            last, pixels_1HWC = face, chosen.fit([faces.image(face)])
+        fitted.append(pixels_1HWC[:, :, ::-1] if flip else pixels_1HWC)
+    return np.concatenate(fitted)
 
 
 def _thumbnail(pixels_NHWC: Pixels) -> Embeddings:
     """Luminance and its two gradients at 16 x 16, each with mean 0 and equal weight.
 
-    Small enough to forgive a slight crop or JPEG; without its mean and scale it forgives a change of
-    brightness, contrast or colour; gradients keep soft shading from outweighing what is drawn on it.
+    At this size a slight crop or JPEG compression changes little. Without mean and scale, neither do
+    brightness, contrast and colour. The gradients give fine structure its weight beside soft shading.
     """
     luminance_NHW = pixels_NHWC.astype(np.float32) @ LUMINANCE
     count, side, step = len(pixels_NHWC), _THUMBNAIL_SIDE, luminance_NHW.shape[1] // _THUMBNAIL_SIDE

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import BadLabel, InputError, UnreadableImage
-from anonderm.core.images import Pixels
 from anonderm.core.memory import Memory
+from anonderm.core.progress import Bar
 from anonderm.core.threads import in_order
+from anonderm.embeddings.near_duplicates.search import groups_of_copies, thumbnail
 from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
-
-THUMBNAIL = 32
-"""Side, in pixels, of the thumbnails by which copies are found."""
 
 _LISTED = 10
 
@@ -58,16 +56,12 @@ def _decode(photo: Photo) -> dict[str, Any]:
     height, width = image_HWC.shape[:2]
     digest = sha256(f"{image_HWC.shape}".encode())
     digest.update(np.ascontiguousarray(image_HWC).data)
-    thumbnail_TT = _thumbnail(image_HWC)
-    return {"width": width, "height": height, "pixels": digest.hexdigest(), "thumbnail_TT": thumbnail_TT}
-
-
-def _thumbnail(image_HWC: Pixels) -> NDArray[Any]:
-    """Grey means of THUMBNAIL x THUMBNAIL equal parts, whatever the photo's shape."""
-    import cv2
-
-    grey_HW = cv2.cvtColor(np.ascontiguousarray(image_HWC), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey_HW, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return {
+        "width": width,
+        "height": height,
+        "pixels": digest.hexdigest(),
+        "thumbnail_TT": thumbnail(image_HWC),
+    }
 
 
 def drop_duplicates(
@@ -78,6 +72,21 @@ def drop_duplicates(
     for check in checks:
         groups.setdefault(check.pixels, []).append(check)
     return keep_first(list(groups.values()), "the same picture as", "duplicate", on_conflict)
+
+
+def groups_of_near_duplicates(checks: Sequence[Check], bar: Bar | None = None) -> list[list[Check]]:
+    """Groups of photos that are copies of one picture, the largest photo of each group first.
+
+    Raises MissingPath or UnreadableImage for a photo that was removed or damaged since it was checked.
+    """
+    if not checks:
+        return []
+    thumbnails_NTT = np.stack([check.thumbnail_TT for check in checks])
+    groups = groups_of_copies(thumbnails_NTT, lambda index: checks[index].photo.pixels(), bar)
+    return [
+        sorted((checks[index] for index in group), key=lambda check: -check.width * check.height)
+        for group in groups
+    ]
 
 
 def keep_first(

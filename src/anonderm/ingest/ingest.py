@@ -8,8 +8,8 @@ skipped/        thumbnails of some of these photos
 bridges.jsonl   people with photos in several splits of the source
 people.png      distances between faces, the threshold, and the doubtful pairs (`people = faces`)
 
-.checked.jsonl and .people.jsonl record the photos that were read. They are hidden so that, after an error,
-the same run folder can be used with other settings.
+.checked.jsonl records the photos that were read. It is hidden so that, after an error, the same run folder
+can be used with other settings.
 """
 
 from __future__ import annotations
@@ -28,10 +28,17 @@ from anonderm.core.records import SPLITS, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import assign_splits
 from anonderm.ingest.boxes import boxes_in_pixels
-from anonderm.ingest.checks import Check, check_photos, drop_duplicates, keep_first, shortened, unusable
+from anonderm.ingest.checks import (
+    Check,
+    check_photos,
+    drop_duplicates,
+    groups_of_near_duplicates,
+    keep_first,
+    shortened,
+    unusable,
+)
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.near import copies
-from anonderm.ingest.people.persons import find_people, known_people
+from anonderm.ingest.people import find_people, known_people
 from anonderm.ingest.skipped import write_skipped
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, Skipped
@@ -125,7 +132,7 @@ def _without_copies(
 ) -> tuple[list[Check], list[Skipped]]:
     """The largest of resized, recompressed, cropped and mirrored copies, in the order of `checks`."""
     with run.bar("searching for copies", len(checks)) as bar:
-        groups = copies(checks, bar)
+        groups = groups_of_near_duplicates(checks, bar)
     across = [group for group in groups if len({check.photo.split for check in group}) > 1]
     if across:
         run.log(f"warning: {len(across)} pictures are in several splits of the source; one copy is kept")

@@ -8,7 +8,8 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.matchers.copies import CopyMatcher, edges, mirrored
+from anonderm.embeddings.matchers.copies import CopyMatcher
+from anonderm.embeddings.near_duplicates.edge_histograms import edges, mirrored
 from anonderm.metrics.pairwise import distances
 
 SIDE = 128
@@ -60,26 +61,26 @@ def test_an_altered_copy_is_nearer_than_every_other_picture(tmp_path, run, chang
     own, others = np.diag(table), table[~np.eye(5, dtype=bool)]
     assert own.max() < 0.7 * others.min()
     if change in ("exact", "flip"):
-        assert own.max() < 2e-3  # the square root of what float32 products are wrong by
+        assert own.max() < 2e-3  # the square root of the rounding of float32 products
 
 
-def test_a_picture_without_edges_is_like_no_other(tmp_path, run):
+def test_a_picture_without_edges_matches_no_other(tmp_path, run):
     flat = np.full((SIDE, SIDE, 3), 120, np.uint8)
     found = CopyMatcher().extract(faceset(tmp_path / "faces", [flat, picture(1)]), run)
     assert not found.rows_ND[0].any()
     assert np.linalg.norm(found.rows_ND[1]) == pytest.approx(1, abs=1e-5)
 
 
-def test_brightness_and_contrast_hardly_count():
+def test_brightness_and_contrast_hardly_matter():
     grey = picture(2)[::2, ::2, 0].astype(np.float32)
     assert np.linalg.norm(edges(grey) - edges(0.5 * grey + 60)) < 0.15
 
 
-def test_what_was_described_once_is_read_again(tmp_path, run, monkeypatch):
+def test_stored_descriptors_are_not_computed_again(tmp_path, run, monkeypatch):
     faces = faceset(tmp_path / "faces", [picture(seed) for seed in range(3)])
     first = CopyMatcher().extract(faces, run, views=True)
     assert first.rows_NVD.shape == (3, 40, 512)
-    monkeypatch.setattr("anonderm.embeddings.matchers.copies.edges", None)
+    monkeypatch.setattr("anonderm.embeddings.near_duplicates.edge_histograms.edges", None)
     assert np.array_equal(CopyMatcher().extract(faces, run, views=True).rows_NVD, first.rows_NVD)
 
 

@@ -1,4 +1,4 @@
-"""Which faces are looked at, with a describer that reads a picture's mean in place of dlib's network."""
+"""Which faces are described, with the means of a picture in place of dlib's network."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.identity import IdentityMatcher, dlib_matcher
 from anonderm.metrics.pairwise import distances
 
-looked = []
+described = []
 
 
 def describer():
     def describe(face_HWC):
-        looked.append(face_HWC)
+        described.append(face_HWC)
         halves = face_HWC[:, :4].mean(), face_HWC[:, 4:].mean()
         return np.array(halves, np.float32) if face_HWC.any() else None
 
@@ -27,7 +27,7 @@ def describer():
 
 @pytest.fixture
 def matcher():
-    looked.clear()
+    described.clear()
     return IdentityMatcher("means", "0" * 64, 2, describer)
 
 
@@ -39,7 +39,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def faces(tmp_path) -> FaceSet:
-    """Dark to the left; grey; and one on which nothing is found."""
+    """Dark on the left; grey; and one without a face."""
     writer = FaceSetWriter(tmp_path / "faces")
     for number, (left, right) in enumerate([(10, 200), (90, 90), (0, 0)]):
         image = np.zeros((8, 8, 3), np.uint8)
@@ -48,33 +48,33 @@ def faces(tmp_path) -> FaceSet:
     return writer.finish()
 
 
-def test_a_face_is_described_as_it_is_and_mirrored(matcher, faces, run):
+def test_views_are_the_face_and_its_mirror_image(matcher, faces, run):
     found = matcher.extract(faces, run, views=True)
     assert found.rows_NVD[0].tolist() == [[10, 200], [200, 10]]
     assert found.enrolled_N.tolist() == [True, True, False]
     assert found.failed_to_enrol == 1
 
 
-def test_nothing_is_looked_at_twice_not_even_in_another_part_of_the_set(matcher, faces, run):
+def test_no_face_is_described_twice_not_even_in_another_part_of_the_set(matcher, faces, run):
     matcher.extract(faces, run)
-    assert len(looked) == 3
+    assert len(described) == 3
     matcher.extract(FaceSet(faces.folder, faces.faces[1:]), run)
-    assert len(looked) == 3
+    assert len(described) == 3
     matcher.extract(faces, run, views=True)
-    assert len(looked) == 6
+    assert len(described) == 6
 
 
-def test_another_network_looks_again(matcher, faces, run):
+def test_another_network_describes_again(matcher, faces, run):
     matcher.extract(faces, run)
     IdentityMatcher("means", "1" * 64, 2, describer).extract(faces, run)
-    assert len(looked) == 6
+    assert len(described) == 6
 
 
 def test_a_set_without_faces_has_no_rows(matcher, faces, run):
     assert matcher.extract(FaceSet(faces.folder, ()), run).rows_NVD.shape == (0, 1, 2)
 
 
-def test_dlib_knows_two_photos_of_one_person_and_tells_two_people_apart(shared_data, tmp_path, run):
+def test_dlib_recognises_one_person_and_separates_two(shared_data, tmp_path, run):
     pytest.importorskip("dlib")
     writer = FaceSetWriter(tmp_path / "people")
     for name in ("001_neutral", "001_smiling", "002_neutral"):

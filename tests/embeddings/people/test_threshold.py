@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from anonderm.embeddings.people.threshold import BINS, PUBLISHED, choose, count_distances, expected_wrong
+from anonderm.embeddings.people.threshold import BINS, PUBLISHED, choose, count_distances, expected_false
 
 
 def people(count, photos, within=0.02, seed=0, spread=0.075):
@@ -27,40 +27,40 @@ def test_known_people_set_the_threshold_between_the_two_kinds_of_pairs():
         < threshold.value
         < BINS[np.flatnonzero(counts.impostor).min()]
     )
-    assert "calibrated on 20 pairs" in threshold.how
-    assert "0.0% missed, 0.00% falsely joined" in threshold.how
+    assert "calibrated on 20 genuine" in threshold.how
+    assert "FNMR 0.0%, FMR 0.00%" in threshold.how
 
 
-def test_the_published_threshold_is_kept_where_strangers_lie_far_apart():
+def test_the_published_threshold_is_kept_where_impostor_pairs_are_far_apart():
     descriptors, shown = people(40, 1, spread=0.09)
     threshold = choose(count_distances(descriptors, [None] * len(shown)))
     assert (threshold.value, threshold.how) == (PUBLISHED, "published")
 
 
-def test_it_is_lowered_where_it_would_join_strangers():
+def test_it_is_lowered_where_it_would_join_impostor_pairs():
     descriptors, shown = people(60, 1, spread=0.04)
     counts = count_distances(descriptors, [None] * len(shown))
     threshold = choose(counts)
     assert threshold.value < PUBLISHED
     assert "would join about" in threshold.how
-    assert expected_wrong(counts, threshold.value) <= 0.01 * 60 < expected_wrong(counts, PUBLISHED)
+    assert expected_false(counts, threshold.value) <= 0.01 * 60 < expected_false(counts, PUBLISHED)
 
 
-def test_the_expected_number_of_strangers_is_that_of_their_distribution():
+def test_the_expected_number_of_false_pairs_follows_their_distribution():
     rng = np.random.default_rng(0)
     counts = np.histogram(rng.normal(0.8, 0.08, 1_000_000), BINS)[0]
     distances = count_distances(people(30, 1)[0], [None] * 30)
     described = type(distances)(1000, counts, distances.genuine, distances.impostor)
-    assert expected_wrong(described, 0.64) == pytest.approx(22750, rel=0.05)  # two deviations below
+    assert expected_false(described, 0.64) == pytest.approx(22750, rel=0.05)  # two deviations below
 
 
-def test_a_few_photos_are_not_enough_to_check_it_and_that_is_said():
+def test_with_few_photos_the_published_threshold_is_reported_as_unchecked():
     descriptors, _ = people(5, 1, spread=0.01)
     threshold = choose(count_distances(descriptors, [None] * 5))
     assert threshold.value == PUBLISHED
     assert "too few" in threshold.how
 
 
-def test_the_users_threshold_is_taken_as_it_is():
+def test_the_users_threshold_is_used_unchanged():
     descriptors, _ = people(30, 1)
     assert choose(count_distances(descriptors, [None] * 30), 0.3).value == 0.3

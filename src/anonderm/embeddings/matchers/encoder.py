@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.extractors import embed
+from anonderm.embeddings.extractors import embed, embed_both_sides
 from anonderm.embeddings.matchers.matcher import Templates
 
 
@@ -21,6 +19,6 @@ class EncoderMatcher:
 
     def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         """See Matcher. Enrolment never fails."""
-        sides = (False, True) if views else (False,)
-        rows = [embed(faces, "phantom-encoder", flip=flip) for flip in sides]
-        return Templates.of(np.stack(rows, axis=1))
+        if views:
+            return Templates.of(embed_both_sides(faces, "phantom-encoder"))
+        return Templates.of(embed(faces, "phantom-encoder")[:, None])

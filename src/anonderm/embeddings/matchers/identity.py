@@ -1,4 +1,4 @@
-"""Matchers that know a person on another photo: each face's descriptor, worked out by several processes."""
+"""Matchers that recognise people: a descriptor of each face, computed by several processes."""
 
 # N faces, V views of a face (as it is, mirrored), D features
 
@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import sha256_bytes, sha256_file
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.dlib_faces import FIVE_POINTS, IDENTITY, DlibPerson, load_dlib, model_path
-from anonderm.embeddings.journal import Journal
+from anonderm.embeddings.dlib_faces import DlibPerson, dlib_digest
 from anonderm.embeddings.matchers.matcher import Templates
+from anonderm.embeddings.store import Store, describe_each, key
 
 Describer = Callable[[Pixels], NDArray[np.float32] | None]
 """Pixels uint8 RGB [H, W, 3] -> float32 [D], or None where no face is found."""
@@ -26,7 +25,7 @@ Describer = Callable[[Pixels], NDArray[np.float32] | None]
 
 @dataclass(frozen=True)
 class IdentityMatcher:
-    """`start` makes a describer, in each process anew; `digest` changes when its rows could."""
+    """start: makes a describer, in each process anew; digest: changes when its rows could."""
 
     name: str
     digest: str
@@ -38,12 +37,10 @@ class IdentityMatcher:
         """See Matcher. Enrolment fails where a face is found in none of the views."""
         sides = (False, True) if views else (False,)
         pictures = [_Picture(faces.folder / face.file, flip) for face in faces for flip in sides]
-        stamps = [face.sha256 + ("-flipped" if flip else "") for face in faces for flip in sides]
-        journal = Journal(faces.folder / "embeddings" / f"{self.name}-{self.digest[:16]}.jsonl", False)
+        keys = [key(face.sha256, mirrored=flip) for face in faces for flip in sides]
+        store = Store(self.name, self.digest, (self.width,))
         with run.bar(f"describing faces with {self.name}", len(pictures)) as bar:
-            found = journal.rows(pictures, stamps, partial(_Look, self.start), bar)
-        nothing_D = np.full(self.width, np.nan, np.float32)
-        rows = np.array([nothing_D if row is None else row for row in found], np.float32)
+            rows = describe_each(store, pictures, keys, partial(_Describe, self.start), bar)
         return Templates.of(rows.reshape(len(faces), len(sides), self.width))
 
 
@@ -53,7 +50,7 @@ class _Picture:
     flip: bool
 
 
-class _Look:
+class _Describe:
     def __init__(self, start: Callable[[], Describer]) -> None:
         self._describe = start()
 
@@ -64,9 +61,7 @@ class _Look:
 
 def dlib_matcher() -> IdentityMatcher:
     """The published 128-d descriptor. Raises MissingExtra."""
-    load_dlib()
-    digests = "".join(sha256_file(model_path(name)) for name in (FIVE_POINTS, IDENTITY))
-    return IdentityMatcher("dlib", sha256_bytes(digests.encode()), 128, _dlib_describer)
+    return IdentityMatcher("dlib", dlib_digest(), 128, _dlib_describer)
 
 
 def _dlib_describer() -> Describer:

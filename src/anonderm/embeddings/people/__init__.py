@@ -1,1 +1,1 @@
-"""Photos grouped by person."""
+"""Grouping photos by the person on them."""

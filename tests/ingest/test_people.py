@@ -1,4 +1,4 @@
-"""Who is on each photo of a folder, with descriptors read off the photos' colour in place of dlib's."""
+"""The person on each photo, with descriptors that depend on the photo's colour in place of dlib's."""
 
 import csv
 
@@ -10,11 +10,12 @@ from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings import journal
+from anonderm.embeddings import store
+from anonderm.embeddings.people import describe
+from anonderm.ingest import people
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
-from anonderm.ingest.people import describe, persons
-from anonderm.ingest.people.persons import find_people
+from anonderm.ingest.people import find_people
 from anonderm.ingest.sources.photo import File, Photo
 
 DESCRIBER = describe._Describer
@@ -29,11 +30,13 @@ def by_colour(photo):
 
 
 @pytest.fixture(autouse=True)
-def described(monkeypatch):
-    """The photos that were looked at."""
+def described(monkeypatch, tmp_path):
+    """The names of the photos that were described."""
     looked = []
-    monkeypatch.setattr(persons, "need_models", lambda: None)
-    monkeypatch.setattr(journal, "_FEW", 100)  # one process, which has what is set here
+    monkeypatch.setenv("ANONDERM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(people, "require_dlib", lambda: None)
+    monkeypatch.setattr(describe, "dlib_digest", lambda: "0" * 64)
+    monkeypatch.setattr(store, "_FEW", 100)  # one process: this one, with what is patched here
 
     def look(photo):
         looked.append(photo.name)
@@ -82,16 +85,16 @@ def test_photos_of_one_person_get_one_subject_and_one_split(source, tmp_path, ca
     for face in faces:
         sides[face.subject].add(face.split)
     assert all(len(splits) == 1 for splits in sides.values())
-    assert "no face is found on 1 photos" in capsys.readouterr().err
+    assert "no face was found on 1 photos" in capsys.readouterr().err
     assert read_image(tmp_path / "run" / "people.png").std() > 5
 
 
-def test_a_resumed_run_looks_at_no_face_again(source, tmp_path, described, monkeypatch):
+def test_a_resumed_run_describes_no_face_again(source, tmp_path, described, monkeypatch):
     def killed(photos, on):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(persons, "_bridges", killed)
+        patch.setattr(people, "_bridges", killed)
         with pytest.raises(KeyboardInterrupt):
             run_ingest(source, tmp_path / "run")
     assert len(described) == 21
@@ -129,14 +132,14 @@ def test_people_on_both_sides_of_a_given_split_are_listed(tmp_path, capsys):
     assert read_json_lines(tmp_path / "run" / "bridges.jsonl") == [
         {"person": "0.png", "photos": {"0.png": "train", "1.png": "test"}}
     ]
-    assert "1 people have photos in more than one split" in capsys.readouterr().err
+    assert "1 people have photos in several splits" in capsys.readouterr().err
 
 
-def test_missing_models_are_told_before_any_photo_is_read(source, tmp_path, monkeypatch):
+def test_missing_models_are_reported_before_any_photo_is_read(source, tmp_path, monkeypatch):
     def missing():
         raise MissingExtra("dlib")
 
-    monkeypatch.setattr(persons, "need_models", missing)
+    monkeypatch.setattr(people, "require_dlib", missing)
     with pytest.raises(MissingExtra):
         run_ingest(source, tmp_path / "run")
     assert not (tmp_path / "run" / ".checked.jsonl").exists()
@@ -147,7 +150,7 @@ def test_a_threshold_out_of_range_is_refused(source):
         IngestConfig(source=source, people_threshold=0)
 
 
-def test_real_photos_of_four_people_are_put_together_two_by_two(shared_data, tmp_path, monkeypatch):
+def test_real_photos_of_four_people_are_grouped_in_pairs(shared_data, tmp_path, monkeypatch):
     pytest.importorskip("dlib")
     monkeypatch.setattr(describe, "_Describer", DESCRIBER)
     for name in [file.name for file in sorted((shared_data / "pairs").glob("*.jpg"))][:8]:

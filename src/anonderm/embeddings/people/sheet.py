@@ -1,4 +1,4 @@
-"""The picture on which a person checks the threshold: all distances, and the pairs nearest to it."""
+"""people.png, by which the user checks the threshold: all distances, and the pairs closest to it."""
 
 # N photos, D features of a descriptor
 
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from anonderm.core.images import Pixels, resize, square
+from anonderm.embeddings.people.describe import Picture
 from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
-from anonderm.ingest.sources.photo import Photo
 from anonderm.metrics.pairwise import pairs_within
 
 _WIDTH, _TOP = 1040, 380
-_TILE, _PAIRS = 120, 8  # pairs of a row: the last below the threshold, the first above it
+_TILE, _PAIRS = 120, 8  # _PAIRS: pairs in a row
 
 Pair = tuple[float, int, int]  # distance, two photos
 
 
 def sheet(
-    photos: Sequence[Photo],
+    photos: Sequence[Picture],
     descriptors_ND: NDArray[np.float32],
     distances: Distances,
     threshold: Threshold,
@@ -49,7 +49,7 @@ def sheet(
 
 
 def _nearest(descriptors_ND: NDArray[np.float32], threshold: float) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of photos that lie nearest to the threshold, below and above it."""
+    """The pairs of photos closest to the threshold, below and above it."""
     below: list[Pair] = []
     above: list[Pair] = []
     for one, two, distances_BB in pairs_within(descriptors_ND):

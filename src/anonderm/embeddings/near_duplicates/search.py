@@ -1,27 +1,30 @@
-"""Copies of a picture that are not the same file: resized, recompressed, slightly cropped or mirrored."""
+"""Copies of a picture among photos: resized, recompressed, slightly cropped or mirrored."""
 
 # N photos, T x T pixels of a kept thumbnail, P x P of the pictures that are compared, D = P * P
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.core.images import Pixels
 from anonderm.core.progress import Bar
 from anonderm.core.threads import in_order
-from anonderm.ingest.checks import THUMBNAIL, Check
-from anonderm.ingest.same_picture import Crop, same_picture, small_grey
+from anonderm.embeddings.near_duplicates.same_picture import Crop, same_picture, small_grey
+
+THUMBNAIL = 32
+"""T: side, in pixels, of the thumbnails by which copies are found."""
 
 _SIDE = 16  # P
 _BLOCK = 256  # photos that are compared with all others at a time
-_ALIKE = 0.95  # correlation of pictures that are then looked at closely
+_ALIKE = 0.95  # correlation from which two photos are registered and compared
 
-# What a crop may have taken from left, top, right and bottom; a copy cropped otherwise is still near to one.
+# What is cropped at left, top, right and bottom; other crops are close enough to one of these.
 _UNCUT: Crop = (0.0, 0.0, 0.0, 0.0)
 _EVENLY = (0.0, 0.03, 0.06, 0.09)
 _ONE_SIDE = (0.04, 0.08)
@@ -44,40 +47,48 @@ class Candidate:
     mirrored: bool
 
 
-def copies(checks: Sequence[Check], bar: Bar | None = None) -> list[list[Check]]:
-    """Groups of two and more photos that are copies of one picture, the largest of each group first.
+def thumbnail(picture_HWC: Pixels) -> NDArray[np.uint8]:
+    """Grey averages [T, T] of equal parts, whatever the shape of the picture."""
+    import cv2
 
-    Every photo is compared with every other as a thumbnail, the alike then closely. The bar advances by one a
-    photo. Raises MissingPath or UnreadableImage for a photo that has gone since it was checked.
+    grey_HW = cv2.cvtColor(np.ascontiguousarray(picture_HWC), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey_HW, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA))
+
+
+def groups_of_copies(
+    thumbnails_NTT: NDArray[np.uint8], picture: Callable[[int], Pixels], bar: Bar | None = None
+) -> list[list[int]]:
+    """Groups of two and more photos that are copies of one picture, by index.
+
+    All pairs of thumbnails are compared; pairs that correlate are registered and compared place by place, for
+    which `picture` reads a photo. The bar advances by one a photo. Raises what `picture` raises.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    found = _candidates(np.stack([check.thumbnail_TT for check in checks]), bar) if checks else []
+    candidates = _candidates(thumbnails_NTT, bar)
 
     @lru_cache(maxsize=1024)
     def grey(index: int) -> NDArray[np.float32]:
-        return small_grey(checks[index].photo)
+        return small_grey(picture(index))
 
     def confirmed(pair: Candidate) -> bool:
         return same_picture(grey(pair.part), grey(pair.whole), pair.crop, pair.mirrored)
 
-    same = [pair for pair, good in zip(found, in_order(confirmed, found), strict=True) if good]
+    confirmations = zip(candidates, in_order(confirmed, candidates), strict=True)
+    same = [pair for pair, is_copy in confirmations if is_copy]
     ends = ([pair.part for pair in same], [pair.whole for pair in same])
-    graph = coo_array((np.ones(len(same)), ends), shape=(len(checks), len(checks)))
+    count = len(thumbnails_NTT)
+    graph = coo_array((np.ones(len(same)), ends), shape=(count, count))
     _, group_N = connected_components(graph, directed=False)
-    together: dict[int, list[Check]] = {}
-    for group, check in zip(group_N, checks, strict=True):
-        together.setdefault(int(group), []).append(check)
-    return [
-        sorted(group, key=lambda check: -check.width * check.height)
-        for group in together.values()
-        if len(group) > 1
-    ]
+    together: dict[int, list[int]] = {}
+    for index, group in enumerate(group_N.tolist()):
+        together.setdefault(group, []).append(index)
+    return [group for group in together.values() if len(group) > 1]
 
 
 def _candidates(thumbnails_NTT: NDArray[np.uint8], bar: Bar | None) -> list[Candidate]:
-    """The best guess for every two photos that are alike."""
+    """For every two photos that correlate, the crop and side that do so most."""
     base_ND = _pictures(thumbnails_NTT, _UNCUT, mirrored=False)
     best: dict[tuple[int, int], tuple[float, Candidate]] = {}
     for start in range(0, len(thumbnails_NTT), _BLOCK):
@@ -95,7 +106,7 @@ def _candidates(thumbnails_NTT: NDArray[np.uint8], bar: Bar | None) -> list[Cand
 
 
 def _pictures(thumbnails_NTT: NDArray[np.uint8], crop: Crop, mirrored: bool) -> NDArray[np.float32]:
-    """Parts of thumbnails, averaged to P x P, of mean 0 and length 1: products of two are correlations."""
+    """Parts of thumbnails, averaged to P x P, with mean 0 and length 1: products of two are correlations."""
     left, top, right, bottom = crop
     across_PT, down_PT = _averaging(left, 1 - right), _averaging(top, 1 - bottom)
     if mirrored:
@@ -107,7 +118,7 @@ def _pictures(thumbnails_NTT: NDArray[np.uint8], crop: Crop, mirrored: bool) -> 
 
 
 def _averaging(low: float, high: float) -> NDArray[np.float32]:
-    """The matrix [P, T] that averages the part of a line from `low` to `high` (shares) in P equal pieces."""
+    """The matrix [P, T] that averages P equal pieces of a line from `low` to `high` (shares)."""
     edges = np.linspace(low, high, _SIDE + 1) * THUMBNAIL
     pixels_T = np.arange(THUMBNAIL)
     inside = np.minimum(edges[1:, None], pixels_T + 1) - np.maximum(edges[:-1, None], pixels_T)

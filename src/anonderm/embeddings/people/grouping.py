@@ -1,0 +1,62 @@
+"""The person on each photo, by the faces."""
+
+# N photos, D features of a descriptor
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from anonderm.core.images import Pixels
+from anonderm.core.rundir import RunDir
+from anonderm.embeddings.people.describe import Picture, describe
+from anonderm.embeddings.people.sheet import sheet
+from anonderm.embeddings.people.threshold import choose, count_distances
+from anonderm.metrics.clustering import cluster
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """numbers: the person on each photo, None without a face. evidence: a picture of the distances."""
+
+    numbers: tuple[int | None, ...]
+    evidence: Pixels | None = None
+
+
+def group_people(
+    photos: Sequence[Picture],
+    known: Sequence[str | None],
+    originals: Sequence[str | None],
+    threshold: float | None,
+    run: RunDir,
+) -> Grouping:
+    """Group photos by the faces on them.
+
+    known: the person, where the source states it; known people are neither divided nor joined, and other
+    photos may join them. originals: the photo that each one is an augmented copy of; its copies stay
+    together. threshold: the user's; None to choose one. Raises MissingExtra, MissingPath, UnreadableImage or
+    ProcessLost.
+    """
+    with run.bar("describing faces", len(photos)) as bar:
+        descriptors_ND = describe(photos, bar)
+    rows = np.flatnonzero(np.isfinite(descriptors_ND).all(axis=1)).tolist()
+    if len(rows) < len(photos):
+        run.log(f"no face was found on {len(photos) - len(rows)} photos; each counts as another person")
+    if len(rows) < 2:
+        return Grouping((None,) * len(photos))
+    descriptors_ND, names = descriptors_ND[rows], [known[row] for row in rows]
+    distances = count_distances(descriptors_ND, names)
+    chosen = choose(distances, threshold)
+    person_N = cluster(descriptors_ND, names, [originals[row] for row in rows], chosen.value)
+    people = len(set(person_N.tolist()))
+    run.log(
+        f"{len(rows)} faces of {people} people, by a distance threshold of {chosen.value:.3f} "
+        f"({chosen.how}); check people.png"
+    )
+    if chosen.expected_false is not None and chosen.expected_false >= 1:
+        run.log(f"about {chosen.expected_false:.0f} impostor pairs are expected below the threshold")
+    evidence = sheet([photos[row] for row in rows], descriptors_ND, distances, chosen, person_N)
+    numbers = dict(zip(rows, person_N.tolist(), strict=True))
+    return Grouping(tuple(numbers.get(row) for row in range(len(photos))), evidence)

@@ -1,1 +1,0 @@
-"""Who is shown: photos put together by the faces on them."""
