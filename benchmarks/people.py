@@ -9,6 +9,7 @@ share of the pairs that show one person that are put in one group.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ import results
 from numpy.typing import NDArray
 
 from anonderm.core import progress
+from anonderm.embeddings.people.describe import describe
 from anonderm.embeddings.people.threshold import choose, count_distances
-from anonderm.ingest.people.describe import describe
 from anonderm.ingest.sources.photo import File, Photo
 from anonderm.metrics.clustering import cluster
 
@@ -57,13 +58,14 @@ def pair_scores(groups_N: NDArray[Any], people_N: NDArray[Any]) -> dict[str, Any
 
 def measure(folder: Path) -> dict[str, Any]:
     photos = [Photo(file.name, File(file)) for file in sorted(folder.glob("*_*.jpg"))]
-    with tempfile.TemporaryDirectory() as scratch, progress.bar("extracting", len(photos)) as bar:
+    with tempfile.TemporaryDirectory() as empty, progress.bar("extracting", len(photos)) as bar:
+        os.environ["ANONDERM_CACHE"] = empty
         start = time.perf_counter()
-        described = describe(photos, Path(scratch) / "journal.jsonl", bar)
+        described_ND = describe(photos, bar)
         seconds = time.perf_counter() - start
-    faces = [index for index, each in enumerate(described) if each is not None]
+    faces = np.flatnonzero(np.isfinite(described_ND).all(axis=1))
     people = [photos[index].name.partition("_")[0] for index in faces]
-    descriptors_ND = np.stack([each for each in described if each is not None])
+    descriptors_ND = described_ND[faces]
     half = set(sorted(set(people))[::2])
     half_known = [name if name in half else None for name in people]
     none_known = [None] * len(people)
