@@ -124,7 +124,7 @@ def results(out: Path) -> dict[str, str]:
     found = {
         str(path.relative_to(out)): FaceSet.load(path.parent).digest for path in out.rglob("manifest.parquet")
     }
-    for name in ("checkpoint.safetensors", "scores.json", "results.json", "checksums.sha256", "metadata.csv"):
+    for name in ("checkpoint.safetensors", "results.json", "checksums.sha256", "metadata.csv"):
         found |= {str(path.relative_to(out)): sha256_file(path) for path in out.rglob(name)}
     return found
 

@@ -1,8 +1,8 @@
 """A published detector of manipulated faces: EfficientNet-B4 of Bonettini et al. 2020.
 
-The network is timm's; weights in the authors' format (named as in efficientnet_pytorch) are renamed. Their
-four variants are told apart by the tensors: plain or with attention (AutoAtt), trained end to end
-or on features of a triplet loss (ST). Sources: Bonettini et al. 2020, sec. III; Tan and Le 2019.
+The network is timm's; the tensors of the authors' weights (named as in efficientnet_pytorch) are renamed. The
+variant follows from the tensors: plain or with attention (AutoAtt), trained end to end or on features of a
+triplet loss (ST). Sources: Bonettini et al. 2020, sec. III; Tan and Le 2019.
 """
 
 # N images, H x W pixels, C channels
@@ -35,7 +35,7 @@ _STAGES = (2, 4, 4, 6, 6, 8, 2)  # blocks of each stage of EfficientNet-B4
 _ATTENTION_STAGE, _ATTENTION_FEATURES = 2, 56
 _PLAIN = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 _SQUEEZE = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand"}
-# The first block of all has no expansion, so its layers carry other names.
+# The first block has no expansion, so its layers have other names.
 _FIRST_STAGE = {
     "_depthwise_conv": "conv_dw",
     "_bn1": "bn1",
@@ -60,7 +60,7 @@ class Detector(nn.Module):
 
         super().__init__()
         network: Any = timm.create_model("tf_efficientnet_b4", pretrained=False, num_classes=0)
-        # efficientnet_pytorch pads as for images of 380 px, where this layer is padded alike on all sides.
+        # efficientnet_pytorch pads as for images of 380 px: this layer is padded equally on all sides.
         strided = network.blocks[2][0]
         width = strided.conv_dw.in_channels
         strided.conv_dw = nn.Conv2d(width, width, 5, 2, padding=2, groups=width, bias=False)
@@ -100,9 +100,9 @@ def load_detector(weights: Path) -> tuple[Detector, str]:
 
 
 def manipulation_scores(detector: Detector, faces: FaceSet) -> NDArray[np.float64]:
-    """The detector's probability [N] that each face was manipulated; the whole square picture is judged."""
+    """The detector's probability [N] that each face was manipulated, from the whole square picture."""
     scores = []
-    with torch.inference_mode(), progress.bar("judging by the detector", len(faces)) as bar:
+    with torch.inference_mode(), progress.bar("detecting manipulations", len(faces)) as bar:
         for batch in faces.batches(_BATCH):
             pixels_NHWC = np.stack([clean_resize(faces.image(face), SIZE) for face in batch])
             x_NCHW = torch.from_numpy(pixels_NHWC).permute(0, 3, 1, 2).to(device())
@@ -131,7 +131,7 @@ def _renamed(name: str) -> str:
 
 
 def _place(index: int) -> tuple[int, int]:
-    """Stage and place in it of a block counted through the whole network. Raises KeyError beyond the last."""
+    """Stage and index within it of a block by its number in the network. Raises KeyError beyond the last."""
     for stage, count in enumerate(_STAGES):
         if index < count:
             return stage, index

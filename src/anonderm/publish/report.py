@@ -10,14 +10,14 @@ from anonderm.core.errors import InputError
 from anonderm.core.files import write_text
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.config import ReportConfig
-from anonderm.publish.privacy import privacy
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release.evidence import evidence
-from anonderm.publish.runs import Material
 from anonderm.publish.sections import classifiers, faces, photos, provenance, training
 from anonderm.publish.sections.data_mix import data_mix
 from anonderm.publish.sections.fidelity import fidelity
 from anonderm.publish.sections.lesions import lesions
 from anonderm.publish.sections.other import other_scores
+from anonderm.publish.sections.privacy import privacy
 from anonderm.publish.sections.realism import realism
 from anonderm.publish.sections.sweeps import sweeps
 from anonderm.publish.sections.utility import utility
@@ -58,17 +58,17 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
     if not finished:
         raise InputError("report: none of these runs is finished.", "Run them to the end first.")
     refused = tuple(record for record in runs if record.content["status"] == "refused")
-    material = Material(config, finished, refused)
+    pipeline = Pipeline(config, finished, refused)
     unfinished = [record.name for record in runs if not record.done and record not in refused]
-    written = (write(material) for write in run.progress(SECTIONS, "writing the report"))
+    written = (write(pipeline) for write in run.progress(SECTIONS, "writing the report"))
     template = environment().get_template("report.html.jinja")
     page = template.render(
         title=config.title,
         style=style(),
         date=f"{datetime.fromisoformat(finished[-1].content['finished']):%d %B %Y}",
         version=__version__,
-        real_shown=config.show_real and material.private,
-        summary=summarise(material, unfinished),
+        real_shown=config.show_real and pipeline.private,
+        summary=summarise(pipeline, unfinished),
         sections=[section for section in written if section is not None],
         steps=len(finished),
     )

@@ -15,9 +15,9 @@ from anonderm.core.results.utility import UtilityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
-from anonderm.publish.privacy import missed_canaries, outcome
+from anonderm.publish.pipeline import Pipeline, faces_of
 from anonderm.publish.release.gate import reasons_in
-from anonderm.publish.runs import Material, faces_of
+from anonderm.publish.sections.privacy import missed_canaries, outcome
 from anonderm.publish.sections.utility import TRAINED_ON
 
 _FEW_TEST_FACES = 50
@@ -37,22 +37,22 @@ class Summary:
     warnings: tuple[str, ...]
 
 
-def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
+def summarise(pipeline: Pipeline, unfinished: Sequence[str] = ()) -> Summary:
     """What the runs at hand have numbers for."""
-    data_mix, audit = material.result(DataMixResult), material.result(AuditResult)
-    utility = material.result(UtilityResult)
-    fidelity = material.result(FidelityResult)
-    sentences, numbers = _faces(material)
+    data_mix, audit = pipeline.result(DataMixResult), pipeline.result(AuditResult)
+    utility = pipeline.result(UtilityResult)
+    fidelity = pipeline.result(FidelityResult)
+    sentences, numbers = _faces(pipeline)
     for found in (_utility(utility or data_mix), _fidelity(fidelity), _privacy(audit)):
         sentences += found[0]
         numbers += found[1]
     warnings = [
         f"The release was refused: {reason}"
-        for record in material.refused
+        for record in pipeline.refused
         for reason in reasons_in(record.content["error"])
     ]
     warnings += [f"The step {name} is not finished; its results are missing." for name in unfinished]
-    warnings += [*_input_warnings(material), *_utility_warnings(utility, data_mix), *_audit_warnings(audit)]
+    warnings += [*_input_warnings(pipeline), *_utility_warnings(utility, data_mix), *_audit_warnings(audit)]
     warnings += _left_out_warning("fidelity", fidelity.left_out if fidelity else ())
     return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
 
@@ -60,13 +60,13 @@ def summarise(material: Material, unfinished: Sequence[str] = ()) -> Summary:
 _Found = tuple[list[str], list[KeyNumber]]
 
 
-def _faces(material: Material) -> _Found:
+def _faces(pipeline: Pipeline) -> _Found:
     sentences, numbers = [], []
-    if (photos := material.photos) is not None:
-        noun = "photos" if material.private else "phantom photos"
+    if (photos := pipeline.photos) is not None:
+        noun = "photos" if pipeline.private else "phantom photos"
         sentences.append(f"Input: {len(photos):,} {noun} of {photos.people:,} people ({_counts(photos)}).")
         numbers.append(KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {photos.people:,} people"))
-    if (made := material.synthetic) is not None:
+    if (made := pipeline.synthetic) is not None:
         sentences.append(f"Output: {len(made):,} synthetic faces ({_counts(made)}).")
         numbers.append(KeyNumber("synthetic faces", f"{len(made):,}", f"in {len(made.labels)} classes"))
     return sentences, numbers
@@ -138,8 +138,8 @@ def _left_out_warning(kind: str, left_out: Sequence[LeftOut]) -> list[str]:
     return [f"{len(left_out)} {kind} scores are left out, because there are too few photos for them."]
 
 
-def _input_warnings(material: Material) -> list[str]:
-    if all(_knows_people(record) for record in material.of("ingest")):
+def _input_warnings(pipeline: Pipeline) -> list[str]:
+    if all(_knows_people(record) for record in pipeline.of("ingest")):
         return []
     return [
         "It is unknown which photos show the same person, so each counts as another: photos of one person "

@@ -1,1 +1,1 @@
-"""The phantom encoder: a small network that was shown drawn faces only, and turns a face into 128 numbers."""
+"""The phantom encoder: a small network, trained on phantoms only, that embeds a face as 128 numbers."""

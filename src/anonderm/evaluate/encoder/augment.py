@@ -1,4 +1,4 @@
-"""Other looks of the same photo, so that the encoder learns who it shows and not how it was taken."""
+"""Augmentations that change how a photo was taken, but not whom it shows."""
 
 # N images, C channels, H x W pixels, D features
 
@@ -10,9 +10,9 @@ from torch.nn import functional
 
 
 def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
-    """Other surroundings, framing, mirror, focus, light, camera noise, so that none of them says who it is.
+    """Change background, framing, mirroring, focus, light and camera noise, so that none of them identifies.
 
-    Strong enough to help with photos that are not drawn; images in and out [N, 3, H, W] in -1..1.
+    Strong enough to help with real photos; images in and out [N, 3, H, W] in -1..1.
     """
     count, _, height, width = x_NCHW.shape
 
@@ -22,7 +22,7 @@ def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(count, 1, 1, 1, generator=generator) * (high - low) + low
 
-    # Photos of one person often share backdrop and clothes: half of the faces get another photo's.
+    # Photos of one person often share background and clothes: half of the faces get those of another photo.
     inside_HW = _face_oval(height, width)
     others_NCHW = x_NCHW[torch.randperm(count, generator=generator)]
     swap_NCHW = (uniform(-1.0, 1.0) > 0) * (1 - inside_HW)
@@ -48,7 +48,7 @@ def augment(x_NCHW: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _face_oval(height: int, width: int) -> Tensor:
-    """1 over an aligned face, falling softly to 0 around it, [H, W]."""
+    """1 on an aligned face, falling smoothly to 0 around it, [H, W]."""
     down_H, right_W = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
     radius_HW = torch.sqrt((down_H[:, None] / 0.85) ** 2 + (right_W[None, :] / 0.65) ** 2)
     return ((1.1 - radius_HW) / 0.2).clamp(0, 1)

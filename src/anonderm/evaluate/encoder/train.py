@@ -1,7 +1,7 @@
-"""Training the encoder on the truth that comes with a drawn face.
+"""Training the encoder on the ground truth of phantoms.
 
-Who it is (photos of one person lie close together), how dark the skin is, how severe the condition is and how
-many lesions of each kind there are.
+The targets are identity (photos of one person lie close together), skin tone, severity, and the number of
+lesions of each kind.
 """
 
 # N images, C channels, H x W pixels, D features, K lesion kinds
@@ -36,7 +36,7 @@ from anonderm.core.snapshot import (
 from anonderm.embeddings.encoder import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
 from anonderm.evaluate.config import EncoderConfig
 from anonderm.evaluate.encoder.augment import augment
-from anonderm.evaluate.encoder.knowledge import knowledge
+from anonderm.evaluate.encoder.probes import probe
 
 _WEIGHT_DECAY = 0.02
 _ITA_SCALE = 50.0  # degrees; brings the target to about -1..1
@@ -45,18 +45,17 @@ _ITA_SCALE = 50.0  # degrees; brings the target to about -1..1
 def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpoint:
     """Train on the people outside the test split who have two photos or more.
 
-    Identity is learned with the supervised contrastive loss, the other truths by regression and
-    classification from the same embedding. What the embedding then knows of unseen people (the test split)
-    goes onto the card.
+    Identity is trained with the supervised contrastive loss, the other targets by regression and
+    classification from the same embedding. Measures on the test split go onto the card.
     Raises TooFewImages, Diverged.
     """
-    learn = faces.where(split=("train", "val", None))
-    pool = _Pool(learn)
+    train = faces.where(split=("train", "val", None))
+    pool = _Pool(train)
     training = _Training(config, pool)
     state = run.folder / SNAPSHOT
     first = training.load(state) if state.exists() else 0
     run.rewind_metrics(first)
-    run.log(f"learning from {len(learn)} photos; {len(pool.people)} people have two or more")
+    run.log(f"training on {len(train)} photos; {len(pool.people)} people have two or more")
     with run.bar("training the encoder", config.steps, first) as bar:
         for step in range(first, config.steps):
             losses = training.step(step)
@@ -66,33 +65,33 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
                 training.save(state, step + 1)
     tensors = _compact(training.encoder)
     held_out = faces.where(split="test")
-    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, learn))
-    notes = {"photos": len(learn), "people": len(pool.people)} | knowledge(checkpoint, learn, held_out, run)
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, train))
+    notes = {"photos": len(train), "people": len(pool.people)} | probe(checkpoint, train, held_out, run)
     checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(checkpoint.card, notes=notes))
     state.unlink(missing_ok=True)
     return checkpoint
 
 
-def _card(config: EncoderConfig, learn: FaceSet) -> CheckpointCard:
+def _card(config: EncoderConfig, train: FaceSet) -> CheckpointCard:
     return CheckpointCard(
         kind="encoder",
         architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(WIDTHS)},
         resolution=RESOLUTION,
-        classes=learn.labels,
-        data_digest=learn.digest,
-        licence=learn.licence,
+        classes=train.labels,
+        data_digest=train.digest,
+        licence=train.licence,
         command=command_line("train-encoder", config),
     )
 
 
 def _compact(encoder: Encoder) -> dict[str, Tensor]:
-    """Weights as float16; the statistics of the norms stay float32, for small variances would underflow."""
+    """Weights as float16; normalisation statistics stay float32, because small variances would underflow."""
     state = encoder.state_dict()
     return {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
 
 
 class _Pool:
-    """The training photos with their truths, in memory."""
+    """The training photos with their targets, in memory."""
 
     def __init__(self, faces: FaceSet) -> None:
         rows: dict[str, list[int]] = {}
@@ -102,7 +101,7 @@ class _Pool:
         if len(self.people) < 2:
             raise TooFewImages(
                 f"{faces.folder}: {len(self.people)} people have two photos or more; at least 2 are needed.",
-                "Draw phantoms with several photos a person.",
+                "Draw phantoms with several photos per person.",
             )
         self.labels = faces.labels
         self.pixels_NHWC = faces.pixels(RESOLUTION)
@@ -111,7 +110,7 @@ class _Pool:
         self.lesions_NK = torch.tensor([_lesion_counts(face) for face in faces])
 
     def draw(self, people: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Rows [N] of two photos of each of some people, and whose they are [N]."""
+        """Rows [N] of two photos of each of `people` people, and the person of each row [N]."""
         chosen = torch.randperm(len(self.people), generator=generator)[:people].tolist()
         pairs = [torch.randperm(len(self.people[who]), generator=generator)[:2].tolist() for who in chosen]
         rows = [self.people[who][pair] for who, pair in zip(chosen, pairs, strict=True)]
@@ -127,7 +126,7 @@ def _lesion_counts(face: Face) -> list[float]:
 
 
 class _Training:
-    """Network, heads and optimiser; everything random in a step comes from (seed, step)."""
+    """Network, heads and optimiser; all randomness of a step derives from (seed, step)."""
 
     def __init__(self, config: EncoderConfig, pool: _Pool) -> None:
         self._config, self._pool, self._device = config, pool, launch.device()
@@ -149,7 +148,7 @@ class _Training:
         self._net.train()
         h_ND = self.encoder(x_NCHW.to(self._device, memory_format=torch.channels_last))
         losses = {"identity": supervised_contrastive(h_ND, people_N.to(self._device))}
-        losses |= self._truths(h_ND, rows_N)
+        losses |= self._target_losses(h_ND, rows_N)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
             raise Diverged(f"step {step}: the loss is {total.item()}.", "Lower --learning-rate.")
@@ -160,7 +159,7 @@ class _Training:
         self._optimiser.step()
         return {name: loss.item() for name, loss in losses.items()}
 
-    def _truths(self, h_ND: Tensor, rows_N: Tensor) -> dict[str, Tensor]:
+    def _target_losses(self, h_ND: Tensor, rows_N: Tensor) -> dict[str, Tensor]:
         pool, device = self._pool, self._device
         ita_N = pool.ita_N[rows_N].to(device) / _ITA_SCALE
         known_N = ~torch.isnan(ita_N)
@@ -179,7 +178,7 @@ class _Training:
         write_snapshot(path, tensors, {"step": step})
 
     def load(self, path: Path) -> int:
-        """Take up a saved state; the number of steps it had done. Raises BrokenArtefact."""
+        """Restore a saved state; returns the number of steps it had done. Raises BrokenArtefact."""
         with open_snapshot(path) as (tensors, numbers):
             self._net.load_state_dict(under_prefix("net/", tensors))
             restore_optimiser("adam/", self._optimiser, tensors)
@@ -195,7 +194,7 @@ def _initialise(net: nn.Module, generator: torch.Generator) -> None:
 
 
 def _schedule(step: int, steps: int) -> float:
-    """Linear warm-up over the first twentieth, then a half cosine to zero."""
+    """Linear warm-up over the first twentieth of the steps, then a cosine decay to zero."""
     warm = max(1, steps // 20)
     if step < warm:
         return (step + 1) / warm

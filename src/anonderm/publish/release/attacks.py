@@ -8,8 +8,8 @@ from anonderm.core.results.audit import Arm, Attack, AuditResult
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Section, Table, Text, percent
 from anonderm.publish.charts import Estimate, number
-from anonderm.publish.privacy import canary_rows
 from anonderm.publish.release.frames import QUESTIONS, WHITE_BOX, Question
+from anonderm.publish.sections.privacy import canary_rows
 
 _MOST_ROWS_DRAWN = 6
 _WORST = 5

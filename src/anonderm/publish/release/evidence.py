@@ -16,6 +16,7 @@ from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.audit import AuditResult, Verdict
 from anonderm.publish.blocks import Block, Section, Table, Text
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release import frames
 from anonderm.publish.release.attacks import (
     canaries,
@@ -28,7 +29,6 @@ from anonderm.publish.release.attacks import (
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.rules import rule_blocks, tones
-from anonderm.publish.runs import Material
 from anonderm.publish.templates import environment, style
 
 
@@ -73,9 +73,9 @@ def _verdict_json(verdict: Verdict | None) -> dict[str, Any] | str:
     return {"passed": verdict.passed, "reasons": list(verdict.reasons), "rules": rules}
 
 
-def evidence(material: Material) -> Section | None:
+def evidence(pipeline: Pipeline) -> Section | None:
     """The same findings as a section of the report."""
-    audit = material.result(AuditResult)
+    audit = pipeline.result(AuditResult)
     if audit is None:
         return None
     blocks: list[Block] = [*rule_blocks(audit.images)]

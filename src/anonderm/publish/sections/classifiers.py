@@ -23,7 +23,7 @@ from anonderm.publish.blocks import (
     value_and_interval,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.runs import MAKERS, Material, faces_of
+from anonderm.publish.pipeline import MAKERS, Pipeline, faces_of
 
 Runs = list[tuple[RunRecord, ClassifierResult]]
 
@@ -35,9 +35,9 @@ _MAPS: dict[str, Callable[[MapMeasures], MapMeasure | None]] = {
 _SHEET_SIDE = 1280
 
 
-def classifier_scores(material: Material) -> Section | None:
+def classifier_scores(pipeline: Pipeline) -> Section | None:
     """Every run of `evaluate classifier`, side by side."""
-    runs = material.all(ClassifierResult)
+    runs = pipeline.all(ClassifierResult)
     if not runs:
         return None
     tables = [_main_measures(runs), _other_measures(runs), *_by_class(runs), *_by_lesion_type(runs)]
@@ -116,13 +116,13 @@ def _by_name(title: str, scores: Mapping[str, Mapping[str, Score | None]]) -> Ta
     return Table(title, ("Run", *names), rows, frozenset(names))
 
 
-def saliency(material: Material) -> Section | None:
+def saliency(pipeline: Pipeline) -> Section | None:
     """Every run of `evaluate saliency`."""
     blocks: list[Block] = []
-    for record, result in material.all(SaliencyResult):
+    for record, result in pipeline.all(SaliencyResult):
         drawn = [chart for title in _MAPS if (chart := _map_chart(title, record, result))]
         blocks += [Charts(f"{record.name}: Grad-CAM beside its baselines", tuple(drawn))] if drawn else []
-        blocks += _sheet(record, result, material)
+        blocks += _sheet(record, result, pipeline)
         blocks.append(score_table(f"All scores of {record.name}", result.scores(), folded=True))
     if not blocks:
         return None
@@ -147,10 +147,10 @@ def _map_chart(title: str, record: RunRecord, result: SaliencyResult) -> Chart |
     return charts.intervals(f"{record.name}: {title}", rows, "share", (0.0, 1.0))
 
 
-def _sheet(record: RunRecord, result: SaliencyResult, material: Material) -> list[Block]:
+def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> list[Block]:
     """The picture sheet, unless it shows real people and real photos are to be left out."""
-    generated = {faces.digest for each in material.of(*MAKERS) if (faces := faces_of(each))}
-    may_show = material.config.show_real or record.content["inputs"].get("faces") in generated
+    generated = {faces.digest for each in pipeline.of(*MAKERS) if (faces := faces_of(each))}
+    may_show = pipeline.config.show_real or record.content["inputs"].get("faces") in generated
     if result.sheet is None or not may_show:
         return []
     title = f"{record.name}: faces beside their Grad-CAM maps"

@@ -23,7 +23,7 @@ from anonderm.publish.blocks import (
     value_and_interval,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 _CURVES = {
     "loss": "Loss on the training faces",
@@ -34,8 +34,8 @@ _CURVES = {
 _ABBREVIATIONS = ("trtr", "trts", "tstr", "tsts")
 
 
-def data_mix(material: Material) -> Section | None:
-    found = material.last(DataMixResult)
+def data_mix(pipeline: Pipeline) -> Section | None:
+    found = pipeline.last(DataMixResult)
     if found is None:
         return None
     record, result = found

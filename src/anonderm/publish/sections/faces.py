@@ -19,46 +19,46 @@ from anonderm.publish.blocks import (
     face_pictures,
     percent,
 )
-from anonderm.publish.runs import MAKERS, Material, faces_of
+from anonderm.publish.pipeline import MAKERS, Pipeline, faces_of
 
 _EXAMPLES = 8
 
 
-def faces(material: Material) -> Section | None:
+def faces(pipeline: Pipeline) -> Section | None:
     """Samples of each class, synthetic beside real."""
-    rows = tuple(Row(galleries) for label in material.labels if (galleries := _beside(material, label)))
+    rows = tuple(Row(galleries) for label in pipeline.labels if (galleries := _beside(pipeline, label)))
     if not rows:
         return None
     lead = "Random samples, not selected ones: the same number of each class, synthetic faces beside photos."
-    if not material.config.show_real:
+    if not pipeline.config.show_real:
         lead = "Random samples, not selected ones. Real photos are left out of this copy."
     return Section("faces", "Faces", lead, rows)
 
 
-def _beside(material: Material, label: str) -> tuple[Block, ...]:
-    shown = [("synthetic", material.synthetic)]
-    if material.config.show_real:
-        shown.insert(0, ("real", material.photos))
+def _beside(pipeline: Pipeline, label: str) -> tuple[Block, ...]:
+    shown = [("synthetic", pipeline.synthetic)]
+    if pipeline.config.show_real:
+        shown.insert(0, ("real", pipeline.photos))
     galleries = []
     for tone, every in shown:
         of_label = every.where(label=label) if every is not None else None
         if of_label:
             alt = f"{tone} face"
-            pictures = face_pictures(of_label, material.config.faces_per_class, alt, material.rng())
+            pictures = face_pictures(of_label, pipeline.config.faces_per_class, alt, pipeline.rng())
             galleries.append(Gallery(f"{label}, {tone}", cards(pictures), tone))
     return tuple(galleries)
 
 
-def screening(material: Material) -> Section | None:
+def screening(pipeline: Pipeline) -> Section | None:
     """How many of the generated faces each step rejected, and why."""
-    blocks = [block for record in material.of(*MAKERS) for block in _steps(record, material)]
+    blocks = [block for record in pipeline.of(*MAKERS) for block in _steps(record, pipeline)]
     if not blocks:
         return None
     lead = "The generated faces after each step, with examples of those rejected for each reason."
     return Section("screening", "Screening and grading", lead, tuple(blocks))
 
 
-def _steps(record: RunRecord, material: Material) -> list[Block]:
+def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block]:
     kept, rejected = faces_of(record), faces_of(record, "rejected")
     total = len(kept or ()) + len(rejected or ())
     if not total:
@@ -67,8 +67,8 @@ def _steps(record: RunRecord, material: Material) -> list[Block]:
     bars = [Bar(verb, _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
     for code, faces_of_code in _by_reason(rejected).items():
         examples: tuple[Picture, ...] = ()
-        if material.config.show_real or not _resembles_a_photo(code):
-            examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", material.rng())
+        if pipeline.config.show_real or not _resembles_a_photo(code):
+            examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", pipeline.rng())
         bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
     blocks: list[Block] = [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept))]
     chart = _confidence(kept, rejected) if record.stage == "grade" else None

@@ -18,7 +18,7 @@ from anonderm.publish.blocks import (
     value_and_interval,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 Measure = Callable[[SetDistances], Score | None]
 
@@ -37,8 +37,8 @@ _MEASURES: dict[str, Measure] = {
 _FIELDS = {_KERNEL: "kernel", _FRECHET: "frechet", _FRECHET_INFINITY: "frechet_infinity"}
 
 
-def fidelity(material: Material) -> Section | None:
-    result = material.result(FidelityResult)
+def fidelity(pipeline: Pipeline) -> Section | None:
+    result = pipeline.result(FidelityResult)
     if result is None:
         return None
     drawn = [

@@ -18,7 +18,7 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Gallery, Picture, Section, Table, picture_file, score_table
 from anonderm.publish.charts import Chart, Estimate, number
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.sections.training import series
 
 _PX = 256
@@ -35,14 +35,14 @@ _SETS: dict[str, Callable[[LesionPart], LesionStatistics | None]] = {
 }
 
 
-def lesions(material: Material) -> Section | None:
-    compared, detector = material.last(LesionFidelityResult), material.last(DetectorResult)
+def lesions(pipeline: Pipeline) -> Section | None:
+    compared, detector = pipeline.last(LesionFidelityResult), pipeline.last(DetectorResult)
     blocks: list[Block] = []
     if compared:
-        blocks += _compared(*compared, material)
-    blocks += _training_curves(material)
+        blocks += _compared(*compared, pipeline)
+    blocks += _training_curves(pipeline)
     if detector:
-        blocks += _detector(*detector, material)
+        blocks += _detector(*detector, pipeline)
     if not blocks:
         return None
     lead = (
@@ -53,7 +53,7 @@ def lesions(material: Material) -> Section | None:
     return Section("lesions", "Lesions", lead, tuple(blocks))
 
 
-def _compared(record: RunRecord, result: LesionFidelityResult, material: Material) -> list[Block]:
+def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipeline) -> list[Block]:
     sides = {"real": result.real, "synthetic": result.synthetic}
     counts = {side: values.counts for side, values in sides.items()}
     sizes = {
@@ -67,7 +67,7 @@ def _compared(record: RunRecord, result: LesionFidelityResult, material: Materia
         charts.scatter("Lesion locations", places, "percent of the picture's width", "Each dot is a lesion."),
         *(_distance_chart(title, result) for title in _DISTANCES),
     ]
-    galleries = (_gallery(record, result, name) for name in _shown_sets(material))
+    galleries = (_gallery(record, result, name) for name in _shown_sets(pipeline))
     return [
         Charts("", tuple(chart for chart in drawn if chart)),
         _table(result),
@@ -111,8 +111,8 @@ def _mean_and_size(statistics: LesionStatistics | None) -> str:
     return number(statistics.count) + (f" ({number(statistics.size)})" if statistics.size is not None else "")
 
 
-def _shown_sets(material: Material) -> tuple[Literal["real", "synthetic"], ...]:
-    return ("real", "synthetic") if material.config.show_real else ("synthetic",)
+def _shown_sets(pipeline: Pipeline) -> tuple[Literal["real", "synthetic"], ...]:
+    return ("real", "synthetic") if pipeline.config.show_real else ("synthetic",)
 
 
 def _gallery(
@@ -127,9 +127,9 @@ def _gallery(
     return Gallery(f"Lesions detected, {name}", tuple(cards), name, tuple(captions)) if cards else None
 
 
-def _training_curves(material: Material) -> list[Block]:
+def _training_curves(pipeline: Pipeline) -> list[Block]:
     drawn: list[Chart | None] = []
-    for record in material.of("train-detector"):
+    for record in pipeline.of("train-detector"):
         curves = {
             "mAP50": series(record.metrics, "val_map50"),
             "mAP50-95": series(record.metrics, "val_map50_95"),
@@ -140,10 +140,10 @@ def _training_curves(material: Material) -> list[Block]:
     return [Charts("Training of the detector", shown)] if shown else []
 
 
-def _detector(record: RunRecord, result: DetectorResult, material: Material) -> list[Block]:
+def _detector(record: RunRecord, result: DetectorResult, pipeline: Pipeline) -> list[Block]:
     blocks: list[Block] = [score_table("The detector on real test faces", result.scores())]
     cards: list[tuple[Picture, ...]] = []
-    for each in result.pictures if material.config.show_real else ():
+    for each in result.pictures if pipeline.config.show_real else ():
         pair = [
             picture_file(record.folder / file, f"real test face, {name} boxes", _PX)
             for name, file in (("true", each.true), ("detected", each.found))

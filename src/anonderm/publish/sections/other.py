@@ -12,7 +12,7 @@ from anonderm.core.results.realism import RealismResult
 from anonderm.core.results.saliency import SaliencyResult
 from anonderm.core.results.utility import UtilityResult
 from anonderm.publish.blocks import Section, score_table
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 _SHOWN_ELSEWHERE = (
     AuditResult,
@@ -27,10 +27,10 @@ _SHOWN_ELSEWHERE = (
 )
 
 
-def other_scores(material: Material) -> Section | None:
+def other_scores(pipeline: Pipeline) -> Section | None:
     tables = [
         score_table(f"{record.name} ({record.stage})", scores)
-        for record, result in material.results
+        for record, result in pipeline.results
         if not isinstance(result, _SHOWN_ELSEWHERE) and (scores := result.scores())
     ]
     return Section("other-scores", "Other scores", "", tuple(tables)) if tables else None

@@ -27,7 +27,7 @@ from anonderm.publish.blocks import (
     picture_file,
 )
 from anonderm.publish.charts import Chart
-from anonderm.publish.runs import SOURCES, Material, faces_of
+from anonderm.publish.pipeline import SOURCES, Pipeline, faces_of
 
 _EXAMPLES = 12
 _SHEET_SIDE = 1280
@@ -42,17 +42,17 @@ _SHEETS = {
 }
 
 
-def photos(material: Material) -> Section | None:
-    faces = material.photos
+def photos(pipeline: Pipeline) -> Section | None:
+    faces = pipeline.photos
     if faces is None:
         return None
     columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions per photo")
     rows = tuple(_class_row(label, faces.where(label=label)) for label in faces.labels)
     rows += (_class_row("all", faces),)
     table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
-    drawn = tuple(chart for chart in (_tones(faces), _sizes(material)) if chart)
+    drawn = tuple(chart for chart in (_tones(faces), _sizes(pipeline)) if chart)
     source = (
-        "ingested from the user's data" if material.private else "drawn as phantoms with known ground truth"
+        "ingested from the user's data" if pipeline.private else "drawn as phantoms with known ground truth"
     )
     lead = f"The photos were {source}, and split by person into train, val and test."
     return Section("photos", "Photos", lead, (Row((table, *drawn)) if drawn else table,))
@@ -84,9 +84,9 @@ def _tones(photos: FaceSet) -> Chart | None:
     )
 
 
-def _sizes(material: Material) -> Chart | None:
+def _sizes(pipeline: Pipeline) -> Chart | None:
     """The shorter sides of the original photos."""
-    path = material.of(*SOURCES)[0].folder / "sources.csv"
+    path = pipeline.of(*SOURCES)[0].folder / "sources.csv"
     if not path.exists():
         return None
     rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
@@ -96,9 +96,9 @@ def _sizes(material: Material) -> Chart | None:
     return charts.histogram("Size of the photos", {"photos": sides}, "shorter side in pixels", bins=18)
 
 
-def excluded(material: Material) -> Section | None:
+def excluded(pipeline: Pipeline) -> Section | None:
     """Photos, and annotations of them, that ingest excluded."""
-    records = [record for record in material.of("ingest") if (record.folder / "skipped.jsonl").exists()]
+    records = [record for record in pipeline.of("ingest") if (record.folder / "skipped.jsonl").exists()]
     rows = [
         row | {"folder": record.folder}
         for record in records
@@ -106,7 +106,7 @@ def excluded(material: Material) -> Section | None:
     ]
     if not rows:
         return None
-    shown = material.config.show_real
+    shown = pipeline.config.show_real
     by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_kind[row["kind"]].append(row)
@@ -126,12 +126,12 @@ def _skipped_pictures(group: list[dict[str, Any]]) -> tuple[Picture, ...]:
     return tuple(picture for picture in found if picture)
 
 
-def preparation(material: Material) -> Section | None:
+def preparation(pipeline: Pipeline) -> Section | None:
     """Alignment, enlargement and skin masks, with the picture sheets of these steps."""
     blocks: list[Block] = []
-    for record in material.of(*_SHEETS):
-        blocks += [*_framings(record, material), *_restorers(record)]
-        blocks += _sheets(record) if material.config.show_real else []
+    for record in pipeline.of(*_SHEETS):
+        blocks += [*_framings(record, pipeline), *_restorers(record)]
+        blocks += _sheets(record) if pipeline.config.show_real else []
     if not blocks:
         return None
     lead = (
@@ -140,7 +140,7 @@ def preparation(material: Material) -> Section | None:
     return Section("preparation", "Preparation", lead, tuple(blocks))
 
 
-def _framings(record: RunRecord, material: Material) -> list[Block]:
+def _framings(record: RunRecord, pipeline: Pipeline) -> list[Block]:
     faces = faces_of(record)
     if record.stage != "align" or faces is None:
         return []
@@ -151,8 +151,8 @@ def _framings(record: RunRecord, material: Material) -> list[Block]:
     aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
     bars = [Bar("aligned", f"{aligned:,} ({percent(aligned / total)})", aligned / total, "c1")]
     for reason, ids in reasons.items():
-        some = faces.where(ids=ids) if material.config.show_real else None
-        pictures = face_pictures(some, _EXAMPLES, "photo not aligned", material.rng()) if some else ()
+        some = faces.where(ids=ids) if pipeline.config.show_real else None
+        pictures = face_pictures(some, _EXAMPLES, "photo not aligned", pipeline.rng()) if some else ()
         bars.append(Bar(reason, f"{len(ids):,}", len(ids) / total, "", pictures))
     return [Bars(f"{record.name}: faces in FFHQ framing", tuple(bars), _FALLBACKS[record.config["fallback"]])]
 

@@ -9,16 +9,16 @@ from anonderm.core.files import read_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release.gate import reasons_in
-from anonderm.publish.runs import Material
 
 _PATHS = ("source", "detector", "c2pa_certificate", "c2pa_key")  # settings that hold a path
 
 
-def release(material: Material) -> Section | None:
-    records = material.of("export")
-    if material.refused:
-        return _refused(material.refused[-1])
+def release(pipeline: Pipeline) -> Section | None:
+    records = pipeline.of("export")
+    if pipeline.refused:
+        return _refused(pipeline.refused[-1])
     if not records:
         return None
     folder = records[-1].folder / "release"
@@ -49,20 +49,20 @@ def _refused(record: RunRecord) -> Section:
     return Section("release", "Release", lead, (Table("Reasons", ("Reason",), reasons),))
 
 
-def provenance(material: Material) -> Section | None:
-    if not material.runs:
+def provenance(pipeline: Pipeline) -> Section | None:
+    if not pipeline.runs:
         return None
-    total = sum(seconds(record) for record in material.runs)
-    longest = max(seconds(record) for record in material.runs) or 1.0
+    total = sum(seconds(record) for record in pipeline.runs)
+    longest = max(seconds(record) for record in pipeline.runs) or 1.0
     bars = tuple(
         Bar(record.name, duration(seconds(record)), seconds(record) / longest, "c6")
-        for record in material.runs
+        for record in pipeline.runs
     )
-    facts = Row((_machine(material.runs[-1]), _versions(material.runs)))
+    facts = Row((_machine(pipeline.runs[-1]), _versions(pipeline.runs)))
     blocks: list[Block] = [Bars("Time of each step", bars), facts]
-    blocks += [_settings(record) for record in material.runs]
+    blocks += [_settings(record) for record in pipeline.runs]
     lead = (
-        f"{len(material.runs)} steps, {duration(total)} in total. The same settings and seeds on the same "
+        f"{len(pipeline.runs)} steps, {duration(total)} in total. The same settings and seeds on the same "
         "machine give the same faces."
     )
     return Section("provenance", "Provenance", lead, tuple(blocks))

@@ -22,15 +22,15 @@ from anonderm.publish.blocks import (
     score_table,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
 
 _BINS = 10
 
 
-def realism(material: Material) -> Section | None:
-    found = material.last(RealismResult)
+def realism(pipeline: Pipeline) -> Section | None:
+    found = pipeline.last(RealismResult)
     if found is None:
         return None
     record, result = found

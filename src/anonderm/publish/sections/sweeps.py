@@ -7,15 +7,15 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Section, Sheet, Table, picture_file
 from anonderm.publish.charts import number
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.sections.training import distance_titles, series
 
 _SHEET_SIDE = 1280
 
 
-def sweeps(material: Material) -> Section | None:
+def sweeps(pipeline: Pipeline) -> Section | None:
     blocks: list[Block] = []
-    for record in material.of("sweep-gan"):
+    for record in pipeline.of("sweep-gan"):
         result = SweepResult.load(record.folder / FILE)
         blocks.append(_table(record, result))
         blocks += _curves(record, result)

@@ -9,7 +9,7 @@ import numpy as np
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Gallery, Section, cards, picture_file
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 _SHEETS = 4
 _GAN_CHARTS = {
@@ -19,9 +19,9 @@ _GAN_CHARTS = {
 }
 
 
-def generators(material: Material) -> Section | None:
+def generators(pipeline: Pipeline) -> Section | None:
     blocks: list[Block] = []
-    for record in material.of("train-gan"):
+    for record in pipeline.of("train-gan"):
         named = {**_GAN_CHARTS, **{title: (key,) for key, title in distance_titles(record).items()}}
         drawn = [chart for name, keys in named.items() if (chart := _curve(record, name, keys, "kimg"))]
         if drawn:
@@ -60,9 +60,9 @@ def _trained_on(record: RunRecord) -> str:
     return f", trained on {label}" if label else ", trained on every class"
 
 
-def classifiers(material: Material) -> Section | None:
+def classifiers(pipeline: Pipeline) -> Section | None:
     drawn = []
-    for record in material.of("train-classifier"):
+    for record in pipeline.of("train-classifier"):
         for measure in ("loss", "accuracy"):
             chart = _curve(record, f"{record.name}: {measure}", (measure, f"val_{measure}"), "epoch")
             drawn += [chart] if chart else []

@@ -20,13 +20,13 @@ from anonderm.publish.blocks import (
     score_table,
 )
 from anonderm.publish.charts import Estimate
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 TRAINED_ON = {"trtr": "trained on real faces", "tstr": "trained on synthetic faces"}
 
 
-def utility(material: Material) -> Section | None:
-    found = material.last(UtilityResult)
+def utility(pipeline: Pipeline) -> Section | None:
+    found = pipeline.last(UtilityResult)
     if found is None:
         return None
     record, result = found
@@ -46,7 +46,7 @@ def utility(material: Material) -> Section | None:
         matrix(f"Classifier {TRAINED_ON['tstr']}", result.tstr.confusion, "synthetic"),
     )
     blocks: list[Block] = [Row((*([chart] if chart else []), *matrices))]
-    blocks += _explanations(record, result) if material.config.show_real else []
+    blocks += _explanations(record, result) if pipeline.config.show_real else []
     blocks.append(score_table("All utility scores", result.scores(), folded=True))
     lead = (
         "Two classifiers of the same architecture, one trained on real photos (TRTR), the other on synthetic "

@@ -31,7 +31,7 @@ from anonderm.publish.blocks import (
     picture_file,
 )
 from anonderm.publish.charts import Chart, number
-from anonderm.publish.runs import Material
+from anonderm.publish.pipeline import Pipeline
 
 ATTACKS = {
     "reproduction": "Reproduction",
@@ -47,15 +47,15 @@ ATTACKS = {
 _MOST_PAIRS = 12
 
 
-def privacy(material: Material) -> Section | None:
-    found = material.last(AuditResult)
-    screen = material.result(ScreenAudit)
+def privacy(pipeline: Pipeline) -> Section | None:
+    found = pipeline.last(AuditResult)
+    screen = pipeline.result(ScreenAudit)
     if found is None:
         return Section("privacy", "Privacy", "", tuple(_screen(screen))) if screen else None
     record, audit = found
     blocks: list[Block] = [_verdict(name, verdict) for name, verdict in verdicts(audit).items()]
     blocks += [_canaries(audit.canaries), *_matchers(audit.matchers), _attacks(audit.attacks)]
-    if material.config.show_real:
+    if pipeline.config.show_real:
         blocks += _pairs(record, audit.attacks)
     blocks += [*_repeats(record, audit.repeats), *_tones(audit.tones), *_screen(screen)]
     blocks += left_out_table(audit.left_out)

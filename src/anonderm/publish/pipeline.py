@@ -1,4 +1,4 @@
-"""The run folders that a report is about, read once."""
+"""The run folders of a pipeline, as the report reads them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 @dataclass(frozen=True)
-class Material:
-    """`runs` in the order in which the steps ran."""
+class Pipeline:
+    """The finished `runs`, in the order in which the steps ran."""
 
     config: ReportConfig
     runs: tuple[RunRecord, ...]
