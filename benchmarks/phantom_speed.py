@@ -7,16 +7,10 @@ import time
 import numpy as np
 import results
 
-from anonderm.phantom import (
-    CLASSES,
-    Condition,
-    Person,
-    Photo,
-    draw,
-    sample_condition,
-    sample_person,
-    sample_photo,
-)
+from anonderm.phantom.condition import CLASSES, Condition, sample_condition
+from anonderm.phantom.draw import draw
+from anonderm.phantom.person import Person, sample_person
+from anonderm.phantom.photo import Photo, sample_photo
 
 _SECONDS = 5.0
 

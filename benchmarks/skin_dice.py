@@ -23,7 +23,10 @@ from anonderm.core.images import grid, read_image, write_png
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.segment import CLASSES as PARTS
 from anonderm.models.skin_segmenter.segment import Segmenter, load_face_parsing, load_segmenter
-from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.phantom.condition import CLASSES, sample_condition
+from anonderm.phantom.draw import draw
+from anonderm.phantom.person import sample_person
+from anonderm.phantom.photo import sample_photo
 from anonderm.skin.overlay import overlay
 
 _PEOPLE = 60

@@ -14,7 +14,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.ingest import phantom as stage
 from anonderm.ingest.config import PhantomConfig
 from anonderm.ingest.phantom import phantom
-from anonderm.phantom import CLASSES
+from anonderm.phantom.condition import CLASSES
 
 
 def run_phantom(folder: Path, config: PhantomConfig) -> FaceSet:

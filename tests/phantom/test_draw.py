@@ -10,22 +10,18 @@ import pytest
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import resize
 from anonderm.core.records import LESION_KINDS
-from anonderm.phantom import (
+from anonderm.phantom.condition import (
     CLASSES,
-    ITA_BANDS,
+    COUNT_QUARTILES,
+    RADIUS_PERCENTILES,
     Condition,
-    Drawing,
-    Person,
-    Photo,
     Spot,
-    draw,
     sample_condition,
-    sample_person,
-    sample_photo,
-    skin_lab,
 )
-from anonderm.phantom.condition import COUNT_QUARTILES, RADIUS_PERCENTILES
+from anonderm.phantom.draw import Drawing, draw
 from anonderm.phantom.paint import encode_srgb, lab_to_linear
+from anonderm.phantom.person import ITA_BANDS, Person, sample_person, skin_lab
+from anonderm.phantom.photo import Photo, sample_photo
 
 HEALTHY = Condition("healthy")
 NEUTRAL = Photo()

@@ -8,7 +8,10 @@ import pytest
 from anonderm.core import weights
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.segment import load_segmenter
-from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.phantom.condition import CLASSES, sample_condition
+from anonderm.phantom.draw import draw
+from anonderm.phantom.person import sample_person
+from anonderm.phantom.photo import sample_photo
 
 
 @pytest.mark.parametrize("size", [192, 300])

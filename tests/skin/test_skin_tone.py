@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from anonderm.core.records import Lesion
-from anonderm.phantom import CLASSES, draw, sample_condition, sample_person, sample_photo
+from anonderm.phantom.condition import CLASSES, sample_condition
+from anonderm.phantom.draw import draw
 from anonderm.phantom.paint import lab_to_linear
+from anonderm.phantom.person import sample_person
+from anonderm.phantom.photo import sample_photo
 from anonderm.skin.skin_tone import (
     FITZPATRICK_TYPES,
     MONK_COLOURS,

@@ -1,4 +1,4 @@
-"""What is wrong with the skin: which lesions, how many, how large."""
+"""Skin conditions: which lesions, how many and how large."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Z_QUARTILE, _Z_95 = 0.67449, 1.64485
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One lesion to draw: kind, radius as a share of photo width, and how marked it is (about 1)."""
+    """One lesion to draw: kind, radius as a share of photo width, and contrast (about 1)."""
 
     kind: str
     radius: float
@@ -43,7 +43,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The state of a person's skin; `seed` decides where the spots and vessels lie on the face."""
+    """The condition of a person's skin; `seed` determines the positions of spots and vessels."""
 
     severity: str
     spots: tuple[Spot, ...] = ()
@@ -55,7 +55,7 @@ class Condition:
 def _two_piece_lognormal(
     rng: np.random.Generator, low: float, median: float, high: float, z: float, count: int
 ) -> np.ndarray:
-    """Lognormal draws whose quantiles at -z, 0 and +z are low, median and high; tails end at 2.4 z."""
+    """Lognormal draws whose quantiles at -z, 0 and +z are low, median and high; truncated at 2.4."""
     normal = np.clip(rng.normal(size=count), -2.4, 2.4)
     scale = np.where(normal < 0, math.log(median / low), math.log(high / median)) / z
     return median * np.exp(scale * normal)
@@ -77,9 +77,9 @@ def sample_condition(rng: np.random.Generator, severity: str) -> Condition:
 
 
 def _sample_spots(rng: np.random.Generator, severity: str, count: int) -> tuple[Spot, ...]:
-    """Radii first, then kinds handed out so that larger spots tend to be nodules and smaller ones comedones.
+    """Radii first, then kinds, so that larger spots tend to be nodules and smaller ones comedones.
 
-    So the radii follow ACNE04 whatever the mixture of kinds is.
+    The radii thus follow ACNE04 for any mixture of kinds.
     """
     low, median, high = RADIUS_PERCENTILES
     radii = np.sort(_two_piece_lognormal(rng, low, median, high, _Z_95, count))

@@ -1,4 +1,4 @@
-"""Draws one photo of a person with a condition, and knows everything about it."""
+"""Draws one photo of a person with a skin condition, and its ground truth."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SMALLEST, LARGEST = 32, 1024
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """image: uint8 sRGB [H, W, 3]; skin: bool [H, W]; lesions: those in sight; ita: degrees.
+    """image: uint8 sRGB [H, W, 3]; skin: bool [H, W]; lesions: the visible ones; ita: degrees.
 
-    skin is the facial skin in sight: with the nose, without eyes, brows, lips, beard and hair.
+    skin is the visible facial skin: with the nose, without eyes, brows, lips, beard and hair.
     """
 
     image: Pixels
@@ -35,10 +35,12 @@ def draw(person: Person, photo: Photo, condition: Condition, size: int, lesion_s
     """Draw a square photo of `size` pixels, 32 to 1024.
 
     The same arguments give the same picture at every size, up to resolution and sensor noise. lesion_scale
-    enlarges the lesions so that they can be seen in small pictures. Raises ConfigError for other sizes.
+    enlarges the lesions so that they are visible in small pictures. Raises ConfigError for other sizes.
     """
     if not SMALLEST <= size <= LARGEST:
-        raise ConfigError(f"a phantom of {size} px can't be drawn.", f"Choose {SMALLEST} to {LARGEST} px.")
+        raise ConfigError(
+            f"size = {size}: a phantom of this size cannot be drawn.", f"Choose {SMALLEST} to {LARGEST} px."
+        )
     camera = Camera(photo, size, person.head_width)
     canvas = camera.canvas()
     head.paint_backdrop(canvas, person)
@@ -58,12 +60,12 @@ def draw(person: Person, photo: Photo, condition: Condition, size: int, lesion_s
     if locks:
         hair.paint_front(locks, camera, person)
     skin = canvas.skin > 0.5
-    visible = tuple(lesion for lesion in drawn if _in_sight(lesion, skin))
+    visible = tuple(lesion for lesion in drawn if _is_visible(lesion, skin))
     return Drawing(_expose(canvas.rgb, photo), skin, visible, person.ita)
 
 
-def _in_sight(lesion: Lesion, skin: np.ndarray) -> bool:
-    row, column = int((lesion.y0 + lesion.y1) / 2), int((lesion.x0 + lesion.x1) / 2)
+def _is_visible(lesion: Lesion, skin: np.ndarray) -> bool:
+    column, row = map(int, lesion.centre)
     return 0 <= row < skin.shape[0] and 0 <= column < skin.shape[1] and bool(skin[row, column])
 
 
@@ -80,7 +82,7 @@ def _expose(rgb: Array, photo: Photo) -> Pixels:
 
 
 def _blur(rgb: Array, deviation: float) -> Array:
-    """Separable Gaussian blur; a deviation under a third of a pixel changes nothing that shows."""
+    """Separable Gaussian blur; a deviation under a third of a pixel has no visible effect."""
     if deviation < 0.33:
         return rgb
     reach = max(1, round(2.5 * deviation))

@@ -36,9 +36,9 @@ def _hide_skin(view: View, alpha: np.ndarray) -> None:
 
 def paint_eyes(canvas: View, camera: Camera, person: Person) -> None:
     for side in (-1, 1):
-        near, far = person.eye_gap - person.eye_width - 0.03, person.eye_gap + person.eye_width + 0.03
-        left, right = (near, far) if side > 0 else (-far, -near)
-        _paint_eye(camera.window(canvas, left, right, -0.065, 0.05), camera, person, side)
+        inner, outer = person.eye_gap - person.eye_width - 0.03, person.eye_gap + person.eye_width + 0.03
+        view = camera.window(canvas, *shapes.on_side(side, inner, outer), -0.065, 0.05)
+        _paint_eye(view, camera, person, side)
 
 
 def _paint_eye(view: View, camera: Camera, person: Person, side: int) -> None:
@@ -82,9 +82,9 @@ def paint_brows(canvas: View, camera: Camera, person: Person) -> None:
     if person.hair[1] > 0.25:
         colour = mix(colour, times(person.skin, 0.35), 0.5)
     for side in (-1, 1):
-        near, far = person.eye_gap - person.eye_width * 1.4, person.eye_gap + person.eye_width * 1.5
-        left, right = (near, far) if side > 0 else (-far, -near)
-        view = camera.window(canvas, left, right, person.brow_y - 0.04, person.brow_y + 0.03)
+        inner, outer = person.eye_gap - person.eye_width * 1.4, person.eye_gap + person.eye_width * 1.5
+        sides = shapes.on_side(side, inner, outer)
+        view = camera.window(canvas, *sides, person.brow_y - 0.04, person.brow_y + 0.03)
         distance, s = shapes.brow(person, view.u, view.v, side)
         hairs = streaks(view.u * side + 0.8 * view.v, 230, view.pixel, person.seed)
         alpha = soft_cover(distance + 0.0015 * hairs, 0.006 + view.pixel)
@@ -98,7 +98,7 @@ def paint_nose(canvas: View, camera: Camera, person: Person) -> None:
     nose, width = person.nose_y, person.nose_width
     view = camera.window(canvas, -width - 0.03, width + 0.03, nose - 0.04, nose + 0.05)
     u, v, rgb, skin = view.u, view.v, view.rgb, view.skin
-    # The base of the nose throws a soft shadow on the lip.
+    # The base of the nose casts a soft shadow on the lip.
     under = np.exp(-(((v - nose - 0.026) * 75) ** 2)) * unit(1.5 - np.abs(u) * (1.25 / width))
     tint(rgb, (0.55, 0.42, 0.40), 0.55 * under * skin)
     for side in (-1, 1):
@@ -123,7 +123,7 @@ def paint_mouth(canvas: View, camera: Camera, person: Person) -> None:
     upper = soft_cover(line, 0.004 + pixel)
     folds = 1 + 0.10 * streaks(view.u, 190, pixel, person.seed)
     shape = (1.04 - 0.26 * upper - 0.30 * unit(line * (1 / person.lip_lower)) ** 2 - 0.12 * t * t) * folds
-    # Lips keep the light that already fell on the skin: the skin's luminance relative to its own colour.
+    # Lips inherit the light on the skin: the skin's luminance relative to its own colour.
     lit = view.rgb[1] * (1 / max(person.skin[1], 1e-3))
     blend(rgb, shaded(person.lips, shape * (0.45 + 0.55 * unit(lit))), 0.93 * alpha)
     gloss = gaussian(view.u, view.v, 0.0, person.mouth_y + 0.40 * person.lip_lower, 0.026, 0.0045)

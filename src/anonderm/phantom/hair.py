@@ -11,7 +11,7 @@ from anonderm.phantom.paint import Array, blend, noise, soft_cover, streaks, tin
 from anonderm.phantom.person import Person
 from anonderm.phantom.photo import Camera, View
 
-# How far hair stands out above the head and beside it, and how far down it falls, in photo widths.
+# Extent of the hair above and beside the head, and length to which it falls, in photo widths.
 _SHAPES = {
     "buzz": (0.006, 0.003, 0.0),
     "short": (0.036, 0.014, 0.0),
@@ -27,7 +27,7 @@ _FALLS = ("bob", "long", "curls", "afro")
 
 @dataclass(frozen=True)
 class Hair:
-    """Where a person's hair is and how its strands catch the light, -1..1, on a part of the canvas."""
+    """Outline of a person's hair and brightness of its strands, -1..1, on a part of the canvas."""
 
     view: View
     outline: Array
@@ -58,13 +58,13 @@ def _outline(view: View, person: Person) -> Array:
         ends = np.maximum(view.y - fall + 0.35 * x * x + 0.06, 0)
         distance = np.where(down < 0, dome, np.sqrt(sides * sides + ends * ends) - 0.06)
     else:
-        # Short hair lies ever closer to the head on its way down to the ear.
+        # Short hair lies closer to the head towards the ear.
         distance = np.maximum(dome + side * unit((down + 0.16) * 7), down - 0.02)
     return distance + _ripple(view, person)
 
 
 def _ripple(view: View, person: Person) -> Array | float:
-    """How uneven the outline is."""
+    """Unevenness of the outline."""
     x, y, pixel, seed = view.x, view.y, view.pixel, person.seed
     if person.hair_style in ("curls", "afro"):
         return 0.010 * noise(x, y, 22, pixel, seed) + 0.006 * noise(x, y, 55, pixel, seed)
@@ -76,7 +76,7 @@ def _strands(view: View, person: Person) -> Array | float:
     if person.hair_style in ("curls", "afro", "buzz"):
         cells = {"curls": 48, "afro": 80, "buzz": 150}[person.hair_style]
         return noise(x, y, cells, pixel, seed) + 0.5 * noise(x, y, 18, pixel, seed + 5)
-    # Strands run from the crown over the forehead and straight down beside the face.
+    # Strands run from the crown over the forehead, and straight down beside the face.
     fan = (x - 0.10 * person.parting) / (0.30 + np.maximum(-y, 0) * 0.9)
     return 0.6 * streaks(fan, 60, pixel * 2, seed) + 0.55 * streaks(fan, 22, pixel * 2, seed + 99)
 

@@ -12,7 +12,7 @@ from anonderm.phantom.person import Person
 from anonderm.phantom.photo import Camera, Photo, View
 
 _AMBIENT = 0.50
-_TYPICAL_SHADE = 0.935  # what the relief of an average face under neutral light leaves of full light, median
+_TYPICAL_SHADE = 0.935  # median share of full light on the relief of an average face under neutral light
 _BLOOD = (0.92, 0.66, 0.70)
 _SHADOW = (0.58, 0.47, 0.44)
 
@@ -28,7 +28,7 @@ def paint_backdrop(canvas: View, person: Person) -> None:
 
 
 def paint_body(canvas: View, person: Person) -> None:
-    """Neck, clothes and ears, all behind the head."""
+    """Neck and clothes, both behind the head."""
     x, y, rgb, pixel = canvas.x, canvas.y, canvas.rgb, canvas.pixel
     low = slice(int(x.shape[0] * 0.62), None)
     xl, yl, part = x[low], y[low], rgb[:, low]
@@ -49,7 +49,7 @@ def paint_ears(canvas: View, camera: Camera, person: Person) -> None:
         return
     width, height = 0.030 * person.ear, 0.062 * person.ear
     for side in (-1, 1):
-        # The ear on the far side hides as the head turns.
+        # The ear on the far side disappears as the head turns.
         centre = side * (person.head_width + 0.006) - 0.05 * math.sin(camera.photo.yaw)
         view = camera.window(canvas, centre - 0.06, centre + 0.06, -0.08, 0.14)
         dx, dy = (view.x - centre) * (1 / width), (view.y - 0.028) * (1 / height)
@@ -61,7 +61,7 @@ def paint_ears(canvas: View, camera: Camera, person: Person) -> None:
 
 
 def paint_face(canvas: View, camera: Camera, person: Person) -> None:
-    """Ears, then the head: skin colour, relief and light, shadows; sets the canvas' share of skin."""
+    """Ears, then the head: skin colour, relief, light and shadows; sets the canvas' share of skin."""
     paint_ears(canvas, camera, person)
     photo = camera.photo
     part = camera.bounds(
@@ -80,7 +80,7 @@ def paint_face(canvas: View, camera: Camera, person: Person) -> None:
 
 
 def _bumps(person: Person, photo: Photo) -> list[tuple[float, float, float, float, float]]:
-    """The face's relief as hills: centre u, v, widths (those of Gaussians), height."""
+    """The face's relief as hills: centre u, v, widths (as of Gaussians), height."""
     nose, mouth, gap, relief = person.nose_y, person.mouth_y, person.eye_gap, person.nose_relief
     cheek = (0.019 + 0.010 * photo.smile) * person.cheek
     bumps = [
@@ -106,7 +106,7 @@ def _bumps(person: Person, photo: Photo) -> list[tuple[float, float, float, floa
 
 
 def _bump_slopes(canvas: View, camera: Camera, person: Person) -> tuple[Array, Array]:
-    """How steeply the relief falls to the right and downwards, on the whole canvas.
+    """Slopes of the relief to the right and downwards, on the whole canvas.
 
     A hill is height * (1 - r^2 / 6)^3, which is close to a Gaussian and ends smoothly at r = sqrt(6).
     """
@@ -122,7 +122,7 @@ def _bump_slopes(canvas: View, camera: Camera, person: Person) -> tuple[Array, A
 
 
 def _light(view: View, photo: Photo, person: Person, slope_x: Array, slope_y: Array) -> tuple[Array, Array]:
-    """Diffuse light (1 where the face looks at the viewer) and specular gloss."""
+    """Diffuse light (1 where the surface faces the viewer) and specular gloss."""
     down = view.y - shapes.HEAD_CENTRE
     across = view.x * (1 / person.head_width)
     vertical = down * (1 / 0.37)
@@ -133,7 +133,7 @@ def _light(view: View, photo: Photo, person: Person, slope_x: Array, slope_y: Ar
     inverse = 1 / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
     facing = (slope_x * light_x + slope_y * light_y + light_z) * inverse
     shade = 1 + photo.contrast * (1 - _AMBIENT) * (np.maximum(facing, 0) * (1 / light_z) - 1)
-    # Half-vector gloss; the same added light shows more on darker skin, as it does in photos.
+    # Half-vector gloss; the same added light is more visible on darker skin, as in photos.
     length = math.sqrt(light_x**2 + light_y**2 + (1 + light_z) ** 2)
     half = (slope_x * light_x + slope_y * light_y + 1 + light_z) * inverse * (1 / length)
     half2 = half * half
@@ -143,16 +143,16 @@ def _light(view: View, photo: Photo, person: Person, slope_x: Array, slope_y: Ar
 
 
 def _colour(canvas: View, camera: Camera, person: Person) -> None:
-    """Blood near the surface, and shadows that relief alone does not throw."""
+    """Blood near the surface, and shadows that the relief alone does not cast."""
     flush = 0.18 + 0.42 * person.flush
     nose = camera.window(canvas, -0.10, 0.10, -0.06, 0.26)
     tip = gaussian(nose.u, nose.v, 0.0, person.nose_y, 0.042, 0.036)
     tint(nose.rgb, _BLOOD, 0.7 * flush * tip * nose.skin)
     for side in (-1, 1):
-        cheek = camera.window(canvas, *_span(side, 0.01, 0.27), -0.02, 0.23)
+        cheek = camera.window(canvas, *shapes.on_side(side, 0.01, 0.27), -0.02, 0.23)
         apple = gaussian(cheek.u, cheek.v, side * 0.145, 0.105, 0.055, 0.042)
         tint(cheek.rgb, _BLOOD, flush * apple * cheek.skin)
-        eye = camera.window(canvas, *_span(side, 0.02, 0.23), -0.09, 0.10)
+        eye = camera.window(canvas, *shapes.on_side(side, 0.02, 0.23), -0.09, 0.10)
         socket = gaussian(eye.u, eye.v, side * person.eye_gap * 0.80, -0.018, 0.045, 0.022)
         bag = gaussian(eye.u, eye.v, side * person.eye_gap * 0.95, 0.034, 0.034, 0.011)
         tint(eye.rgb, _SHADOW, (0.30 * socket + (0.14 + 0.22 * person.age) * bag) * eye.skin)
@@ -167,7 +167,7 @@ def _colour(canvas: View, camera: Camera, person: Person) -> None:
 def _smile_line(canvas: View, camera: Camera, person: Person, side: int) -> None:
     """The fold from the nose past the corner of the mouth, deeper with age and with a smile."""
     nose = person.nose_y
-    view = camera.window(canvas, *_span(side, 0.03, 0.17), nose - 0.03, person.mouth_y + 0.06)
+    view = camera.window(canvas, *shapes.on_side(side, 0.03, 0.17), nose - 0.03, person.mouth_y + 0.06)
     along = unit((view.v - nose + 0.01) * (1 / (person.mouth_y - nose + 0.02)))
     path = person.nose_width + 0.012 + 0.052 * along * (0.7 + 0.3 * along)
     crease = np.exp(-(((view.u * side - path) * (1 / 0.007)) ** 2))
@@ -182,8 +182,3 @@ def _forehead_lines(canvas: View, camera: Camera, person: Person) -> None:
         height = person.brow_y - 0.045 - 0.026 * row + 0.006 * np.cos(view.u * 17 + row)
         line = np.exp(-(((view.v - height) * 320) ** 2)) * unit(1.6 - np.abs(view.u) * 11)
         tint(view.rgb, _SHADOW, 0.5 * (person.age - 0.4) * line * view.skin)
-
-
-def _span(side: int, inner: float, outer: float) -> tuple[float, float]:
-    """Left and right end of a stretch on one side of the face."""
-    return (inner, outer) if side > 0 else (-outer, -inner)

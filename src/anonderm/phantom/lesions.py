@@ -1,4 +1,4 @@
-"""Where acne lesions lie on a face, and how each kind is drawn."""
+"""Positions of acne lesions on a face, and the appearance of each kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from anonderm.phantom.rosacea import central_density
 
 
 def _acne_density(person: Person, u: Array, v: Array) -> Array:
-    """Where acne likes to sit: cheeks, forehead, chin and jaw, and the nose."""
+    """Predilection sites of acne: cheeks, forehead, chin and jaw, and the nose."""
     cheeks = gaussian(np.abs(u), v, 0.150, 0.12, 0.055, 0.075)
     forehead = gaussian(u, v, 0, -0.14, 0.13, 0.045)
     chin = gaussian(u, v, 0, person.chin - 0.06, 0.075, 0.04)
@@ -50,7 +50,7 @@ def place(person: Person, condition: Condition) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """Spots on the face, arrays of one entry each: face coordinates, pixels, radius as drawn."""
+    """Spots on the face, one array entry each: face coordinates, pixels, radius as drawn."""
 
     kinds: np.ndarray
     u: Array
@@ -60,7 +60,7 @@ class _Placed:
     radii: Array
     strengths: Array
     open: Array
-    """1 for comedones with a black head, else 0."""
+    """1 for open comedones (blackheads), else 0."""
 
     def of_kind(self, kind: str) -> _Placed:
         chosen = self.kinds == kind
@@ -108,7 +108,7 @@ def _paint_kind(canvas: View, camera: Camera, person: Person, kind: str, placed:
     towards = patches.u * (photo.light_x / length) + patches.v * (photo.light_y / length)
     lit = towards / np.maximum(distance, 1e-6)
     look = _look(kind, distance / radius, lit, placed.open[:, None, None])
-    # A spot smaller than a pixel still colours it, by the share it covers.
+    # A spot smaller than a pixel colours it by the share that it covers.
     share = np.minimum(1, 2.5 * (radius / canvas.pixel) ** 2)
     alpha = patches.skin * placed.strengths[:, None, None] * share
     keep = np.ones((3, *distance.shape), np.float32)
@@ -122,8 +122,8 @@ def _paint_kind(canvas: View, camera: Camera, person: Person, kind: str, placed:
         patches.compose(keep * (1 - cream), cream * _cream(person) * (1 + look.relief))
 
 
-# How each kind looks, for rho = distance / radius in 0..1 on arrays [K, S, S]: pigment absorbs, cream covers,
-# light is added. Everything ends at rho = 1, so the box is the drawn extent.
+# The appearance of each kind, for rho = distance / radius in 0..1 on arrays [K, S, S]: pigment absorbs, cream
+# covers, light is added. Everything ends at rho = 1, so the box is the extent of the drawing.
 
 
 def _fade(rho: Array, start: float, end: float) -> Array:
@@ -147,7 +147,7 @@ class _Look:
 
 
 def _look(kind: str, rho: Array, lit: Array, open_K11: Array) -> _Look:
-    """`lit`: how far each pixel lies towards the light, -1..1; `open_K11` marks black heads."""
+    """`lit`: how much each pixel faces the light, -1..1; `open_K11` marks open comedones."""
     pigments: tuple[tuple[tuple[float, float, float], Array], ...]
     if kind == "comedone":
         plug = open_K11 * _fade(rho, 0.35, 0.80)
@@ -165,6 +165,6 @@ def _look(kind: str, rho: Array, lit: Array, open_K11: Array) -> _Look:
 
 
 def _cream(person: Person) -> np.ndarray:
-    """Pus is pale yellow on every skin, a little dimmer in a darker face's exposure."""
+    """Pus is pale yellow on all skin, slightly dimmer on darker faces."""
     dim = 0.55 + 0.45 * min(1.0, person.skin[0] / 0.5)
     return np.array((0.80, 0.68, 0.40), np.float32)[:, None, None, None] * dim

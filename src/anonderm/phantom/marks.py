@@ -1,4 +1,4 @@
-"""Painting many small round marks at once, and the harmless ones: moles and freckles."""
+"""Painting many small round marks at once, and the benign ones: moles and freckles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FRECKLE = (0.80, 0.64, 0.50)
 
 
 class Patches:
-    """Equal square windows of the canvas, one a mark, as arrays [K, S, S]; marks may overlap.
+    """Square windows of the canvas, one per mark, as arrays [K, S, S]; marks may overlap.
 
     u, v: face coordinates relative to each mark's centre.
     """
@@ -41,7 +41,7 @@ class Patches:
             part += add_3KSS[:, index]
 
     def gather_strongest(self, alpha_KSS: Array) -> Array:
-        """One layer as large as the canvas that holds, at each pixel, the largest alpha of any mark."""
+        """One layer of the size of the canvas with the largest alpha of any mark at each pixel."""
         layer = np.zeros_like(self._canvas.skin)
         for index, (top, left) in enumerate(self._corners):
             part = layer[top : top + self._side, left : left + self._side]
@@ -50,7 +50,7 @@ class Patches:
 
 
 def paint_marks(canvas: View, camera: Camera, person: Person) -> None:
-    """Moles and freckles, which belong to the person and are no lesions."""
+    """Moles and freckles, which belong to the person and are not lesions."""
     rng = np.random.default_rng((person.seed, 2))
     if person.moles:
         u = rng.uniform(-0.9, 0.9, 4 * person.moles).astype(np.float32) * person.head_width
@@ -84,7 +84,7 @@ def _dots(
     distance = np.sqrt(patches.u**2 + patches.v**2) - radii[:, None, None]
     width = np.maximum(0.6 * radii[:, None, None], canvas.pixel)
     alpha = opacity * patches.skin * unit(0.5 - distance / width)
-    # A mark smaller than a pixel darkens it by the share it covers.
+    # A mark smaller than a pixel darkens it by the share that it covers.
     alpha = alpha * np.minimum(1, 3 * (radii[:, None, None] / canvas.pixel) ** 2)
     keep = 1 + alpha * (np.array(pigment, np.float32)[:, None, None, None] - 1)
     patches.compose(keep, np.zeros((1, *alpha.shape), np.float32))

@@ -64,20 +64,20 @@ def soft_cover(distance: Array, width: float) -> Array:
 
 
 def stroke(distance: Array, width: Array | float, pixel: float) -> Array:
-    """Share of a pixel under a line of this width, right also for lines thinner than a pixel."""
+    """Share of a pixel under a line of this width, also for lines thinner than a pixel."""
     high = np.minimum(distance + width * 0.5, pixel * 0.5)
     low = np.maximum(distance - width * 0.5, -pixel * 0.5)
     return np.maximum(high - low, 0.0) * (1 / pixel)
 
 
 def blend(rgb: Array, colour: Colour | Array, alpha: Array) -> None:
-    """Lay a colour over rgb [3, H, W] with opacity alpha [H, W], in place."""
+    """Blend a colour over rgb [3, H, W] with opacity alpha [H, W], in place."""
     tone = colour if isinstance(colour, np.ndarray) else np.array(colour, np.float32)[:, None, None]
     rgb += alpha * (tone - rgb)
 
 
 def tint(rgb: Array, factor: Colour, alpha: Array) -> None:
-    """Filter rgb [3, H, W] through a pigment with transmission `factor`, as far as alpha says, in place."""
+    """Filter rgb [3, H, W] through a pigment of transmission `factor` with strength alpha, in place."""
     rgb *= 1 + alpha * (np.array(factor, np.float32)[:, None, None] - 1)
 
 
@@ -100,11 +100,11 @@ _FLAT = _LATTICE.ravel()
 
 
 def noise(x: Array, y: Array, cells: float, pixel: float, offset: int = 0) -> Array | float:
-    """Smooth value noise in -1..1, `cells` lattice cells a unit; fades where pixels can't resolve it."""
+    """Smooth value noise in -1..1, `cells` lattice cells per unit; fades where pixels cannot resolve it."""
     visible = min(1.0, max(0.0, 2.0 - 3.0 * cells * pixel))
     if visible == 0:
         return 0.0
-    # The lattice stands askew, so that its rows don't show as rows of the picture.
+    # The lattice is rotated, so that its rows do not appear as rows of the picture.
     gx = x * (0.8 * cells) + y * (0.6 * cells) + (offset % 61 + 300)
     gy = y * (0.8 * cells) - x * (0.6 * cells) + (offset % 53 + 300)
     ix, iy = gx.astype(np.intp), gy.astype(np.intp)

@@ -1,4 +1,4 @@
-"""Who is drawn: the shape, colours and marks of one face."""
+"""The person to draw: shape, colours and marks of one face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from anonderm.phantom.paint import Colour, lab_to_linear, mix, times
 
-# Individual typology angle of six bands, degrees, near the Fitzpatrick types. Source: Chardon et al. 1991.
+# Individual typology angle of six bands, degrees, close to the Fitzpatrick types. Source: Chardon et al.
+# 1991.
 ITA_BANDS = {
     "very light": (55.0, 72.0),
     "light": (41.0, 55.0),
@@ -25,7 +26,7 @@ _HAIR_SHARES = (0.05, 0.08, 0.23, 0.14, 0.10, 0.13, 0.14, 0.08, 0.05)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person. Lengths are shares of the photo's width, y points down, the origin lies between the eyes.
+    """One person. Lengths are shares of the photo's width, y points down, the origin is between the eyes.
 
     Colours are linear RGB in 0..1; `ita` is the individual typology angle of the skin in degrees.
     """

@@ -1,4 +1,4 @@
-"""How a person is photographed: pose, expression, light, camera; and where that puts every pixel."""
+"""How a person is photographed: pose, expression, light and camera, and the coordinates of pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from anonderm.phantom.paint import Array
 
 EYE_LEVEL = 0.465  # height of the eyes in the picture, as in FFHQ's alignment (Karras et al. 2019)
-_DEPTH = 0.20  # how far the middle of the face stands before its outline, in photo widths
+_DEPTH = 0.20  # distance from the middle of the face to the plane of its outline, in photo widths
 _DOME_CENTRE, _DOME_HEIGHT = 0.05, 0.40
 
 
@@ -38,7 +38,7 @@ class Photo:
 
 
 def sample_photo(rng: np.random.Generator) -> Photo:
-    """A random photo: small changes of pose, expression, light and colour."""
+    """A random photo: small variations of pose, expression, light and colour."""
 
     def normal(mean: float, deviation: float) -> float:
         return float(mean + deviation * np.clip(rng.normal(), -2.2, 2.2))
@@ -68,8 +68,8 @@ def sample_photo(rng: np.random.Generator) -> Photo:
 class View:
     """A rectangle of the picture, or all of it: arrays [H, W] and [3, H, W] that share the picture's memory.
 
-    x, y: head coordinates, turned and scaled with the head; u, v: face coordinates, which also slide over the
-    head with yaw and pitch; skin: share of facial skin; pixel: width of a pixel in these units.
+    x, y: head coordinates, rotated and scaled with the head; u, v: face coordinates, which also shift over
+    the head with yaw and pitch; skin: share of facial skin; pixel: width of a pixel in these units.
     """
 
     x: Array
@@ -105,8 +105,8 @@ class Camera:
     def __post_init__(self) -> None:
         object.__setattr__(self, "pixel", 1 / (self.size * self.photo.scale))
 
-    def _slide(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """How far yaw and pitch move a point of the face that appears at head coordinates x, y."""
+    def _shift(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """The shift by yaw and pitch of the point of the face that appears at head coordinates x, y."""
         across, down = x * (1 / self.head_width), (y - _DOME_CENTRE) * (1 / _DOME_HEIGHT)
         dome = np.maximum(1 - across * across - down * down, 0) * _DEPTH
         return dome * math.sin(self.photo.yaw), dome * math.sin(self.photo.pitch)
@@ -120,12 +120,12 @@ class Camera:
         cosine, sine = math.cos(photo.roll), math.sin(photo.roll)
         x = across[None, :] * cosine + down[:, None] * sine
         y = down[:, None] * cosine - across[None, :] * sine
-        slide_x, slide_y = self._slide(x, y)
+        shift_x, shift_y = self._shift(x, y)
         rgb = np.zeros((3, size, size), np.float32)
-        return View(x, y, x - slide_x, y - slide_y, rgb, np.zeros((size, size), np.float32), self.pixel)
+        return View(x, y, x - shift_x, y - shift_y, rgb, np.zeros((size, size), np.float32), self.pixel)
 
     def to_pixels(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Column and row (0 is the picture's left and upper edge) of head coordinates."""
+        """Column and row (0 at the picture's left and upper edge) of head coordinates."""
         photo = self.photo
         cosine, sine = math.cos(photo.roll), math.sin(photo.roll)
         column = (x * cosine - y * sine) * photo.scale + 0.5 + photo.shift_x
@@ -133,15 +133,15 @@ class Camera:
         return column * self.size, row * self.size
 
     def face_to_pixels(self, u: Array, v: Array) -> tuple[Array, Array]:
-        """Column and row of face coordinates; inverts the slide by fixed-point iteration (a contraction)."""
+        """Column and row of face coordinates; inverts the shift by fixed-point iteration (a contraction)."""
         x, y = u, v
         for _ in range(8):
-            slide_x, slide_y = self._slide(x, y)
-            x, y = u + slide_x, v + slide_y
+            shift_x, shift_y = self._shift(x, y)
+            x, y = u + shift_x, v + shift_y
         return self.to_pixels(x, y)
 
     def bounds(self, left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
-        """Rows and columns of the picture that hold this rectangle of face coordinates, whatever the pose."""
+        """Rows and columns of the picture that contain this rectangle of face coordinates in any pose."""
         photo = self.photo
         reach_x = (right - left) / 2 + abs(_DEPTH * math.sin(photo.yaw))
         reach_y = (bottom - top) / 2 + abs(_DEPTH * math.sin(photo.pitch))
@@ -159,5 +159,5 @@ class Camera:
         return slice(low, high)
 
     def window(self, canvas: View, left: float, right: float, top: float, bottom: float) -> View:
-        """The part of the canvas that holds this rectangle of face coordinates."""
+        """The part of the canvas that contains this rectangle of face coordinates."""
         return canvas.part(self.bounds(left, right, top, bottom))

@@ -1,4 +1,4 @@
-"""Rosacea's redness and vessels."""
+"""Redness and vessels of rosacea."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PIECE = 0.009  # length of one straight piece of a vessel
 
 
 def central_density(person: Person, u: Array, v: Array) -> Array:
-    """Where rosacea sits: cheeks near the nose, nose, middle of the forehead, chin."""
+    """Predilection sites of rosacea: cheeks near the nose, nose, middle of the forehead, chin."""
     cheeks = gaussian(np.abs(u), v, 0.115, 0.10, 0.050, 0.045)
     nose = gaussian(u, v, 0, person.nose_y - 0.02, 0.034, 0.045)
     forehead = gaussian(u, v, 0, -0.145, 0.065, 0.030)
@@ -29,7 +29,7 @@ def central_density(person: Person, u: Array, v: Array) -> Array:
 def paint_rosacea(
     canvas: View, camera: Camera, person: Person, condition: Condition, lesion_scale: float
 ) -> None:
-    """Redness in the middle of the face, uneven, and fine branching vessels on cheeks and nose."""
+    """Uneven redness in the middle of the face, and fine branching vessels on cheeks and nose."""
     if not condition.erythema:
         return
     view = camera.window(canvas, -0.25, 0.25, -0.24, person.chin)

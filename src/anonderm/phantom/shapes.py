@@ -1,4 +1,4 @@
-"""Outlines of a face as signed distances (negative inside): pixels are painted, lesions placed by them."""
+"""Outlines of a face as signed distances (negative inside), used to paint pixels and to place lesions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from anonderm.phantom.paint import Array, soft_cover, unit
 from anonderm.phantom.person import Person
 from anonderm.phantom.photo import Photo
 
-HEAD_CENTRE = 0.04  # height of the cheekbones, where the head is widest
+HEAD_CENTRE = 0.04  # height of the cheekbones, at which the head is widest
 SKULL = 0.6  # how square the upper head is
+
+
+def on_side(side: int, inner: float, outer: float) -> tuple[float, float]:
+    """Left and right end of an interval on one side of the face, 1 (right) or -1 (left)."""
+    return (inner, outer) if side > 0 else (-outer, -inner)
 
 
 def rounded(across: Array, down: Array, square: Array | float) -> Array:
@@ -119,7 +124,7 @@ def hair_front(person: Person, u: Array, v: Array) -> Array:
 
 
 def bare_skin(person: Person, u: Array, v: Array, margin: float) -> np.ndarray:
-    """Where a face without pose or expression shows skin, at least `margin` from anything else. Bool."""
+    """Where a face without pose or expression shows skin, at least `margin` from anything else; bool."""
     photo = Photo()
     clear = (head(person, u, v) < -margin) & (hair_front(person, u, v) > margin)
     clear &= mouth(person, photo, u, v)[0] > margin
@@ -132,7 +137,7 @@ def bare_skin(person: Person, u: Array, v: Array, margin: float) -> np.ndarray:
 
 
 def beard(person: Person, u: Array, v: Array) -> Array:
-    """How dense beard hair would grow here, 0..1: below a line from ear to mouth corner, and a moustache."""
+    """Density of beard hair, 0..1: below a line from ear to mouth corner, and a moustache."""
     across = np.abs(u)
     start = person.mouth_width * 0.95
     rise = (person.mouth_y - 0.055) / (person.head_width - start)
