@@ -100,7 +100,7 @@ def test_without_an_informative_matcher_nothing_passes():
 
 @pytest.mark.parametrize("change", COPIES)
 def test_an_audit_that_misses_canaries_does_not_pass(change: str):
-    assert failed(decide(NOTHING, **{change: 0.9})) == [f"canary recall: {change}"]
+    assert failed(decide(NOTHING, **{change: 0.9})) == [f"canary recall ({change})"]
     assert decide(NOTHING, **{change: CONFIG.min_canary_recall}).passed
 
 

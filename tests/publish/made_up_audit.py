@@ -52,7 +52,15 @@ def rules(passed: bool) -> tuple[Rule, ...]:
     why = why if passed else "significant: the attack succeeds more on members"
     single = Rule("attack", key, key, 0.05, main - 0.05, -0.05, main + 0.05, passed, why)
     flip = Rule(
-        "canary", "flip", "canary recall: flip", 0.9, 0.98, None, None, True, "98% of the canaries were found"
+        "canary",
+        "flip",
+        "canary recall (flip)",
+        0.9,
+        0.98,
+        None,
+        None,
+        True,
+        "98% of the canaries were found",
     )
     return (single, flip)
 

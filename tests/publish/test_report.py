@@ -186,7 +186,7 @@ def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
     )
     made = synthetic(tmp_path / "made", draw_face)
     audited = audit(tmp_path / "pairs", draw_face, made, passed=False)
-    missed = Rule("canary", "crop", "canary recall: crop", 0.95, 0.4, None, None, False, "40% were found")
+    missed = Rule("canary", "crop", "canary recall (crop)", 0.95, 0.4, None, None, False, "40% were found")
     audited = replace(audited, images=Verdict((*audited.images.rules, missed)))
     page = write(tmp_path / "report", make_line(tmp_path / "line", utility=result, audit=audited))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]

@@ -81,8 +81,8 @@ def _canaries(config: AuditConfig, recall: Mapping[str, float]) -> list[Rule]:
         value, limit = recall.get(alteration, 0.0), config.min_canary_recall
         passed = value >= limit
         explanation = f"{value:.0%} of the canaries were found"
-        explanation += "" if passed else "; this audit cannot detect the leaks that it searches for"
-        name = f"canary recall: {alteration}"
+        explanation += "" if passed else "; this audit could miss such leaks"
+        name = f"canary recall ({alteration})"
         rules.append(Rule("canary", alteration, name, limit, value, None, None, passed, explanation))
     return rules
 

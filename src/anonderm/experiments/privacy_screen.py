@@ -47,7 +47,9 @@ def audit_screen(
     names = dict.fromkeys((*config.matchers, *(each.matcher for each in record.matchers)))
     settings = dataclasses.replace(config, matchers=cast(tuple[MatcherName, ...], tuple(names)))
     kept = screen.folder / "faces"
+    run.log(f"{BEFORE}/: audit of the faces that were screened")
     before = _audit(settings, {"synthetic": faces.folder, "real": real.folder}, run.folder / BEFORE)
+    run.log(f"{AFTER}/: audit of the faces that remained")
     after = _audit(
         settings, {"synthetic": kept, "real": real.folder, "screen": screen.folder}, run.folder / AFTER
     )

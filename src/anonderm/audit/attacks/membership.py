@@ -128,7 +128,7 @@ def _true_positives(
     low, high, bound = _widened(
         _resampled_rates(main_P, control_Q, k, rng) - baseline, value, spread, wide_spread
     )
-    note = f"at the score of the {k}. highest of {others} non-members"
+    note = f"threshold reached by {k} of {others} non-members"
     return Attack(
         name, matcher, level, rate(found_P), None, baseline, Excess(value, low, min(high, 1.0), bound), note
     )

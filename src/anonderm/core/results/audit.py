@@ -247,15 +247,15 @@ class AuditResult(Result):
         return tuple(each.matcher for each in self.matchers if each.uninformative is None)
 
     def headline(self) -> tuple[Headline, ...]:
-        lines = [Headline("rules of the privacy audit for images that fail", _failed(self.images))]
+        lines = [Headline("failed rules of the privacy audit (release of images)", _failed(self.images))]
         singled_out = self._first("singling_out", "FMR 0.1%")
         if singled_out:
             lines.append(
-                Headline("members singled out beyond the rate of non-members (excess)", singled_out.score)
+                Headline("training subjects singled out, excess over held-out people", singled_out.score)
             )
         membership = self._first("membership", "AUC")
         if membership:
-            lines.append(Headline("membership inference by distance, AUC above 0.5", membership.score))
+            lines.append(Headline("membership inference by distance, AUC minus 0.5", membership.score))
         return tuple(lines)
 
     def _first(self, name: str, level: str) -> Attack | None:

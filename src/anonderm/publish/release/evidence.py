@@ -111,7 +111,8 @@ def _found(audit: AuditResult) -> str:
     return (
         f"The audit tested them against {len(rules)} rules set in advance, of which "
         f"{len(rules) - len(audit.images.failed)} hold. It can show that people are recognisable; it cannot "
-        "prove that nobody is."
+        "prove that nobody is. Below, members are the people whose photos were used for training, and "
+        "non-members are people who were held out of it."
     )
 
 
