@@ -158,7 +158,7 @@ def test_a_recipe_that_cannot_run_is_refused_before_any_work(
     assert "no such folder" in refused(*line, tmp_path / "nowhere")
     assert "needs photos" in refused(*line[:-1])
     assert "nonsense" in refused(*line, photos, "--until", "nonsense")
-    assert "must be positive" in refused(*line, photos, "--budget-minutes", "0")
+    assert "must be greater than 0" in refused(*line, photos, "--budget-minutes", "0")
     assert "cannot be read" in refused("run", tmp_path)
     (photos / "mild").mkdir()
     assert "no image in this class" in refused(*line, photos)

@@ -199,6 +199,7 @@ def test_the_small_form_changes_shared_settings_of_all_steps(tmp_path: Path) -> 
         ("flip = false", "flipp = false", "[steps.a]", "unknown setting 'flipp' of train-classifier"),
         ('use = "classifier"', 'use = "clasifier"', "[steps.a]", "Did you mean 'classifier'"),
         ("[steps.a]", "[settings.gan]\n[steps.a]", "[settings.gan]", "no step uses it"),
+        ("batch = 4", 'use = "classifier"', "[small.steps.b]: use", "a stage of its own"),
         ('use = "classifier"', "use = 3", "[steps.a]: use", "list"),
         ("[small.settings.classifier]", "[small.settings.gan]", "[small.settings.gan]", "'gan'"),
         ('unset = ["flip", "batch"]', 'unset = ["mirror"]', "[steps.b]", "the step has no mirror"),

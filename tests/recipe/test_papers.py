@@ -1,4 +1,4 @@
-"""The recipes of the papers in their small form, run whole, and docs/paper-map.md held to them."""
+"""The papers' recipes run in their small form, and docs/paper-map.md agrees with their reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @dataclass
 class Headings(HTMLParser):
-    """Of each section: what stands over its parts, folded ones included."""
+    """The headings in each section, with those of folded parts."""
 
     found: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     section: str = ""
@@ -63,7 +63,7 @@ class Headings(HTMLParser):
 
 
 def mapped(name: str) -> list[tuple[str, str]]:
-    """(section, heading) of every counterpart that the page names for a recipe."""
+    """(section, heading) of every counterpart that the paper map lists for a recipe."""
     page = (ROOT / "docs" / "paper-map.md").read_text(encoding="utf-8")
     part = page.split(f"\n## {name}.toml\n")[1].split("\n## ")[0]
     return re.findall(r"`([^`›]+) › ([^`]+)`", part)
@@ -75,7 +75,7 @@ def test_a_recipe_runs_from_its_first_step_to_its_report(ran: Ran) -> None:
     assert all(record.done for record in ran.records)
 
 
-def test_every_counterpart_of_a_table_or_figure_is_in_the_report(ran: Ran) -> None:
+def test_the_counterpart_of_every_table_and_figure_is_in_the_report(ran: Ran) -> None:
     headings = Headings()
     headings.feed(ran.page)
     counterparts = mapped(ran.name)
@@ -83,6 +83,6 @@ def test_every_counterpart_of_a_table_or_figure_is_in_the_report(ran: Ran) -> No
     assert [each for each in counterparts if each[1] not in headings.found[each[0]]] == []
 
 
-def test_the_report_says_of_drawn_faces_that_they_are_drawn(ran: Ran) -> None:
+def test_the_report_marks_phantom_faces_as_drawn(ran: Ran) -> None:
     assert "Contains real photos" not in ran.page
     assert "drawn phantom photos" in ran.page

@@ -11,13 +11,14 @@ import tyro
 
 from anonderm.cli.flags import flags_of, parse
 from anonderm.cli.stage_command import print_outputs
+from anonderm.core.config import Positive, Settings
 
 if TYPE_CHECKING:
     from anonderm.core.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
-class RunRecipeConfig:
+class RunRecipeConfig(Settings):
     """Run a recipe: all its steps in order. Finished steps are skipped, an interrupted one resumes."""
 
     recipe: tyro.conf.Positional[Path]
@@ -29,7 +30,7 @@ class RunRecipeConfig:
     (with --small: runs/NAME-small)."""
     until: str | None = None
     """Stop after this step, or after the last step of this stage."""
-    budget_minutes: float | None = None
+    budget_minutes: Positive | None = None
     """Set the lengths of training so that the recipe takes this many minutes on this machine."""
     dry_run: bool = False
     """Print the plan, with the estimated time of each step and all missing weights, and run nothing."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 
-from anonderm.core.config import check
 from anonderm.core.errors import ConfigError
 from anonderm.recipe.estimate import estimate
 from anonderm.recipe.steps import Recipe, Step
@@ -27,7 +25,6 @@ def fit_to_budget(recipe: Recipe, minutes: float) -> Recipe:
     The estimated time of all other steps is subtracted first. Raises ConfigError if too little is left for
     training.
     """
-    check(0 < minutes < math.inf, f"--budget-minutes {minutes:g}: must be positive.")
     if not any(step.share for step in recipe.steps):
         raise ConfigError(f"{recipe.path}: no step has a `share` of the budget.", "Run it without a budget.")
     seconds = estimate(recipe)

@@ -152,6 +152,7 @@ def _step(path: Path, name: str, body: Body, content: RecipeFile, small: Small |
         }
         return _changed(where_small, taken, changes)
     merged = _changed(where, _taken(where, body, content, content), body)
+    check("use" not in changes, f"{where_small}: use: only a step with a stage of its own can have it.")
     if small:
         merged = _changed(where_small, {**merged, **_taken(where_small, body, content, small)}, changes)
     return merged
