@@ -95,7 +95,7 @@ def test_another_input_is_refused(faces: Path, tmp_path: Path) -> None:
 def test_a_finished_run_without_its_output_is_refused(faces: Path, tmp_path: Path) -> None:
     run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
     (tmp_path / "a" / "faces" / "manifest.parquet").unlink()
-    with pytest.raises(BrokenArtefact, match="is gone"):
+    with pytest.raises(BrokenArtefact, match="is missing"):
         run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
 
 

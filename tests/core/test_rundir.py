@@ -166,7 +166,7 @@ def test_a_folder_locked_by_another_process_is_busy_until_that_process_ends(tmp_
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(lambda path: path.write_text("other"), "was changed"), (lambda path: path.unlink(), "is gone")],
+    [(lambda path: path.write_text("other"), "was changed"), (lambda path: path.unlink(), "is missing")],
 )
 def test_a_changed_or_missing_output_is_detected(tmp_path, spoil, message):
     run_once(tmp_path / "run")

@@ -1,6 +1,6 @@
-"""What a run has worked out so far, kept in its folder so that a killed run does not work it out again.
+"""The completed pieces of work of a run, stored so that an interrupted run does not repeat them.
 
-remembered.jsonl    a line a piece of work: its key, and its value as JSON, arrays as base64
+remembered.jsonl    one line per piece of work: its key, and its value as JSON, with arrays as base64
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Memory:
         return _decoded(self._known[key])
 
     def remember(self, key: str, make: Callable[[], Any]) -> Any:
-        """What `make` gives, or gave an earlier run under this key: JSON values and numpy arrays, nested.
+        """The result of `make`, or its stored result for this key: JSON values and numpy arrays, nested.
 
-        The value comes back as JSON holds it, also the first time: tuples as lists. Raises StorageError.
+        Values are always returned as read from JSON, with tuples as lists. Raises StorageError.
         """
         if key not in self._known:
             text = json.dumps({"key": key, "value": make()}, default=_encoded, ensure_ascii=False)
@@ -47,7 +47,7 @@ class Memory:
         return self[key]
 
     def forget(self) -> None:
-        """Remove the file: a finished run needs none."""
+        """Delete the file, which a finished run does not need."""
         self._path.unlink(missing_ok=True)
 
 

@@ -1,10 +1,10 @@
-"""RunDir: the folder of one stage's run, which describes itself and can be resumed.
+"""RunDir: the self-describing, resumable folder of one run of a stage.
 
-run.json       stage, inputs with digests, seed, versions, machine, outputs with sha256, times, status
-config.toml    the effective settings, every default written out
-log.txt        what was said while it ran
-metrics.jsonl  one row of numbers a tick
-remembered.jsonl  while it runs: pieces of work that are done (core/memory.py)
+run.json          stage, inputs with digests, seed, versions, machine, outputs with sha256, times, status
+config.toml       the effective settings, including all defaults
+log.txt           the log messages
+metrics.jsonl     one row of numbers per tick
+remembered.jsonl  during the run: completed pieces of work (core/memory.py)
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _RECORDED = {"stage", "status", "inputs", "outputs", "seconds", "started"}
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run folder seen from outside: what the report and later stages read."""
+    """The record of a run, as the report and later stages read it."""
 
     folder: Path
     content: dict[str, Any]
@@ -55,13 +55,14 @@ class RunRecord:
         content = read_json(path)
         if not isinstance(content, dict) or not content.keys() >= _RECORDED:
             raise BrokenArtefact(
-                f"{path}: not the record of a run.", f"Restore it, or delete {folder} and make it again."
+                f"{path}: not the record of a run.",
+                f"Restore it, or delete {folder} and start over.",
             )
         return RunRecord(folder, content)
 
     @property
     def name(self) -> str:
-        """The step's name: that of its folder."""
+        """The name of the step, which is that of its folder."""
         return self.folder.name
 
     @property
@@ -81,7 +82,7 @@ class RunRecord:
         except (OSError, ValueError) as error:
             raise BrokenArtefact(
                 f"{path}: not the settings of a run ({error}).",
-                f"Restore it, or delete {self.folder} and make it again.",
+                f"Restore it, or delete {self.folder} and start over.",
             ) from error
 
     @property
@@ -89,35 +90,35 @@ class RunRecord:
         return read_json_lines(self.folder / "metrics.jsonl")
 
     def verify(self) -> None:
-        """Raise BrokenArtefact when an output is gone or is not what the run wrote."""
+        """Raise BrokenArtefact if an output is missing or was changed."""
         for file, digest in self.content["outputs"].items():
             path = self.folder / file
             if not path.exists() or sha256_file(path) != digest:
-                state = "was changed" if path.exists() else "is gone"
-                hint = f"Delete {self.folder} and run the same command again to make it anew."
+                state = "was changed" if path.exists() else "is missing"
+                hint = f"Delete {self.folder} and run the same command again."
                 raise BrokenArtefact(f"{path}: this output of a finished run {state}.", hint)
 
 
 class RunDir:
-    """A run folder being written by this process. `inputs` maps each input's name to its digest."""
+    """The folder of a run in progress. `inputs` maps the name of each input to its digest."""
 
     def __init__(self, folder: Path, stage: str, config: Any, inputs: dict[str, Any]) -> None:
         self.folder = folder
         self._content: dict[str, Any] = {"stage": stage, "status": "running", "inputs": inputs, "outputs": {}}
         self._config = config
         self.memory = Memory(folder)
-        """Pieces of work that are done; emptied when the run is finished."""
+        """Completed pieces of work; deleted when the run is finished."""
         self.world = SINGLE
-        """The processes that do this run; the others follow this one."""
+        """The processes of this run."""
         self.finished: RunRecord | None = None
-        """The record of a run that an earlier call completed; there is nothing left to do."""
+        """The record of a run that is already complete; there is nothing left to do."""
 
     @staticmethod
     @contextmanager
     def open(folder: Path, stage: str, config: Any, inputs: dict[str, Any]) -> Iterator[RunDir]:
-        """Start a run or resume it; only one process at a time may hold a folder.
+        """Start or resume a run; only one process at a time can hold a folder.
 
-        Raises ConfigChanged when the folder was made with other settings or inputs, and RunBusy.
+        Raises ConfigChanged if the folder has other settings or inputs, and RunBusy.
         """
         run = RunDir(folder, stage, config, inputs)
         with storage_errors(folder):
@@ -154,21 +155,21 @@ class RunDir:
         self._write()
 
     def _earlier_run(self) -> RunRecord | None:
-        """The run that this folder holds; one that failed before it made anything does not count."""
+        """The run in this folder; one that failed before it wrote any output does not count."""
         if not (self.folder / "run.json").exists():
             return None
         record = RunRecord.load(self.folder)
         undone = record.content["status"] in ("failed", "refused")
-        return record if not undone or self._made_files() else None
+        return record if not undone or self._output_names() else None
 
-    def _made_files(self) -> list[str]:
+    def _output_names(self) -> list[str]:
         own = {"run.json", "config.toml", "log.txt"}
         return sorted(
             p.name for p in self.folder.iterdir() if p.name not in own and not p.name.startswith(".")
         )
 
     def _refuse_foreign_folder(self) -> None:
-        foreign = self._made_files()
+        foreign = self._output_names()
         if foreign:
             raise ConfigError(
                 f"{self.folder}: not empty and not a run folder (it holds {foreign[0]}).",
@@ -187,12 +188,12 @@ class RunDir:
         if changes:
             listed = "\n    ".join(changes)
             raise ConfigChanged(
-                f"{self.folder}: made with other settings:\n    {listed}",
-                "Choose another --out, delete this folder to start over, or go back to the old settings.",
+                f"{self.folder}: this run has other settings:\n    {listed}",
+                "Choose another --out, delete this folder to start over, or use the old settings.",
             )
 
     def remember(self, key: str, make: Callable[[], Any]) -> Any:
-        """What `make` gives, or gave before the run was cut short: JSON values and numpy arrays, nested."""
+        """The result of `make`, computed once even if the run is interrupted: JSON values, numpy arrays."""
         return self.memory.remember(key, make)
 
     def finish(self, outputs: Iterable[Path]) -> None:
@@ -215,7 +216,7 @@ class RunDir:
         write_json(self.folder / "run.json", self._content)
 
     def log(self, text: str) -> None:
-        """Say it to the user and keep it in log.txt."""
+        """Print a message to stderr and append it to log.txt."""
         print(f"  {text}", file=sys.stderr, flush=True)
         append_line(self.folder / "log.txt", f"{_now()} {text}")
 
@@ -226,7 +227,7 @@ class RunDir:
         return progress.bar(description, total, done)
 
     def progress(self, items: Iterable[T], description: str) -> Iterator[T]:
-        """Go through `items` with a progress bar."""
+        """Iterate over `items` with a progress bar."""
         with self.bar(description, len(items) if isinstance(items, Sized) else None) as shown:
             for item in items:
                 yield item
@@ -237,14 +238,14 @@ class RunDir:
         append_line(self.folder / "metrics.jsonl", json.dumps({"step": step, **numbers}, allow_nan=False))
 
     def rewind_metrics(self, step: float) -> None:
-        """Drop the rows after `step`: a resumed run writes them again."""
+        """Remove the rows after `step`, which a resumed run writes again."""
         rows = [row for row in read_json_lines(self.folder / "metrics.jsonl") if row["step"] <= step]
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock file; the system lets it go when the process ends, however it ends."""
+    """Hold the lock file of the folder; the system releases it however the process ends."""
     import fcntl
 
     with storage_errors(folder):
@@ -254,7 +255,7 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RunBusy(
-                f"{folder}: another process is working in this run folder.",
+                f"{folder}: another process is using this run folder.",
                 "Wait for it, or choose another --out.",
             ) from error
         yield
