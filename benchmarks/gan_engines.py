@@ -1,8 +1,7 @@
-"""Two StyleGAN2 engines with one face: ours, and NVIDIA's from a checkout. What is timed, and how.
+"""Two StyleGAN2 engines with one interface: ours, and NVIDIA's from a checkout; and how they are timed.
 
 Both train channel_base 16384, channel_max 512, 8 mapping layers, with augmentation bgc at p = 0.3, mirrored
-images, R1 and path length. Ours makes one batch of fakes for D and G, theirs one for each; that belongs to
-the engines.
+images, R1 and path length. Ours generates one batch of fakes for both D and G, theirs one for each.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _RATE, _P, _GAMMA = 0.0025, 0.3, 1.0
 _CONFIG = TrainGanConfig(augment_p=_P, r1_gamma=_GAMMA)
 
 Seconds = dict[str, tuple[float, float]]
-"""Of each phase: on the wall, and of the process's cores."""
+"""Of each phase: wall-clock and processor seconds."""
 
 
 def _preset(batch: int) -> Preset:
@@ -39,7 +38,7 @@ def _preset(batch: int) -> Preset:
 
 
 class Clock:
-    """Adds up the time of phases; nested phases count for themselves alone."""
+    """Sums the time of phases; the time of a nested phase does not count for the outer one."""
 
     def __init__(self) -> None:
         self.seconds: Seconds = {}
@@ -86,7 +85,7 @@ class Ours:
         self.state.augment.p = _P
 
     def train(self) -> Seconds:
-        """One step with all four phases; what belongs to no other phase is counted as G's."""
+        """One step with all four phases; time outside the other phases counts as G."""
         clock, names = Clock(), {"_discriminator_phase": "D", "_r1_phase": "R1", "_path_length_phase": "PL"}
         plain = {function: getattr(phases, function) for function in names}
         for function, name in names.items():
@@ -129,7 +128,7 @@ class Theirs:
         mirrored = torch.rand(self.batch, 1, 1, 1, device=self.device) < 0.5
         self.gan.phase(phase, torch.where(mirrored, self.images.flip(3), self.images))
         if phase == "Gmain":
-            self.gan.follow()
+            self.gan.update_average()
 
     def generate(self) -> Seconds:
         """A batch of images, as uint8 on the CPU."""

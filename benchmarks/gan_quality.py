@@ -1,18 +1,18 @@
-"""Faces of our engine beside those of NVIDIA's StyleGAN2, trained alike: kernel distance to held-out faces.
+"""The quality of our GAN engine and NVIDIA's StyleGAN2, trained alike: kernel distance to held-out faces.
 
 python benchmarks/gan_quality.py --reference PATH --faces FOLDER [--base NAME] [--kimg 10] [--seeds 3]
 
-PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence), FOLDER
-photos in one sub-folder a class, or a FaceSet with splits. Both engines train the networks of one preset,
-from scratch or from the weights of one base, with its settings, for as many kimg, on the same real batches;
---bfloat16 adds ours in mixed precision to ours in float32 (slow on a CPU without bfloat16 units). The moving
-average of each then draws 1,000 faces without truncation, measured against the validation and test splits;
-beside it stands what the real training faces score.
+PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence), FOLDER holds
+photos in one sub-folder per class, or is a FaceSet with splits. Both engines train the networks of one
+preset, from scratch or from the weights of one base, with its settings, for the same number of kimg, on the
+same real batches; --bfloat16 adds our engine in mixed precision (slow on a CPU without bfloat16 units). The
+moving average of each then generates 1,000 faces without truncation, which are compared with the validation
+and test splits; the distance of the real training faces is the baseline.
 
-Finished trainings are kept in --work and not repeated (delete their folder to do so); an unfinished one
-starts over. With --engines several calls can share the trainings among them; every call reports all that are
-finished. For one thread a process: OMP_NUM_THREADS=1. Sheets of faces stay in --work, since faces learnt from
-private photos belong in no repository.
+Finished trainings are kept in --work and not repeated (to repeat one, delete its folder); an unfinished one
+starts over. With --engines, several calls can divide the trainings among them; each call reports all that are
+finished. For one thread per process, set OMP_NUM_THREADS=1. Sheets of faces stay in --work, as faces learned
+from private photos do not belong in a repository.
 """
 
 # N faces, H x W pixels
@@ -61,7 +61,7 @@ _PRECISIONS: dict[str, Precision] = {"ours": "float32", "ours-bfloat16": "bfloat
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: its faces [N, H, W, 3], augmentation's p at the end, and what it took."""
+    """A finished training: its faces [N, H, W, 3], the final augmentation probability, and the time."""
 
     faces: Pixels
     augment_p: float
@@ -70,7 +70,7 @@ class Trained:
 
 
 def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path, base: str | None) -> Trained:
-    """By the stage train-gan, as a user would."""
+    """With the stage train-gan, as a user would."""
     from anonderm.models.stylegan2.checkpoint import load_generator
 
     stage, inputs = STAGES["train-gan"], {"faces": faces.folder, "base": base}
@@ -82,12 +82,12 @@ def train_ours(config: TrainGanConfig, faces: FaceSet, folder: Path, base: str |
 
 
 def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base: str | None) -> Trained:
-    """By their modules, on our batches of real faces."""
+    """With their modules, on our batches of real faces."""
     training = training_faces(faces, None)
     images = load_images(training, (), launch.device())
     preset = PRESETS[config.preset]
     settings = step_settings(config, preset, images.pixels_N3HW.shape[-1])
-    plan = Schedule.of(config, settings.batch)
+    schedule = Schedule.of(config, settings.batch)
     torch.manual_seed(config.seed)
     gan = ReferenceGan(checkout, preset, settings, images.pixels_N3HW.shape[-1], launch.device())
     if base:
@@ -95,12 +95,12 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base
         gan.start_from(start.tensors())
 
     def train() -> None:
-        with progress.bar(f"reference, seed {config.seed} (kimg)", plan.kimg(plan.steps)) as bar:
-            for step in range(plan.steps):
+        with progress.bar(f"reference, seed {config.seed} (kimg)", schedule.kimg(schedule.steps)) as bar:
+            for step in range(schedule.steps):
                 random = RandomStreams(config.seed, step, images.pixels_N3HW.device).stream(Purpose.REAL)
                 real_N3HW, _ = images.batch(BatchShare.all(settings.batch), settings.mirror, random)
                 gan.train_step(real_N3HW.contiguous())
-                bar.advance(plan.kimg(1), note=f"p {float(gan.pipe.p):.2f}")
+                bar.advance(schedule.kimg(1), note=f"p {float(gan.pipe.p):.2f}")
 
     _, *seconds = _timed(train)
     return Trained(_their_faces(gan), float(gan.pipe.p), *seconds)
@@ -108,24 +108,24 @@ def train_reference(config: TrainGanConfig, faces: FaceSet, checkout: Path, base
 
 @torch.no_grad()
 def _their_faces(gan: ReferenceGan) -> Pixels:
-    pictures = []
+    batches = []
     for start in range(0, _FACES, _BATCH):
         seeds = range(start, start + _BATCH)
         rows = [np.random.RandomState(seed).randn(1, gan.preset.z_dim) for seed in seeds]
         z = torch.from_numpy(np.concatenate(rows)).float().to(gan.device)
-        pictures.append(to_pixels(gan.average(z, torch.zeros(_BATCH, 0, device=gan.device)).float()))
-    return np.concatenate(pictures)
+        batches.append(to_pixels(gan.average(z, torch.zeros(_BATCH, 0, device=gan.device)).float()))
+    return np.concatenate(batches)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """What it returns, and its seconds on the wall and of the process's cores."""
+    """The result, the wall-clock seconds and the processor seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return result, time.perf_counter() - wall, time.process_time() - cpu
 
 
-class HeldOut:
-    """The real faces that no engine saw, embedded once."""
+class HeldOutFaces:
+    """The embeddings of the real faces that no engine was trained on."""
 
     def __init__(self, faces: FaceSet) -> None:
         held_out = faces.where(split=("val", "test"))
@@ -133,15 +133,15 @@ class HeldOut:
         self.people = [face.person for face in held_out]
         training = training_faces(faces, None)
         own_ND, people = embed_pixels(training.pixels(), _EXTRACTOR), [face.person for face in training]
-        self.floor = kernel_distance(self.real_ND, own_ND, self.people, people)
+        self.baseline = kernel_distance(self.real_ND, own_ND, self.people, people)
         self.counts = {"training_faces": len(training), "held_out_faces": len(held_out)}
 
     def distance(self, faces_NHW3: Pixels) -> float:
         return kernel_distance(self.real_ND, embed_pixels(faces_NHW3, _EXTRACTOR), self.people)
 
 
-def train(engine: str, seed: int, faces: FaceSet, held_out: HeldOut, work: Path, options: Any) -> None:
-    """One training; its row and its first faces are left in `work`, the row last."""
+def train(engine: str, seed: int, faces: FaceSet, held_out: HeldOutFaces, work: Path, options: Any) -> None:
+    """Run one training; write its first faces and then its row to `work`."""
     folder = _folder(work, engine, seed)
     shutil.rmtree(folder, ignore_errors=True)
     config = TrainGanConfig(
@@ -173,8 +173,8 @@ def _folder(work: Path, engine: str, seed: int) -> Path:
     return work / f"{engine}-{seed}"
 
 
-def report(held_out: HeldOut, work: Path, options: Any) -> None:
-    """Write what is finished, by any call."""
+def report(held_out: HeldOutFaces, work: Path, options: Any) -> None:
+    """Write the results of all finished trainings."""
     rows: dict[str, list[dict[str, float]]] = {}
     for engine in ("ours", "reference", "ours-bfloat16"):
         paths = [_folder(work, engine, seed) / "row.json" for seed in range(options.seeds)]
@@ -187,7 +187,7 @@ def report(held_out: HeldOut, work: Path, options: Any) -> None:
         "kimg": options.kimg,
         "base": options.base,
         **held_out.counts,
-        "kernel_distance_of_training_faces": _rounded(held_out.floor),
+        "kernel_distance_of_training_faces": _rounded(held_out.baseline),
         "engines": {engine: _summary(finished) for engine, finished in rows.items() if finished},
     }
     for engine, other in (("ours", "reference"), ("ours-bfloat16", "ours"), ("ours-bfloat16", "reference")):
@@ -204,7 +204,7 @@ def _summary(rows: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def _difference(rows: list[dict[str, float]], others: list[dict[str, float]]) -> dict[str, Any]:
-    """Of the mean distances, with its standard error over the seeds (unequal variances)."""
+    """The difference of the mean distances, with its standard error over the seeds (unequal variances)."""
     first, second = ([row["kernel_distance"] for row in each] for each in (rows, others))
     difference = statistics.mean(first) - statistics.mean(second)
     error = sum(statistics.variance(each) / len(each) for each in (first, second)) ** 0.5
@@ -220,7 +220,7 @@ def _rounded(value: float) -> float:
 
 
 def _face_set(options: Any) -> FaceSet:
-    """The FaceSet given, or one made from a folder of photos."""
+    """The FaceSet, or one made from a folder of photos."""
     if (options.faces / MANIFEST).exists():
         return FaceSet.load(options.faces)
     config = IngestConfig(source=options.faces, size=options.size)
@@ -245,7 +245,7 @@ def main() -> None:
     options = parser.parse_args()
     faces = _face_set(options)
     options.size = faces.image(faces.faces[0]).shape[0]
-    held_out = HeldOut(faces)
+    held_out = HeldOutFaces(faces)
     start = Path(options.base or "scratch").stem
     settings = f"{options.preset}-{options.size}px-{options.kimg:g}kimg-{start}-{faces.digest[:8]}"
     engines = options.engines or ["ours", "reference", *(["ours-bfloat16"] if options.bfloat16 else [])]

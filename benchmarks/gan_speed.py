@@ -1,14 +1,14 @@
-"""Training and generation beside NVIDIA's StyleGAN2: seconds of each phase, per kimg, images/s, peak memory.
+"""Training and generation speed of our engine and NVIDIA's StyleGAN2, and their peak memory.
 
 python benchmarks/gan_speed.py [--reference PATH] [--sizes 64 128] [--generate 256] [--batch 16] [--rounds 3]
     [--precision auto] [--peak-tflops 989]
 
 PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch (non-commercial licence). Each engine
-has a process of its own and they take turns, round by round, so that both see the same neighbours on a
-shared machine; medians are reported, on the wall and in processor time, and the ratio of the latter on a
-CPU. On a GPU their compiled plugins are used where they build (their own code says so if not), ratios are
-those of the wall, and --peak-tflops (the chip's dense bf16 peak) adds the share of it that our training
-reaches, from counted FLOPs. The result is written after every size. For one thread a process:
+has its own process, and they take turns, round by round, so that other processes on a shared machine affect
+both alike. Medians of wall-clock and processor time are reported, and the ratio of processor time on a CPU.
+On a GPU, their compiled plugins are used if they build (otherwise their code prints a warning), the ratio is
+that of wall-clock time, and --peak-tflops (the dense bf16 peak of the chip) adds the utilisation of our
+training, from counted FLOPs. The result is written after every size. For one thread per process, set
 OMP_NUM_THREADS=1.
 """
 
@@ -28,7 +28,7 @@ from gan_engines import Ours, Seconds, Theirs
 
 _WEIGHTS = {"G": 1.0, "D": 1.0, "PL": 1 / 4, "R1": 1 / 16}
 _WALL, _CPU = 0, 1
-# By request and whether it is a GPU: on a CPU the processor's time, which neighbours change less.
+# By request and whether it is a GPU; on a CPU, processor time depends less on other processes.
 _COMPARED = {
     ("generate", False): "images_per_cpu_second",
     ("generate", True): "images_per_second",
@@ -38,7 +38,7 @@ _COMPARED = {
 
 
 def _serve(pipe: Connection, kind: str, size: int, options: argparse.Namespace) -> None:
-    """One engine: answer each request with its seconds, until told to stop."""
+    """Serve one engine: answer each request with its seconds, until the request is `stop`."""
     torch.manual_seed(0)
     if kind == "ours":
         engine: Any = Ours(size, options.batch, options.precision)
@@ -51,7 +51,7 @@ def _serve(pipe: Connection, kind: str, size: int, options: argparse.Namespace) 
 
 
 def _tflop(engine: Any) -> float:
-    """Of a step with every regulariser in proportion."""
+    """The operations of an average training step."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
@@ -69,7 +69,7 @@ class Engine:
         self._process = context.Process(target=_serve, args=(other, kind, size, options), daemon=True)
         self._process.start()
 
-    def ask(self, request: str) -> Any:
+    def request(self, request: str) -> Any:
         self._pipe.send(request)
         while not self._pipe.poll(1.0):
             if not self._process.is_alive():
@@ -77,7 +77,7 @@ class Engine:
         return self._pipe.recv()
 
     def stop(self) -> float:
-        peak = self.ask("stop")
+        peak = self.request("stop")
         self._process.join()
         return peak
 
@@ -89,12 +89,12 @@ def measure(request: str, size: int, options: argparse.Namespace) -> dict[str, A
     rounds: dict[str, list[Seconds]] = {kind: [] for kind in kinds}
     for index in range(options.warm_up + options.rounds):
         for kind, engine in engines.items():
-            seconds = engine.ask(request)
+            seconds = engine.request(request)
             print(f"{size} px {request} {kind}: {_brief(seconds)}", flush=True)
             if index >= options.warm_up:
                 rounds[kind].append(seconds)
     row: dict[str, Any] = {"size": size}
-    tflop = engines["ours"].ask("tflop") if request == "train" and options.peak_tflops else None
+    tflop = engines["ours"].request("tflop") if request == "train" and options.peak_tflops else None
     for kind, engine in engines.items():
         row[kind] = _summary(rounds[kind], options.batch) | {"peak_memory_gb": round(engine.stop(), 2)}
     if "reference" in row:

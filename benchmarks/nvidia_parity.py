@@ -1,12 +1,12 @@
-"""Whether import-gan gives NVIDIA's images: their networks with random weights beside ours.
+"""Compare the images of import-gan with NVIDIA's: networks with random weights, in their code and in ours.
 
 python benchmarks/nvidia_parity.py --reference PATH [--sizes 64 256 1024]
 
 PATH is a checkout of NVlabs/stylegan3 or NVlabs/stylegan2-ada-pytorch, whose licence allows non-commercial
-use only; none of it is part of this package. Their code makes G and D with random weights, noise strengths
-and mean w, and pickles them as their training does; import-gan reads that file. Both then draw seeds 0 to 15
-at psi 0.7 with constant noise in float32, and judge the same images. A TensorFlow-era pickle, whose variables
-are made up here, is read by their converter and by import-gan. The result is written after every row.
+use only; none of it is part of this package. Their code creates G and D with random weights, noise strengths
+and mean w, and pickles them as their training does; import-gan reads that file. Both then generate seeds 0 to
+15 at psi 0.7 with constant noise in float32, and compute the logits of the same images. A TensorFlow pickle
+with random variables is read by their converter and by import-gan. The result is written after every row.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CLASSES = 3
 
 
 def _randomise(*networks: torch.nn.Module) -> None:
-    """Nothing at a neutral initial value, and colours within range, or clipping would hide errors."""
+    """Neutral initial values and clipped colours would hide errors."""
     random = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for network in networks:
@@ -61,11 +61,11 @@ def compare(theirs: Any, size: int, conditional: bool, scratch: Path) -> dict[st
     options = {"synthesis_kwargs": full} if older else full
     common = {"c_dim": classes, "img_resolution": size, "img_channels": 3}
     generator = theirs.Generator(z_dim=512, w_dim=512, mapping_kwargs={"num_layers": 8}, **common, **options)
-    judge = theirs.Discriminator(**common, **full)
-    _randomise(generator, judge)
+    discriminator = theirs.Discriminator(**common, **full)
+    _randomise(generator, discriminator)
     content = {
         "G": generator,
-        "D": judge,
+        "D": discriminator,
         "G_ema": generator,
         "augment_pipe": None,
         "training_set_kwargs": {},
@@ -74,15 +74,17 @@ def compare(theirs: Any, size: int, conditional: bool, scratch: Path) -> dict[st
     return {
         "size": size,
         "classes": classes,
-        **_differences(generator.eval(), judge.eval(), scratch, 1 if conditional else None),
+        **_differences(generator.eval(), discriminator.eval(), scratch, 1 if conditional else None),
     }
 
 
 @torch.no_grad()
-def _differences(generator: Any, judge: Any, scratch: Path, class_index: int | None) -> dict[str, Any]:
+def _differences(
+    generator: Any, discriminator: Any, scratch: Path, class_index: int | None
+) -> dict[str, Any]:
     """Their networks in memory against what import-gan makes of scratch/net.pkl."""
     checkpoint = import_gan(ImportGanConfig(scratch / "net.pkl", scratch / "net.safetensors"))
-    ours, our_judge = load_generator(checkpoint), load_discriminator(checkpoint)
+    ours, our_discriminator = load_generator(checkpoint), load_discriminator(checkpoint)
     label = torch.zeros(1, generator.c_dim)
     if class_index is not None:
         label[:, class_index] = 1
@@ -96,8 +98,8 @@ def _differences(generator: Any, judge: Any, scratch: Path, class_index: int | N
     logits, our_logits = [], []
     for four in images.split(4):
         labels = label.expand(len(four), -1)
-        logits.append(judge(four, labels, force_fp32=True)[:, 0])
-        our_logits.append(our_judge(four, labels if class_index is not None else None))
+        logits.append(discriminator(four, labels, force_fp32=True)[:, 0])
+        our_logits.append(our_discriminator(four, labels if class_index is not None else None))
     difference = np.abs(expected.astype(int) - drawn)
     logit, our_logit = torch.cat(logits), torch.cat(our_logits)
     return {

@@ -1,7 +1,7 @@
-"""NVIDIA's StyleGAN2 in training: their networks, loss and augmentation from a checkout, on our settings.
+"""Training NVIDIA's StyleGAN2: their networks, loss and augmentation from a checkout, with our settings.
 
-Nothing of theirs is part of this package. The modules are imported from the user's checkout; what is written
-here are the calls between them, in the order of their training loop.
+None of their code is part of this package. The modules are imported from the user's checkout; this file calls
+them in the order of their training loop.
 """
 
 # N images of a batch, H x W pixels
@@ -25,7 +25,7 @@ from anonderm.gan.training_state import PATH_LENGTH_INTERVAL, R1_INTERVAL
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, GENERATOR
 from anonderm.models.stylegan2.third_party.pytorch_networks import discriminator_tensor, generator_tensor
 
-# Phases in their order: the network that learns, every so many steps. Gradients are multiplied with that.
+# Phases in their order: the network to train, and the interval in steps, which multiplies the gradients.
 PHASES = {
     "Gmain": ("G", 1),
     "Greg": ("G", PATH_LENGTH_INTERVAL),
@@ -45,9 +45,9 @@ _AUGMENT = {
 
 
 class ReferenceGan:
-    """Both players, the moving average, the optimisers and the augmentation.
+    """Both networks, the moving average, the optimisers and the augmentation.
 
-    On a GPU with their plugins (where they build) and float16, as they train; on a CPU in float32.
+    On a GPU, with their plugins (if they build) and float16, as in their training; on a CPU, in float32.
     """
 
     def __init__(self, checkout: Path, preset: Preset, settings: StepSettings, size: int, device: str):
@@ -116,14 +116,14 @@ class ReferenceGan:
             return loss(self.device, G=self.G, D=self.D, **shared)
         return loss(self.device, G_mapping=self.G.mapping, G_synthesis=self.G.synthesis, D=self.D, **shared)
 
-    def _adam(self, network: Any, every: int) -> torch.optim.Adam:
-        ratio = every / (every + 1)
+    def _adam(self, network: Any, interval: int) -> torch.optim.Adam:
+        ratio = interval / (interval + 1)
         rate = self.preset.learning_rate * ratio
         return torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
 
     @torch.no_grad()
     def start_from(self, tensors: dict[str, Tensor]) -> None:
-        """Copy the tensors of one of our checkpoints into both players and the moving average."""
+        """Copy the tensors of one of our checkpoints into both networks and the moving average."""
         for network, prefix, as_ours in (
             (self.G, GENERATOR, generator_tensor),
             (self.average, GENERATOR, generator_tensor),
@@ -135,25 +135,25 @@ class ReferenceGan:
                     view.copy_(tensors[f"{prefix}{ours}"])
 
     def train_step(self, real_N3HW: Tensor) -> None:
-        """Every phase that is due, the moving average, and the steering of augmentation."""
-        for name, (_, every) in PHASES.items():
-            if self.step % every == 0:
+        """Run the phases that are due, and update the moving average and the augmentation probability."""
+        for name, (_, interval) in PHASES.items():
+            if self.step % interval == 0:
                 self.phase(name, real_N3HW)
-        self.follow()
+        self.update_average()
         self.step += 1
         if self.step % ADA_INTERVAL == 0 and self.settings.augment_p is None:
-            self._steer()
+            self._adjust_augmentation()
 
     def phase(self, name: str, real_N3HW: Tensor) -> None:
-        """Gradients of one phase on fresh latents, and the optimiser's step."""
-        key, every = PHASES[name]
+        """Compute the gradients of one phase on new latents, and step the optimiser."""
+        key, interval = PHASES[name]
         network = self.G if key == "G" else self.D
         z = torch.randn(len(real_N3HW), self.preset.z_dim, device=self.device)
         none = torch.zeros(len(real_N3HW), 0, device=self.device)
         network.requires_grad_(True)
         extra = {"cur_nimg": self.step * self.settings.batch} if self._is_newer else {"sync": True}
         self.loss.accumulate_gradients(
-            phase=name, real_img=real_N3HW, real_c=none, gen_z=z, gen_c=none, gain=every, **extra
+            phase=name, real_img=real_N3HW, real_c=none, gen_z=z, gen_c=none, gain=interval, **extra
         )
         network.requires_grad_(False)
         for parameter in network.parameters():
@@ -163,7 +163,7 @@ class ReferenceGan:
         self._optimisers[key].zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update_average(self) -> None:
         """Move the average; its half-life is at most 5% of the images so far."""
         half_life = min(self.settings.ema_images, self.step * self.settings.batch * _EMA_RAMP)
         kept = 0.5 ** (self.settings.batch / max(half_life, 1e-8))
@@ -172,7 +172,7 @@ class ReferenceGan:
         for own, other in zip(self.average.buffers(), self.G.buffers(), strict=True):
             own.copy_(other)
 
-    def _steer(self) -> None:
+    def _adjust_augmentation(self) -> None:
         self._signs.update()
         towards = np.sign(self._signs["Loss/signs/real"] - self.settings.ada_target)
         change = towards * self.settings.batch * ADA_INTERVAL / self.settings.ada_images

@@ -32,7 +32,7 @@ def test_settings_out_of_range_are_refused(wrong: dict) -> None:
 
 
 @pytest.mark.parametrize("resolution", [4, 48, 100, 2048])
-def test_sizes_that_are_no_power_of_two_are_refused(resolution: int) -> None:
+def test_sizes_that_are_not_a_power_of_two_are_refused(resolution: int) -> None:
     with pytest.raises(ConfigError, match="power of two"):
         architecture(PRESETS["tiny"], resolution, ())
 
@@ -52,7 +52,7 @@ def test_r1_follows_the_rule_unless_preset_or_user_say_otherwise() -> None:
     assert step_settings(TrainGanConfig(r1_gamma=0.0), PRESETS["paper1024"], 1024).r1_gamma == 0
 
 
-def test_without_augmentations_there_is_no_probability_to_steer() -> None:
+def test_without_augmentation_the_probability_is_0() -> None:
     settings = step_settings(TrainGanConfig(augment="none"), PRESETS["tiny"], 64)
     assert (settings.augment, settings.augment_p) == ((), 0.0)
     assert step_settings(TrainGanConfig(), PRESETS["tiny"], 64).augment == ("blit", "geometry", "colour")

@@ -1,4 +1,4 @@
-"""The stage generate: a seed fixes a face, whatever else is made beside it."""
+"""The stage generate: a face depends only on its seed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _generate(config: GenerateConfig, folder: Path, *checkpoints: Checkpoint) ->
         return generate(config, checkpoints, run)
 
 
-def test_every_face_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_every_face_records_its_origin(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors", "severe")
     faces = _generate(CONFIG, tmp_path / "run", checkpoint)
     assert len(faces) == 20
@@ -54,7 +54,7 @@ def test_every_face_says_where_it_comes_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("noise", ["random", "const", "none"])
-def test_a_seed_gives_the_same_face_whatever_the_batch(tmp_path: Path, noise: str) -> None:
+def test_a_seed_gives_the_same_face_in_every_batch(tmp_path: Path, noise: str) -> None:
     generator = load_generator(_save(tmp_path / "gan.safetensors"))
     together = draw_faces(generator, [3, 7, 11, 15, 19], PSI, noise)
     assert np.array_equal(draw_faces(generator, [11], PSI, noise)[0], together[2])
@@ -102,7 +102,7 @@ def test_a_face_of_several_truncations_states_no_single_one(tmp_path: Path) -> N
         _generate(beyond, tmp_path / "beyond", _save(tmp_path / "gan.safetensors"))
 
 
-def test_classes_can_be_drawn_alone(tmp_path: Path) -> None:
+def test_single_classes_can_be_generated(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors", classes=("healthy", "mild", "severe"))
     only = dataclasses.replace(CONFIG, seeds="0-1", classes=("severe", "healthy"))
     faces = _generate(only, tmp_path / "only", checkpoint)
@@ -114,7 +114,7 @@ def test_classes_can_be_drawn_alone(tmp_path: Path) -> None:
     assert "healthy, mild, severe" in caught.value.hint
 
 
-def test_an_interrupted_run_makes_only_what_is_missing(tmp_path: Path) -> None:
+def test_a_resumed_run_generates_only_missing_faces(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors")
     whole = _generate(CONFIG, tmp_path / "whole", checkpoint)
     from anonderm.core.faceset import FaceSetWriter
@@ -161,7 +161,7 @@ def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path: Path) -> 
     assert load_discriminator(half)(torch.zeros(2, 3, 16, 16)).isfinite().all()
 
 
-def test_what_is_no_gan_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_gan_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint = _save(tmp_path / "gan.safetensors")
     other = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, kind="classifier"))
     with pytest.raises(InputError, match="checkpoint of kind classifier"):

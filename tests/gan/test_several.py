@@ -35,14 +35,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], lis
     torch.set_num_threads(1)
     train_and_generate(folder, folder / "one")
     torch.set_num_threads(threads)
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    return folder, [process.returncode for process in processes], said
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    return folder, [process.returncode for process in processes], errors
 
 
 def test_two_processes_train_the_weights_of_one(done: tuple[Path, list[int], list[str]]) -> None:
-    folder, _, said = done
+    folder, _, errors = done
     one, two = (folder / name / "gan" for name in ("one", "two"))
-    assert two.exists(), said
+    assert two.exists(), errors
     ours, theirs = (Checkpoint.load(run / "checkpoint.safetensors").tensors() for run in (one, two))
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
@@ -78,10 +78,10 @@ def test_two_processes_draw_the_faces_of_one(done: tuple[Path, list[int], list[s
     assert len(two) == 40
 
 
-def test_a_process_whose_other_one_failed_says_so_and_ends(done: tuple[Path, list[int], list[str]]) -> None:
-    _, status, said = done
+def test_a_process_ends_with_an_error_when_another_one_fails(done: tuple[Path, list[int], list[str]]) -> None:
+    _, status, errors = done
     assert status[1] == 1
-    assert status[0] in (2, -signal.SIGABRT)  # Gloo's own threads may abort the process once it has told why
-    assert "this process fails" in said[1]
-    assert "process 0 of 2 lost contact with the others" in said[0]
-    assert "Run the same command again" in said[0]
+    assert status[0] in (2, -signal.SIGABRT)  # Gloo's own threads may abort the process after its message
+    assert "this process fails" in errors[1]
+    assert "process 0 of 2 lost contact with the others" in errors[0]
+    assert "Run the same command again" in errors[0]

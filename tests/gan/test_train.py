@@ -25,7 +25,7 @@ from anonderm.gan.training_images import load_images, training_faces
 from anonderm.models.stylegan2.checkpoint import load_generator
 
 
-def test_a_run_leaves_weights_a_card_metrics_and_samples(faces: FaceSet, tmp_path: Path) -> None:
+def test_a_run_writes_weights_a_card_metrics_and_samples(faces: FaceSet, tmp_path: Path) -> None:
     train(QUICK, faces, tmp_path / "run")
     card = Checkpoint.load(tmp_path / "run/checkpoint.safetensors").card
     assert (card.kind, card.resolution, card.label, card.licence) == ("gan", 32, None, "CC0-1.0")
@@ -94,7 +94,7 @@ def test_training_starts_from_the_base(faces: FaceSet, tmp_path: Path) -> None:
     assert "fresh" not in log
 
 
-def test_a_base_of_another_size_gives_what_fits(faces: FaceSet, tmp_path: Path) -> None:
+def test_matching_weights_of_a_base_of_another_size_are_copied(faces: FaceSet, tmp_path: Path) -> None:
     small = make_faces(tmp_path / "small", size=16)
     train(dataclasses.replace(QUICK, preset="tiny"), small, tmp_path / "base")
     base = Checkpoint.load(tmp_path / "base/checkpoint.safetensors")
@@ -105,14 +105,14 @@ def test_a_base_of_another_size_gives_what_fits(faces: FaceSet, tmp_path: Path) 
     assert "fresh: blocks.2.grow.weight" in (tmp_path / "transfer/log.txt").read_text()
 
 
-def test_a_conditional_gan_knows_its_classes(faces: FaceSet, tmp_path: Path) -> None:
+def test_a_conditional_gan_has_the_classes_of_its_labels(faces: FaceSet, tmp_path: Path) -> None:
     train(dataclasses.replace(QUICK, conditional=True), faces, tmp_path / "run")
     checkpoint = Checkpoint.load(tmp_path / "run/checkpoint.safetensors")
     assert checkpoint.card.classes == ("mild", "severe")
     assert load_generator(checkpoint).mapping.embed is not None
 
 
-def test_a_gan_of_one_label_sees_only_its_faces(faces: FaceSet, tmp_path: Path) -> None:
+def test_a_gan_of_one_label_is_trained_only_on_its_faces(faces: FaceSet, tmp_path: Path) -> None:
     faces = make_faces(tmp_path / "many", count=20)
     train(dataclasses.replace(QUICK, label="severe", kimg=0.004), faces, tmp_path / "run")
     card = Checkpoint.load(tmp_path / "run/checkpoint.safetensors").card
@@ -132,7 +132,7 @@ def test_faces_of_other_splits_are_never_read(tmp_path: Path) -> None:
         training_faces(FaceSet(faces.folder, marked[:9]), None)
 
 
-def test_faces_that_no_stylegan_can_take_are_refused(tmp_path: Path) -> None:
+def test_faces_of_an_unsupported_size_are_refused(tmp_path: Path) -> None:
     faces = make_faces(tmp_path / "odd", size=48)
     with pytest.raises(ConfigError, match="power of two"):
         train(QUICK, faces, tmp_path / "run")

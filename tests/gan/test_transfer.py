@@ -160,7 +160,7 @@ def test_more_layers_than_there_are_cannot_be_frozen(resolution: int, layers: in
         freeze_layers(generator, discriminator, TrainGanConfig(freeze_d=layers + 1))
 
 
-def test_settings_that_keep_a_base_need_one() -> None:
+def test_settings_that_freeze_a_base_require_one() -> None:
     with pytest.raises(ConfigError, match="freeze_d = 4 needs a base"):
         check_base_settings(TrainGanConfig(freeze_d=4), None)
     with pytest.raises(ConfigError, match="transfer = mapping needs a base"):
@@ -222,7 +222,7 @@ def test_mapping_trains_only_the_mapping_network_of_g(
     assert "of the generator, " in (tmp_path / "run/log.txt").read_text()
 
 
-def test_what_starts_fresh_learns_whatever_the_mode(
+def test_layers_that_the_base_lacks_are_trained_in_every_mode(
     trained_base: Checkpoint, small_faces: FaceSet, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(SHORT, transfer="last-layers", conditional=True)

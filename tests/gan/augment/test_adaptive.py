@@ -7,7 +7,7 @@ import pytest
 from anonderm.gan.augment.adaptive import AdaptiveProbability
 
 
-def test_p_rises_while_d_recognises_its_training_images_and_falls_when_it_does_not() -> None:
+def test_p_rises_when_d_overfits_and_falls_when_it_does_not() -> None:
     state = AdaptiveProbability()
     state.adjust(sign=0.9, target=0.6, step=0.1)
     assert state.p == pytest.approx(0.1)

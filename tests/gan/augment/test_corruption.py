@@ -1,4 +1,4 @@
-"""Noise of the right strength and cutouts of the right size, as often as asked."""
+"""Noise and cutouts have the right strength, size and frequency."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _motions(image_3HW: Tensor) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("p", [1.0, 0.4])
-def test_flips_and_quarter_turns_are_exact_and_as_frequent_as_asked(p: float) -> None:
+def test_flips_and_quarter_turns_are_exact_and_have_probability_p(p: float) -> None:
     image = torch.rand(3, 4, 4, generator=torch.Generator().manual_seed(1))
     turned = geometry.turn(image.expand(MANY, 3, 4, 4), _draw(p))
     found = (

@@ -24,7 +24,7 @@ def _noise(*shape: int) -> Tensor:
     return torch.rand(shape, generator=_random(1)) * 2 - 1
 
 
-def test_nothing_to_do_returns_the_images_themselves() -> None:
+def test_without_groups_or_with_p_0_the_images_are_returned() -> None:
     images = _noise(4, 3, 16, 16)
     assert augment(images, ALL, 0.0, _random()) is images
     assert augment(images, PIPELINES["none"], 1.0, _random()) is images
@@ -48,7 +48,7 @@ def test_every_pipeline_changes_images_and_more_of_them_with_a_larger_p(name: Pi
     assert touched(0.02) < touched(0.2) < touched(0.8)
 
 
-def test_the_generator_alone_decides() -> None:
+def test_the_random_generator_determines_the_result() -> None:
     images = _noise(4, 3, 16, 16)
     first = augment(images, ALL, 0.8, _random(5))
     torch.manual_seed(123)

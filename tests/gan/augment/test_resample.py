@@ -46,7 +46,7 @@ def test_the_wavelet_is_orthogonal_with_six_vanishing_moments() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 64, 128, 512])
-def test_what_is_not_moved_stays_as_it_is(size: int) -> None:
+def test_the_identity_changes_nothing(size: int) -> None:
     images = _noise(1, 3, size, size)
     assert torch.allclose(resample(images, STILL[None]), images, atol=1e-6)
 
@@ -58,7 +58,7 @@ def test_whole_pixels_move_exactly() -> None:
 
 
 @pytest.mark.parametrize("look_up", [HALF_TURN, TILTED, FAR], ids=["half turn", "tilted", "far"])
-def test_a_smooth_image_is_read_where_the_look_up_says_and_mirrored_beyond_its_edges(look_up: Tensor) -> None:
+def test_a_smooth_image_is_sampled_at_the_look_up_and_mirrored_beyond_its_edges(look_up: Tensor) -> None:
     """To a twentieth of a pixel inside, half a pixel beyond; the waves rise by 0.15 a pixel."""
     x_HW, y_HW = _plane(64)
     (xx, xy, x0), (yx, yy, y0) = look_up.tolist()

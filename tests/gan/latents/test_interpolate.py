@@ -26,7 +26,7 @@ def test_frames_at_the_waypoints_are_the_images_of_generate(model: LoadedGenerat
     assert np.array_equal(synthesise(model.generator, curve[::8], "const"), faces)
 
 
-def test_the_way_is_smooth_and_closed(model: LoadedGenerator) -> None:
+def test_the_curve_is_smooth_and_closed(model: LoadedGenerator) -> None:
     curve = closed_curve(model.styles([4, 9, 2, 7], 1.0).double(), 50)
     steps = torch.cat([curve, curve[:2]]).diff(dim=0)
     bends = steps.diff(dim=0).norm(dim=(1, 2))
@@ -34,7 +34,7 @@ def test_the_way_is_smooth_and_closed(model: LoadedGenerator) -> None:
     assert float(steps.norm(dim=(1, 2)).min()) > 0
 
 
-def test_one_frame_a_leg_shows_the_faces_alone(model: LoadedGenerator) -> None:
+def test_one_frame_per_seed_shows_only_the_faces(model: LoadedGenerator) -> None:
     w = model.styles([4, 9], 1.0)
     assert torch.equal(closed_curve(w, 1), w)
 

@@ -16,7 +16,7 @@ from anonderm.models.stylegan2.sampling import draw_faces, synthesise
 Save = Callable[..., Checkpoint]
 
 
-def test_a_class_must_be_named_where_there_are_some_and_only_there(save: Save) -> None:
+def test_a_class_is_required_only_for_conditional_generators(save: Save) -> None:
     conditional, plain = save("conditional", classes=("mild", "severe")), save("plain")
     assert LoadedGenerator.of(conditional, "severe").class_index == 1
     assert LoadedGenerator.of(plain, None).class_index is None
@@ -25,7 +25,7 @@ def test_a_class_must_be_named_where_there_are_some_and_only_there(save: Save) -
             LoadedGenerator.of(checkpoint, label)
 
 
-def test_styles_and_pictures_are_those_of_generate(save: Save) -> None:
+def test_styles_and_images_are_those_of_generate(save: Save) -> None:
     model = LoadedGenerator.of(save(classes=("mild", "severe")), "severe")
     seeds = list(range(18))
     w_NLD = model.styles(seeds, 0.7, ("0-1=0.5",))

@@ -68,7 +68,7 @@ def test_a_foreign_image_stays_farther_than_an_own_one(model: LoadedGenerator) -
     assert far > 20 * near
 
 
-def test_what_is_projected_beside_an_image_does_not_change_its_result(model: LoadedGenerator) -> None:
+def test_a_projection_does_not_depend_on_the_other_images(model: LoadedGenerator) -> None:
     images = as_tensor(draw_faces(model.generator, [1, 2], (0.7,) * 6, "const"))
     together, alone = found_by(model, images, QUICK), found_by(model, images[1:], QUICK)
     assert torch.allclose(together.w_ND[1], alone.w_ND[0], atol=1e-3)
@@ -81,7 +81,7 @@ def test_noise_maps_stay_noise(model: LoadedGenerator) -> None:
         assert torch.allclose(map_N1HW.square().mean(dim=(1, 2, 3)), torch.ones(2), atol=1e-4)
 
 
-def test_structure_in_noise_is_seen_at_every_scale() -> None:
+def test_structure_in_noise_is_detected_at_every_scale() -> None:
     random = torch.Generator().manual_seed(0)
     white = torch.randn(1, 1, 64, 64, generator=random)
     coarse = torch.randn(1, 1, 8, 8, generator=random).repeat_interleave(8, 2).repeat_interleave(8, 3)

@@ -31,7 +31,7 @@ def style_change(model: LoadedGenerator, layers: range, direction_D: torch.Tenso
 
 
 @pytest.mark.parametrize("layers", [range(6), range(2), range(5, 6)])
-def test_directions_are_orthonormal_and_change_the_styles_as_much_as_they_say(
+def test_directions_are_orthonormal_and_their_strengths_are_the_changes_of_the_styles(
     model: LoadedGenerator, layers: range
 ) -> None:
     unit_KD, strength_K = factorise(model.generator, layers, 10)
@@ -68,9 +68,9 @@ def test_each_affine_belongs_to_the_layer_whose_w_it_reads(model: LoadedGenerato
     generator = model.generator
     w = torch.zeros(1, 6, 10)
     for layer, own in enumerate(affines(generator)):
-        seen: list[torch.Tensor] = []
+        received: list[torch.Tensor] = []
         hooks = [
-            affine.register_forward_hook(lambda _m, inputs, _o, seen=seen: seen.append(inputs[0]))
+            affine.register_forward_hook(lambda _m, inputs, _o, received=received: received.append(inputs[0]))
             for affine in own
         ]
         marked = w.clone()
@@ -78,8 +78,8 @@ def test_each_affine_belongs_to_the_layer_whose_w_it_reads(model: LoadedGenerato
         generator.synthesise(marked, None)
         for hook in hooks:
             hook.remove()
-        assert len(seen) == len(own)
-        assert all(bool((x == 1).all()) for x in seen)
+        assert len(received) == len(own)
+        assert all(bool((x == 1).all()) for x in received)
     count = sum(len(own) for own in affines(generator))
     assert count == len(generator.layers()) + 3, "every convolution and every to-RGB, once"
 
@@ -94,7 +94,7 @@ def test_the_middle_of_a_row_is_the_face_itself_and_other_layers_stay(model: Loa
     assert torch.allclose(ways[1, 2, 2:4], w[1, 2:4] + 2)
 
 
-def test_the_run_leaves_directions_and_a_sheet(save, tmp_path: Path) -> None:
+def test_the_run_writes_directions_and_a_sheet(save, tmp_path: Path) -> None:
     checkpoint = save()
     config = SefaConfig(directions=2, layers="1-3", columns=3, seeds="4,6", alpha=1.5)
     with RunDir.open(tmp_path / "run", "latents sefa", config, {}) as run:

@@ -30,7 +30,7 @@ def _one_hot(*classes: int) -> Tensor:
     return torch.eye(2)[list(classes)]
 
 
-def test_generator_makes_images_and_discriminator_judges_them() -> None:
+def test_shapes_of_images_and_logits() -> None:
     generator, discriminator = new_generator(TINY, _random()), new_discriminator(TINY, _random())
     images = generator(_latents(4, TINY), None, generator.random_noise(4, _random()))
     assert images.shape == (4, 3, 32, 32)
@@ -57,7 +57,7 @@ def test_features_keep_unit_scale_through_the_generator() -> None:
     assert all(0.25 < scale < 1.5 for scale in scales), scales
 
 
-def test_initial_weights_come_from_the_given_generator_alone() -> None:
+def test_initial_weights_depend_only_on_the_random_generator() -> None:
     torch.manual_seed(0)
     first = new_generator(TINY, _random(3)).state_dict()
     torch.manual_seed(1)
@@ -76,7 +76,7 @@ def test_noise_changes_detail_only_once_its_strength_is_learned() -> None:
     )
 
 
-def test_truncation_pulls_each_style_layer_towards_the_average_by_its_own_psi() -> None:
+def test_truncation_moves_each_style_layer_towards_the_average_by_its_psi() -> None:
     generator = new_generator(TINY, _random())
     generator.track_average(generator.map(_latents(16, TINY)).mean(dim=0))
     average, w = generator.w_average, generator.map(_latents(3, TINY))
@@ -112,12 +112,12 @@ def test_deviation_map_is_the_mean_standard_deviation_of_each_group() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 6, 7])
-def test_any_batch_size_can_be_judged(count: int) -> None:
+def test_the_discriminator_takes_any_batch_size(count: int) -> None:
     discriminator = new_discriminator(TINY, _random())
     assert discriminator(torch.zeros(count, 3, 32, 32)).isfinite().all()
 
 
-def test_the_label_changes_the_face_and_the_verdict() -> None:
+def test_the_label_changes_the_face_and_the_logit() -> None:
     generator, discriminator = (
         new_generator(CONDITIONAL, _random()),
         new_discriminator(CONDITIONAL, _random()),

@@ -91,12 +91,12 @@ def test_images_in_bfloat16_differ_by_a_few_grey_levels() -> None:
 def test_parameters_and_their_gradients_stay_in_float32() -> None:
     discriminator = new_discriminator(ARCH, torch.Generator().manual_seed(0))
     use_precision("bfloat16", discriminator)
-    seen: list[torch.dtype] = []
+    dtypes: list[torch.dtype] = []
     for layer in (discriminator.blocks[0], discriminator.convolution):
-        layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))
+        layer.register_forward_hook(lambda _module, _inputs, output: dtypes.append(output.dtype))
     logit = discriminator(_randn(2, 3, 32, 32))
     logit.sum().backward()
-    assert seen == [torch.bfloat16, torch.float32]
+    assert dtypes == [torch.bfloat16, torch.float32]
     assert logit.dtype == torch.float32
     assert {p.grad.dtype for p in discriminator.parameters() if p.grad is not None} == {torch.float32}
 

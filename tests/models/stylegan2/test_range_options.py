@@ -21,7 +21,7 @@ def test_seeds_survive_being_written_and_read(seeds: list[int]) -> None:
     assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
 
 
-def test_ranges_hold_both_ends_and_keep_their_order() -> None:
+def test_ranges_include_both_ends_and_keep_their_order() -> None:
     assert parse_seeds("0-3, 20,7-8") == (0, 1, 2, 3, 20, 7, 8)
 
 
@@ -43,7 +43,7 @@ def test_ranges_hold_both_ends_and_keep_their_order() -> None:
         "1..3",
     ],
 )
-def test_what_is_no_list_of_seeds_is_refused(text: str) -> None:
+def test_text_that_is_not_a_list_of_seeds_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="seeds"):
         parse_seeds(text)
 

@@ -68,27 +68,27 @@ def nvidia_generator(generator: Generator) -> Modules:
     return modules
 
 
-def nvidia_discriminator(judge: Discriminator) -> Modules:
-    arch = judge.arch
+def nvidia_discriminator(discriminator: Discriminator) -> Modules:
+    arch = discriminator.arch
     modules = {"": Module("Discriminator", {"img_channels": 3})}
-    if judge.mapping is not None:
+    if discriminator.mapping is not None:
         modules["mapping"] = Module("MappingNetwork", {"w_avg_beta": None})
-        _mapping(modules, judge.mapping)
-    for size, block in zip(reversed(arch.sizes[1:]), judge.blocks, strict=True):
+        _mapping(modules, discriminator.mapping)
+    for size, block in zip(reversed(arch.sizes[1:]), discriminator.blocks, strict=True):
         place, clamp = f"b{size}", arch.clamp
         modules[place] = Module(
             "DiscriminatorBlock", {"architecture": "resnet", "img_channels": 3}, {}, _filter()
         )
         if size == arch.resolution:
-            modules[f"{place}.fromrgb"] = _judging(judge.from_rgb, "lrelu", clamp)
-        modules[f"{place}.conv0"] = _judging(block.convolution, "lrelu", clamp)
-        modules[f"{place}.conv1"] = _judging(block.shrink, "lrelu", clamp)
-        modules[f"{place}.skip"] = _judging(block.short_cut, "linear", None)
+            modules[f"{place}.fromrgb"] = _plain_convolution(discriminator.from_rgb, "lrelu", clamp)
+        modules[f"{place}.conv0"] = _plain_convolution(block.convolution, "lrelu", clamp)
+        modules[f"{place}.conv1"] = _plain_convolution(block.shrink, "lrelu", clamp)
+        modules[f"{place}.skip"] = _plain_convolution(block.short_cut, "linear", None)
     modules["b4"] = Module("DiscriminatorEpilogue", {"architecture": "resnet", "img_channels": 3})
     modules["b4.mbstd"] = Module("MinibatchStdLayer", {"group_size": arch.deviation_group, "num_channels": 1})
-    modules["b4.conv"] = _judging(judge.convolution, "lrelu", arch.clamp)
-    _dense(modules, "b4.fc", judge.dense, "lrelu")
-    _dense(modules, "b4.out", judge.logit)
+    modules["b4.conv"] = _plain_convolution(discriminator.convolution, "lrelu", arch.clamp)
+    _dense(modules, "b4.fc", discriminator.dense, "lrelu")
+    _dense(modules, "b4.out", discriminator.logit)
     return modules
 
 
@@ -119,7 +119,7 @@ def _styled(modules: Modules, place: str, layer: StyledConvolution, clamp: float
     _dense(modules, f"{place}.affine", layer.style)
 
 
-def _judging(layer: Any, activation: str, clamp: float | None) -> Module:
+def _plain_convolution(layer: Any, activation: str, clamp: float | None) -> Module:
     tensors = {"weight": layer.weight, "bias": layer.bias}
     return Module("Conv2dLayer", {"activation": activation, "conv_clamp": clamp}, tensors, _filter())
 
@@ -219,16 +219,18 @@ def dumped(content: Any, protocol: int = 4) -> bytes:
         return pickle.dumps(content, protocol)
 
 
-def pytorch_pickle(generator: Generator, judge: Discriminator | None, protocol: int = 4) -> bytes:
+def pytorch_pickle(generator: Generator, discriminator: Discriminator | None, protocol: int = 4) -> bytes:
     """A network-snapshot-*.pkl as NVIDIA's PyTorch training writes it."""
     average = persistent(nvidia_generator(generator))
     content = {"training_set_kwargs": EasyDict(path="photos.zip"), "G": average, "augment_pipe": None}
-    if judge is not None:
-        content["D"] = persistent(nvidia_discriminator(judge))
+    if discriminator is not None:
+        content["D"] = persistent(nvidia_discriminator(discriminator))
     return dumped(content | {"G_ema": average}, protocol)
 
 
-def tensorflow_networks(generator: Generator, judge: Discriminator, version: int = 4) -> tuple[Network, ...]:
+def tensorflow_networks(
+    generator: Generator, discriminator: Discriminator, version: int = 4
+) -> tuple[Network, ...]:
     """G, D and Gs with the variables of the TensorFlow StyleGAN2 (4) or StyleGAN2-ADA (5)."""
     arch = generator.arch
     mapping, synthesis = _tf_mapping(generator), _tf_synthesis(generator)
@@ -244,8 +246,8 @@ def tensorflow_networks(generator: Generator, judge: Discriminator, version: int
     )
     own = {"lod": np.float32(0), "dlatent_avg": generator.w_average.numpy()}
     average = _network("Gs", EasyDict(options, mapping_layers=arch.mapping_layers), own, version, components)
-    judging = EasyDict(options, mbstd_group_size=arch.deviation_group, mapping_lrmul=0.01)
-    return average, _network("D", judging, _tf_discriminator(judge), version), average
+    options_d = EasyDict(options, mbstd_group_size=arch.deviation_group, mapping_lrmul=0.01)
+    return average, _network("D", options_d, _tf_discriminator(discriminator), version), average
 
 
 def _network(
@@ -312,19 +314,19 @@ def _tf_styled(name: str, layer: Any, *, up: bool) -> dict[str, Any]:
     return found
 
 
-def _tf_discriminator(judge: Discriminator) -> dict[str, Any]:
+def _tf_discriminator(discriminator: Discriminator) -> dict[str, Any]:
     found: dict[str, Any] = {"lod": np.float32(0)}
-    top = judge.arch.resolution
-    found |= _tf_plain(f"{top}x{top}/FromRGB", judge.from_rgb)
-    for size, block in zip(reversed(judge.arch.sizes[1:]), judge.blocks, strict=True):
+    top = discriminator.arch.resolution
+    found |= _tf_plain(f"{top}x{top}/FromRGB", discriminator.from_rgb)
+    for size, block in zip(reversed(discriminator.arch.sizes[1:]), discriminator.blocks, strict=True):
         found |= _tf_plain(f"{size}x{size}/Conv0", block.convolution)
         found |= _tf_plain(f"{size}x{size}/Conv1_down", block.shrink)
         found |= _tf_plain(f"{size}x{size}/Skip", block.short_cut)
-    found |= _tf_plain("4x4/Conv", judge.convolution)
-    found |= _tf_dense("4x4/Dense0", judge.dense) | _tf_dense("Output", judge.logit)
-    if judge.mapping is not None:
-        found |= _tf_dense("LabelEmbed", judge.mapping.embed)
-        for index, layer in enumerate(judge.mapping.layers):
+    found |= _tf_plain("4x4/Conv", discriminator.convolution)
+    found |= _tf_dense("4x4/Dense0", discriminator.dense) | _tf_dense("Output", discriminator.logit)
+    if discriminator.mapping is not None:
+        found |= _tf_dense("LabelEmbed", discriminator.mapping.embed)
+        for index, layer in enumerate(discriminator.mapping.layers):
             found |= _tf_dense(f"Mapping{index}", layer)
     return found
 

@@ -23,9 +23,9 @@ from anonderm.models.stylegan2.third_party.exporter import export_gan
 
 
 def saved(path: Path, arch: Architecture) -> tuple[Checkpoint, Generator]:
-    generator, judge = networks(arch)
+    generator, discriminator = networks(arch)
     card = CheckpointCard("gan", arch.to_card(), arch.resolution, classes=arch.classes)
-    return save_gan(path / "gan.safetensors", generator, judge, torch.tensor(0.0), card), generator
+    return save_gan(path / "gan.safetensors", generator, discriminator, torch.tensor(0.0), card), generator
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
@@ -91,6 +91,6 @@ def test_the_command_takes_shipped_weights_by_name(
     assert capsys.readouterr().out.strip() == str(tmp_path / "net.pt")
 
 
-def test_a_name_that_says_no_format_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_of_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\.pt or \.onnx"):
         ExportGanConfig("phantom-64", tmp_path / "net.bin")

@@ -32,13 +32,13 @@ CONDITIONAL = dataclasses.replace(
 def networks(arch: Architecture) -> tuple[Generator, Discriminator]:
     """Random networks in which nothing is at its neutral initial value."""
     random = torch.Generator().manual_seed(5)
-    generator, judge = new_generator(arch, random), new_discriminator(arch, random)
+    generator, discriminator = new_generator(arch, random), new_discriminator(arch, random)
     with torch.no_grad():
-        for network in (generator, judge):
+        for network in (generator, discriminator):
             for name, tensor in network.state_dict().items():
                 if name.endswith(("bias", "noise_strength", "w_average")):
                     tensor += 0.3 * torch.randn(tensor.shape, generator=random)
-    return generator.eval().requires_grad_(False), judge.eval().requires_grad_(False)
+    return generator.eval().requires_grad_(False), discriminator.eval().requires_grad_(False)
 
 
 def imported(path: Path, data: bytes, **settings: Any) -> Checkpoint:
@@ -48,18 +48,18 @@ def imported(path: Path, data: bytes, **settings: Any) -> Checkpoint:
 
 
 def assert_same(
-    checkpoint: Checkpoint, generator: Generator, judge: Discriminator, exact: bool = True
+    checkpoint: Checkpoint, generator: Generator, discriminator: Discriminator, exact: bool = True
 ) -> None:
     classes = len(generator.arch.classes)
     class_index = 1 if classes else None
-    loaded, loaded_judge = load_generator(checkpoint), load_discriminator(checkpoint)
+    loaded, loaded_discriminator = load_generator(checkpoint), load_discriminator(checkpoint)
     psi = [0.7] * generator.style_layers
     faces = [draw_faces(each, [0, 1, 2, 3], psi, "const", class_index) for each in (generator, loaded)]
     assert np.ptp(faces[0]) > 50, "images without content would prove nothing"
     assert np.abs(faces[0].astype(int) - faces[1]).max() <= (0 if exact else 1)
     images = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     label = torch.eye(3)[[0, 1, 2, 0, 1, 2]] if classes else None
-    logits = [each(images, label) for each in (judge, loaded_judge)]
+    logits = [each(images, label) for each in (discriminator, loaded_discriminator)]
     assert logits[0].std() > 1e-4
     assert torch.allclose(logits[0], logits[1], rtol=1e-4, atol=1e-5)
 
@@ -69,9 +69,9 @@ def assert_same(
 def test_a_pytorch_pickle_comes_back_as_the_networks_it_was_made_from(
     tmp_path: Path, arch: Architecture, protocol: int
 ) -> None:
-    generator, judge = networks(arch)
-    checkpoint = imported(tmp_path, field.pytorch_pickle(generator, judge, protocol))
-    assert_same(checkpoint, generator, judge)
+    generator, discriminator = networks(arch)
+    checkpoint = imported(tmp_path, field.pytorch_pickle(generator, discriminator, protocol))
+    assert_same(checkpoint, generator, discriminator)
     found = Architecture.from_card(checkpoint.card.architecture)
     assert (found.sizes, found.classes, found.clamp) == (arch.sizes, arch.classes, arch.clamp)
     assert [found.channels(size) for size in found.sizes] == [arch.channels(size) for size in arch.sizes]
@@ -83,32 +83,35 @@ def test_a_pytorch_pickle_comes_back_as_the_networks_it_was_made_from(
 def test_a_tensorflow_pickle_comes_back_as_the_networks_it_was_made_from(
     tmp_path: Path, arch: Architecture
 ) -> None:
-    generator, judge = networks(arch)
-    data = field.dumped(field.tensorflow_networks(generator, judge, version=5 if arch.classes else 4))
-    assert_same(imported(tmp_path, data), generator, judge, exact=False)
+    generator, discriminator = networks(arch)
+    data = field.dumped(field.tensorflow_networks(generator, discriminator, version=5 if arch.classes else 4))
+    assert_same(imported(tmp_path, data), generator, discriminator, exact=False)
 
 
 def test_the_default_group_is_that_of_the_program_that_wrote_the_pickle(tmp_path: Path) -> None:
-    generator, judge = networks(ARCH)
+    generator, discriminator = networks(ARCH)
     for version, group in ((4, 4), (5, None)):
-        trio = field.tensorflow_networks(generator, judge, version)
+        trio = field.tensorflow_networks(generator, discriminator, version)
         del trio[1].state["static_kwargs"]["mbstd_group_size"]
         card = imported(tmp_path, field.dumped(trio)).card
         assert card.architecture["deviation_group"] == group
 
 
 def test_another_learning_rate_of_the_mapping_changes_no_image(tmp_path: Path) -> None:
-    generator, judge = networks(ARCH)
+    generator, discriminator = networks(ARCH)
     modules = field.nvidia_generator(generator)
     for place, module in modules.items():
         if place.startswith("mapping.fc"):
             module.attributes["bias_gain"] = 0.1
             module.parameters = {name: tensor / 10 for name, tensor in module.parameters.items()}
-    content = {"G_ema": field.persistent(modules), "D": field.persistent(field.nvidia_discriminator(judge))}
-    assert_same(imported(tmp_path, field.dumped(content)), generator, judge, exact=False)
+    content = {
+        "G_ema": field.persistent(modules),
+        "D": field.persistent(field.nvidia_discriminator(discriminator)),
+    }
+    assert_same(imported(tmp_path, field.dumped(content)), generator, discriminator, exact=False)
 
 
-def test_a_pickle_of_the_generator_alone_can_draw(tmp_path: Path) -> None:
+def test_a_pickle_with_only_the_generator_can_draw(tmp_path: Path) -> None:
     generator, _ = networks(ARCH)
     checkpoint = imported(tmp_path, field.pytorch_pickle(generator, None), label="healthy", licence="CC0-1.0")
     psi = [0.7] * generator.style_layers
@@ -119,7 +122,7 @@ def test_a_pickle_of_the_generator_alone_can_draw(tmp_path: Path) -> None:
         load_discriminator(checkpoint)
 
 
-def test_classes_get_the_names_that_are_given(tmp_path: Path) -> None:
+def test_classes_can_be_named(tmp_path: Path) -> None:
     data = field.pytorch_pickle(*networks(CONDITIONAL))
     assert imported(tmp_path, data, classes=("mild", "moderate", "severe")).card.classes[2] == "severe"
     with pytest.raises(InputError, match="2 classes were named, but the network has 3"):
@@ -167,9 +170,9 @@ EDITS: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize(("edit", "named"), EDITS.values(), ids=EDITS)
-def test_what_has_no_counterpart_here_is_refused_by_name(tmp_path: Path, edit: Edit, named: str) -> None:
-    generator, judge = networks(ARCH)
-    both = field.nvidia_generator(generator), field.nvidia_discriminator(judge)
+def test_unsupported_options_are_refused_by_name(tmp_path: Path, edit: Edit, named: str) -> None:
+    generator, discriminator = networks(ARCH)
+    both = field.nvidia_generator(generator), field.nvidia_discriminator(discriminator)
     edit(*both)
     data = field.dumped({"G_ema": field.persistent(both[0]), "D": field.persistent(both[1])})
     with pytest.raises(InputError, match=named) as caught:

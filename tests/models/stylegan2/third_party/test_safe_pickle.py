@@ -1,4 +1,4 @@
-"""Pickles from strangers: nothing in them runs, and what is wrong with them is told."""
+"""Third-party pickles: no code in them is executed, and errors are named."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ATTACKS: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize(("attack", "named"), ATTACKS.values(), ids=ATTACKS)
 @pytest.mark.parametrize("protocol", [3, 4, 5])
-def test_a_pickle_that_would_run_something_is_refused_and_does_not_run(
+def test_a_pickle_that_would_execute_code_is_refused_without_executing_it(
     tmp_path: Path, attack: Callable[[Path], Any], named: str, protocol: int
 ) -> None:
     data = field.dumped({"G_ema": attack(tmp_path)}, protocol)
@@ -79,7 +79,7 @@ def test_a_pickle_that_would_run_something_is_refused_and_does_not_run(
     ["cos\nsystem\n(S'touch MARK'\ntR.", "(S'touch MARK'\nios\nsystem\n.", "(cos\nsystem\nS'touch MARK'\no."],
     ids=["REDUCE", "INST", "OBJ"],
 )
-def test_the_old_ways_to_call_are_refused_too(tmp_path: Path, instructions: str) -> None:
+def test_calls_of_older_protocols_are_refused_too(tmp_path: Path, instructions: str) -> None:
     data = b"\x80\x02" + _text(instructions, tmp_path).encode()
     with pytest.raises(UnsafePickle, match=r"os\.system"):
         read_pickle(written(tmp_path, data))
@@ -93,12 +93,14 @@ def test_the_attack_of_these_tests_works_on_the_plain_unpickler(tmp_path: Path) 
     assert (tmp_path / "mark").exists()
 
 
-def test_the_source_code_that_comes_along_never_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_source_code_in_a_pickle_is_never_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = tmp_path / "mark"
     monkeypatch.setattr(field, "SOURCE", f"open({str(mark)!r}, 'w')")
-    generator, judge = networks(ARCH)
-    content = read_pickle(written(tmp_path, field.pytorch_pickle(generator, judge)))
-    tensorflow = read_pickle(written(tmp_path, field.dumped(field.tensorflow_networks(generator, judge))))
+    generator, discriminator = networks(ARCH)
+    content = read_pickle(written(tmp_path, field.pytorch_pickle(generator, discriminator)))
+    tensorflow = read_pickle(
+        written(tmp_path, field.dumped(field.tensorflow_networks(generator, discriminator)))
+    )
     assert content["G_ema"].class_name == "Generator"
     assert tensorflow[2].state["name"] == "Gs"
     assert not mark.exists()
@@ -116,7 +118,7 @@ def _as_storage(data: bytes) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-def test_a_pickle_inside_the_bytes_of_a_tensor_does_not_run(tmp_path: Path) -> None:
+def test_a_pickle_inside_the_bytes_of_a_tensor_is_not_executed(tmp_path: Path) -> None:
     attack = Call(os.system, f"touch {tmp_path / 'mark'}")
     for data in (_inner(attack), _inner([attack]), pickle.dumps(attack)):
         with pytest.raises(BrokenArtefact, match="not a readable pickle"):
@@ -134,7 +136,7 @@ def _tensor(size: tuple[int, ...], stride: tuple[int, ...], offset: int = 0) -> 
     return pickle.dumps(Call(torch._utils._rebuild_tensor_v2, storage, offset, size, stride, False, {}))
 
 
-def test_a_tensor_is_a_view_into_its_own_numbers(tmp_path: Path) -> None:
+def test_a_tensor_is_a_view_of_its_storage(tmp_path: Path) -> None:
     tensor = read_pickle(written(tmp_path, _tensor((2, 3), (3, 1))))
     assert torch.equal(tensor, torch.arange(6.0).view(2, 3))
 
@@ -143,7 +145,7 @@ def test_a_tensor_is_a_view_into_its_own_numbers(tmp_path: Path) -> None:
     ("size", "stride", "offset"),
     [((7,), (1,), 0), ((6,), (1,), 1), ((10**12,), (0,), 0), ((2,), (1,), -1), ((2,), (-1,), 3)],
 )
-def test_a_tensor_that_reaches_beyond_its_numbers_is_refused(
+def test_a_tensor_that_extends_beyond_its_storage_is_refused(
     tmp_path: Path, size: tuple[int, ...], stride: tuple[int, ...], offset: int
 ) -> None:
     with pytest.raises(BrokenArtefact):
@@ -187,7 +189,7 @@ def _whole() -> bytes:
     return field.pytorch_pickle(*networks(ARCH))
 
 
-def test_a_file_cut_short_is_told(tmp_path: Path) -> None:
+def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     for share in (0.0001, 0.3, 0.999):
         path = written(tmp_path, _whole()[: int(len(_whole()) * share)])
         with pytest.raises(BrokenArtefact, match="not a readable pickle"):
@@ -254,6 +256,6 @@ def test_a_pickle_of_something_else_is_named(tmp_path: Path, content: Any, messa
         imported(tmp_path, pickle.dumps(content))
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingPath, match=r"gone\.pkl"):
         import_gan(ImportGanConfig(tmp_path / "gone.pkl", tmp_path / "out.safetensors"))
