@@ -9,10 +9,10 @@ in a tile, L values in a row of a transform. Weights are [O, I, 3, 3]; maps are 
 1.
 """
 
-# Measured by benchmarks/winograd_speed.py: networks of paper width in float32 on one thread of an AMD EPYC
-# (Zen 5). With the libraries restricted to AVX2, training is 2.0 times and generation 1.8 times as fast as
-# without; with AVX512, 1.3 and 1.2 times. The tiny preset trains 7% slower with AVX512. Training in bfloat16,
-# the default on such CPUs, does not use it.
+# Networks of paper width in float32, one thread of an AMD EPYC (Zen 5): with libraries restricted to AVX2,
+# training is 2.0 times and generation 1.8 times as fast as without; with AVX512, 1.3 and 1.26 times. The tiny
+# preset trains 7% slower with AVX512. Training in bfloat16, the default on such CPUs, does not use it.
+# benchmarks/winograd_speed.py; results/winograd_speed.json and winograd_parts.json.
 
 from __future__ import annotations
 
