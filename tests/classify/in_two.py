@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from anonderm.classify import train
+from anonderm.classify import train_classifier as stage
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import ConfigError
 from anonderm.core.snapshot import save_training
@@ -48,7 +48,7 @@ def begin_alone(folder: Path, out: Path) -> None:
         save_training(*arguments)  # type: ignore[arg-type]
         raise Killed
 
-    with patch.object(train, "save_training", save_and_die):
+    with patch.object(stage, "save_training", save_and_die):
         try:
             run_stage(
                 STAGES["train-classifier"], CONFIGS["resumed"], {"faces": folder / "faces"}, out / "resumed"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.train import train_classifier
+from anonderm.classify.train_classifier import train_classifier
 from anonderm.classify.trainer import rows_of_epoch
 from anonderm.core.launch import step_generator
 

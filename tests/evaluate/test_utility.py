@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.train import train_classifier
+from anonderm.classify.train_classifier import train_classifier
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter

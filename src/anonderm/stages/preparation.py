@@ -71,7 +71,7 @@ PREPARATION = (
     Stage(
         "detect-lesions",
         "Detect lesions on faces and store their boxes.",
-        "classify.lesions.detect:detect_lesions",
+        "classify.lesions.detect_lesions:detect_lesions",
         "classify.lesions.config:DetectLesionsConfig",
         {
             "faces": Input("faces", "The faces on which to detect lesions."),

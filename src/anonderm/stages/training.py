@@ -34,7 +34,7 @@ TRAINING = (
     Stage(
         "train-classifier",
         "Train a CNN classifier on the train split, or on all of a synthetic FaceSet.",
-        "classify.train:train_classifier",
+        "classify.train_classifier:train_classifier",
         "classify.config:TrainClassifierConfig",
         {"faces": Input("faces", "The labelled faces to train on.")},
         output="checkpoint",
@@ -47,7 +47,7 @@ TRAINING = (
     Stage(
         "train-detector",
         "Train a lesion detector on the train split of a FaceSet with lesion boxes.",
-        "classify.lesions.train:train_detector",
+        "classify.lesions.train_detector:train_detector",
         "classify.lesions.config:TrainDetectorConfig",
         {"faces": Input("faces", "The faces to train on, with lesion boxes.")},
         output="checkpoint",

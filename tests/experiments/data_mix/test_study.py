@@ -102,9 +102,9 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
     evaluated: DataMixResult, folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
     """The second training is killed after its first epoch."""
-    from anonderm.classify import train
+    from anonderm.classify import train_classifier as stage
 
-    save, saved = train.save_training, []
+    save, saved = stage.save_training, []
 
     def killed(run_folder, *rest):
         save(run_folder, *rest)
@@ -112,7 +112,7 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
         if len(saved) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "save_training", killed)
+    monkeypatch.setattr(stage, "save_training", killed)
     with pytest.raises(KeyboardInterrupt):
         evaluate(folder / "killed", real, alike)
     assert RunRecord.load(folder / "killed/trainings/synthetic-seed-0").content["status"] == "interrupted"
@@ -129,16 +129,16 @@ def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_traine
 def test_a_training_that_diverges_is_named(
     folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
-    from anonderm.classify import train
+    from anonderm.classify import train_classifier as stage
 
-    train_classifier = train.train_classifier
+    train_classifier = stage.train_classifier
 
     def diverging(config, faces, run):
         if run.folder.name.startswith("real"):
             raise Diverged("The classifier's loss became nan.")
         return train_classifier(config, faces, run)
 
-    monkeypatch.setattr(train, "train_classifier", diverging)
+    monkeypatch.setattr(stage, "train_classifier", diverging)
     with pytest.raises(Diverged, match=r"1 of the 3 trainings diverged: real, seed 0"):
         evaluate(folder / "nan", real, alike, **SHORT)
 

@@ -10,7 +10,7 @@ import torch
 
 from anonderm.classify.lesions import trainer as training
 from anonderm.classify.lesions.config import TrainDetectorConfig
-from anonderm.classify.lesions.train import train_detector
+from anonderm.classify.lesions.train_detector import train_detector
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BrokenArtefact, ConfigError, Diverged, MissingPath, TooFewImages
 from anonderm.core.faceset import FaceSet

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonderm.classify import train
+from anonderm.classify import train_classifier as stage
 from anonderm.classify.progress import Progress
-from anonderm.classify.train import train_classifier
+from anonderm.classify.train_classifier import train_classifier
 from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
@@ -69,7 +69,7 @@ def test_a_killed_run_resumes_to_the_same_weights(make_faces, open_run, small_co
         if progress.epoch == 1:
             raise Killed
 
-    monkeypatch.setattr(train, "save_training", save_and_die)
+    monkeypatch.setattr(stage, "save_training", save_and_die)
     with pytest.raises(Killed), open_run("killed", config) as run:
         train_classifier(config, faces, run)
     with open_run("killed", config) as run:
@@ -174,7 +174,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(make_faces, open_run
     config = dataclasses.replace(small_config, freeze_backbone=True, optimiser="rmsprop", monitor="loss")
     with open_run("run", config) as run:
         learned = train_classifier(config, faces, run).tensors()
-    (untrained, _) = train._new_classifier(config, faces.labels, Softmax(2), 32)
+    (untrained, _) = stage._new_classifier(config, faces.labels, Softmax(2), 32)
     for name, before in untrained.backbone.state_dict().items():
         np.testing.assert_array_equal(learned[f"backbone.{name}"], before)
     assert not np.array_equal(learned["head.weight"], untrained.head.weight.detach())
