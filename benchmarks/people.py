@@ -9,7 +9,6 @@ share of the pairs that show one person that are put in one group.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -58,8 +57,8 @@ def pair_scores(groups_N: NDArray[Any], people_N: NDArray[Any]) -> dict[str, Any
 
 def measure(folder: Path) -> dict[str, Any]:
     photos = [Photo(file.name, File(file)) for file in sorted(folder.glob("*_*.jpg"))]
-    with tempfile.TemporaryDirectory() as empty, progress.bar("extracting", len(photos)) as bar:
-        os.environ["ANONDERM_CACHE"] = empty
+    with tempfile.TemporaryDirectory() as scratch, progress.bar("extracting", len(photos)) as bar:
+        results.cache_embeddings_in(Path(scratch))
         start = time.perf_counter()
         described_ND = describe(photos, bar)
         seconds = time.perf_counter() - start

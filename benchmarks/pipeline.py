@@ -19,6 +19,7 @@ from anonderm.core.rundir import RunRecord
 
 def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
+        results.cache_embeddings_in(Path(scratch) / "cache")
         recipe, *rest = arguments or ["recipes/phantom.toml"]
         if "--out" not in rest:
             rest += ["--out", str(Path(scratch) / "run")]
