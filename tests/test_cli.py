@@ -75,10 +75,10 @@ def test_every_flag_of_a_stage_is_explained(stage, capsys: pytest.CaptureFixture
 def test_help_starts_with_the_inputs_and_the_common_settings(stage, capsys) -> None:
     first, _, rest = shown_by(f"{stage.name} --help", capsys).partition("more options")
     flags = [name for name, wanted in stage.inputs.items() if not wanted.positional] + ["out", *stage.common]
-    for flag in flags:
-        assert f"--{flag.replace('_', '-')}" in first
-    for name in field_help(stage.load_config()):
-        assert name in stage.common or f"--{name.replace('_', '-')}" in rest or name == "source"
+    for name in flags:
+        assert f"--{name.replace('_', '-')}" in first
+    for flag in flags_of(stage.load_config()):
+        assert flag.name in stage.common or f"--{flag.shown}" in (first if flag.default is REQUIRED else rest)
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)

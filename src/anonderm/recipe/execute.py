@@ -49,6 +49,11 @@ def run_recipe(
         return []
     refuse_missing_weights(recipe.path, to_do)
     _print(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
+    return _run_steps(recipe, steps, out)
+
+
+def _run_steps(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> list[RunRecord]:
+    """Run all steps; the refusal of a release is raised after the steps that can run without it."""
     records: list[RunRecord] = []
     refused: dict[str, ReleaseRefused] = {}
     for number, step in enumerate(steps, 1):

@@ -18,7 +18,7 @@ CURATION = (
     ),
     Stage(
         "grade",
-        "Label synthetic faces with a classifier, and set aside those it is unsure about.",
+        "Label synthetic faces with a classifier, and reject those of low confidence.",
         "curate.grade:grade",
         "curate.config:GradeConfig",
         {
