@@ -87,3 +87,8 @@ def test_what_every_room_shares_imports_no_torch() -> None:
         and "torch" in ast.unparse(node).split(" ")[1].split(".")
     ]
     assert not heavy
+
+
+def test_recipes_know_stages_only_through_their_table() -> None:
+    reached = {room(other) for name, others in GRAPH.items() if room(name) == "recipe" for other in others}
+    assert reached <= {"recipe", "stages", "core"}
