@@ -27,7 +27,7 @@ from anonderm.phantom.condition import CLASSES, sample_condition
 from anonderm.phantom.draw import draw
 from anonderm.phantom.person import sample_person
 from anonderm.phantom.photo import sample_photo
-from anonderm.skin.overlay import overlay
+from anonderm.skin.skin import overlay
 
 _PEOPLE = 60
 _SIZES = (128, 256, 512)

@@ -100,7 +100,7 @@ def test_lesions_are_enlarged_in_small_pictures_and_the_log_says_so(
     assert stage.lesion_scale(config) == pytest.approx(scale, abs=0.01)
     run_phantom(tmp_path / "run", config)
     log = (tmp_path / "run" / "log.txt").read_text()
-    assert (f"lesions drawn {scale:.1f} times their true size" in log) == (scale != 1)
+    assert (f"lesions are drawn {scale:.1f} times their true size" in log) == (scale != 1)
 
 
 def test_lesion_scale_can_be_set() -> None:

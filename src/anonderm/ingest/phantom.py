@@ -1,7 +1,7 @@
-"""phantom: made-up people -> FaceSet.
+"""phantom: fictitious people -> FaceSet.
 
 faces/        the FaceSet, with skin masks and lesion boxes
-examples.png  some faces of each class, a class a row
+examples.png  some faces of each class, one class per row
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EXAMPLES = 10
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """One photo to take: which person, which of their photos, and the person's class."""
+    """A photo to draw: the person, which of their photos, and the person's class."""
 
     person: int
     photo: int
@@ -46,23 +46,17 @@ class Sitting:
 
 
 def phantom(config: PhantomConfig, run: RunDir) -> FaceSet:
-    """Draw every photo of every person into `faces/`; a resumed run goes on with the photos it lacks."""
+    """Draw every photo of every person into `faces/`; a resumed run continues with the missing photos."""
     sittings = list(_sittings(config))
     scale = lesion_scale(config)
     if scale != 1:
-        reason = "as asked" if config.lesion_scale else f"because few would show at {config.size} px"
-        run.log(f"lesions drawn {scale:.1f} times their true size, {reason}")
+        reason = "as set" if config.lesion_scale else f"as few would be visible at {config.size} px"
+        run.log(f"lesions are drawn {scale:.1f} times their true size, {reason}")
+    subjects, labels = [each.subject for each in sittings], [each.severity for each in sittings]
     rng = np.random.default_rng(config.seed)
-    splits = assign_splits(
-        [sitting.subject for sitting in sittings],
-        [sitting.severity for sitting in sittings],
-        config.val_share,
-        config.test_share,
-        rng,
-    )
+    splits = assign_splits(subjects, labels, config.val_share, config.test_share, rng)
     writer = FaceSetWriter(run.folder / "faces")
-    done = writer.done
-    missing = [sitting for sitting in sittings if sitting.id not in done]
+    missing = [sitting for sitting in sittings if sitting.id not in writer.done]
     for sitting in run.progress(missing, "drawing phantoms"):
         drawing = take(config, sitting)
         face = Face(
@@ -83,17 +77,17 @@ def phantom(config: PhantomConfig, run: RunDir) -> FaceSet:
 
 
 def lesion_scale(config: PhantomConfig) -> float:
-    """The setting, or else a scale that grows as pictures shrink below 512 px: 2.8 at 64 px."""
+    """The setting, or by default a scale that increases below 512 px: 2.8 at 64 px."""
     if config.lesion_scale is not None:
         return config.lesion_scale
     return max(1.0, math.sqrt(TRUE_SCALE_SIZE / config.size))
 
 
 def take(config: PhantomConfig, sitting: Sitting) -> Drawing:
-    """Draw one photo; it depends on its own numbers and the settings only, not on what else is drawn."""
-    of_person = _person_rng(config, sitting.person)
-    person = sample_person(of_person)
-    condition = sample_condition(of_person, sitting.severity)
+    """Draw one photo, which depends only on its own numbers and the settings."""
+    rng = np.random.default_rng((config.seed, sitting.person, 0, 2))
+    person = sample_person(rng)
+    condition = sample_condition(rng, sitting.severity)
     photo = sample_photo(np.random.default_rng((config.seed, sitting.person, sitting.photo + 1)))
     return draw(person, photo, condition, config.size, lesion_scale(config))
 
@@ -101,14 +95,10 @@ def take(config: PhantomConfig, sitting: Sitting) -> Drawing:
 def _sittings(config: PhantomConfig) -> Iterator[Sitting]:
     for person in range(config.people):
         severity = config.classes[person % len(config.classes)]
-        # A stream of its own, so that people stay who they are when the number of photos changes.
+        # A separate stream, so that people do not change with the number of photos.
         counts = np.random.default_rng((config.seed, person, 0, 1))
         for photo in range(int(counts.integers(config.photos_min, config.photos_max + 1))):
             yield Sitting(person, photo, severity)
-
-
-def _person_rng(config: PhantomConfig, person: int) -> np.random.Generator:
-    return np.random.default_rng((config.seed, person, 0, 2))
 
 
 def _write_examples(faces: FaceSet, run: RunDir) -> None:

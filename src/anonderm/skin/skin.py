@@ -7,10 +7,13 @@ results.json  skin tones by class, and the faces with too little skin
 tone.png      skin tones by class
 """
 
+# H x W pixels of a photo, S pixels a side of the picture
+
 from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 
 from anonderm.core import weights
@@ -18,11 +21,12 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import sha256_file
-from anonderm.core.images import grid, write_png
+from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import device
 from anonderm.core.results.base import FILE
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import (
+    Mask,
     Segmenter,
     is_little_skin,
     little_skin,
@@ -30,12 +34,12 @@ from anonderm.models.skin_segmenter.segment import (
     load_segmenter,
 )
 from anonderm.skin.config import SkinConfig
-from anonderm.skin.overlay import overlay
 from anonderm.skin.skin_tone import skin_colour
 from anonderm.skin.tone_report import WARNING, draw_tones, skin_tones
 
 _SHIPPED = "phantom-skin"
-_SHOWN, _COLUMNS = 24, 8
+_SHOWN, _COLUMNS, _SIDE = 24, 8, 192
+_OUTLINE = (0, 255, 120)
 
 
 def segment_skin(
@@ -99,3 +103,18 @@ def _report(faces: FaceSet, kept: FaceSet, rejected: FaceSet, run: RunDir) -> No
     if tones.unmeasured:
         run.log(f"{tones.unmeasured} faces without a skin tone: too little skin, or no colour")
     run.log(f"warning: {WARNING}")
+
+
+def overlay(image_HWC: Pixels, mask_HW: Mask, side: int = _SIDE) -> Pixels:
+    """The photo fitted into a white square, dimmed outside the outlined skin: [S, S, 3]."""
+    scale = side / max(mask_HW.shape)
+    height, width = (max(1, round(length * scale)) for length in mask_HW.shape)
+    small_HWC = cv2.resize(image_HWC, (width, height), interpolation=cv2.INTER_AREA)
+    inside_HW = cv2.resize(mask_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.5
+    small_HWC[~inside_HW] = small_HWC[~inside_HW] // 2
+    edge_HW = cv2.morphologyEx(inside_HW.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0
+    small_HWC[edge_HW] = _OUTLINE
+    square_SSC = np.full((side, side, 3), 255, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square_SSC[top : top + height, left : left + width] = small_HWC
+    return square_SSC

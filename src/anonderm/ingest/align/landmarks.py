@@ -1,15 +1,28 @@
-"""Landmarks of the faces in a photo: the common interface, and dlib behind it."""
+"""Eyes and mouth of the faces in a photo, by dlib or by a user's own network, an ONNX file.
+
+The network's only input is an upright face, float32 [1, 3, S, S], RGB from 0 to 1. Its first output holds
+points, float32 [1, K, 2] or [1, 2 K], as shares of the input's width and height: K = 5 (left eye, right eye,
+nose, left and right corner of the mouth, as they appear in the picture) or the 68 of iBUG. dlib detects the
+faces.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from anonderm.core.errors import ConfigError
+import numpy as np
+from numpy.typing import NDArray
+
+from anonderm.core.affine import map_points
+from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.images import Pixels
-from anonderm.embeddings.dlib_faces import DlibFaces
-from anonderm.ingest.align.face_points import FacePoints, points_of
-from anonderm.ingest.align.onnx_landmarks import OnnxLandmarker
+from anonderm.core.onnx import OnnxNetwork
+from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces
+from anonderm.ingest.align.face_points import FacePoints, face_points, from_five, points_of
+from anonderm.ingest.align.framing import Square, cut
+
+_WIDENED = 1.3  # side of the network's input, in sides of dlib's box
 
 
 class Landmarker(Protocol):
@@ -39,3 +52,48 @@ class DlibLandmarker:
 
     def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
         return [points_of(face.points_N2) for face in self._faces.find(photo_HWC)]
+
+
+class OnnxLandmarker:
+    """Raises MissingExtra, MissingPath or InputError (not a network of this form)."""
+
+    def __init__(self, path: Path, every: bool = False) -> None:
+        self._network = OnnxNetwork(path, "Give an ONNX file of a network that predicts facial landmarks.")
+        shape = self._network.shape
+        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or not isinstance(shape[2], int):
+            raise InputError(
+                f"{path}: its input has the shape {shape}.", "It must be [1, 3, S, S], S a number."
+            )
+        self._faces = DlibFaces(every=every)
+
+    def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
+        return [self._refined(photo_HWC, face) for face in self._faces.find(photo_HWC)]
+
+    def _refined(self, photo_HWC: Pixels, face: DlibFace) -> FacePoints:
+        size = int(self._network.shape[2])
+        square = _around(face)
+        picture_SSC = cut(photo_HWC, square, size).astype(np.float32) / 255
+        picture_13SS = picture_SSC.transpose(2, 0, 1)[None]
+        shares_K2 = self._run(picture_13SS)
+        back = np.linalg.inv(np.vstack([square.onto(size), (0, 0, 1)]))[:2]
+        points_K2 = map_points(shares_K2 * size, back)
+        if len(points_K2) == 5:
+            return face_points(points_K2[0], points_K2[1], (points_K2[3] + points_K2[4]) / 2)
+        return points_of(points_K2)
+
+    def _run(self, picture_13SS: NDArray[Any]) -> NDArray[np.float64]:
+        output = self._network(picture_13SS).astype(float)
+        if output.size not in (10, 136) or not np.isfinite(output).all():
+            raise InputError(
+                f"{self._network.path}: returns {output.shape}, or numbers that are not finite.",
+                "It must return 5 or 68 points, [1, K, 2].",
+            )
+        return output.reshape(-1, 2)
+
+
+def _around(face: DlibFace) -> Square:
+    left, top, right, bottom = face.box_4
+    points = from_five(face.points_N2)
+    across_2 = np.subtract(points.right_eye, points.left_eye)
+    half_2 = across_2 / np.hypot(*across_2) * max(right - left, bottom - top) * _WIDENED / 2
+    return Square(((left + right) / 2, (top + bottom) / 2), (float(half_2[0]), float(half_2[1])))

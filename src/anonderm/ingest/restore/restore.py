@@ -42,8 +42,10 @@ def restore(config: RestoreConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     restorer, name = open_restorer(config.restorer, config.weights) if enlarges else (Lanczos(), Lanczos.name)
     points = _points(config, faces, run)
     _log_plan(config, faces, sides, restorer, name, run)
+    if (begun := run.remember("restorer", lambda: name)) != name:
+        hint = f"Restore the old weights, or delete {run.folder} to start over."
+        raise ConfigChanged(f"{run.folder}: begun with {begun}, but the restorer is now {name}.", hint)
     writer = FaceSetWriter(run.folder / "faces")
-    _refuse_other_weights(writer, faces, name, run)
     work = _Work(faces, config.size, restorer, name, points, writer)
     with run.bar("restoring faces", len(faces), len(writer.done)) as bar:
         for batch in _batches(config, faces, sides):
@@ -110,16 +112,6 @@ def _log_plan(
     if restorer.framed and unframed:
         run.log(
             f"warning: {name} expects FFHQ's framing, but that of {unframed} faces is different or unknown"
-        )
-
-
-def _refuse_other_weights(writer: FaceSetWriter, faces: FaceSet, name: str, run: RunDir) -> None:
-    before = {face.id: face.sha256 for face in faces}
-    made = {face.restorer for face in writer.rows if face.restorer and face.sha256 != before.get(face.id)}
-    if others := sorted(made - {name, None}):
-        raise ConfigChanged(
-            f"{run.folder}: begun with {', '.join(others)}, but the restorer is now {name}.",
-            f"Restore the old weights, or delete {run.folder} to start over.",
         )
 
 

@@ -12,8 +12,7 @@ import dataclasses
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from anonderm.core.errors import MissingPath
 from anonderm.ingest.config import IngestConfig
@@ -22,20 +21,16 @@ from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import read_lines
 from anonderm.ingest.sources.voc import VocBoxes, read_voc
 
+PATTERNS = ("NNEW_*.txt", "*/NNEW_*.txt")
 LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
 _LEVELS = ("mild", "moderate", "severe", "very severe")
 _FILES = {"test": "test", "trainval": "train"}  # test first: it counts for a photo that both files name
 _NAME = re.compile(r"levle([0-3])_\d+\.\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     name: str
     level: int
-
-
-def fits(source: Path) -> bool:
-    return any(source.glob("NNEW_*.txt")) or any(source.glob("*/NNEW_*.txt"))
 
 
 def find(config: IngestConfig) -> Found:

@@ -26,6 +26,7 @@ from anonderm.ingest.sources.reading import read_lines
 
 PARTS = ("skin", "nose")
 _IMAGES, _MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
+PATTERNS = (_IMAGES,)
 _MAPPING, _IDENTITIES = "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
 _LICENCE = (
     "CelebAMask-HQ: non-commercial research only; no redistribution of images or of what derives from them"
@@ -44,10 +45,6 @@ class PartsMask:
         if len({mask.shape for mask in masks}) > 1:
             raise UnreadableImage(f"{self.parts[0]}: its size differs from that of the other parts' masks.")
         return np.logical_or.reduce(masks)
-
-
-def fits(source: Path) -> bool:
-    return (source / _IMAGES).is_dir()
 
 
 def find(config: IngestConfig) -> Found:

@@ -23,16 +23,12 @@ from anonderm.ingest.sources.values import lesion_types, numbers, read_split, sp
 
 Row = dict[str, Any]
 
-_PATTERNS = ("*.coco.json", "*/*.coco.json", "annotations/*.json", "instances_*.json")
-
-
-def fits(source: Path) -> bool:
-    return any(next(source.glob(pattern), None) for pattern in _PATTERNS)
+PATTERNS = ("*.coco.json", "*/*.coco.json", "annotations/*.json", "instances_*.json")
 
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
-    paths = sorted({path for pattern in _PATTERNS for path in config.source.glob(pattern)})
+    paths = sorted({path for pattern in PATTERNS for path in config.source.glob(pattern)})
     files = [path.relative_to(config.source).as_posix() for path in paths]
     for file in files:
         content = read_json_object(listing.files[file])

@@ -19,15 +19,12 @@ from anonderm.ingest.sources.reading import read_json
 # Folder -> its key in the metadata; the first that exists is read.
 _FOLDERS = {"images1024x1024": "image", "thumbnails128x128": "thumbnail", "in-the-wild-images": "in_the_wild"}
 _JSON = "ffhq-dataset-v*.json"
+PATTERNS = (*_FOLDERS, _JSON)
 _SET_LICENCE = "FFHQ: CC BY-NC-SA 4.0, NVIDIA Corporation"
 _KEPT = {
     *("category", "metadata", "license", "license_url", "author", "photo_url", "file_path"),
     *_FOLDERS.values(),
 }
-
-
-def fits(source: Path) -> bool:
-    return any((source / folder).is_dir() for folder in _FOLDERS) or any(source.glob(_JSON))
 
 
 def find(config: IngestConfig) -> Found:

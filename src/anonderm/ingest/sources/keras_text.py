@@ -11,7 +11,6 @@ import dataclasses
 import posixpath
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
@@ -20,6 +19,7 @@ from anonderm.ingest.sources.photo import Found
 from anonderm.ingest.sources.reading import read_lines
 from anonderm.ingest.sources.values import class_name, lesion_types, numbers, split_of
 
+PATTERNS = ("_annotations.txt", "*/_annotations.txt")
 _LIST, _CLASSES = "_annotations.txt", "_classes.txt"
 _BOX = re.compile(r"\S+,\S+,\S+,\S+,\S+")
 
@@ -31,10 +31,6 @@ class Line:
     name: str
     lesions: tuple[Lesion, ...]
     problems: tuple[str, ...]
-
-
-def fits(source: Path) -> bool:
-    return any(source.glob(_LIST)) or any(source.glob(f"*/{_LIST}"))
 
 
 def find(config: IngestConfig) -> Found:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from anonderm.core.errors import BadLabel, EmptyFolder, InputError, MissingPath
 from anonderm.core.names import is_plain
@@ -38,17 +39,22 @@ class Layout:
     find: Callable[[IngestConfig], Found]
 
 
+def _matching(adapter: ModuleType) -> Callable[[Path], bool]:
+    """Whether a source contains a file or folder that matches one of the adapter's glob patterns."""
+    return lambda source: any(next(source.glob(pattern), None) for pattern in adapter.PATTERNS)
+
+
 # The first that fits is taken, so the most specific come first.
 LAYOUTS: dict[str, Layout] = {
-    "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", acne04.fits, acne04.find),
+    "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", _matching(acne04), acne04.find),
     "acne04v2": Layout("Acne04-v2_annotations.json", acne04v2.fits, acne04v2.find),
-    "celebamask-hq": Layout("CelebA-HQ-img/", celebamask.fits, celebamask.find),
-    "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", ffhq.fits, ffhq.find),
+    "celebamask-hq": Layout("CelebA-HQ-img/", _matching(celebamask), celebamask.find),
+    "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", _matching(ffhq), ffhq.find),
     "stylegan": Layout("a ZIP or a folder with dataset.json", stylegan.fits, stylegan.find),
-    "keras-text": Layout("train/_annotations.txt", keras_text.fits, keras_text.find),
-    "multilabel": Layout("train/_classes.csv", multilabel.fits, multilabel.find),
-    "coco": Layout("train/_annotations.coco.json, or annotations/*.json", coco.fits, coco.find),
-    "yolo": Layout("data.yaml, or images/ and labels/", yolo.fits, yolo.find),
+    "keras-text": Layout("train/_annotations.txt", _matching(keras_text), keras_text.find),
+    "multilabel": Layout("train/_classes.csv", _matching(multilabel), multilabel.find),
+    "coco": Layout("train/_annotations.coco.json, or annotations/*.json", _matching(coco), coco.find),
+    "yolo": Layout("data.yaml, or images/ and labels/", _matching(yolo), yolo.find),
     "huggingface": Layout(
         "metadata.csv or .jsonl, train/CLASS/, or *.parquet", huggingface.fits, huggingface.find
     ),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError
@@ -20,11 +19,8 @@ from anonderm.ingest.sources.photo import Found
 from anonderm.ingest.sources.reading import read_table
 from anonderm.ingest.sources.values import split_of
 
+PATTERNS = ("_classes.csv", "*/_classes.csv")
 _TABLE = "_classes.csv"
-
-
-def fits(source: Path) -> bool:
-    return any(source.glob(_TABLE)) or any(source.glob(f"*/{_TABLE}"))
 
 
 def find(config: IngestConfig) -> Found:

@@ -25,13 +25,11 @@ from anonderm.ingest.sources.reading import read_lines, read_text
 from anonderm.ingest.sources.values import class_name, lesion_types, numbers, split_of
 
 _CARDS = ("data.yaml", "data.yml", "dataset.yaml")
+PATTERNS = (
+    *_CARDS,
+    *("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "_darknet.labels", "*/_darknet.labels"),
+)
 _NAME_LISTS = ("classes.txt", "_darknet.labels", "obj.names")
-
-
-def fits(source: Path) -> bool:
-    card = any((source / name).is_file() for name in _CARDS)
-    patterns = ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "_darknet.labels", "*/_darknet.labels")
-    return card or any(next(source.glob(pattern), None) for pattern in patterns)
 
 
 def find(config: IngestConfig) -> Found:
