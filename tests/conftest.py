@@ -40,7 +40,7 @@ def _no_user_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real face images; tests that need it are skipped if it is absent."""
     if not SHARED_DATA.is_dir():

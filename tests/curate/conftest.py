@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def portrait() -> Callable[[int], np.ndarray]:
     """portrait(seed) -> uint8 [64, 64, 3]: soft random shapes around skin colour, with a little grain."""
     return _portrait
@@ -29,11 +30,17 @@ def _portrait(seed: int) -> np.ndarray:
 @pytest.fixture
 def make_faces(tmp_path) -> Callable[..., FaceSet]:
     """make_faces("name", images, split="train") -> FaceSet with ids name-0000, name-0001, ..."""
+    return partial(_make_faces, tmp_path)
 
-    def make(name: str, images: list[np.ndarray], **fields) -> FaceSet:
-        writer = FaceSetWriter(Path(tmp_path) / name)
-        for index, image in enumerate(images):
-            writer.add(image, Face(f"{name}-{index:04d}", **{"seed": index, **fields}))
-        return writer.finish()
 
-    return make
+@pytest.fixture(scope="module")
+def make_shared_faces(tmp_path_factory) -> Callable[..., FaceSet]:
+    """As make_faces, for sets that several tests of a file use."""
+    return partial(_make_faces, tmp_path_factory.mktemp("faces"))
+
+
+def _make_faces(folder: Path, name: str, images: list[np.ndarray], **fields) -> FaceSet:
+    writer = FaceSetWriter(folder / name)
+    for index, image in enumerate(images):
+        writer.add(image, Face(f"{name}-{index:04d}", **{"seed": index, **fields}))
+    return writer.finish()

@@ -16,11 +16,9 @@ from anonderm.curate.config import ScreenConfig
 from anonderm.curate.screen import PERSON, REASONS, screen
 
 
-@pytest.fixture
-def training(make_faces, portrait) -> FaceSet:
-    train = make_faces("training", [portrait(seed) for seed in range(120)])
-    faces = tuple(dataclasses.replace(face, split="train") for face in train)
-    return FaceSet(train.folder, faces)
+@pytest.fixture(scope="module")
+def training(make_shared_faces, portrait) -> FaceSet:
+    return make_shared_faces("training", [portrait(seed) for seed in range(120)], split="train")
 
 
 def screened(faces: FaceSet, training: FaceSet, tmp_path, **settings) -> tuple[FaceSet, dict[str, str]]:
@@ -34,7 +32,7 @@ def screened(faces: FaceSet, training: FaceSet, tmp_path, **settings) -> tuple[F
     return kept, {face.id: face.reason for face in rejected}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ordinary(portrait) -> list[np.ndarray]:
     return [portrait(1000 + seed) for seed in range(20)]
 
@@ -151,23 +149,26 @@ def test_settings_out_of_range_are_refused(settings):
         ScreenConfig(**settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def real_images(shared_data) -> list[np.ndarray]:
     files = sorted((shared_data / "faces" / "healthy").iterdir())[:240]
     return [resize(read_image(file), 64) for file in files]
 
 
-def test_real_faces_kept_out_of_training_pass(real_images, make_faces, tmp_path):
-    training = make_faces("training", real_images[::2], split="train")
-    kept, _ = screened(make_faces("syn", real_images[1::2]), training, tmp_path)
+@pytest.fixture(scope="module")
+def real_training(real_images, make_shared_faces) -> FaceSet:
+    return make_shared_faces("real-training", real_images[::2], split="train")
+
+
+def test_real_faces_outside_the_training_set_pass(real_images, real_training, make_faces, tmp_path):
+    kept, _ = screened(make_faces("syn", real_images[1::2]), real_training, tmp_path)
     assert len(kept) > 0.9 * 120
 
 
-def test_real_faces_with_their_features_out_of_place_are_mostly_rejected(real_images, make_faces, tmp_path):
-    training = make_faces("training", real_images[::2], split="train")
+def test_distorted_real_faces_are_mostly_rejected(real_images, real_training, make_faces, tmp_path):
     rows, columns = np.mgrid[:64, :64]
-    shaken = np.clip(columns + 9 * np.sin(rows / 5), 0, 63).round().astype(int)
-    images = [real_images[1], *(image[rows, shaken] for image in real_images[3::2])]
-    _, reasons = screened(make_faces("syn", images), training, tmp_path)
+    distorted = np.clip(columns + 9 * np.sin(rows / 5), 0, 63).round().astype(int)
+    images = [real_images[1], *(image[rows, distorted] for image in real_images[3::2])]
+    _, reasons = screened(make_faces("syn", images), real_training, tmp_path)
     deformed = [reason for reason in reasons.values() if reason.startswith("deformed")]
     assert len(deformed) > 0.7 * 119

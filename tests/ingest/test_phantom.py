@@ -25,8 +25,13 @@ def run_phantom(folder: Path, config: PhantomConfig) -> FaceSet:
 SMALL = PhantomConfig(people=24, photos_min=1, photos_max=2, size=32, seed=4)
 
 
-def test_faces_carry_their_whole_truth(tmp_path: Path) -> None:
-    faces = run_phantom(tmp_path / "run", SMALL)
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
+    return run_phantom(tmp_path_factory.mktemp("phantom") / "run", SMALL)
+
+
+def test_faces_carry_their_whole_truth(small: FaceSet) -> None:
+    faces, run = small, small.folder.parent
     assert faces.labels == ("healthy", "mild", "moderate", "severe")
     for face in faces:
         assert face.subject is not None
@@ -37,33 +42,34 @@ def test_faces_carry_their_whole_truth(tmp_path: Path) -> None:
         assert faces.image(face).shape == (32, 32, 3)
         assert faces.mask(face).any()
         assert bool(face.lesions) == (face.label != "healthy")
-    assert FaceSet.load(tmp_path / "run" / "faces").faces == faces.faces
-    assert (tmp_path / "run" / "examples.png").exists()
+    assert FaceSet.load(run / "faces").faces == faces.faces
+    assert (run / "examples.png").exists()
 
 
-def test_a_person_has_one_class_and_one_split_and_few_photos(tmp_path: Path) -> None:
-    faces = run_phantom(tmp_path / "run", SMALL)
+def test_a_person_has_one_class_and_one_split_and_few_photos(small: FaceSet) -> None:
     by_person: dict[str, set[tuple[str | None, str | None, float | None]]] = {}
-    for face in faces:
+    for face in small:
         by_person.setdefault(str(face.subject), set()).add((face.label, face.split, face.ita))
     assert len(by_person) == 24
     assert all(len(facts) == 1 for facts in by_person.values())
-    assert set(Counter(face.subject for face in faces).values()) == {1, 2}
-    splits = Counter(face.split for face in faces)
+    assert set(Counter(face.subject for face in small).values()) == {1, 2}
+    splits = Counter(face.split for face in small)
     assert splits["train"] > splits["test"] > 0
     assert splits["val"] > 0
 
 
-def test_the_same_settings_give_the_same_faces_and_another_seed_gives_others(tmp_path: Path) -> None:
-    first = run_phantom(tmp_path / "a", SMALL)
-    second = run_phantom(tmp_path / "b", SMALL)
-    other = run_phantom(tmp_path / "c", PhantomConfig(people=24, photos_max=2, size=32, seed=5))
-    assert first.digest == second.digest
-    assert {face.sha256 for face in first}.isdisjoint(face.sha256 for face in other)
+def test_the_same_settings_give_the_same_faces_and_another_seed_gives_others(
+    small: FaceSet, tmp_path: Path
+) -> None:
+    again = run_phantom(tmp_path / "again", SMALL)
+    other = run_phantom(tmp_path / "other", PhantomConfig(people=24, photos_max=2, size=32, seed=5))
+    assert small.digest == again.digest
+    assert {face.sha256 for face in small}.isdisjoint(face.sha256 for face in other)
 
 
-def test_a_killed_run_resumes_to_the_same_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run_phantom(tmp_path / "whole", SMALL)
+def test_a_killed_run_resumes_to_the_same_faces(
+    small: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken: list[stage.Sitting] = []
     take = stage.take
 
@@ -77,7 +83,7 @@ def test_a_killed_run_resumes_to_the_same_faces(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         run_phantom(tmp_path / "cut", SMALL)
     monkeypatch.undo()
-    assert run_phantom(tmp_path / "cut", SMALL).digest == whole.digest
+    assert run_phantom(tmp_path / "cut", SMALL).digest == small.digest
 
 
 def test_a_person_does_not_depend_on_how_many_others_are_drawn() -> None:
