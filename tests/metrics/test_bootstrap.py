@@ -13,7 +13,7 @@ def test_the_interval_of_a_mean_covers_the_truth_about_95_times_in_100():
     covered = 0
     for _ in range(200):
         values = rng.normal(3.0, 1.0, 40)
-        low, high = interval(lambda rows, v=values: float(v[rows].mean()), range(40), rng, repeats=200)
+        low, high = interval(lambda rows, v=values: float(v[rows].mean()), range(40), rng, samples=200)
         covered += low <= 3.0 <= high
     assert 0.88 <= covered / 200 <= 0.99
 

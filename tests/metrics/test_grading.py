@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from anonderm.metrics.grading import auc, measures, type_f1
+from anonderm.metrics.grading import measures, type_f1
+from anonderm.metrics.roc import auc
 from anonderm.models.classifier.heads import Corn, MultiLabel, Softmax
 
 

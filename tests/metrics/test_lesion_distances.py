@@ -4,18 +4,28 @@ import numpy as np
 import pytest
 
 from anonderm.core.records import Lesion
-from anonderm.metrics.lesion_distances import Spotted, distances, energy_distance, seen_as, with_intervals
+from anonderm.metrics.lesion_distances import (
+    LesionGroup,
+    distances,
+    distances_with_intervals,
+    energy_distance,
+    sizes_and_places,
+)
 
 
-def faces(counts: list[int], side: float = 10.0, x: float = 50.0) -> Spotted:
+def faces(counts: list[int], side: float = 10.0, x: float = 50.0) -> LesionGroup:
     """Faces of 200 px with so many lesions, each of another person."""
     lesion = Lesion("papule", x - side / 2, 40 - side / 2, x + side / 2, 40 + side / 2)
-    return Spotted(tuple(seen_as([lesion] * count, 200) for count in counts), tuple(range(len(counts))))
+    return LesionGroup(
+        tuple(sizes_and_places([lesion] * count, 200) for count in counts), tuple(range(len(counts)))
+    )
 
 
 def test_sizes_and_places_are_shares_of_the_width() -> None:
-    assert seen_as([Lesion("papule", 10, 20, 30, 40)], 200) == pytest.approx(np.array([[10.0, 10.0, 15.0]]))
-    assert seen_as([], 200).shape == (0, 3)
+    assert sizes_and_places([Lesion("papule", 10, 20, 30, 40)], 200) == pytest.approx(
+        np.array([[10.0, 10.0, 15.0]])
+    )
+    assert sizes_and_places([], 200).shape == (0, 3)
 
 
 def test_the_same_faces_lie_at_distance_zero() -> None:
@@ -39,9 +49,9 @@ def test_faces_without_lesions_have_a_count_and_no_size() -> None:
 
 def test_the_interval_holds_the_value_and_one_person_gives_none() -> None:
     rng = np.random.default_rng(0)
-    found = with_intervals(faces([1, 2, 3, 5, 8, 2]), faces([4, 6, 7, 2, 9]), rng)
+    found = distances_with_intervals(faces([1, 2, 3, 5, 8, 2]), faces([4, 6, 7, 2, 9]), rng)
     value, low, high = found["count"]
     assert low is not None
     assert high is not None
     assert 0 <= low < value < high
-    assert with_intervals(faces([1]), faces([1, 2]), rng)["count"] == (0.5, None, None)
+    assert distances_with_intervals(faces([1]), faces([1, 2]), rng)["count"] == (0.5, None, None)

@@ -17,7 +17,7 @@ from anonderm.core.files import write_json
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import cross_validated_distances
 from anonderm.curate.statistics import STATISTICS, measure
-from anonderm.embeddings.extractors import embed
+from anonderm.embeddings.extractors import embed_both_sides
 from anonderm.metrics.pairwise import nearest
 
 _PIXELS_A_BATCH = 2**22
@@ -63,8 +63,8 @@ def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
             "screening needs training faces of at least two people; there is one.",
             "Ingest photos of more people.",
         )
-    faces_ND, mirrored_ND = embed(training, "thumbnail"), embed(training, "thumbnail", flip=True)
-    views_N2D = np.stack([faces_ND, mirrored_ND], axis=1)
+    views_N2D = embed_both_sides(training, "thumbnail")
+    faces_ND = views_N2D[:, 0]
     apart_N = nearest(faces_ND, views_N2D, exclude=(subjects, subjects)).distances_M
     copy = max(float(np.quantile(apart_N, config.copy_quantile)), _LEAST_COPY)
     distances_N = cross_validated_distances(faces_ND, subjects, config.pca_components)

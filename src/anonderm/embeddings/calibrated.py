@@ -37,7 +37,8 @@ def calibrate_matcher(
     copies: altered copies of real faces (altered_copies.copies_of). They are the genuine pairs of a matcher
     that does not recognise people, and of others where fewer than 5 people, or 10 pairs, have several photos.
     """
-    faces, views = matcher.extract(real, run), matcher.extract(real, run, views=True)
+    views = matcher.extract(real, run, views=True)
+    faces = matcher.extract(real, run) if matcher.recognises_people else views.first_view()
     people = [face.person for face in real]
     genuine, impostor = photo_pairs(faces, views, people, rng)
     source: GenuineSource = "photos"

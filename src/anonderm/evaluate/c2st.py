@@ -14,7 +14,7 @@ from torch.nn import functional
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
 from anonderm.metrics.bootstrap import Rows
-from anonderm.metrics.two_sample import Floats, Teach, Truth
+from anonderm.metrics.c2st import FitAndScore, Floats, Truth
 
 SIZE = 64
 
@@ -23,7 +23,7 @@ _BATCH = 32
 _RATE = 3e-3
 
 
-def on_pixels(pixels_NHWC: Pixels, second_N: Truth, epochs: int, seed: int) -> Teach:
+def on_pixels(pixels_NHWC: Pixels, second_N: Truth, epochs: int, seed: int) -> FitAndScore:
     """Trains on uint8 [N, 64, 64, 3], mirrored half of the time; the same seed gives the same scores."""
 
     def fit_and_score(train: Rows, test: Rows) -> Floats:

@@ -1,6 +1,6 @@
 """evaluate realism: can synthetic faces be told from real ones?
 
-Classifier two-sample tests (metrics/two_sample.py) by a small CNN and by logistic regression on embeddings,
+Classifier two-sample tests (metrics/c2st.py) by a small CNN and by logistic regression on embeddings,
 each beside its baseline, the same test between two halves of the real people; and, if weights are given, a
 published detector of manipulated faces (evaluate/manipulation.py). As many synthetic as real faces of each
 class are compared, so that the classes do not separate the sets.
@@ -29,7 +29,7 @@ from anonderm.evaluate.c2st import SIZE, on_pixels
 from anonderm.evaluate.config import RealismConfig
 from anonderm.evaluate.manipulation import Detector, load_detector, manipulation_scores
 from anonderm.metrics.bootstrap import interval
-from anonderm.metrics.two_sample import Floats, Keep, Teach, TwoSample, on_embeddings, two_sample
+from anonderm.metrics.c2st import C2ST, FitAndScore, Floats, Remember, c2st, on_embeddings
 
 _BINS = 10
 _EXAMPLES = 6
@@ -63,7 +63,7 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
     )
 
 
-def _remember_folds(run: RunDir, test: str, bar: Bar) -> Keep:
+def _remember_folds(run: RunDir, test: str, bar: Bar) -> Remember:
     """Each fold's scores are kept, so that an interrupted run loses one fold at most."""
 
     def keep(fold: int, work: Callable[[], Floats]) -> Floats:
@@ -95,25 +95,25 @@ def _drawn(faces: FaceSet, count: int, rng: np.random.Generator) -> FaceSet:
     return FaceSet(faces.folder, tuple(faces.faces[row] for row in rows))
 
 
-def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet, keep: Keep) -> TwoSample:
+def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet, keep: Remember) -> C2ST:
     second_N = np.arange(len(first) + len(second)) >= len(first)
     # Both sets may use the same person ids.
     people = [("first", face.person) for face in first] + [("second", face.person) for face in second]
     rng = np.random.default_rng(config.seed)
     if name == CNN:
         pixels_NHWC = np.concatenate([first.pixels(SIZE), second.pixels(SIZE)])
-        teach: Teach = on_pixels(pixels_NHWC, second_N, config.epochs, config.seed)
+        fit_and_score: FitAndScore = on_pixels(pixels_NHWC, second_N, config.epochs, config.seed)
     else:
         rows_ND = np.concatenate([embed(first, name), embed(second, name)])
-        teach = on_embeddings(rows_ND, second_N)
-    return two_sample(second_N, people, config.folds, teach, rng, keep)
+        fit_and_score = on_embeddings(rows_ND, second_N)
+    return c2st(second_N, people, config.folds, fit_and_score, rng, keep)
 
 
 def _result(
     config: RealismConfig,
     name: str,
-    test: TwoSample,
-    baseline: TwoSample | None,
+    test: C2ST,
+    baseline: C2ST | None,
     chosen: tuple[FaceSet, FaceSet],
     run: RunDir,
 ) -> TwoSampleTest:
@@ -139,7 +139,7 @@ def _result(
     )
 
 
-def _auc(config: RealismConfig, test: TwoSample, rows: NDArray[np.intp] | None = None) -> Score:
+def _auc(config: RealismConfig, test: C2ST, rows: NDArray[np.intp] | None = None) -> Score:
     """Over these rows, or all."""
     rows = np.arange(len(test.scores_N)) if rows is None else rows
     low, high = test.interval(rows, config.bootstrap_samples, np.random.default_rng(config.seed))
@@ -177,7 +177,7 @@ def _detection(
     scores_N = np.concatenate([real_N, synthetic_M])
     second_N = np.repeat([False, True], [len(real), len(synthetic)])
     people = [(side, face.person) for side, faces in enumerate(chosen) for face in faces]
-    whole = TwoSample(scores_N, second_N, np.zeros(len(scores_N), np.int64), people)
+    whole = C2ST(scores_N, second_N, np.zeros(len(scores_N), np.int64), people)
     return ManipulationDetection(
         variant=variant,
         auc=_auc(config, whole),

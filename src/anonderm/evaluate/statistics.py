@@ -23,6 +23,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.metrics import confusion, grading
 from anonderm.metrics.bootstrap import Rows, Statistic, interval
 from anonderm.metrics.confusion import Metric
+from anonderm.metrics.roc import auc
 
 
 def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str, Metric]:
@@ -65,7 +66,7 @@ def multi_label_scores(
 ) -> MultiLabelScores:
     """score_all: scores statistics by name, without those that are undefined, as `with_intervals` does."""
     measures: tuple[tuple[str, Callable[..., float], NDArray[np.number]], ...] = (
-        ("auc", grading.auc, probabilities_NK),
+        ("auc", auc, probabilities_NK),
         ("f1", grading.type_f1, predicted_NK),
         ("accuracy", _share_equal, predicted_NK),
     )

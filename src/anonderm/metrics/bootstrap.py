@@ -1,9 +1,9 @@
 """Intervals for statistics of faces that come in groups: several photos of one person are not independent.
 
 `interval` (bootstrap) suits means, shares, accuracies: statistics of single rows. It must not be used for a
-statistic of distances between rows (kernel distance, precision, recall, nearest neighbours inside the set): a
-resample with replacement holds the same row twice, at distance 0, which no real sample would.
-`jackknife_interval` leaves groups out instead of repeating them and suits those.
+statistic of distances between rows (kernel distance, precision, recall, nearest neighbours within a set): a
+sample with replacement contains rows twice, at distance 0, as no real sample would. For those there is
+`jackknife_interval`, which leaves groups out instead of repeating them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _NORMAL_95 = 1.959964
 
 
 def interval(
-    statistic: Statistic, groups: Sequence[Hashable], rng: np.random.Generator, repeats: int = 1000
+    statistic: Statistic, groups: Sequence[Hashable], rng: np.random.Generator, samples: int = 1000
 ) -> tuple[float, float]:
     """95% percentile bootstrap that resamples whole groups (people).
 
-    statistic: takes row indices, with repetition; a resample for which it gives NaN (no row of some class)
-    is left out. groups: the group of each row. Returns (nan, nan) when no resample has a value.
+    statistic: takes row indices, with repetition; samples for which it gives NaN (a class without rows) are
+    left out. groups: the group of each row. Returns (nan, nan) when no resample has a value.
     Source: Efron 1979; Field and Welsh 2007 (cluster bootstrap).
     """
     members = rows_by_group(groups)
-    values = np.empty(repeats)
-    for repeat in range(repeats):
+    values = np.empty(samples)
+    for sample in range(samples):
         drawn = rng.integers(len(members), size=len(members))
-        values[repeat] = statistic(np.concatenate([members[group] for group in drawn]))
+        values[sample] = statistic(np.concatenate([members[group] for group in drawn]))
     values = values[~np.isnan(values)]
     if len(values) == 0:
         return float("nan"), float("nan")

@@ -1,7 +1,7 @@
 """Classification metrics, all from one confusion matrix (rows: true class, columns: predicted).
 
-The same as scikit-learn's with zero_division=0, at a cost that allows thousands of bootstrap resamples. A
-metric over classes is NaN where a class has no face at all. K classes.
+The same as scikit-learn's with zero_division=0, but fast enough for thousands of bootstrap samples. Where a
+class has no face, a macro metric is NaN. K classes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Metric = Callable[[Matrix], float]
 
 
 def confusion_matrix(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int) -> Matrix:
-    """int64 [K, K]: how many faces of each class (row) were taken for each class (column)."""
+    """int64 [K, K]: the number of faces of each class (row) that were predicted as each class (column)."""
     return np.bincount(truth_N * classes + predicted_N, minlength=classes * classes).reshape(classes, classes)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 IGNORED = 255
-"""Pixels with this label, beyond the edge of a photo, count nowhere."""
+"""Pixels with this label, outside the photo, are ignored."""
 
 
 @dataclass
 class Agreement:
-    """Pixels counted by true class (row) and found class (column), over as many photos as are added."""
+    """The number of pixels of each true (row) and predicted class (column), over all photos added."""
 
     classes: Sequence[str]
     counts_KK: NDArray[np.int64] = field(init=False)
@@ -25,7 +25,7 @@ class Agreement:
         self.counts_KK = np.zeros((len(self.classes), len(self.classes)), np.int64)
 
     def add(self, truth: NDArray[np.integer], found: NDArray[np.integer]) -> None:
-        """Label maps of one shape; pixels whose truth is IGNORED do not count."""
+        """Label maps of one shape."""
         count = len(self.classes)
         known = truth != IGNORED
         cells = truth[known].astype(np.int64) * count + found[known]
@@ -33,7 +33,7 @@ class Agreement:
 
     @property
     def dice(self) -> dict[str, float]:
-        """2 |A and B| / (|A| + |B|) of each class that is there in truth or was found (Dice 1945)."""
+        """2 |A and B| / (|A| + |B|) of each class in the truth or the prediction (Dice 1945)."""
         both_K, sizes_K = self._both(), self._sizes()
         return {
             name: float(2 * both / size)
@@ -43,7 +43,7 @@ class Agreement:
 
     @property
     def iou(self) -> dict[str, float]:
-        """|A and B| / |A or B| of each class that is there in truth or was found (Jaccard 1912)."""
+        """|A and B| / |A or B| of each class in the truth or the prediction (Jaccard 1912)."""
         both_K, sizes_K = self._both(), self._sizes()
         return {
             name: float(both / (size - both))

@@ -1,8 +1,8 @@
 """The Frechet distance of two Gaussians fitted to embeddings, its variance, and FID-infinity.
 
 With covariances factored as R'R, the trace of the root of their product is the nuclear norm of
-R_real R_fake': no matrix root is taken, nothing turns negative or complex, and singular covariances (fewer
-images than features) need no care.
+R_real R_fake'. It needs no matrix root, cannot become negative or complex, and holds for singular covariances
+(fewer images than features) too.
 """
 
 # N images, D features, R rank of a covariance, S singular values
@@ -25,7 +25,7 @@ _QUARTERS = 4
 def frechet_distance(real_ND: ArrayLike, fake_ND: ArrayLike) -> float:
     """Squared Frechet distance between two Gaussians fitted to embeddings, in float64.
 
-    Biased upwards, and much so while images are few against features. Raises TooFewImages below 2 rows.
+    Biased upwards, strongly while there are few images per feature. Raises TooFewImages below 2 rows.
     Source: Heusel et al. 2017, eq. 6.
     """
     return gaussian_distance(Gaussian.of(real_ND), Gaussian.of(fake_ND))
@@ -37,8 +37,8 @@ def gaussian_distance(real: Gaussian, fake: Gaussian) -> float:
 
 
 def _quick_distance(real: Gaussian, fake: Gaussian) -> float:
-    """The same in a third of the time, by squared singular values: right to about 1e-8 of the largest one for
-    each feature, far below what one quarter of the images differs from the next."""
+    """The same in a third of the time, by squared singular values. Each feature adds an error of 1e-8 of
+    the largest one, far less than quarters of the images differ from each other."""
     product_RS = real.root_RD @ fake.root_RD.T
     squares_S = np.linalg.eigvalsh(product_RS @ product_RS.T)
     return _distance(real, fake, np.sqrt(squares_S.clip(min=0)))
@@ -52,7 +52,7 @@ def _distance(real: Gaussian, fake: Gaussian, values_S: NDArray[np.floating]) ->
 
 @dataclass(frozen=True)
 class Frechet:
-    """The distance, and its variance from each side: None where one person is all there is.
+    """The distance, and its variance from each side: None with a single person.
 
     infinity: the distance extrapolated to infinitely many images; None where a quarter of a set has no more
     images than features.
@@ -95,7 +95,7 @@ def frechet(
 def _quarters(
     rows_ND: NDArray[np.floating], people: Sequence[Hashable], rng: np.random.Generator
 ) -> list[Scatter]:
-    """Four parts that share no person; none where a part has no more images than features."""
+    """Four parts without common people; none where a part has no more images than features."""
     parts = group_folds(people, _QUARTERS, rng)
     if min(sum(map(len, part)) for part in parts) <= rows_ND.shape[1]:
         return []
@@ -121,7 +121,7 @@ def _infinity(
 
 
 def _influence(rows_ND: NDArray[np.floating], own: Gaussian, other: Gaussian, toward_DS: Floats) -> Floats:
-    """How much more weight on each image would move the distance [N]: the first-order term of its error.
+    """The influence of each image on the distance [N]: the first-order term of its error.
 
     The nuclear norm of R_other (own covariance)^(1/2) changes with y y' by half of |S^(-1/2) U' R_other y|^2.
     """

@@ -1,7 +1,7 @@
 """Gaussians fitted to embeddings, with the root of their covariance.
 
-The root of few images comes from the images themselves, which costs no digit however singular the covariance.
-Many images are first summed into their scatter matrix, several times as fast, and scatters add up.
+For few images the root is computed from the images themselves, which loses no precision however singular the
+covariance is. Many images are first summed into a scatter matrix, which is several times faster.
 """
 
 # N images, D features, R rank of a covariance
@@ -44,7 +44,7 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Scatter:
-    """The mean [D] of `count` images, and the sum [D, D] of the products of what deviates from it."""
+    """The mean [D] of `count` images, and the sum [D, D] of the outer products of their deviations."""
 
     count: int
     mean_D: Floats
@@ -60,14 +60,14 @@ class Scatter:
         return Scatter(len(rows_ND), mean_D, sum_DD)
 
     def joined(self, other: Scatter) -> Scatter:
-        """That of the images of both."""
+        """The scatter of the images of both."""
         count = self.count + other.count
         apart_D = np.sqrt(self.count * other.count / count) * (self.mean_D - other.mean_D)
         mean_D = (self.count * self.mean_D + other.count * other.mean_D) / count
         return Scatter(count, mean_D, self.sum_DD + other.sum_DD + np.outer(apart_D, apart_D))
 
     def gaussian(self) -> Gaussian:
-        """By a pivoted Cholesky factor, which leaves out what a singular covariance lacks."""
+        """By a pivoted Cholesky factor, which also handles singular covariances."""
         from scipy.linalg.lapack import dpstrf
 
         factor_DD, pivot_D, rank, _ = dpstrf(self.sum_DD)

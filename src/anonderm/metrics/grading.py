@@ -1,6 +1,6 @@
-"""How good a classifier's answers are, as plain numbers: grades, or lesion types.
+"""Measures of a classifier of grades or lesion types.
 
-Shapes: N faces, K classes or types. The same as scikit-learn's, at a cost that allows bootstrap resamples.
+N faces, K classes or types. The same as scikit-learn's, but fast enough for bootstraps.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from anonderm.metrics import confusion
 from anonderm.metrics.confusion import Metric
+from anonderm.metrics.roc import auc
 
 PLAIN: dict[str, Metric] = {
     "accuracy": confusion.accuracy,
@@ -31,8 +32,9 @@ def measures(
     probabilities_NK: Numbers,
     ordered: bool,
 ) -> dict[str, float]:
-    """The measures of one epoch: accuracy and macro F1; of grades also macro MAE and quadratic kappa, of
-    types macro AUC. Where a class has no face, a macro measure is NaN.
+    """Accuracy and macro F1; for grades also macro MAE and quadratic kappa, for types macro AUC.
+
+    Where a class has no face, a macro measure is NaN.
 
     truth, decided: class indices [N], or 0 and 1 for each lesion type [N, K]. ordered: classes are grades.
     """
@@ -46,23 +48,6 @@ def measures(
     matrix_KK = confusion.confusion_matrix(truth.astype(np.intp), decided, probabilities_NK.shape[1])
     wanted = {name: PLAIN[name] for name in ("accuracy", "macro_f1")} | (GRADED if ordered else {})
     return {name: metric(matrix_KK) for name, metric in wanted.items()}
-
-
-def auc(truth_N: NDArray[np.number], scores_N: Numbers) -> float:
-    """Area under the ROC curve; NaN unless there are faces with and without.
-
-    It is the chance that a face with scores above one without, a tie counting half.
-    Source: Mann and Whitney 1947.
-    """
-    from scipy.stats import rankdata
-
-    positive_N = truth_N > 0
-    with_it = int(positive_N.sum())
-    without = len(truth_N) - with_it
-    if not with_it or not without:
-        return float("nan")
-    ranks = rankdata(scores_N)[positive_N].sum() - with_it * (with_it + 1) / 2
-    return float(ranks / (with_it * without))
 
 
 def type_f1(truth_N: NDArray[np.number], decided_N: NDArray[np.number]) -> float:

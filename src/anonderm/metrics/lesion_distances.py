@@ -1,4 +1,4 @@
-"""How far the lesions on one group of faces are from those on another: number, size, place."""
+"""Distances between the lesions of two groups of faces: number, size and place."""
 
 # F faces, L lesions
 
@@ -20,15 +20,15 @@ MEASURES = {
     "size": "Wasserstein distance, in percent of the picture's width",
     "place": "energy distance, in percent of the picture's width",
 }
-_MOST_LESIONS = 1000  # that enter the energy distance, which looks at every pair
+_MAX_LESIONS = 1000  # in the energy distance, which compares every pair
 
 
 @dataclass(frozen=True)
-class Spotted:
-    """Faces seen as their lesions of one part: for each face, rows [L, 3] of size, x and y.
+class LesionGroup:
+    """The lesions of a group of faces: for each face, rows [L, 3] of size, x and y.
 
-    All are in percent of the picture's width, x and y of the box's centre, size the root of its area.
-    `groups`: whose face each is.
+    In percent of the picture's width; x and y of the box's centre, size the root of its area. groups: the
+    person on each face.
     """
 
     lesions_F: tuple[Floats, ...]
@@ -37,8 +37,10 @@ class Spotted:
     def __len__(self) -> int:
         return len(self.groups)
 
-    def take(self, rows: Sequence[int] | Rows) -> Spotted:
-        return Spotted(tuple(self.lesions_F[row] for row in rows), tuple(self.groups[row] for row in rows))
+    def take(self, rows: Sequence[int] | Rows) -> LesionGroup:
+        return LesionGroup(
+            tuple(self.lesions_F[row] for row in rows), tuple(self.groups[row] for row in rows)
+        )
 
     @property
     def counts_F(self) -> Floats:
@@ -49,15 +51,15 @@ class Spotted:
         return np.concatenate(self.lesions_F) if self.lesions_F else np.zeros((0, 3))
 
 
-def seen_as(lesions: Sequence[Lesion], width: int) -> Floats:
+def sizes_and_places(lesions: Sequence[Lesion], width: int) -> Floats:
     """Rows [L, 3] of size, x and y of each lesion, in percent of the picture's width."""
     boxes_L4 = np.array([(each.x0, each.y0, each.x1, each.y1) for each in lesions]).reshape(-1, 4)
     sides_L2, centres_L2 = boxes_L4[:, 2:] - boxes_L4[:, :2], (boxes_L4[:, 2:] + boxes_L4[:, :2]) / 2
     return 100 / width * np.column_stack([np.sqrt(sides_L2.prod(axis=1)), centres_L2])
 
 
-def distances(a: Spotted, b: Spotted) -> dict[str, float]:
-    """By measure; size and place only where both groups have lesions."""
+def distances(a: LesionGroup, b: LesionGroup) -> dict[str, float]:
+    """Each of MEASURES; size and place only where both groups have lesions."""
     from scipy.stats import wasserstein_distance
 
     found = {}
@@ -79,13 +81,13 @@ def energy_distance(a_LD: Floats, b_MD: Floats) -> float:
 
 
 def _thinned(rows_LD: Floats) -> Floats:
-    return rows_LD[np.linspace(0, len(rows_LD) - 1, min(_MOST_LESIONS, len(rows_LD))).astype(int)]
+    return rows_LD[np.linspace(0, len(rows_LD) - 1, min(_MAX_LESIONS, len(rows_LD))).astype(int)]
 
 
-def with_intervals(
-    reference: Spotted, other: Spotted, rng: np.random.Generator
+def distances_with_intervals(
+    reference: LesionGroup, other: LesionGroup, rng: np.random.Generator
 ) -> dict[str, tuple[float, float | None, float | None]]:
-    """Value, low and high end by measure; delete-a-group jackknife over the people of both sides."""
+    """Value and 95% interval of each measure; delete-a-group jackknife over the people of both sides."""
     variances = (
         jackknife_variances(lambda rows: distances(reference.take(rows), other), reference.groups, rng),
         jackknife_variances(lambda rows: distances(reference, other.take(rows)), other.groups, rng),

@@ -1,4 +1,4 @@
-"""Where a heat map lies: its share inside boxes or a mask, and the pointing game, each beside chance.
+"""Where the heat of a saliency map lies: its share inside boxes or a mask, and the pointing game.
 
 H x W pixels of the heat map; B boxes as x0, y0, x1, y1, in those pixels, of which the first covers 0 to 1.
 """
@@ -24,7 +24,7 @@ def boxes_of(lesions: Iterable[Lesion], scale: tuple[float, float]) -> NDArray[n
 
 
 def cover(boxes_B4: NDArray[np.float64], shape: tuple[int, int]) -> Map:
-    """[H, W] in 0..1: how much of each pixel the boxes cover, by the largest cover of one of them."""
+    """[H, W] in 0..1: the largest share of each pixel that one box covers."""
     covered_HW = np.zeros(shape)
     for x0, y0, x1, y1 in boxes_B4:
         down_H, across_W = _overlap(y0, y1, shape[0]), _overlap(x0, x1, shape[1])
@@ -33,7 +33,7 @@ def cover(boxes_B4: NDArray[np.float64], shape: tuple[int, int]) -> Map:
 
 
 def near(boxes_B4: NDArray[np.float64], shape: tuple[int, int], tolerance_px: float) -> NDArray[np.bool_]:
-    """[H, W]: whether the middle of a pixel lies in a box or at most `tolerance_px` from one."""
+    """[H, W]: whether the centre of a pixel lies in a box or at most `tolerance_px` from one."""
     y_H1, x_1W = np.arange(shape[0])[:, None] + 0.5, np.arange(shape[1])[None, :] + 0.5
     found_HW = np.zeros(shape, bool)
     for x0, y0, x1, y1 in boxes_B4:
@@ -50,13 +50,13 @@ def skin_cover(mask_HW: NDArray[np.bool_], shape: tuple[int, int]) -> Map:
 
 
 def share_inside(heat_HW: Map, cover_HW: Map) -> float:
-    """Share of the heat that lies where `cover` is; 0 for a map without heat, which points nowhere."""
+    """Share of the heat that the cover holds; 0 for a map without heat."""
     total = heat_HW.sum(dtype=np.float64)
     return float((heat_HW * cover_HW).sum(dtype=np.float64) / total) if total > 0 else 0.0
 
 
 def hits(heat_HW: Map, near_HW: NDArray[np.bool_]) -> bool:
-    """The pointing game: whether the hottest pixel is a near one; never for a map without heat.
+    """The pointing game: whether the hottest pixel is near a box; never for a map without heat.
 
     Source: Zhang et al. 2018 (Top-down neural attention by excitation backprop), section 4.1.
     """
@@ -64,6 +64,6 @@ def hits(heat_HW: Map, near_HW: NDArray[np.bool_]) -> bool:
 
 
 def _overlap(low: float, high: float, count: int) -> Map:
-    """[count]: which share of each pixel from i to i + 1 lies between low and high."""
+    """[count]: the share of each pixel, from i to i + 1, between low and high."""
     edges = np.arange(count + 1)
     return np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, 1)

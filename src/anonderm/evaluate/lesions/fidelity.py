@@ -34,7 +34,12 @@ from anonderm.core.results.lesions import (
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.lesions.config import LesionFidelityConfig
 from anonderm.evaluate.lesions.detections import detect_all, draw_boxes, faces_with_boxes
-from anonderm.metrics.lesion_distances import MEASURES, Spotted, seen_as, with_intervals
+from anonderm.metrics.lesion_distances import (
+    MEASURES,
+    LesionGroup,
+    distances_with_intervals,
+    sizes_and_places,
+)
 from anonderm.models.lesion_detector.predict import Detector, load_detector
 
 _MOST_VALUES = 2000
@@ -86,14 +91,16 @@ class Side:
         widths_F = tuple(faces.image(face).shape[1] for face in faces)
         return Side(faces.faces, tuple(lesions_F), widths_F)
 
-    def part(self, kind: str, label: str) -> Spotted:
+    def part(self, kind: str, label: str) -> LesionGroup:
         """The faces of one label with their lesions of one kind."""
         rows = [row for row, face in enumerate(self.faces) if label in (ALL, face.label)]
         lesions_F = tuple(
-            seen_as([each for each in self.lesions_F[row] if kind in (ALL, each.kind)], self.widths_F[row])
+            sizes_and_places(
+                [each for each in self.lesions_F[row] if kind in (ALL, each.kind)], self.widths_F[row]
+            )
             for row in rows
         )
-        return Spotted(lesions_F, tuple(self.faces[row].person for row in rows))
+        return LesionGroup(lesions_F, tuple(self.faces[row].person for row in rows))
 
 
 @dataclass(frozen=True)
@@ -159,19 +166,19 @@ def _part(sides: Sides, kind: str, label: str, rng: np.random.Generator) -> Lesi
     )
 
 
-def _take(part: Spotted, count: int, rng: np.random.Generator) -> Spotted:
+def _take(part: LesionGroup, count: int, rng: np.random.Generator) -> LesionGroup:
     return part if count >= len(part) else part.take(np.sort(rng.permutation(len(part))[:count]))
 
 
-def _distances(reference: Spotted, other: Spotted, rng: np.random.Generator) -> LesionDistances:
+def _distances(reference: LesionGroup, other: LesionGroup, rng: np.random.Generator) -> LesionDistances:
     scores: dict[str, Score | None] = dict.fromkeys(MEASURES)
-    for measure, (value, low, high) in with_intervals(reference, other, rng).items():
+    for measure, (value, low, high) in distances_with_intervals(reference, other, rng).items():
         note = f"{MEASURES[measure]}; {len(other)} faces against {len(reference)} real test faces"
         scores[measure] = Score(value, low, high, len(other), False, note)
     return LesionDistances(**scores)
 
 
-def _statistics(part: Spotted) -> LesionStatistics:
+def _statistics(part: LesionGroup) -> LesionStatistics:
     pooled_L3 = part.pooled_L3
     return LesionStatistics(
         faces=len(part),
