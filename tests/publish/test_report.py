@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_audit import FAILED
+from made_up_audit import FAILED, attack
 from made_up_line import (
     CLASSES,
     audit,
@@ -38,6 +38,7 @@ from anonderm.core.results.classifier import (
     LesionTypeScores,
     MultiLabelScores,
 )
+from anonderm.core.results.privacy_screen import Comparison, ScreenAudit
 from anonderm.core.results.skin import SkinTones
 from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord
@@ -219,8 +220,22 @@ def test_the_privacy_section_has_verdict_canaries_matchers_attacks_pairs_and_rep
     assert places == sorted(places)
     assert "Uninformative, so it does not count: EER 48% on these photos." in text
     assert "false matches (FMR)" in section
-    assert re.search(r"Singling out\s+dlib\s+FMR 0.1%\s+0.05 \(2 of 40\)\s+0.05 \(2 of 40\)\s+0.01", text)
+    assert re.search(r"Singling out\s+dlib\s+FMR 0.1%\s+2 of 40 \(5.0%\)\s+2 of 40 \(5.0%\)\s+1.0%", text)
     assert section.count("to its right the nearest photo") == 3  # each pair once
+
+
+def test_the_audits_before_and_after_a_privacy_screen_are_compared(
+    line: tuple[RunRecord, ...], tmp_path: Path
+) -> None:
+    before, after = (attack("singling_out", "dlib", "FMR 0.1%", value, 0.05) for value in (0.4, 0.0))
+    result = ScreenAudit(False, True, (), "Selected.", (Comparison(before, after, True),))
+    page = write(tmp_path / "report", (*line, step(tmp_path, "check", "audit-screen", lambda _: result)))
+    text = re.sub(r"<[^>]+>|\s+", " ", page[page.index("Before and after the privacy screen") :])
+    row = r"Singling out +dlib +FMR 0.1% +16 of 40 \(40%\) +0 of 40 \(0%\) .* 0.35 +-0.05 +by construction"
+    assert re.search(row, text)
+    assert "before the screen: failed; after it: passed. Selected. Every informative matcher" in re.sub(
+        " +", " ", text
+    )
 
 
 def test_worst_cases_are_not_shown_where_real_photos_are_not(

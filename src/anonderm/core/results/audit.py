@@ -111,6 +111,10 @@ class Rule:
     passed: bool
     explanation: str
 
+    @property
+    def score(self) -> Score:
+        return Score(self.value, self.low, self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -22,7 +22,7 @@ from anonderm.publish.release.attacks import (
     canaries,
     left_out,
     matchers,
-    question,
+    section_of,
     white_box,
     worst_first,
 )
@@ -89,7 +89,7 @@ def _sections(audit: AuditResult | None) -> tuple[Section, ...]:
         return ()
     found = (
         Section("intruder", "The motivated intruder", frames.INTRUDER, worst_first(audit)),
-        *(question(each, audit) for each in frames.QUESTIONS),
+        *(section_of(each, audit) for each in frames.QUESTIONS),
         tones(audit.images),
         matchers(audit),
         canaries(audit),

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anonderm.core.results.audit import (
-    Arm,
     Attack,
     AuditResult,
-    CanaryRecall,
     MatcherCalibration,
     Repeats,
-    Rule,
-    ToneAttack,
     Verdict,
 )
 from anonderm.core.results.privacy_screen import ScreenAudit
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
+from anonderm.publish.audit_tables import ATTACKS, attack_table, canary_table, rule_table, success, tone_table
 from anonderm.publish.blocks import (
     Block,
     Charts,
@@ -33,17 +30,6 @@ from anonderm.publish.blocks import (
 from anonderm.publish.charts import Chart, number
 from anonderm.publish.pipeline import Pipeline
 
-ATTACKS = {
-    "reproduction": "Reproduction",
-    "singling_out": "Singling out",
-    "linkability": "Linkability",
-    "attribute_inference": "Attribute inference",
-    "membership": "Membership, by distance",
-    "density": "Membership, by density",
-    "memorisation": "Memorisation",
-    "discriminator": "Membership, by discriminator",
-    "projection": "Membership, by projection",
-}
 _MOST_PAIRS = 12
 
 
@@ -54,10 +40,15 @@ def privacy(pipeline: Pipeline) -> Section | None:
         return Section("privacy", "Privacy", "", tuple(_screen(screen))) if screen else None
     record, audit = found
     blocks: list[Block] = [_verdict(name, verdict) for name, verdict in verdicts(audit).items()]
-    blocks += [_canaries(audit.canaries), *_matchers(audit.matchers), _attacks(audit.attacks)]
+    blocks += [canary_table(audit.canaries), *_matchers(audit.matchers)]
+    blocks.append(attack_table("Attacks", audit.attacks))
     if pipeline.config.show_real:
         blocks += _pairs(record, audit.attacks)
-    blocks += [*_repeats(record, audit.repeats), *_tones(audit.tones), *_screen(screen)]
+    blocks += [
+        *_repeats(record, audit.repeats),
+        *([tone_table(audit.tones)] if audit.tones else []),
+        *_screen(screen),
+    ]
     blocks += left_out_table(audit.left_out)
     return Section("privacy", "Privacy", f"{outcome(audit)} {_LEAD}", tuple(blocks))
 
@@ -94,85 +85,8 @@ def missed_canaries(audit: AuditResult) -> list[str]:
 
 
 def _verdict(name: str, verdict: Verdict) -> Table:
-    rows = tuple(
-        (
-            rule.name,
-            "passed" if rule.passed else "failed",
-            number(rule.value),
-            _range(rule),
-            "" if rule.limit is None else number(rule.limit),
-            rule.explanation,
-        )
-        for rule in (*verdict.failed, *(rule for rule in verdict.rules if rule.passed))
-    )
-    columns = ("Rule", "Outcome", "Value", "95% interval", "Limit", "Explanation")
-    numeric = frozenset({"Value", "95% interval", "Limit"})
-    title = f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}"
-    return Table(title, columns, rows, numeric)
-
-
-def _range(measured: Rule) -> str:
-    low, high = measured.low, measured.high
-    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
-
-
-def canary_rows(canaries: Sequence[CanaryRecall]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The matchers, and a row for each alteration: its name and the recall of each matcher."""
-    matchers = tuple(dict.fromkeys(each.matcher for each in canaries))
-    alterations = dict.fromkeys(each.alteration for each in canaries)
-    recall = {(each.matcher, each.alteration): percent(each.recall.value) for each in canaries}
-    rows = ((name, *(recall.get((matcher, name), "") for matcher in matchers)) for name in alterations)
-    return matchers, tuple(rows)
-
-
-def _canaries(canaries: Sequence[CanaryRecall]) -> Table:
-    matchers, rows = canary_rows(canaries)
-    caption = "Altered copies of training photos, searched for among the faces, and the share that was found."
-    return Table("Canary recall", ("Alteration", *matchers), rows, frozenset(matchers), caption)
-
-
-def _attacks(attacks: Sequence[Attack]) -> Table:
-    rows = tuple((*_row(each), each.note) for each in attacks)
-    return Table("Attacks", (*_COLUMNS, "Method"), rows, _NUMERIC)
-
-
-def _tones(tones: Sequence[ToneAttack]) -> list[Table]:
-    rows = tuple((each.tone, *_row(each.attack)) for each in tones)
-    return [Table("Attacks by skin tone", ("Skin", *_COLUMNS), rows, _NUMERIC, folded=True)] if rows else []
-
-
-_COLUMNS = (
-    "Attack",
-    "Matcher",
-    "Level",
-    "Members",
-    "Non-members",
-    "Guessing",
-    "Excess",
-    "95% interval",
-)
-_NUMERIC = frozenset(_COLUMNS[3:])
-
-
-def _row(attack: Attack) -> tuple[str, ...]:
-    excess = attack.excess
-    return (
-        ATTACKS[attack.name],
-        attack.matcher,
-        attack.level,
-        _arm(attack.main),
-        _arm(attack.control),
-        "" if attack.baseline is None else number(attack.baseline),
-        number(excess.value),
-        f"{number(excess.low)} to {number(excess.high)}",
-    )
-
-
-def _arm(arm: Arm | None) -> str:
-    if arm is None:
-        return ""
-    of = "" if arm.successes is None else f" ({number(arm.successes)} of {arm.people:,})"
-    return f"{number(arm.value)}{of}"
+    rules = (*verdict.failed, *(rule for rule in verdict.rules if rule.passed))
+    return rule_table(f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}", rules)
 
 
 def _matchers(matchers: Sequence[MatcherCalibration]) -> list[Block]:
@@ -233,11 +147,13 @@ def _screen(audit: ScreenAudit | None) -> list[Block]:
         return []
     rows = tuple(
         (
-            *_row(each.after)[:3],
-            _arm(each.before.main),
-            _arm(each.after.main),
-            _arm(each.before.control),
-            _arm(each.after.control),
+            ATTACKS[each.after.name],
+            each.after.matcher,
+            each.after.level,
+            success(each.before.main),
+            success(each.after.main),
+            success(each.before.control),
+            success(each.after.control),
             number(each.before.excess.value),
             number(each.after.excess.value),
             "by construction" if each.by_construction else "",
