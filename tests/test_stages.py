@@ -15,7 +15,7 @@ from anonderm.core.results.base import Score
 from anonderm.core.results.skin import SkinTones
 from anonderm.core.rundir import RunDir
 from anonderm.stages import STAGES, Input, Stage, open_artefact, run_stage
-from anonderm.stages.stage import _load
+from anonderm.stages.stage import load
 
 calls: list[str] = []
 
@@ -158,4 +158,4 @@ def test_the_common_settings_of_a_stage_are_settings_of_it() -> None:
 def test_the_functions_that_plan_a_stage_can_be_loaded() -> None:
     for stage in STAGES.values():
         assert callable(stage.load_cost())
-        assert not stage.needs or callable(_load(stage.needs))
+        assert not stage.needs or callable(load(stage.needs))

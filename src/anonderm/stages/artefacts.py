@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from anonderm.core import weights
@@ -33,19 +34,13 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
         raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
         return RunRecord.load(path)
-    if kind == "images":
-        if not any((path / name).exists() for name in ("run.json", MANIFEST)):
-            return pictures(path)
-        kind = "faces"
+    if kind == "images" and not any((path / name).exists() for name in ("run.json", MANIFEST)):
+        return pictures(path)
     if (path / "run.json").exists():
         path = _in_run(path, kind)
-    elif path.is_dir() and kind != "faces":
+    elif path.is_dir() and _OUTPUT[kind] != "faces":
         path = path / _OUTPUT[kind]
-    if kind == "faces":
-        return FaceSet.load(path)
-    if kind == "result":
-        return load_result(path)
-    return Checkpoint.load(path)
+    return _LOAD[kind](path)
 
 
 _WANTED: dict[Kind, str] = {
@@ -60,6 +55,12 @@ _OUTPUT: dict[Kind, str] = {
     "images": "faces",
     "checkpoint": "checkpoint.safetensors",
     "result": results.FILE,
+}
+_LOAD: dict[Kind, Callable[[Path], Artefact]] = {
+    "faces": FaceSet.load,
+    "images": FaceSet.load,
+    "checkpoint": Checkpoint.load,
+    "result": load_result,
 }
 
 

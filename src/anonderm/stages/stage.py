@@ -56,21 +56,22 @@ class Stage:
     """torchrun may start it as several processes; the function then finds them in `run.world`."""
 
     def load_function(self) -> Any:
-        return _load(self.function)
+        return load(self.function)
 
     def load_config(self) -> Any:
-        return _load(self.config)
+        return load(self.config)
 
     def load_cost(self) -> Callable[[Any, Workload], Cost]:
-        return self.cost if isinstance(self.cost, FaceCost) else _load(self.cost)
+        return self.cost if isinstance(self.cost, FaceCost) else load(self.cost)
 
     def lookups(self, config: Any) -> list[Lookup]:
-        return _load(self.needs)(config) if self.needs else []
+        return load(self.needs)(config) if self.needs else []
 
     def find_labels(self, config: Any) -> tuple[str, ...]:
-        return _load(self.labels)(config)
+        return load(self.labels)(config)
 
 
-def _load(place: str) -> Any:
+def load(place: str) -> Any:
+    """The function or class that `module:name` stands for."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(f"anonderm.{module}"), name)
