@@ -1,4 +1,4 @@
-"""Affine maps between pictures, for everything that is known in pixels: boxes, masks, points.
+"""Affine maps between pictures, for boxes, masks and points in pixels.
 
 A map is float64 [2, 3]; it takes (x, y, 1) of one picture to (x, y) of another. Coordinates run along pixel
 edges: the first pixel covers 0 to 1, so a picture of width W covers 0 to W.
@@ -15,7 +15,7 @@ from anonderm.core.records import Lesion
 
 Affine = NDArray[np.float64]
 
-_SEEN = 0.5  # smallest share of a box that must lie inside the picture for its lesion to count as shown
+_MIN_INSIDE = 0.5  # share of a box that must lie inside the picture
 
 
 def crop_and_scale(left: float, top: float, width: float, height: float, to: tuple[float, float]) -> Affine:
@@ -31,14 +31,14 @@ def map_points(points_N2: NDArray[np.float64], affine: Affine) -> NDArray[np.flo
 def map_lesions(
     lesions: Iterable[Lesion], affine: Affine, size: tuple[int, int]
 ) -> tuple[tuple[Lesion, ...], int]:
-    """The boxes in the new picture of `size` = (width, height), and how many were lost.
+    """The boxes in the new picture of `size` = (width, height), and the number that were dropped.
 
-    A box that is turned becomes the upright one around it. Boxes are cut at the picture's edge; one of which
-    less than half lies inside is lost.
+    A rotated box becomes its axis-aligned bounding box. Boxes are clipped to the picture; one with less than
+    half of its area inside is dropped.
     """
-    shown = [_mapped(lesion, affine, size) for lesion in lesions]
-    kept = tuple(lesion for lesion in shown if lesion is not None)
-    return kept, len(shown) - len(kept)
+    mapped = [_mapped(lesion, affine, size) for lesion in lesions]
+    kept = tuple(lesion for lesion in mapped if lesion is not None)
+    return kept, len(mapped) - len(kept)
 
 
 def _mapped(lesion: Lesion, affine: Affine, size: tuple[int, int]) -> Lesion | None:
@@ -47,6 +47,6 @@ def _mapped(lesion: Lesion, affine: Affine, size: tuple[int, int]) -> Lesion | N
     low_2, high_2 = mapped_42.min(axis=0), mapped_42.max(axis=0)
     inside_low_2, inside_high_2 = np.clip(low_2, 0, size), np.clip(high_2, 0, size)
     area = float(np.prod(high_2 - low_2))
-    if area <= 0 or float(np.prod(inside_high_2 - inside_low_2)) < _SEEN * area:
+    if area <= 0 or float(np.prod(inside_high_2 - inside_low_2)) < _MIN_INSIDE * area:
         return None
     return Lesion(lesion.kind, *map(float, (*inside_low_2, *inside_high_2)))

@@ -12,9 +12,10 @@ from anonderm.core.errors import InputError, MissingExtra, MissingPath
 
 
 class OnnxNetwork:
-    """Runs on one core, as pictures are shared out to processes. `shape`: of its first input.
+    """Runs on one core, as pictures are divided among processes. shape: of the first input.
 
-    Raises MissingExtra, MissingPath with `wanted` as its hint, or InputError for a file that is no network.
+    Raises MissingExtra, MissingPath with `wanted` as its hint, or InputError for a file that is not a
+    network.
     """
 
     def __init__(self, path: Path, wanted: str) -> None:

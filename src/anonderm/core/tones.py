@@ -1,4 +1,4 @@
-"""Groups of skin tone, wide enough that a photo whose light is not calibrated seldom lands in a wrong one."""
+"""Groups of skin tone, wide enough that photos in uncalibrated light are seldom assigned to a wrong one."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ TONES = {"light": (41.0, math.inf), "medium": (10.0, 41.0), "dark": (-math.inf, 
 
 
 def tone_of(ita: float | None) -> str | None:
-    """The group of an angle; None where it is not known."""
+    """The group of an angle; None where it is unknown."""
     return next((name for name, (low, high) in TONES.items() if ita is not None and low < ita <= high), None)

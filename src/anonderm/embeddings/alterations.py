@@ -1,4 +1,4 @@
-"""What can be done to a copy of a photo, each time a little differently."""
+"""Random alterations of a photo that leave it recognisable."""
 
 # H x W pixels, C channels
 
@@ -14,7 +14,7 @@ from anonderm.core.images import Pixels, resize
 
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
-_CROP_SHARE = (0.02, 0.08)  # cut off all sides
+_CROP_SHARE = (0.02, 0.08)  # removed on every side
 _JPEG_QUALITY = (40, 90)
 _BRIGHTNESS, _CONTRAST, _SATURATION = (0.75, 1.3), (0.8, 1.2), (0.4, 1.5)
 _CHANNEL = (0.9, 1.1)
@@ -50,20 +50,20 @@ _COPIES: dict[str, Change] = {
 }
 
 COPIES = tuple(_COPIES)
-"""Changes that leave the picture itself: exact; flip, mirrored; crop, 2 to 8% less on every side; jpeg,
-quality 40 to 90; recolour: brightness, contrast, saturation and hue."""
+"""Alterations of one picture. exact: none; flip: mirrored; crop: 2 to 8% removed on every side; jpeg: quality
+40 to 90; recolour: brightness, contrast, saturation and colour balance."""
 
 BLENDS = {"blend75": 0.75, "blend50": 0.5, "blend25": 0.25}
-"""The face mixed with another one, pixel by pixel; the share that is its own."""
+"""Pixelwise blends with another face, and the share of the own face."""
 
 
 def copy(face_HWC: Pixels, change: str, rng: np.random.Generator) -> Pixels:
-    """The same picture after one of COPIES, of the same size."""
+    """The picture altered by one of COPIES, at the same size."""
     return np.asarray(_COPIES[change](Image.fromarray(face_HWC), rng))
 
 
 def blend(face_HWC: Pixels, other_HWC: Pixels, change: str) -> Pixels:
-    """Square pictures mixed as one of BLENDS says; the other is brought to the size of the face."""
+    """Square pictures blended by one of BLENDS; the other is resized to the face."""
     share = BLENDS[change]
     other_HWC = resize(other_HWC, len(face_HWC))
     return np.asarray(np.rint(share * face_HWC.astype(np.float32) + (1 - share) * other_HWC), np.uint8)

@@ -1,4 +1,4 @@
-"""Altered copies of photos, one face a person: to calibrate matchers on, and to make canaries of."""
+"""Altered copies of photos, one face a person, for the calibration of matchers and for canaries."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from anonderm.embeddings.alterations import COPIES, copy
 
 
 def copies_of(faces: FaceSet, count: int, seed: int, folder: Path, run: RunDir) -> FaceSet:
-    """Altered copies (all of COPIES but the exact one) of one face each of `count` people, to calibrate on.
+    """Copies with all alterations but `exact`, of one face each of `count` people, for calibration.
 
-    The same rows as canaries have; other faces and changes for the same seed.
+    Rows are like those of canaries, with other faces and alterations for the same seed.
     """
     writer = FaceSetWriter(folder)
     chosen = one_face_each(faces, count, np.random.default_rng([seed, 2]))

@@ -1,7 +1,7 @@
-"""Faces in a photo, found by dlib: their points, and who they show.
+"""Face detection, landmarks and identity descriptors by dlib.
 
-Needs the extra `faces`: dlib, and the weights in face_recognition_models (public domain but for the 68-point
-predictor, which is never loaded unless a user names its file).
+Needs the extra `faces`: dlib, and the weights in face_recognition_models (public domain except the 68-point
+predictor, which is only loaded if the user names its file).
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from anonderm.core.images import Pixels
 FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
 IDENTITY = "dlib_face_recognition_resnet_model_v1.dat"
 
-# The detector sees faces of 80 pixels and more. On a photo shrunk to 480 it takes 28 ms and misses only small
-# faces; then a larger copy is tried, then copies turned upright, for phones that wrote a wrong EXIF rotation.
+# The detector finds faces of 80 pixels and more. On a photo shrunk to 480 it takes 28 ms and misses only
+# small faces; then a larger copy is tried, then rotated copies, for phones that wrote a wrong EXIF rotation.
 # Entries: longest side in pixels, quarter turns to the left, smallest score. The true faces of 48 portraits
-# score 0.6 and more; mouths and hair of portraits upside down pass for a face with up to 0.33.
-_SURE = 0.5
-_TRIES = ((480, 0, 0.0), (1280, 0, 0.0), (480, 1, _SURE), (480, 3, _SURE), (480, 2, _SURE))
-_ENLARGED = 2.0  # at most
-_CHIP = 150  # side of the picture that the identity network takes, in pixels
+# score 0.6 and more; mouths and hair in portraits upside down are detected with scores up to 0.33.
+_CERTAIN = 0.5
+_TRIES = ((480, 0, 0.0), (1280, 0, 0.0), (480, 1, _CERTAIN), (480, 3, _CERTAIN), (480, 2, _CERTAIN))
+_MAX_ENLARGEMENT = 2.0
+_CHIP = 150  # side of the identity network's input, in pixels
 _CHIP_MARGIN = 0.25
 
-# Five points have the corners of the eyes and the nose base, but neither lids nor mouth. Measured on the 30
+# The five points are the corners of the eyes and the nose base, without lids or mouth. Measured on the 30
 # people of the Face Research Lab London Set, as shares of the distance between the eyes (docs/decisions.md):
-_EYE_RISE = 0.016  # an eye outline's mean lies this much above the middle of its corners
-_MOUTH_FROM_EYES = 0.68  # the mouth lies below the eyes by this share of their distance ...
-_MOUTH_FROM_NOSE = 0.49  # ... and by this share of how far the nose base lies below them
-_MOUTH_ASIDE = 0.28  # on a turned head the mouth follows the nose aside by this share
-_NOSE_DEPTH = 0.4  # a head turned by the angle a shows the nose base aside by sin(a) of this
+_EYE_RISE = 0.016  # the mean of an eye's outline is this far above the midpoint of its corners
+_MOUTH_FROM_EYES = 0.68  # the mouth is below the eyes by this share of their distance ...
+_MOUTH_FROM_NOSE = 0.49  # ... plus this share of the distance of the nose base below them
+_MOUTH_ASIDE = 0.28  # on a turned head the mouth moves sideways by this share of the nose's displacement
+_NOSE_DEPTH = 0.4  # on a head turned by the angle a, the nose base is displaced by sin(a) times this
 
 
 @dataclass(frozen=True)
 class DlibFace:
-    """A face in a photo: its points, in pixels of the photo, and how sure the detector is (0 and more).
+    """A detected face: its landmarks and box in pixels of the photo, and the detector's score (0 and more).
 
-    points_N2: five (outer and inner corner of the eye on the right, of the eye on the left, nose base) or 68.
-    Right and left are those of the upright face. box_4: left, top, right, bottom in the photo.
+    points_N2: five (outer and inner corner of the eye on the right, of the eye on the left, nose base) or 68;
+    right and left in the upright photo. box_4: left, top, right, bottom.
     """
 
     points_N2: NDArray[np.float64]
@@ -58,8 +58,8 @@ class DlibFace:
 class DlibFaces:
     """The detector, with the five-point predictor or the one in the file `predictor`.
 
-    every: search a large copy of each photo at once, for small faces beside a large one; 0.2 s a photo.
-    Raises MissingExtra, or InputError for a file that is no shape predictor.
+    every: start with a large copy of each photo, to find small faces beside a large one; 0.2 s a photo.
+    Raises MissingExtra, or InputError for a file that is not a shape predictor.
     """
 
     def __init__(self, predictor: Path | None = None, every: bool = False) -> None:
@@ -73,23 +73,23 @@ class DlibFaces:
             raise InputError(f"{path}: not a dlib shape predictor ({error}).") from error
 
     def find(self, photo_HWC: Pixels) -> list[DlibFace]:
-        """Every face seen from the front, the largest first; uint8 RGB [H, W, 3].
+        """All frontal faces, the largest first, in a photo uint8 RGB [H, W, 3].
 
-        Those of the first try that is sure of one, or of the surest.
+        From the first try with a certain face, or else from the try with the highest score.
         """
         best: list[DlibFace] = []
         for side, turns, least in self._tries:
-            found = self._look(photo_HWC, side, turns, least)
+            found = self._detect(photo_HWC, side, turns, least)
             best = max(best, found, key=lambda faces: max((face.score for face in faces), default=-np.inf))
-            if any(face.score >= _SURE for face in best):
+            if any(face.score >= _CERTAIN for face in best):
                 break
         return sorted(best, key=lambda face: face.box_4[0] - face.box_4[2])
 
-    def _look(self, photo_HWC: Pixels, side: int, turns: int, least: float) -> list[DlibFace]:
+    def _detect(self, photo_HWC: Pixels, side: int, turns: int, least: float) -> list[DlibFace]:
         small_HWC, scale = _at_side(photo_HWC, side)
         turned_HWC = np.ascontiguousarray(np.rot90(small_HWC, turns))
         boxes, scores, _ = self._detector.run(turned_HWC, 0, least)
-        back = _turned_back(turned_HWC.shape, turns)
+        back = _rotated_back(turned_HWC.shape, turns)
         faces = []
         for box, score in zip(boxes, scores, strict=True):
             shape = self._predictor(turned_HWC, box)
@@ -121,7 +121,7 @@ class DlibIdentity:
 
 
 class DlibPerson:
-    """Who the largest face of a photo shows. Raises MissingExtra."""
+    """The descriptor of the largest face of a photo. Raises MissingExtra."""
 
     def __init__(self) -> None:
         self._faces, self._identity = DlibFaces(), DlibIdentity()
@@ -133,10 +133,10 @@ class DlibPerson:
 
 
 def eyes_and_mouth(points_52: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Left eye, right eye and middle of the mouth [3, 2], from the corners of the eyes and the nose base.
+    """Left eye, right eye and centre of the mouth [3, 2], from the corners of the eyes and the nose base.
 
-    The mouth is a guess, right to 0.08 of the distance between the eyes (root mean square). What a turned
-    head takes from that distance is given back from how far its nose lies aside.
+    The mouth is estimated, with an error of 0.08 of the distance between the eyes (root mean square). Where a
+    turned head shortens that distance, it is corrected by the sideways displacement of the nose.
     """
     left_2, right_2 = points_52[2:4].mean(axis=0), points_52[:2].mean(axis=0)
     middle_2, across_2 = (left_2 + right_2) / 2, right_2 - left_2
@@ -175,7 +175,7 @@ def load_dlib() -> Any:
 
 
 def model_path(name: str) -> Path:
-    """A file of face_recognition_models, which is not imported: its import fails beside new setuptools.
+    """A file of face_recognition_models, which is not imported: its import fails with recent setuptools.
 
     Raises MissingExtra.
     """
@@ -188,23 +188,23 @@ def model_path(name: str) -> Path:
 
 def _missing(package: str) -> MissingExtra:
     return MissingExtra(
-        f"Finding faces needs the package {package}.", "Install it with: pip install 'anonderm[faces]'"
+        f"Face detection needs the package {package}.", "Install it with: pip install 'anonderm[faces]'"
     )
 
 
 def _at_side(photo_HWC: Pixels, side: int) -> tuple[Pixels, float]:
-    """The photo with its longest side of `side` pixels, as far as enlarging goes, and the scale."""
+    """The photo with its longest side at `side` pixels, or enlarged as far as allowed, and the scale."""
     import cv2
 
     height, width = photo_HWC.shape[:2]
-    scale = min(side / max(height, width), _ENLARGED)
+    scale = min(side / max(height, width), _MAX_ENLARGEMENT)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(photo_HWC, size, interpolation=how)), scale
 
 
-def _turned_back(shape: tuple[int, ...], turns: int) -> NDArray[np.float64]:
-    """The map from a picture that numpy.rot90 turned, of this shape, to the one before."""
+def _rotated_back(shape: tuple[int, ...], turns: int) -> NDArray[np.float64]:
+    """The map from a picture of this shape, rotated by numpy.rot90, back to the original."""
     height, width = shape[:2]
     maps = (
         [[1, 0, 0], [0, 1, 0]],

@@ -1,4 +1,4 @@
-"""The encoder's network, and how it embeds faces."""
+"""The network of phantom-encoder."""
 
 # N images, C channels, H x W pixels, D features
 
@@ -34,7 +34,7 @@ class Encoder(nn.Module):
         for narrow, wide in pairwise(WIDTHS):
             stages += [nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(wide)]
             stages += [nn.ReLU(), _Residual(wide)]
-        # Where something lies matters to who it is, so the 4 x 4 positions are kept apart to the end.
+        # Positions matter for identity, so the 4 x 4 positions stay separate up to the last layer.
         stages += [nn.Conv2d(WIDTHS[-1], 32, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten()]
         self.body = nn.Sequential(*stages, nn.Linear(32 * 4 * 4, FEATURES))
 

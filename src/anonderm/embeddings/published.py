@@ -1,7 +1,7 @@
 """The networks whose distances other papers report: Inception-v3 (FID, KID) and DINOv2 (FD).
 
-Their weights are the user's to bring (`anonderm weights list`). A picture is brought to the network's size by
-Pillow's bicubic filter, antialiased when it shrinks: the clean resizing of Parmar et al. 2022, in 8 bits.
+The user provides the weights (`anonderm weights list`). Pictures are resized to the network's input by
+Pillow's bicubic filter, antialiased when shrinking: the clean resizing of Parmar et al. 2022, in 8 bits.
 """
 
 # N images, H x W pixels, C channels, D features
@@ -29,7 +29,7 @@ DINOV2_SIZE = 224
 Embed = Callable[[Pixels], NDArray[np.float32]]
 
 _BATCH = 32
-# Of each width of DINOv2, the network in timm.
+# The network in timm for each width of DINOv2.
 _DINOV2 = {
     384: "vit_small_patch14_dinov2",
     768: "vit_base_patch14_dinov2",
@@ -48,16 +48,16 @@ def clean_resize(image_HWC: Pixels, size: int) -> Pixels:
 def inception(weights: Path) -> Embed:
     """The 2048 features before the last layer, by torch-fidelity's network and the published weights.
 
-    Raises MissingExtra, or BrokenArtefact for a file that does not hold them.
+    Raises MissingExtra, or BrokenArtefact for a file without them.
     """
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise MissingExtra(
-            "The Inception features take the package torch-fidelity.", "pip install 'anonderm[fidelity]'"
+            "The Inception features need the package torch-fidelity.", "pip install 'anonderm[fidelity]'"
         ) from error
     state = read_weights(weights, _WHERE)
-    # torch-fidelity unpickles whatever file it is given: it gets one that holds these tensors only.
+    # torch-fidelity unpickles the file, so it gets one that contains only these tensors.
     with tempfile.TemporaryDirectory() as folder:
         torch.save(state, Path(folder) / "weights.pth")
         try:
@@ -69,9 +69,9 @@ def inception(weights: Path) -> Embed:
 
 
 def dinov2(weights: Path) -> Embed:
-    """The class token of DINOv2; its width tells small, base, large and giant apart.
+    """The class token of DINOv2, small, base, large or giant by its width.
 
-    Raises BrokenArtefact for a file that does not hold such weights.
+    Raises BrokenArtefact for a file without such weights.
     """
     import timm
     from timm.models.vision_transformer import checkpoint_filter_fn
@@ -95,7 +95,7 @@ def _unfit(weights: Path, wanted: str, reason: object) -> BrokenArtefact:
 
 
 def _embedder(forward: Callable[[torch.Tensor], torch.Tensor], width: int) -> Embed:
-    """Run uint8 pixels of the network's own size through it, some at a time."""
+    """Embed uint8 pixels of the network's input size, some at a time."""
 
     def embed(pixels_NHWC: Pixels) -> NDArray[np.float32]:
         rows = [np.zeros((0, width), np.float32)]

@@ -17,7 +17,7 @@ MATCHERS: tuple[str, ...] = get_args(MatcherName)
 
 
 def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
-    """dlib (the person), arcface (the person), copy (the same picture) or encoder (a drawn face).
+    """dlib and arcface (people), copy (copies of a picture) or encoder (drawn faces).
 
     arcface: its ONNX file, or registered weights. Raises ConfigError, MissingExtra, MissingWeights,
     MissingPath or InputError.

@@ -63,11 +63,11 @@ def count_distances(descriptors_ND: NDArray[np.float32], known: Sequence[str | N
     return Distances(len(descriptors_ND), *counts)
 
 
-def choose(distances: Distances, given: float | None = None) -> Threshold:
+def choose(distances: Distances, fixed: float | None = None) -> Threshold:
     """The user's threshold; or one calibrated on known people; or the published one, lowered where impostor
     pairs of this set are closer than it allows for."""
-    if given is not None:
-        return Threshold(given, "given", expected_false(distances, given))
+    if fixed is not None:
+        return Threshold(fixed, "set by the user", expected_false(distances, fixed))
     if min(distances.genuine.sum(), distances.impostor.sum()) >= _ENOUGH_PAIRS:
         return _calibrated(distances)
     if distances.photos < _ENOUGH_PHOTOS:
