@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path):
 
     file = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(1)}, file)
-    with pytest.raises(BrokenArtefact, match="not the published weights of test_resnet"):
+    with pytest.raises(BrokenArtefact, match="not the weights of test_resnet"):
         create_backbone("test_resnet", 64, initial_weights(*settings(weights_file=file)))
     with pytest.raises(MissingPath):
         initial_weights(*settings(weights_file=tmp_path / "gone.pth"))

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from anonderm.core.errors import BrokenArtefact, ConfigError, MissingPath, MissingWeights
+from anonderm.core.errors import ConfigError, MissingPath, MissingWeights
 from anonderm.core.files import sha256_file
-from anonderm.core.tensorfiles import read_weights
+from anonderm.core.tensorfiles import read_weights, weights_of
 from anonderm.models.classifier.lesion_cnn import LESION_CNN, LesionCnn
 from anonderm.models.classifier.settings import WeightsName
 
@@ -96,7 +96,8 @@ def create_backbone(name: str, size: int, start: InitialWeights | None = None) -
     if start is None:
         return LesionCnn(size) if name == LESION_CNN else timm.create_model(name, num_classes=0)
     tensors = start.tensors()
-    try:
+    hint = "Give the whole state dict of this backbone, including its last layer."
+    with weights_of(name, start.file, hint):
         if name == LESION_CNN:
             lesion_cnn = LesionCnn(size)
             lesion_cnn.load_state_dict(tensors)
@@ -104,11 +105,6 @@ def create_backbone(name: str, size: int, start: InitialWeights | None = None) -
         # With its published last layer: without it timm accepts a file that lacks half of the weights.
         overlay = {"state_dict": tensors, "custom_load": False}
         network: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
-    except (RuntimeError, KeyError) as error:
-        raise BrokenArtefact(
-            f"{start.file}: not the published weights of {name} ({str(error).splitlines()[0]}).",
-            "Give the whole state dict of this backbone, including its last layer.",
-        ) from error
     network.reset_classifier(0)
     return network
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -114,12 +115,11 @@ class SmallBody(nn.Module):
     """A small residual network for CPUs: levels of stride 4, 8 and 16."""
 
     def __init__(self) -> None:
+        from torchvision.ops import Conv2dNormActivation
+
         super().__init__()
-        stem, *widths = _WIDTHS
-        self.stem = _convolution(3, stem, stride=2)
-        self.blocks = nn.ModuleList(
-            _Block(before, after) for before, after in zip(_WIDTHS, widths, strict=False)
-        )
+        self.stem = Conv2dNormActivation(3, _WIDTHS[0], stride=2)
+        self.blocks = nn.ModuleList(_Block(*widths) for widths in pairwise(_WIDTHS))
 
     def forward(self, x_NCHW: Tensor) -> OrderedDict[str, Tensor]:
         h_NCHW = self.stem(x_NCHW)
@@ -133,10 +133,12 @@ class _Block(nn.Module):
     """Halves the resolution, then adds a residual of two convolutions (He et al. 2016)."""
 
     def __init__(self, before: int, after: int) -> None:
+        from torchvision.ops import Conv2dNormActivation
+
         super().__init__()
-        self.down = _convolution(before, after, stride=2)
+        self.down = Conv2dNormActivation(before, after, stride=2)
         self.residue = nn.Sequential(
-            _convolution(after, after),
+            Conv2dNormActivation(after, after),
             nn.Conv2d(after, after, 3, padding=1, bias=False),
             nn.BatchNorm2d(after),
         )
@@ -144,9 +146,3 @@ class _Block(nn.Module):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         h_NCHW = self.down(x_NCHW)
         return torch.relu(h_NCHW + self.residue(h_NCHW))
-
-
-def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
-    )
