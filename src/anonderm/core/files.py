@@ -23,8 +23,7 @@ _NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full or read-only disk, or a file where a folder is needed, into a StorageError that names
-    it."""
+    """Turn errors of a full or read-only disk, or of a file in place of a folder, into StorageError."""
     try:
         yield
     except OSError as error:

@@ -26,8 +26,7 @@ def _is_letter(char: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is no part of a data set: dot files, and what macOS adds to
-    ZIPs."""
+    """Whether a file or folder of this name is ignored: dot files, and what macOS adds to ZIP files."""
     return name.startswith(".") or name == "__MACOSX"
 
 

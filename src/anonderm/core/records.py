@@ -1,4 +1,4 @@
-"""The small values that travel between stages."""
+"""The small values that stages exchange."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def order_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
-    """Distinct kinds of lesion: the usual ones first, in their order, others after them alphabetically."""
+    """Distinct kinds of lesions: the standard ones first, in their order, then others alphabetically."""
     found = set(kinds)
     return (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
 
@@ -70,7 +70,7 @@ class Face:
     `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
     the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
     grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
-    are the kinds of lesion seen on the face, where a source tells them without boxes. `framing` says how the
+    are the kinds of lesions on the face, if a source states them without boxes. `framing` says how the
     picture was cut from its photo (ffhq, center, keep, skin), `restorer` what enlarged it.
     """
 
@@ -97,7 +97,7 @@ class Face:
 
     @property
     def person(self) -> str:
-        """Who is shown; where nobody is named, each face counts as a person of its own."""
+        """The subject; a face without one counts as a separate person."""
         return self.subject or self.id
 
     @staticmethod

@@ -134,8 +134,7 @@ def _cover(
 
 
 def _light(x_NCTT: Tensor, generator: torch.Generator) -> Tensor:
-    """Uneven lighting, its colour, and a skin grain that drawings lack; multiplied in roughly linear
-    light."""
+    """Uneven, coloured light and a skin grain that drawings lack, multiplied in roughly linear light."""
     count, side = len(x_NCTT), x_NCTT.shape[-1]
     broad = _field(count, 1, 3, side, generator) * _uniform(count, 0, 0.45, generator).view(-1, 1, 1, 1)
     grain = _field(count, 1, side // 4, side, generator)

@@ -35,8 +35,8 @@ class TrainSkinConfig(Settings):
     learning_rate: Positive = 1e-2
     """Highest learning rate of the backbone."""
     head_lr_multiplier: Positive = 10.0
-    """Learning rate of the other parts relative to the backbone's. Choose less for a backbone without
-    ImageNet weights, which has as much to learn as they have."""
+    """Learning rate of the other parts relative to the backbone's. Use a smaller value for a backbone without
+    ImageNet weights."""
     momentum: Fraction = 0.9
     """Momentum of stochastic gradient descent."""
     weight_decay: NonNegative = 1e-5

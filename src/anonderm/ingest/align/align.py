@@ -49,7 +49,7 @@ def align(config: AlignConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     if not writer.done:
         raise TooFewImages(
             f"None of the {len(faces)} photos could be aligned.",
-            "Look at some of them. --fallback center takes them unaligned, --points marks faces by hand.",
+            "Inspect some of them. --fallback center uses them unaligned, --points marks faces by hand.",
         )
     aligned = writer.finish()
     rows = [run.memory[id] for id in sorted(face.id for face in faces)]

@@ -31,8 +31,7 @@ _LESION_COLUMNS = ("id", "kind", "x0", "y0", "x1", "y1", "before", "after", "kep
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One lesion of one face: its box in the restored picture and at the size of comparison, and its
-    contrast."""
+    """A lesion of a face: its box in the restored picture and at the compared size, and its contrast."""
 
     face: Face
     box: Lesion

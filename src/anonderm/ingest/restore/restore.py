@@ -116,8 +116,7 @@ def _log_plan(
 
 
 def _batches(config: RestoreConfig, faces: FaceSet, sides: Mapping[str, int]) -> Iterator[list[Face]]:
-    """Batches of faces with the same side; always the same, so that a resumed run computes the same
-    numbers."""
+    """Batches of faces with the same side; a resumed run uses the same ones and computes the same numbers."""
     by_side: dict[int, list[Face]] = defaultdict(list)
     for face in faces:
         by_side[sides[face.id]].append(face)

@@ -6,7 +6,8 @@ CelebA-HQ-to-CelebA-mapping.txt             number here, number and file in Cele
 identity_CelebA.txt                         `000001.jpg 2880`; only on request from the CelebA team
 
 Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are
-excluded from "skin" by the set itself."""
+excluded from "skin" by the set itself.
+"""
 
 from __future__ import annotations
 

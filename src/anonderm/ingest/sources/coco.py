@@ -93,8 +93,7 @@ def _rows(content: Row, key: str, path: Path) -> list[Row]:
 
 
 def _find_image(listing: Listing, name: str, folder: str) -> str | None:
-    """The file of this name beside the JSON file, below the source, or in any folder if it is the only
-    one."""
+    """The file of this name beside the JSON file, below the source, or, if it is unique, in any folder."""
     found = listing.find(name, folder) or listing.find(name)
     if found is not None or not name or ".." in name:
         return found

@@ -64,8 +64,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _path_of(entry: dict[str, Any], kind: str) -> str:
-    """The path of this photo. Version 1 of the metadata omits the folder of a thousand; the images have
-    it."""
+    """The path of this photo, with its folder of a thousand, which version 1 of the metadata omits."""
     file = entry.get(kind)
     parts = str(file.get("file_path", "") if isinstance(file, dict) else "").split("/")
     if len(parts) == 2:

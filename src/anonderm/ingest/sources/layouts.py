@@ -95,8 +95,7 @@ def recognise(source: Path) -> str:
 
 
 def _labelled(photo: Photo, config: IngestConfig) -> Photo:
-    """The photo with its label changed according to the settings. Raises BadLabel if it cannot name a
-    folder."""
+    """The photo with the label that the settings give it. Raises BadLabel if it cannot name a folder."""
     photo = _with_renamed_kinds(photo, config.renamed)
     label = config.label if config.label is not None else photo.label
     if label is None:

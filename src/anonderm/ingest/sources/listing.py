@@ -54,8 +54,7 @@ class Listing:
         return [name for name in self.files if posixpath.basename(name) == file_name]
 
     def photo(self, name: str) -> Photo:
-        """The photo in this file. For an augmented copy made by Roboflow, `original` identifies its
-        original."""
+        """The photo in this file; `original` is set for augmented copies made by Roboflow."""
         copy = _ROBOFLOW_COPY.fullmatch(posixpath.basename(name))
         return Photo(name, File(self.files[name]), original=copy[1] if copy else None)
 
@@ -88,8 +87,7 @@ class Listing:
         return Found(photos, tuple(skipped), count_suffixes(others))
 
     def found_by_roboflow(self, read: Collection[str]) -> Found:
-        """As `found`, with the licence stated on the card of a Roboflow export for photos that have no
-        other."""
+        """As `found`; photos without a licence get the one stated on the card of a Roboflow export."""
         found = self.found(read)
         licence = self._card_licence()
         if licence is None:

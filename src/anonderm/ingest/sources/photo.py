@@ -42,12 +42,14 @@ class Mask(Protocol):
 class Photo:
     """An image and its annotations in the source; everything except the name and the place may be unknown.
 
-    name: unique, in printable form; the path below the source folder, or inside the ZIP file or table. label:
-    the class. subject: the person. split: train, val or test in the source. original: the photo of which this
-    one is an augmented copy; copies of one original show one person. lesions: boxes in pixels of the
-    displayed picture (rotated per EXIF) or, with `boxes_in` = (width, height), of a picture of that size: (1,
-    1) for shares of width and height. lesion_types: types of lesions on the face, with or without boxes.
-    credit: attribution that the licence requires."""
+    name: unique, in printable form; the path below the source folder, or inside the ZIP file or table.
+    label: the class. subject: the person. split: train, val or test in the source.
+    original: the photo of which this one is an augmented copy; copies of one original show one person.
+    lesions: boxes in pixels of the displayed picture (rotated per EXIF) or, with `boxes_in`, of a picture of
+    this (width, height): (1, 1) for shares of width and height.
+    lesion_types: types of lesions on the face, with or without boxes.
+    credit: attribution that the licence requires.
+    """
 
     name: str
     place: Place
@@ -105,8 +107,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an adapter found: photos in the order of their ids, what it left out, and how many other files
-    there are, by suffix."""
+    """Photos in the order of their ids, what was left out, and the number of other files by suffix."""
 
     photos: tuple[Photo, ...]
     skipped: tuple[Skipped, ...] = ()

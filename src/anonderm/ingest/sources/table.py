@@ -74,8 +74,7 @@ def with_facts(photo: Photo, facts: Mapping[str, str]) -> Photo:
 
 
 def choose_columns(table: Table, chosen: Mapping[str, str], source: Path) -> dict[str, str]:
-    """What -> column, as chosen in the settings, or by a common name. Raises ConfigError for a missing
-    one."""
+    """What -> column, as chosen in the settings, or by a common name. Raises ConfigError if it is missing."""
     lower_case = {column.lower(): column for column in reversed(table.columns)}
     found: dict[str, str] = {}
     for what, names in _COMMON_NAMES.items():

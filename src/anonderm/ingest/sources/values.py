@@ -34,8 +34,7 @@ def split_of(name: str) -> str | None:
 
 
 def class_name(number: str, names: Sequence[str]) -> str | None:
-    """The class with this number, counted from 0; the number itself if there are no names; None if out of
-    range."""
+    """The class with this number from 0, or None; the number itself if there are no names."""
     if not number.isdecimal() or not number.isascii() or len(number) > 9:
         return None
     if not names:

@@ -40,8 +40,7 @@ def open_restorer(name: str, weights_name: str | None) -> tuple[Restorer, str]:
 
 
 def read_points(path: Path) -> dict[str, Points]:
-    """The 68 landmarks of each face, float64 [68, 2] by id, from a CSV file. Raises MissingPath or
-    InputError."""
+    """The landmarks of faces, float64 [68, 2] by id, from CSV. Raises MissingPath or InputError."""
     try:
         rows = read_csv(path)
         if not rows or any(tuple(row) != _HEADER for row in rows):
