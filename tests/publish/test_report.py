@@ -30,6 +30,7 @@ from made_up_line import (
 
 from anonderm.core.errors import BrokenArtefact, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.images import write_png
 from anonderm.core.results.audit import Rule, Verdict
 from anonderm.core.results.base import Score
 from anonderm.core.results.classifier import (
@@ -39,6 +40,7 @@ from anonderm.core.results.classifier import (
     MultiLabelScores,
 )
 from anonderm.core.results.privacy_screen import Comparison, ScreenAudit
+from anonderm.core.results.saliency import MapMeasure, MapMeasures, SaliencyResult
 from anonderm.core.results.skin import SkinTones
 from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord
@@ -133,7 +135,7 @@ def test_the_summary_states_the_key_numbers(page: str) -> None:
     summary = re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1]  # type: ignore[index]
     assert "Input: 36 photos of 18 people (12 healthy, 12 mild, 12 severe)." in summary
     assert "Output: 27 synthetic faces (9 healthy, 9 mild, 9 severe)." in summary
-    assert "classifies 81% (73% to 89%) of 90 real test photos correctly" in summary
+    assert "alone classifies 81% (73% to 89%) correctly" in summary
     assert "one trained on real photos, 90% (82% to 98%)" in summary
     assert "is 0.021; that of other real photos is 0.003" in summary
     assert "Privacy: Release of the images: all 2 rules hold." in summary
@@ -440,3 +442,23 @@ def test_the_settings_of_a_sweep_are_compared(tmp_path: Path) -> None:
     text = re.sub(r"<[^>]+>", " ", page[page.index('<section id="sweeps"') :])
     assert re.search(r"r1_gamma = 2, augment_p = none\s+0\.021 ± 0\.002\s+1\.2\s+0\.5\s+1\s+best", text)
     assert re.search(r"r1_gamma = 9, augment_p = 0\.2\s+diverged", text)
+
+
+def test_saliency_maps_are_compared_with_their_baselines(tmp_path: Path) -> None:
+    def shares(value: float) -> MapMeasure:
+        return MapMeasure(share(value), share(0.1), share(value - 0.1), share(0.3), share(value - 0.3))
+
+    groups = {name: MapMeasures(shares(0.6), shares(0.8), None) for name in ("all", "mild")}
+    result = SaliencyResult("vgg19", "softmax", "random", "class", 20, 1, 9, "saliency.png", groups)
+
+    def explained(run: RunDir) -> SaliencyResult:
+        write_png(run.folder / "saliency.png", draw_face("mild", np.random.default_rng(0)))
+        return result
+
+    runs = (step(tmp_path, "maps", "evaluate saliency", explained, faces="of people"),)
+    section = write(tmp_path / "report", runs).split('<section id="saliency"')[1]
+    estimates = "all 0.6, all, baseline 0.1, all, skin baseline 0.3, mild 0.6"
+    assert f"maps: heat inside lesions: {estimates}" in section
+    assert "heat on the skin" not in section.split("<details>")[0], "no masks, no chart"
+    assert "faces beside their Grad-CAM maps" in section
+    assert "faces beside their Grad-CAM maps" not in write(tmp_path / "shared", runs, show_real=False)

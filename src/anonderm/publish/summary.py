@@ -84,8 +84,8 @@ def _utility(result: UtilityResult | DataMixResult | None) -> _Found:
         return [], []
     trtr, tstr = result.trtr.scores.accuracy, result.tstr.scores.accuracy
     sentence = (
-        f"A classifier trained on synthetic faces only classifies {_with_range(tstr)} of {tstr.n:,} real "
-        f"test photos correctly; one trained on real photos, {_with_range(trtr)}."
+        f"Of {tstr.n:,} real test photos, a classifier trained on synthetic faces alone classifies "
+        f"{_with_range(tstr)} correctly; one trained on real photos, {_with_range(trtr)}."
     )
     return [sentence], [
         KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
@@ -119,7 +119,7 @@ def _utility_warnings(utility: UtilityResult | None, data_mix: DataMixResult | N
         for trained_on, arm in ((TRAINED_ON["trtr"], utility.trtr), (TRAINED_ON["tstr"], utility.tstr)):
             yield from (f"Classifier {trained_on}: {warning}" for warning in arm.warnings)
     if data_mix is not None:
-        yield from data_mix.warnings
+        yield from (f"Data mix: {warning}" for warning in data_mix.warnings)
     result = utility or data_mix
     if result is not None:
         yield from _never_predicted(TRAINED_ON["trtr"], result.trtr.confusion)

@@ -71,10 +71,10 @@ def test_every_combination_is_trained_with_typed_values() -> None:
         (("r1_gama=1,2",), "unknown setting 'r1_gama'"),
         (("freeze_d=0,4.5",), "freeze_d"),
         (("r1_gamma=1,-1",), "must be at least 0"),
-        (("r1_gamma",), "not of the form"),
-        (("r1_gamma=",), "not of the form"),
-        (("r1_gamma=1,1.0",), "given twice"),
-        (("r1_gamma=1", "r1_gamma=2"), "was given before"),
+        (("r1_gamma",), "must have the form"),
+        (("r1_gamma=",), "must have the form"),
+        (("r1_gamma=1,1.0",), "is repeated"),
+        (("r1_gamma=1", "r1_gamma=2"), "is given twice"),
         (("metric_faces=16,32",), "must be the same"),
         (("jobs=1,2",), "must be the same"),
         (("conditional=true", "label=mild"), "must be the same"),
@@ -82,12 +82,12 @@ def test_every_combination_is_trained_with_typed_values() -> None:
         ((), "needs settings"),
     ],
 )
-def test_what_cannot_be_swept_is_told_before_anything_starts(wrong: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_swept_is_refused_before_anything_starts(wrong: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _config(*wrong)
 
 
-def test_layers_that_the_network_lacks_are_told_before_anything_starts(
+def test_layers_that_the_network_lacks_are_refused_before_anything_starts(
     faces: FaceSet, tmp_path: Path
 ) -> None:
     base_run = tmp_path / "base"

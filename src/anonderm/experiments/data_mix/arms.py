@@ -81,7 +81,7 @@ def _equal_size(real: Pool, synthetic: Pool, seeds: range) -> Arm:
     parts = [(_draw(synthetic.train, train, seed), _draw(synthetic.val, val, seed)) for seed in seeds]
     return Arm(
         "synthetic-equal",
-        "as many synthetic faces as there are real ones",
+        "as many synthetic faces as real ones",
         tuple(joined([drawn], val) for drawn, val in parts),
         {REAL: "tstr-equal"},
         synthetic=len(parts[0][0]),
@@ -96,7 +96,7 @@ def _augmented_with(ratio: float, real: Pool, synthetic: Pool, seeds: range) -> 
     name = f"real+{ratio:g}x"
     return Arm(
         name,
-        f"real faces, and {ratio:g} synthetic ones for each",
+        f"real faces and {ratio:g} times as many synthetic ones",
         tuple(joined([real.train, each], real.val) for each in added),
         {REAL: name},
         synthetic=len(added[0]),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.core.config import Count, Positive, check, check_bounds
+from anonderm.core.config import Count, Positive, check
 
 _OWN = ("ratios", "seeds", "lengths", "bootstrap_samples", "jobs")
 
@@ -31,7 +31,6 @@ class DataMixConfig(TrainClassifierConfig):
     """Trainings that run in parallel; they share the CPU cores, or have a GPU each while there are enough."""
 
     def __post_init__(self) -> None:
-        check_bounds(self)
         TrainClassifierConfig.__post_init__(self)
         check(
             list(self.ratios) == sorted(set(self.ratios)),

@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from anonderm.core.config import check, from_dict
+from anonderm.core.config import Count, check, from_dict
 from anonderm.core.errors import ConfigError
 from anonderm.gan.config import TrainGanConfig
 
-# With other values of these, the numbers of two trainings would not measure the same.
-_MEASURES = ("metric_faces", "metric_extractor", "label")
+# Trainings that differ in these cannot be compared.
+_FIXED = ("metric_faces", "metric_extractor", "label")
 _OWN = ("sweep", "jobs")
 
 
@@ -22,23 +22,21 @@ class SweepGanConfig(TrainGanConfig):
     """Train with every combination of some settings, and keep the best."""
 
     sweep: tuple[str, ...] = ()
-    """Settings and their values, as `r1_gamma=2,10 freeze_d=0,4,10`; none stands for unset."""
-    jobs: int = 1
-    """Trainings that run side by side; they share the processor's cores, or have a GPU each while there are
-    enough."""
+    """Settings and their values, as `r1_gamma=2,10 freeze_d=0,4,10`; none means unset."""
+    jobs: Count = 1
+    """Trainings that run in parallel; they share the CPU cores, or have a GPU each while there are enough."""
 
     def __post_init__(self) -> None:
         TrainGanConfig.__post_init__(self)
-        check(self.jobs >= 1, f"jobs = {self.jobs} must be at least 1.")
         check(len(self.sweep) > 0, "a sweep needs settings.", "Give for instance --sweep r1_gamma=2,10.")
         compared = self.metric_faces > 0
-        check(compared, "a sweep compares trainings by the metric faces.", "Leave metric_faces = 0 out.")
+        check(compared, "a sweep compares trainings by the metric faces.", "Remove metric_faces = 0.")
         configurations(self)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """One training of a sweep: what it changes, and all of its settings."""
+    """One training of a sweep: the values that it changes, and all of its settings."""
 
     name: str
     values: dict[str, Any]
@@ -49,26 +47,26 @@ class Configuration:
 
 
 def axes(sweep: SweepGanConfig) -> dict[str, list[Any]]:
-    """Each setting's values, of the setting's type, in the order given.
+    """The values of each setting, of the setting's type, in the given order.
 
-    Raises ConfigError for an unknown setting and for a value that is not allowed or given twice.
+    Raises ConfigError for an unknown setting, and for a value that is not allowed or repeated.
     """
     found: dict[str, list[Any]] = {}
     for text in sweep.sweep:
         key, equals, values = text.partition("=")
         where = f"--sweep {text}"
-        check(bool(equals and values), f"{where}: not of the form setting=value,value.")
+        check(bool(equals and values), f"{where}: must have the form setting=value,value.")
         key = key.replace("-", "_")
-        check(key not in found, f"{where}: {key} was given before.")
-        barred = key in _MEASURES or key in _OWN
-        check(not barred, f"{where}: {key} must be the same in all trainings of a sweep.")
+        check(key not in found, f"{where}: {key} is given twice.")
+        fixed = key in _FIXED or key in _OWN
+        check(not fixed, f"{where}: {key} must be the same in all trainings of a sweep.")
         found[key] = [_value(key, each.strip(), where) for each in values.split(",")]
-        check(len(set(found[key])) == len(found[key]), f"{where}: a value is given twice.")
+        check(len(set(found[key])) == len(found[key]), f"{where}: a value is repeated.")
     return found
 
 
 def _value(key: str, text: str, where: str) -> Any:
-    """Only checked for itself, with every other setting at its default."""
+    """Checked on its own, with every other setting at its default."""
     try:
         return getattr(from_dict(TrainGanConfig, {key: text}, where), key)
     except ConfigError:
@@ -78,7 +76,7 @@ def _value(key: str, text: str, where: str) -> Any:
 
 
 def configurations(sweep: SweepGanConfig) -> list[Configuration]:
-    """All combinations. Raises ConfigError, naming the combination that cannot be."""
+    """All combinations. Raises ConfigError, naming a combination that is not allowed."""
     shared = {
         field.name: getattr(sweep, field.name)
         for field in dataclasses.fields(sweep)

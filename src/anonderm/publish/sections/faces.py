@@ -29,9 +29,9 @@ def faces(pipeline: Pipeline) -> Section | None:
     rows = tuple(Row(galleries) for label in pipeline.labels if (galleries := _beside(pipeline, label)))
     if not rows:
         return None
-    lead = "Random samples, not selected ones: the same number of each class, synthetic faces beside photos."
+    lead = "Random samples, not a selection: equally many of each class, synthetic faces beside photos."
     if not pipeline.config.show_real:
-        lead = "Random samples, not selected ones. Real photos are left out of this copy."
+        lead = "Random samples, not a selection. Real photos are left out of this copy."
     return Section("faces", "Faces", lead, rows)
 
 
