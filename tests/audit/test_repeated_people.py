@@ -8,7 +8,8 @@ import pytest
 from anonderm.audit.repeated_people import find_repeats, ids, own_threshold, sheet, strict_threshold
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
-from anonderm.embeddings.calibration import Calibration, calibrate
+from anonderm.core.results.calibration import Calibration
+from anonderm.embeddings.calibration import calibrate
 from anonderm.embeddings.identity_pairs import Pairs
 from anonderm.embeddings.matchers.matcher import Templates
 

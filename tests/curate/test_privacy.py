@@ -20,12 +20,12 @@ from tests.curate.quick_matchers import (
 from anonderm.audit.canaries import write_canaries
 from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.results.calibration import Calibration, Level
 from anonderm.core.results.privacy_screen import PrivacyScreen
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.privacy import threshold_at
 from anonderm.curate.screen import screen
-from anonderm.embeddings.calibration import Calibration, Level
 from anonderm.embeddings.matchers import registry
 
 # So loose that only the privacy screen rejects faces.

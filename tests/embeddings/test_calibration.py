@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from anonderm.embeddings.calibration import Calibration, calibrate, rate_over_people
+from anonderm.core.results.calibration import Calibration
+from anonderm.embeddings.calibration import calibrate, rate_over_people
 from anonderm.embeddings.identity_pairs import Pairs, copy_pairs, photo_pairs
 from anonderm.embeddings.matchers.matcher import Templates
 
@@ -71,7 +73,7 @@ def test_a_matcher_that_separates_people_is_informative_and_its_curve_is_plain_j
     found = calibrated(np.linspace(0, 1, 50), np.linspace(2, 9, 1000))
     assert found.uninformative is None
     assert found.eer == 0
-    curve = np.array(json.loads(json.dumps(found.as_json(), allow_nan=False))["curve"])
+    curve = np.array(json.loads(json.dumps(dataclasses.asdict(found), allow_nan=False))["curve"])
     assert len(curve) <= 200
     assert (np.diff(curve[:, 0]) > 0).all()
     assert (np.diff(curve[:, 1]) >= 0).all()

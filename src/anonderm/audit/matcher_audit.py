@@ -21,9 +21,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.results.audit import Attack, FalseMatches, MatcherCalibration, Repeats, ToneAttack
 from anonderm.core.results.base import LeftOut, Score
+from anonderm.core.results.calibration import Calibration
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
-from anonderm.embeddings.calibration import Calibration
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.embeddings.matchers.registry import MATCHERS
 from anonderm.metrics.bootstrap import wilson_interval

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize
-from anonderm.embeddings.calibration import Calibration, extrapolated_threshold, impostor_spread
+from anonderm.core.results.calibration import Calibration, extrapolated_threshold
+from anonderm.embeddings.calibration import impostor_spread
 from anonderm.embeddings.matchers.matcher import Rows, Templates
 from anonderm.metrics.clustering import cluster
 from anonderm.metrics.pairwise import pairs_within

@@ -22,7 +22,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
 
 if TYPE_CHECKING:
-    from anonderm.embeddings.calibration import Calibration
+    from anonderm.core.results.calibration import Calibration
     from anonderm.embeddings.matchers.matcher import Matcher
 
 TRAINING, NON_MEMBERS = "train", ("val", "test")

@@ -10,13 +10,13 @@ misses more than half of the genuine pairs at an FMR of 1%.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.core.results.calibration import Calibration, Level, extrapolated_threshold
 from anonderm.embeddings.identity_pairs import Pairs
 from anonderm.metrics.bootstrap import wilson_interval
 from anonderm.metrics.pairwise import Floats
@@ -31,58 +31,6 @@ _RESAMPLES = 500
 _CURVE_POINTS = 200  # at most
 
 GenuineSource = Literal["photos", "copies"]
-
-
-@dataclass(frozen=True)
-class Level:
-    """The largest distance at which two faces match, for a target false match rate.
-
-    how: measured; extrapolated (too few pairs for so small a rate: from a normal distribution fitted to the
-    median and the lower 16% of the impostor distances); or unreachable: there is no threshold. fmr, fnmr: the
-    measured rates, each with its 95% interval over people.
-    """
-
-    target_fmr: float
-    threshold: float | None
-    how: Literal["measured", "extrapolated", "unreachable"]
-    fmr: tuple[float, float, float] | None = None
-    fnmr: tuple[float, float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """The error rates of one matcher on one set of faces.
-
-    genuine, impostor: number of pairs. genuine_source: photos (several of a person) or copies (altered copies
-    of one photo; these give a lower bound of the FNMR, as two photos differ more). uninformative: the reason
-    why the matcher cannot be relied on here, or None. curve: [threshold, FMR, FNMR], ascending.
-    impostor_spread: see `impostor_spread`; None without impostor pairs.
-    """
-
-    matcher: str
-    faces: int
-    failed_to_enrol: int
-    genuine: int
-    genuine_people: int
-    genuine_source: GenuineSource
-    impostor: int
-    impostor_people: int
-    eer: float | None
-    levels: tuple[Level, ...]
-    uninformative: str | None
-    curve: tuple[tuple[float, float, float], ...]
-    impostor_spread: tuple[float, float] | None
-
-    def extrapolated_threshold(self, fmr: float) -> float | None:
-        """The threshold for any rate; None where it would not be above 0."""
-        return None if self.impostor_spread is None else extrapolated_threshold(self.impostor_spread, fmr)
-
-    def threshold(self, fmr: float) -> float | None:
-        """For one of FMRS; None where it is unreachable."""
-        return next(level.threshold for level in self.levels if level.target_fmr == fmr)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def calibrate(
@@ -147,12 +95,6 @@ def impostor_spread(impostor_P: NDArray[np.floating]) -> tuple[float, float]:
     """The median of the impostor distances, and its distance to their 16th percentile."""
     low, middle = np.quantile(impostor_P, (NormalDist().cdf(-1), 0.5))
     return float(middle), float(middle - low)
-
-
-def extrapolated_threshold(spread: tuple[float, float], fmr: float) -> float | None:
-    """The quantile of a normal distribution with this `impostor_spread`; None where it is not above 0."""
-    threshold = spread[0] + NormalDist().inv_cdf(fmr) * spread[1]
-    return threshold if threshold > 0 else None
 
 
 def rate_over_people(

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anonderm.core.results.base import Headline, LeftOut, Result, Score
+from anonderm.core.results.calibration import Calibration, Estimate
 
 ANY = "any"
 """In place of a matcher's name: found by at least one informative matcher."""
-
-Estimate = tuple[float, float, float]
-"""A value and its 95% interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +135,6 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """The distance threshold of a matcher for a target false match rate; None where it is unreachable.
-
-    fmr, fnmr: the rates measured at the threshold.
-    """
-
-    target_fmr: float
-    threshold: float | None
-    how: Literal["measured", "extrapolated", "unreachable"]
-    fmr: Estimate | None
-    fnmr: Estimate | None
-
-
-@dataclass(frozen=True, slots=True)
 class FalseMatches:
     """Non-members who match a member at the strictest threshold.
 
@@ -165,28 +149,9 @@ class FalseMatches:
 
 
 @dataclass(frozen=True, slots=True)
-class MatcherCalibration:
-    """The error rates of a matcher on the audited people's own photos.
+class MatcherCalibration(Calibration):
+    """The calibration on the audited people; false_matches: None if no face of one side could be enrolled."""
 
-    genuine, impostor: numbers of pairs. genuine_source: several photos of a person, or altered copies of one
-    photo, which give a lower bound of the FNMR. uninformative: why the matcher does not count, or None.
-    curve: [threshold, FMR, FNMR], ascending. impostor_spread: median of the impostor distances, and how far
-    their lower 16% lie below it.
-    """
-
-    matcher: str
-    faces: int
-    failed_to_enrol: int
-    genuine: int
-    genuine_people: int
-    genuine_source: Literal["photos", "copies"]
-    impostor: int
-    impostor_people: int
-    eer: float | None
-    levels: tuple[Level, ...]
-    uninformative: str | None
-    curve: tuple[Estimate, ...]
-    impostor_spread: tuple[float, float] | None
     false_matches: FalseMatches | None
 
 
