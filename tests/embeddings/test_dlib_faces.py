@@ -10,7 +10,7 @@ from anonderm.embeddings.dlib_faces import (
     FIVE_POINTS,
     DlibFaces,
     DlibIdentity,
-    _turned_back,
+    _rotated_back,
     load_dlib,
     model_path,
 )
@@ -22,7 +22,7 @@ def test_a_place_in_a_turned_picture_is_found_again_in_the_picture(turns):
     picture_HW[3, 8] = True
     turned_HW = np.rot90(picture_HW, turns)
     row, column = np.argwhere(turned_HW)[0]
-    back = map_points(np.array([[column + 0.5, row + 0.5]]), _turned_back(turned_HW.shape, turns))
+    back = map_points(np.array([[column + 0.5, row + 0.5]]), _rotated_back(turned_HW.shape, turns))
     assert np.allclose(back, [[8.5, 3.5]])
 
 
@@ -55,7 +55,7 @@ def finder():
 def test_a_photo_stored_on_its_side_gives_the_same_points(finder, shared_data, turns):
     photo_HWC = read_image(shared_data / "portraits" / "female_20.jpg")
     upright, turned = finder.find(photo_HWC)[0], finder.find(np.rot90(photo_HWC, turns))[0]
-    back_N2 = map_points(turned.points_N2, _turned_back(np.rot90(photo_HWC, turns).shape, turns))
+    back_N2 = map_points(turned.points_N2, _rotated_back(np.rot90(photo_HWC, turns).shape, turns))
     assert np.abs(back_N2 - upright.points_N2).max() < 5  # the photo has 1024 pixels
 
 
