@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.distributed import World
 from anonderm.core.errors import ConfigError
@@ -15,8 +14,8 @@ from anonderm.core.names import slugs
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.gan.config import GenerateConfig
-from anonderm.models.stylegan2.allocator import keep_freed_memory
-from anonderm.models.stylegan2.checkpoint import architecture_of, load_generator
+from anonderm.models.stylegan2.checkpoint import architecture_of
+from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.precision import use_precision
 from anonderm.models.stylegan2.range_options import parse_seeds, psi_by_layer
 from anonderm.models.stylegan2.sampling import BATCH, draw_faces
@@ -28,7 +27,6 @@ class _Job:
 
     checkpoint: Checkpoint
     label: str | None
-    class_index: int | None
 
     @property
     def name(self) -> str:
@@ -41,7 +39,6 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     Several processes divide the faces among them; the result is the same. Raises ConfigError if two
     generators have the same label or none has a requested class, InputError, BrokenArtefact.
     """
-    keep_freed_memory()
     jobs = _of_classes(config.classes, [job for checkpoint in checkpoints for job in _jobs(checkpoint)])
     stems = slugs(job.name for job in jobs)
     if len(stems) < len(jobs):
@@ -80,9 +77,7 @@ def _check_shared_folder(run: RunDir) -> None:
 
 def _jobs(checkpoint: Checkpoint) -> list[_Job]:
     architecture_of(checkpoint)  # fails for another kind of checkpoint before any face is generated
-    if checkpoint.card.classes:
-        return [_Job(checkpoint, label, index) for index, label in enumerate(checkpoint.card.classes)]
-    return [_Job(checkpoint, checkpoint.card.label, None)]
+    return [_Job(checkpoint, label) for label in checkpoint.card.classes or (checkpoint.card.label,)]
 
 
 def _of_classes(classes: tuple[str, ...], jobs: list[_Job]) -> list[_Job]:
@@ -110,10 +105,10 @@ def _row(job: _Job, id: str, seed: int, config: GenerateConfig) -> Face:
 def _generate(job: _Job, seeds: list[int], config: GenerateConfig) -> Iterator[tuple[int, Pixels]]:
     if not seeds:
         return
-    generator = load_generator(job.checkpoint, launch.device())
-    use_precision(config.precision, generator)
-    psi = psi_by_layer(config.psi, config.psi_layers, generator.style_layers)
+    model = LoadedGenerator.of(job.checkpoint, job.label if job.checkpoint.card.classes else None)
+    use_precision(config.precision, model.generator)
+    psi = psi_by_layer(config.psi, config.psi_layers, model.generator.style_layers)
     for start in range(0, len(seeds), BATCH):
         batch = seeds[start : start + BATCH]
-        images = draw_faces(generator, batch, psi, config.noise, job.class_index)
+        images = draw_faces(model.generator, batch, psi, config.noise, model.class_index)
         yield from zip(batch, images, strict=True)

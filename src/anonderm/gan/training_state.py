@@ -92,7 +92,7 @@ class TrainingState:
 
     def _tensors(self) -> dict[str, Tensor]:
         tensors = {"sign_sum": self.sign_sum, "path_length_mean": self.path_length_mean}
-        tensors |= self.stats.tensors()
+        tensors |= with_prefix("stats.", self.stats)
         for prefix, network in self._networks().items():
             tensors |= with_prefix(prefix, network.state_dict())
         tensors |= optimiser_tensors("optimiser_g.", self.optimiser_g)
@@ -104,7 +104,6 @@ class TrainingState:
             "rollbacks": self.rollbacks,
             "p": self.augment.p,
             "sign": self.augment.sign,
-            "counts": self.stats.counts,
             "best": self.best.values(),
         }
 
@@ -116,7 +115,8 @@ class TrainingState:
         self.sign_sum.copy_(tensors["sign_sum"])
         self.path_length_mean.copy_(tensors["path_length_mean"])
         self.step, self.augment = values["step"], AdaptiveProbability(values["p"], values["sign"])
-        self.stats = TickStats.restored(tensors, values["counts"], self.sign_sum.device)
+        stats = under_prefix("stats.", tensors)
+        self.stats = TickStats({name: value.to(self.sign_sum.device) for name, value in stats.items()})
         self.best = BestTick(**values["best"])
         self.set_rollbacks(values["rollbacks"])
 

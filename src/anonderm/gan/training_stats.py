@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
-
-from anonderm.core.snapshot import under_prefix, with_prefix
-
-_PREFIX = "sum."
 
 
 class Sums(dict[str, Tensor]):
@@ -22,31 +16,16 @@ class Sums(dict[str, Tensor]):
             self[name] = self[name] + value if name in self else value
 
 
-@dataclass
-class TickStats:
-    """The sum of each value since the last tick, and the number of steps that reported it.
+class TickStats(Sums):
+    """The sum of each value since the last tick and the number of steps that reported it, as a tensor [2].
 
     Snapshots include them, so that a run interrupted between two ticks reports the same means.
     """
 
-    sums: Sums = field(default_factory=Sums)
-    counts: dict[str, int] = field(default_factory=dict)
-
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Add the values of one step."""
-        self.sums.add(values)
-        for name in values:
-            self.counts[name] = self.counts.get(name, 0) + 1
+        super().add({name: torch.stack([value, torch.ones_like(value)]) for name, value in values.items()})
 
     def means(self) -> dict[str, float]:
-        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The sums, as a snapshot stores them."""
-        return with_prefix(_PREFIX, self.sums)
-
-    @staticmethod
-    def restored(tensors: Mapping[str, Tensor], counts: Mapping[str, Any], device: torch.device) -> TickStats:
-        """The inverse of `tensors` and `counts`."""
-        sums = Sums({name: tensor.to(device) for name, tensor in under_prefix(_PREFIX, tensors).items()})
-        return TickStats(sums, {name: int(counts[name]) for name in sums})
+        pairs = {name: value.tolist() for name, value in self.items()}
+        return {name: total / count for name, (total, count) in pairs.items()}

@@ -13,11 +13,26 @@ from anonderm.models.stylegan2.range_options import Psi, parse_layers, parse_psi
 
 
 @dataclass(frozen=True, slots=True)
-class MixConfig(Settings):
+class _StyleConfig(Settings):
+    """Truncation and class of the faces."""
+
+    psi: Psi = 0.7
+    """Truncation: 1 keeps all variety, 0 gives the average face."""
+    psi_layers: tuple[str, ...] = ()
+    """Another psi for ranges of style layers, such as 0-5=0.5."""
+    label: str | None = None
+    """The class, for a conditional generator."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        parse_psi_layers(self.psi_layers)
+
+
+@dataclass(frozen=True, slots=True)
+class MixConfig(_StyleConfig):
     """Mix styles: combine layers of one face with the other layers of another, on one labelled sheet.
 
-    Coarse layers (4 to 8 px) determine pose and shape, middle ones (16 to 32 px) the features, fine ones
-    colour.
+    Coarse layers (4 to 8 px) determine pose and shape, middle ones (16 to 32 px) features, fine ones colour.
     """
 
     rows: str = "0-5"
@@ -27,23 +42,16 @@ class MixConfig(Settings):
     layers: str = "0-3"
     """The style layers to take from the columns: a range such as 0-3. Layer 0 has 4 px, 1 and 2 have 8 px, 3
     and 4 have 16 px, and so on."""
-    psi: Psi = 0.7
-    """Truncation: 1 keeps all variety, 0 gives the average face."""
-    psi_layers: tuple[str, ...] = ()
-    """Another psi for ranges of style layers, such as 0-5=0.5."""
-    label: str | None = None
-    """The class, for a conditional generator."""
 
     def __post_init__(self) -> None:
-        check_bounds(self)
+        _StyleConfig.__post_init__(self)
         parse_seeds(self.rows)
         parse_seeds(self.columns)
         parse_layers(self.layers)
-        parse_psi_layers(self.psi_layers)
 
 
 @dataclass(frozen=True, slots=True)
-class InterpolateConfig(Settings):
+class InterpolateConfig(_StyleConfig):
     """Make a video that moves from face to face along a smooth closed curve through the w of the seeds."""
 
     seeds: str = "0-5"
@@ -52,17 +60,10 @@ class InterpolateConfig(Settings):
     """Frames from one seed to the next."""
     fps: Annotated[int, Ge(1), Le(240)] = 30
     """Frames per second."""
-    psi: Psi = 0.7
-    """Truncation: 1 keeps all variety, 0 gives the average face."""
-    psi_layers: tuple[str, ...] = ()
-    """Another psi for ranges of style layers, such as 0-5=0.5."""
-    label: str | None = None
-    """The class, for a conditional generator."""
 
     def __post_init__(self) -> None:
-        check_bounds(self)
+        _StyleConfig.__post_init__(self)
         check(len(parse_seeds(self.seeds)) >= 2, f"seeds {self.seeds!r}: at least two are needed.")
-        parse_psi_layers(self.psi_layers)
 
 
 @dataclass(frozen=True, slots=True)

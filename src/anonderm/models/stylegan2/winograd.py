@@ -58,7 +58,8 @@ def _tiles(x_NCHW: Tensor, side: int) -> int:
 
 def convolution(x_NIHW: Tensor, weight_OIkk: Tensor, algorithm: Algorithm) -> Tensor:
     """y [N, O, H, W]."""
-    y_PPTO = _products(_data(x_NIHW, algorithm), _kernel(weight_OIkk, algorithm).transpose(2, 3))
+    x_PPTI = _transformed(x_NIHW, algorithm.data_PS, algorithm.results)
+    y_PPTO = _products(x_PPTI, _kernel(weight_OIkk, algorithm).transpose(2, 3))
     matrix_MP = algorithm.pixels_PM.to(x_NIHW.dtype).T.contiguous()
     (n, _, h, w), c, side = x_NIHW.shape, y_PPTO.shape[3], len(matrix_MP)
     rows, columns = h // side, w // side
@@ -72,7 +73,8 @@ def convolution(x_NIHW: Tensor, weight_OIkk: Tensor, algorithm: Algorithm) -> Te
 
 def adjoint(y_NOHW: Tensor, weight_OIkk: Tensor, algorithm: Algorithm) -> Tensor:
     """The transpose of the convolution in x: [N, I, H, W]."""
-    x_PPTI = _products(_pixels(y_NOHW, algorithm), _kernel(weight_OIkk, algorithm))
+    y_PPTO = _transformed(y_NOHW, algorithm.pixels_PM, algorithm.results)
+    x_PPTI = _products(y_PPTO, _kernel(weight_OIkk, algorithm))
     matrix_SP = algorithm.data_PS.to(y_NOHW.dtype).T.contiguous()
     (n, _, h, w), c, side, step = y_NOHW.shape, x_PPTI.shape[3], len(matrix_SP), algorithm.results
     rows, columns = h // step, w // step
@@ -85,36 +87,27 @@ def adjoint(y_NOHW: Tensor, weight_OIkk: Tensor, algorithm: Algorithm) -> Tensor
 
 def weight_gradient(x_NIHW: Tensor, y_NOHW: Tensor, algorithm: Algorithm) -> Tensor:
     """d <convolution(x, w), y> / dw, [O, I, 3, 3]."""
-    w_PPOI = _products(_pixels(y_NOHW, algorithm).transpose(2, 3), _data(x_NIHW, algorithm))
+    x_PPTI = _transformed(x_NIHW, algorithm.data_PS, algorithm.results)
+    y_PPTO = _transformed(y_NOHW, algorithm.pixels_PM, algorithm.results)
+    w_PPOI = _products(y_PPTO.transpose(2, 3), x_PPTI)
     matrix_KP = algorithm.kernel_PK.to(x_NIHW.dtype).T.contiguous()
     taps = _from_products(matrix_KP, w_PPOI).view(toom_cook.TAPS, toom_cook.TAPS, *w_PPOI.shape[2:])
     return taps.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
-def _data(x_NIHW: Tensor, algorithm: Algorithm) -> Tensor:
-    """x transformed, [P, P, T, I]."""
-    matrix_PS, step = algorithm.data_PS.to(x_NIHW.dtype), algorithm.results
-    n, c, h, w = x_NIHW.shape
-    x_PPTI = x_NIHW.new_empty(len(matrix_PS), len(matrix_PS), _tiles(x_NIHW, step), c)
+def _transformed(x_NCHW: Tensor, matrix_PS: Tensor, step: int) -> Tensor:
+    """Tiles of S x S pixels, `step` pixels apart, transformed by a matrix along both axes: [P, P, T, C]."""
+    n, c, h, w = x_NCHW.shape
+    (products, side), matrix_PS = matrix_PS.shape, matrix_PS.to(x_NCHW.dtype)
+    padding = (side - step) // 2
+    x_PPTC = x_NCHW.new_empty(products, products, _tiles(x_NCHW, step), c)
     for some, place in _chunks(n, (h // step) * (w // step), c):
-        x_NHWI = F.pad(x_NIHW[some].permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).contiguous()
-        _to_products(matrix_PS, _cut(x_NHWI, matrix_PS.shape[1], step), x_PPTI[:, :, place])
-    return x_PPTI
-
-
-def _pixels(y_NOHW: Tensor, algorithm: Algorithm) -> Tensor:
-    """y transformed, [P, P, T, O]."""
-    matrix_PM, side = algorithm.pixels_PM.to(y_NOHW.dtype), algorithm.results
-    n, c, h, w = y_NOHW.shape
-    y_PPTO = y_NOHW.new_empty(len(matrix_PM), len(matrix_PM), _tiles(y_NOHW, side), c)
-    for some, place in _chunks(n, (h // side) * (w // side), c):
-        _to_products(matrix_PM, _cut(y_NOHW[some].permute(0, 2, 3, 1), side, side), y_PPTO[:, :, place])
-    return y_PPTO
-
-
-def _cut(x_NHWC: Tensor, side: int, step: int) -> Tensor:
-    """Tiles [side, side, N, rows, columns, C], `step` pixels apart."""
-    return x_NHWC.unfold(1, side, step).unfold(2, side, step).permute(4, 5, 0, 1, 2, 3)
+        x_NHWC = x_NCHW[some].permute(0, 2, 3, 1)
+        if padding:
+            x_NHWC = F.pad(x_NHWC, (0, 0, *[padding] * 4)).contiguous()
+        tiles = x_NHWC.unfold(1, side, step).unfold(2, side, step).permute(4, 5, 0, 1, 2, 3)
+        _to_products(matrix_PS, tiles, x_PPTC[:, :, place])
+    return x_PPTC
 
 
 def _kernel(weight_OIkk: Tensor, algorithm: Algorithm) -> Tensor:

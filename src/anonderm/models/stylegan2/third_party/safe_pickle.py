@@ -137,40 +137,24 @@ def _tensor(
     return tensor
 
 
-def _parameter(tensor: Tensor, *_rest: Any) -> Tensor:
-    return tensor
-
-
 def _scalar(number_type: _NumberType, data: bytes) -> int | float | bool:
     return np.frombuffer(data, number_type.value)[0].item()
-
-
-def _array(*_arguments: Any) -> _Array:
-    return _Array()
-
-
-def _ordered(items: Any = ()) -> dict[Any, Any]:
-    return dict(items)
-
-
-def _number_type(code: object, *_rest: Any) -> _NumberType:
-    return _NumberType(code)
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("torch_utils.persistence", "_reconstruct_persistent_obj"): _Named(_persistent),
     ("torch.storage", "_load_from_bytes"): _Named(_storage),
     ("torch._utils", "_rebuild_tensor_v2"): _Named(_tensor),
-    ("torch._utils", "_rebuild_parameter"): _Named(_parameter),
-    ("collections", "OrderedDict"): _Named(_ordered),
+    ("torch._utils", "_rebuild_parameter"): _Named(lambda tensor, *_: tensor),
+    ("collections", "OrderedDict"): _Named(dict),
     ("builtins", "set"): _Named(set),
     ("dnnlib.util", "EasyDict"): _Dict,
     ("dnnlib.tflib.network", "Network"): TensorFlowNetwork,
-    ("numpy", "dtype"): _Named(_number_type),
-    ("numpy", "ndarray"): _Named(_array),
+    ("numpy", "dtype"): _Named(lambda code, *_: _NumberType(code)),
+    ("numpy", "ndarray"): _Named(lambda *_: _Array()),
 }
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_module, "_reconstruct"] = _Named(_array)
+    _ALLOWED[_module, "_reconstruct"] = _Named(lambda *_: _Array())
     _ALLOWED[_module, "scalar"] = _Named(_scalar)
 
 
