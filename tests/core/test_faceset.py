@@ -203,3 +203,12 @@ def test_a_set_is_synthetic_if_every_face_names_its_checkpoint(tmp_path: Path):
     photo, drawn = Face("photo"), Face("drawn", checkpoint="gan")
     origins = [FaceSet(tmp_path, faces).origin for faces in ((photo,), (drawn,), (photo, drawn))]
     assert origins == ["real", "synthetic", "mixed"]
+
+
+def test_a_sample_keeps_the_order_of_the_set(tmp_path: Path):
+    faces = FaceSet(tmp_path, tuple(Face(str(number)) for number in range(20)))
+    sample = faces.sample(6, np.random.default_rng(0))
+    assert len(sample) == 6
+    assert list(sample) == [face for face in faces if face in sample.faces]
+    assert faces.sample(6, np.random.default_rng(1)) != sample
+    assert faces.sample(99, np.random.default_rng(0)) == faces

@@ -115,6 +115,11 @@ class FaceSet:
         )
         return FaceSet(self.folder, tuple(kept))
 
+    def sample(self, count: int, rng: np.random.Generator) -> FaceSet:
+        """Up to `count` faces drawn at random, in the order of the set."""
+        rows = np.sort(rng.permutation(len(self.faces))[:count])
+        return FaceSet(self.folder, tuple(self.faces[row] for row in rows))
+
     def image(self, face: Face) -> Pixels:
         """uint8 RGB [H, W, 3]. Raises MissingPath or UnreadableImage."""
         return _read(self.folder / face.file)

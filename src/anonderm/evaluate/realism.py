@@ -83,16 +83,11 @@ def matched(
     counts = [min(len(one), len(other)) for one, other in pairs]
     share = min(1.0, most / max(1, sum(counts)))
     drawn = [
-        [_drawn(faces, round(count * share), rng) for faces in pair]
+        [faces.sample(round(count * share), rng) for faces in pair]
         for pair, count in zip(pairs, counts, strict=True)
     ]
     first, second = (tuple(face for pair in drawn for face in pair[side]) for side in (0, 1))
     return FaceSet(real.folder, first), FaceSet(synthetic.folder, second)
-
-
-def _drawn(faces: FaceSet, count: int, rng: np.random.Generator) -> FaceSet:
-    rows = np.sort(rng.permutation(len(faces))[:count])
-    return FaceSet(faces.folder, tuple(faces.faces[row] for row in rows))
 
 
 def _test(config: RealismConfig, name: str, first: FaceSet, second: FaceSet, keep: Remember) -> C2ST:

@@ -152,8 +152,7 @@ def picture_file(path: Path, alt: str, side: int, caption: str = "") -> Picture 
 
 def face_pictures(faces: FaceSet, count: int, alt: str, rng: np.random.Generator) -> tuple[Picture, ...]:
     """Up to `count` faces drawn at random, in the set's order."""
-    chosen = sorted(rng.permutation(len(faces))[:count])
-    return tuple(face_picture(faces, faces.faces[index], alt) for index in chosen)
+    return tuple(face_picture(faces, face, alt) for face in faces.sample(count, rng))
 
 
 def face_picture(faces: FaceSet, face: Face, alt: str, side: int = 128) -> Picture:

@@ -130,14 +130,8 @@ def _chosen(
     if not synthetic.faces:
         raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
     sets = {"real": test, "train": real.where(split="train"), "synthetic": synthetic}
-    return {name: _sample(faces, config.max_faces, rng) for name, faces in sets.items()}
-
-
-def _sample(faces: FaceSet, count: int, rng: np.random.Generator) -> FaceSet:
-    if len(faces) <= count:
-        return faces
-    rows = np.sort(rng.permutation(len(faces))[:count])
-    return FaceSet(faces.folder, tuple(faces.faces[row] for row in rows))
+    most = config.max_faces
+    return {name: each if len(each) <= most else each.sample(most, rng) for name, each in sets.items()}
 
 
 def _warnings(test: Side, generated: Side) -> list[str]:
