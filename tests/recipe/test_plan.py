@@ -105,8 +105,14 @@ def test_until_names_a_step_or_a_stage(tmp_path: Path) -> None:
         ("share = 0.5", "share = 2.0", "share = 2"),
         ('each = "class"', "", 'without each = "class"'),
         ('stage = "generate"', "stage = 3", "stage = 3"),
-        ('checkpoints = "gan"', 'checkpoints = "photos"', "phantom makes faces, not a checkpoint"),
-        ('faces = "photos"', 'faces = "phantom-64"', "'phantom-64': a checkpoint, not faces"),
+        (
+            'checkpoints = "gan"',
+            'checkpoints = "photos"',
+            "is from phantom; it must be a checkpoint from train-gan or",
+        ),
+        ('faces = "photos"', 'faces = "phantom-64"', "is from train-gan; it must be faces"),
+        ('base = "phantom-64"', 'base = "phantom-skin"', "must be a checkpoint from train-gan or sweep-gan"),
+        ('checkpoints = "gan"', 'checkpoints = "gam"', "Did you mean 'gan'"),
         ('faces = "photos"', 'faces = ["photos", "photos"]', "faces takes one input, not 2"),
         ('label = "{class}"', 'label = "{foo}"', "label = '{foo}': unknown placeholder"),
         ('label = "{class}"', 'label = "very {class}"', "label = 'very {class}': unknown placeholder"),
@@ -166,7 +172,7 @@ def test_classes_in_any_script_give_steps_distinct_names(tmp_path: Path) -> None
 
 def test_the_error_about_an_input_names_the_steps_that_would_fit(tmp_path: Path) -> None:
     text = RECIPE.replace('checkpoints = "gan"', 'checkpoints = "photos"')
-    with pytest.raises(ConfigError, match="Earlier steps that make a checkpoint: gan"):
+    with pytest.raises(ConfigError, match="Earlier steps that fit: gan"):
         read_recipe(written(tmp_path, text))
 
 

@@ -29,9 +29,10 @@ Lookup = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class ShippedWeights:
-    """A checkpoint that ships with the package."""
+    """A checkpoint that ships with the package; `made_by` is the stage that trained it."""
 
     name: str
+    made_by: str
     purpose: str
     licence: str
 
@@ -84,16 +85,19 @@ SHIPPED = {
     for weights in (
         ShippedWeights(
             "phantom-64",
+            "train-gan",
             "GAN of healthy phantom faces, 64 px: the base for `train-gan --base phantom-64`",
             "Apache-2.0",
         ),
         ShippedWeights(
             "phantom-encoder",
+            "train-encoder",
             "face embedding with 128 dimensions, trained on phantom faces, for fidelity and privacy",
             "Apache-2.0",
         ),
         ShippedWeights(
             "phantom-skin",
+            "train-skin",
             "skin segmentation, trained on phantom faces: the default of `skin`",
             "Apache-2.0",
         ),

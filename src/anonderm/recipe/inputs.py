@@ -7,14 +7,13 @@ from typing import Any
 from anonderm.core import weights
 from anonderm.core.config import check, typed
 from anonderm.core.errors import ConfigError
+from anonderm.core.names import nearest
 from anonderm.recipe.file import check_known
 from anonderm.recipe.steps import Step
-from anonderm.stages import Input, Stage
+from anonderm.stages import STAGES, Input, Stage
 
 Groups = dict[str, tuple[Step, ...]]
 """The steps so far, by the names in the file; a repeated step has several."""
-
-_OUTPUTS = {"faces": "faces", "checkpoint": "a checkpoint", "result": "a result", None: "other files"}
 
 
 def read_inputs(where: str, stage: Stage, sources: Any, groups: Groups) -> dict[str, tuple[str, ...]]:
@@ -38,33 +37,39 @@ def read_inputs(where: str, stage: Stage, sources: Any, groups: Groups) -> dict[
 
 def _resolved(where: str, reference: str, wanted: Input, groups: Groups) -> list[str]:
     """The steps or the checkpoint that a reference stands for."""
+    where = f"{where} = {reference!r}"
     if reference in groups:
-        for step in groups[reference]:
-            _check_kind(f"{where} = {reference!r}", step.stage, wanted, groups)
+        stages = {step.stage.name for step in groups[reference]}
+        check(
+            all(_fits(stage, wanted) for stage in stages),
+            f"{where} is from {', '.join(stages)}; it must be {_described(wanted)}.",
+            f"Earlier steps that fit: {', '.join(_fitting(wanted, groups)) or 'none'}.",
+        )
         return [step.name for step in groups[reference]]
-    if reference in weights.SHIPPED or reference.endswith(".safetensors"):
-        check(wanted.kind == "checkpoint", f"{where} = {reference!r}: a checkpoint, not {_wanted(wanted)}.")
-        registered = reference in weights.SHIPPED
-        return [reference if registered else str(weights.user_folder() / reference)]
+    if reference in weights.SHIPPED:
+        made_by = weights.SHIPPED[reference].made_by
+        check(_fits(made_by, wanted), f"{where} is from {made_by}; it must be {_described(wanted)}.")
+        return [reference]
+    if reference.endswith(".safetensors"):
+        check(wanted.kind == "checkpoint", f"{where} is a checkpoint; it must be {_described(wanted)}.")
+        return [str(weights.user_folder() / reference)]
+    near = nearest(reference, [*groups, *weights.SHIPPED])
+    known = f"Earlier steps: {', '.join(groups)}; shipped weights: {', '.join(weights.SHIPPED)}."
     raise ConfigError(
-        f"{where} = {reference!r} is neither an earlier step nor registered weights.",
-        f"Earlier steps: {', '.join(groups)}; weights: {', '.join(weights.SHIPPED)}, or a file that ends in "
-        ".safetensors.",
+        f"{where} is not an earlier step, shipped weights or a .safetensors file.",
+        f"Did you mean {near!r}?" if near else known,
     )
 
 
-def _check_kind(where: str, source: Stage, wanted: Input, groups: Groups) -> None:
-    if _fits(source, wanted):
-        return
-    fitting = [name for name, steps in groups.items() if all(_fits(step.stage, wanted) for step in steps)]
-    hint = f"Earlier steps that make {_wanted(wanted)}: {', '.join(fitting) or 'none'}."
-    raise ConfigError(f"{where}: {source.name} makes {_OUTPUTS[source.output]}, not {_wanted(wanted)}.", hint)
-
-
-def _fits(source: Stage, wanted: Input) -> bool:
+def _fits(stage: str, wanted: Input) -> bool:
     kind = "faces" if wanted.kind == "images" else wanted.kind
-    return kind in ("run", source.output)
+    return kind in ("run", STAGES[stage].output) and (not wanted.made_by or stage in wanted.made_by)
 
 
-def _wanted(wanted: Input) -> str:
-    return {"images": "faces", "run": "a run"}.get(wanted.kind) or _OUTPUTS[wanted.kind]
+def _fitting(wanted: Input, groups: Groups) -> list[str]:
+    return [name for name, steps in groups.items() if all(_fits(each.stage.name, wanted) for each in steps)]
+
+
+def _described(wanted: Input) -> str:
+    kind = {"faces": "faces", "images": "faces", "run": "a run"}.get(wanted.kind, f"a {wanted.kind}")
+    return f"{kind} from {' or '.join(wanted.made_by)}" if wanted.made_by else kind

@@ -23,7 +23,7 @@ CURATION = (
         "curate.config:GradeConfig",
         {
             "faces": Input("faces", "The synthetic faces; classes are filled in this order.", many=True),
-            "classifier": Input("checkpoint", "A classifier checkpoint."),
+            "classifier": Input("checkpoint", "A classifier checkpoint.", made_by=("train-classifier",)),
         },
         output="faces",
         common=("min_confidence", "match_labels", "min_per_class", "max_per_class"),

@@ -3,8 +3,9 @@
 from anonderm.core.cost import FaceCost
 from anonderm.stages.stage import Input, Stage
 
-_GAN = Input("checkpoint", "A GAN checkpoint.", positional=True)
-_GANS = Input("checkpoint", "GAN checkpoints.", many=True, positional=True)
+_TRAINING = ("train-gan", "sweep-gan")
+_GAN = Input("checkpoint", "A GAN checkpoint.", positional=True, made_by=_TRAINING)
+_GANS = Input("checkpoint", "GAN checkpoints.", many=True, positional=True, made_by=_TRAINING)
 
 DRAWING = (
     Stage(

@@ -1,12 +1,14 @@
 """Stages that evaluate classifiers and synthetic faces, and the privacy audit."""
 
+from dataclasses import replace
+
 from anonderm.core.cost import FaceCost
 from anonderm.stages.stage import Input, Stage
 
 _REAL = Input("faces", "The real faces, with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
-_DETECTOR = Input("checkpoint", "A checkpoint from `train-detector`.")
-_CLASSIFIER = Input("checkpoint", "A classifier checkpoint.")
+_DETECTOR = Input("checkpoint", "A checkpoint from `train-detector`.", made_by=("train-detector",))
+_CLASSIFIER = Input("checkpoint", "A classifier checkpoint.", made_by=("train-classifier",))
 
 EVALUATION = (
     Stage(
@@ -38,8 +40,8 @@ EVALUATION = (
         "evaluate.config:UtilityConfig",
         {
             "real": _REAL,
-            "trained_on_real": Input("checkpoint", "A classifier trained on the real train split."),
-            "trained_on_synthetic": Input("checkpoint", "A classifier trained on synthetic faces only."),
+            "trained_on_real": replace(_CLASSIFIER, help="A classifier trained on the real train split."),
+            "trained_on_synthetic": replace(_CLASSIFIER, help="A classifier trained on synthetic faces."),
         },
         output="result",
         common=("bootstrap_samples", "saliency_faces", "seed"),
@@ -121,13 +123,20 @@ EVALUATION = (
             "real": _REAL,
             "synthetic": _SYNTHETIC,
             "generators": Input(
-                "checkpoint", "GANs whose weights may be released as well.", many=True, optional=True
+                "checkpoint",
+                "GANs whose weights may be released as well.",
+                many=True,
+                optional=True,
+                made_by=("train-gan", "sweep-gan"),
             ),
             "others": Input(
                 "faces", "Other photos of the subjects in `real`, not used for training.", optional=True
             ),
             "screen": Input(
-                "run", "The run of `screen --privacy` that selected the faces, if any.", optional=True
+                "run",
+                "The run of `screen --privacy` that selected the faces, if any.",
+                optional=True,
+                made_by=("screen",),
             ),
         },
         output="result",
@@ -141,7 +150,7 @@ EVALUATION = (
         "audit.config:AuditConfig",
         {
             "faces": Input("faces", "The faces that were screened.", positional=True),
-            "screen": Input("run", "The run folder of `screen --privacy`."),
+            "screen": Input("run", "The run folder of `screen --privacy`.", made_by=("screen",)),
             "real": _REAL,
         },
         output="result",

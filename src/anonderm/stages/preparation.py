@@ -51,7 +51,9 @@ PREPARATION = (
         "skin.config:SkinConfig",
         {
             "faces": Input("faces", "Aligned faces or whole photos.", positional=True),
-            "network": Input("checkpoint", "A checkpoint from `train-skin`.", optional=True),
+            "network": Input(
+                "checkpoint", "A checkpoint from `train-skin`.", optional=True, made_by=("train-skin",)
+            ),
         },
         output="faces",
         common=("weights", "size", "keep_masks", "min_skin", "fallback"),
@@ -75,7 +77,9 @@ PREPARATION = (
         "classify.lesions.config:DetectLesionsConfig",
         {
             "faces": Input("faces", "The faces on which to detect lesions."),
-            "detector": Input("checkpoint", "A checkpoint from `train-detector`."),
+            "detector": Input(
+                "checkpoint", "A checkpoint from `train-detector`.", made_by=("train-detector",)
+            ),
         },
         output="faces",
         common=("threshold",),

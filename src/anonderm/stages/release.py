@@ -20,7 +20,7 @@ RELEASE = (
         "publish.release.config:ExportConfig",
         {
             "faces": Input("faces", "The synthetic faces."),
-            "audit": Input("result", "The audit of exactly these faces.", optional=True),
+            "audit": Input("result", "The audit of exactly these faces.", optional=True, made_by=("audit",)),
             "source_models": Input(
                 "checkpoint",
                 "The GANs and the grader behind the faces; the card states their licences.",

@@ -17,7 +17,8 @@ Kind = Literal["faces", "images", "checkpoint", "result", "run"]
 class Input:
     """An artefact that a stage reads; `many` takes one or more, `optional` may be left out.
 
-    A `positional` one needs no flag on the command line.
+    made_by: the stages of whose output it must be; empty: of any. A `positional` input needs no flag on the
+    command line.
     """
 
     kind: Kind
@@ -25,6 +26,7 @@ class Input:
     many: bool = False
     optional: bool = False
     positional: bool = False
+    made_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,12 @@ from anonderm.stages.stage import Input, Stage
 
 _GAN_INPUTS = {
     "faces": Input("faces", "The faces to train on; the test split is never used."),
-    "base": Input("checkpoint", "A GAN checkpoint to start from, such as phantom-64.", optional=True),
+    "base": Input(
+        "checkpoint",
+        "A GAN checkpoint to start from, such as phantom-64.",
+        optional=True,
+        made_by=("train-gan", "sweep-gan"),
+    ),
 }
 
 TRAINING = (
@@ -61,7 +66,12 @@ TRAINING = (
         "skin.config:TrainSkinConfig",
         {
             "faces": Input("faces", "Faces with skin masks; the test split serves only to test the network."),
-            "base": Input("checkpoint", "A checkpoint of `train-skin` to start from.", optional=True),
+            "base": Input(
+                "checkpoint",
+                "A checkpoint of `train-skin` to start from.",
+                optional=True,
+                made_by=("train-skin",),
+            ),
         },
         output="checkpoint",
         common=("size", "width", "steps", "batch", "learning_rate"),
