@@ -6,7 +6,7 @@ weight and the two vectors that estimate its largest singular value, by which it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -19,37 +19,28 @@ from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary, rea
 from anonderm.models.restorers.dfdnet.network import DFDNet
 
 WEIGHTS, DICTIONARIES = "latest_net_G.pth", "DictionaryCenter512"
-_VGG_INDICES = ((0, 2), (5, 7), (10, 12, 14, 16), (19, 21, 23, 25), (28, 30, 32, 34))
 _PARTS = dict(zip(COMPONENTS, ("le", "re", "no", "mo"), strict=True))
 
 
 def published_names() -> dict[str, str]:
     """Name of each of our convolutions -> its name in the published checkpoint."""
-    names = dict(_vgg_names())
+    vgg = [0, 2, 5, 7, *range(10, 17, 2), *range(19, 26, 2), *range(28, 35, 2)]
+    names = {f"features.layers.{index}": f"VggExtract.model.features.{index}" for index in vgg}
+    pairs: dict[str, str] = {}  # of two convolutions each
     for part, short in _PARTS.items():
         for scale, stride in enumerate(STRIDES):
-            names |= _pair(f"confidence.{part}.{scale}", f"{short}_{512 // stride}", (0, 2))
+            pairs[f"confidence.{part}.{scale}"] = f"{short}_{512 // stride}"
     for branch in range(4):
-        names |= _pair(f"context.branches.{branch}", f"MSDilate.conv{branch + 1}", (0, 2))
-    names["context.join"] = "MSDilate.convi"
+        pairs[f"context.branches.{branch}"] = f"MSDilate.conv{branch + 1}"
     for stage in range(4):
         names[f"stages.{stage}.convolve"] = f"up{stage}.conv1.1"
         names[f"stages.{stage}.enlarge"] = f"up{stage}.convup.1"
-        names |= _pair(f"stages.{stage}.scale", f"up{stage}.ScaleModel1", (0, 2))
-        names |= _pair(f"stages.{stage}.shift", f"up{stage}.ShiftModel1", (0, 2))
+        pairs[f"stages.{stage}.scale"] = f"up{stage}.ScaleModel1"
+        pairs[f"stages.{stage}.shift"] = f"up{stage}.ShiftModel1"
     for residual in range(2):
-        names |= _pair(f"head.residuals.{residual}", f"up4.{residual + 2}.Model", (0, 2))
-    return names | {"head.convolve": "up4.0", "head.to_rgb": "up4.4"}
-
-
-def _vgg_names() -> Iterator[tuple[str, str]]:
-    for block, indices in enumerate(_VGG_INDICES):
-        for number, index in enumerate(indices):
-            yield f"features.blocks.{block}.{number}", f"VggExtract.model.features.{index}"
-
-
-def _pair(ours: str, theirs: str, numbers: tuple[int, int]) -> dict[str, str]:
-    return {f"{ours}.first": f"{theirs}.{numbers[0]}", f"{ours}.second": f"{theirs}.{numbers[1]}"}
+        pairs[f"head.residuals.{residual}"] = f"up4.{residual + 2}.Model"
+    names |= {f"{ours}.{number}": f"{theirs}.{number}" for ours, theirs in pairs.items() for number in (0, 2)}
+    return names | {"context.join": "MSDilate.convi", "head.convolve": "up4.0", "head.to_rgb": "up4.4"}
 
 
 def load_published(folder: Path) -> tuple[DFDNet, dict[str, tuple[Dictionary, ...]]]:

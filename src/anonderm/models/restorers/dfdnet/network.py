@@ -5,7 +5,6 @@ N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -16,7 +15,14 @@ from anonderm.core.imagenet import normalised
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, Box
 from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary
 
-_VGG_DEPTHS = (2, 2, 4, 4, 4)  # convolutions between poolings (Simonyan & Zisserman 2015, network E)
+# VGG-19 (Simonyan & Zisserman 2015, network E) up to its last convolution: channels in widths, M for pooling.
+_VGG = (1, 1, "M", 2, 2, "M", *(4,) * 4, "M", *(8,) * 4, "M", *(8,) * 4)
+_OUTPUTS = {
+    8: 2,
+    17: 4,
+    26: 8,
+    34: 8,
+}  # layers relu2_2, relu3_4, relu4_4 and conv5_4, and their channels in widths
 _DILATIONS = (4, 3, 2, 1)
 _SLOPE = 0.2
 
@@ -29,43 +35,31 @@ def _leaky(x_NCHW: Tensor) -> Tensor:
     return F.leaky_relu(x_NCHW, _SLOPE)
 
 
-class TwoConvolutions(nn.Module):
-    """Two convolutions with a leaky ReLU in between: the building block of everything after VGG."""
-
-    def __init__(self, inward: int, outward: int, dilation: int = 1) -> None:
-        super().__init__()
-        self.first = _convolution(inward, outward, dilation)
-        self.second = _convolution(outward, outward, dilation)
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        return self.second(_leaky(self.first(x_NCHW)))
+def _two_convolutions(inward: int, outward: int, dilation: int = 1) -> nn.Sequential:
+    """The building block of everything after VGG."""
+    first, second = _convolution(inward, outward, dilation), _convolution(outward, outward, dilation)
+    return nn.Sequential(first, nn.LeakyReLU(_SLOPE), second)
 
 
 class Features(nn.Module):
     """VGG-19 without its head: relu2_2, relu3_4, relu4_4 and conv5_4."""
 
     def __init__(self, width: int) -> None:
+        from torchvision.models.vgg import make_layers
+
         super().__init__()
-        widths = [width * factor for factor in (1, 2, 4, 8, 8)]
-        self.blocks = nn.ModuleList()
-        inward = 3
-        for outward, depth in zip(widths, _VGG_DEPTHS, strict=True):
-            sizes = [inward, *[outward] * depth]
-            self.blocks.append(nn.ModuleList(_convolution(a, b) for a, b in itertools.pairwise(sizes)))
-            inward = outward
-        self.channels = tuple(widths[1:])
+        self.layers = make_layers([each * width if isinstance(each, int) else each for each in _VGG])
+        self.channels = tuple(factor * width for factor in _OUTPUTS.values())
 
     def forward(self, images_NCHW: Tensor) -> list[Tensor]:
         """Feature maps of pictures in -1..1."""
         x = normalised((images_NCHW + 1) / 2)
         maps = []
-        for number, block in enumerate(self.blocks):
-            x = F.max_pool2d(x, 2) if number else x
-            for convolution in block.children():
-                linear = convolution(x)
-                x = F.relu(linear)
-            maps.append(x)
-        return [*maps[1:-1], linear]
+        for index, layer in enumerate(self.layers[: max(_OUTPUTS) + 1]):
+            x = layer(x)
+            if index in _OUTPUTS:
+                maps.append(x)
+        return maps
 
 
 class Context(nn.Module):
@@ -73,7 +67,7 @@ class Context(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(TwoConvolutions(channels, channels, each) for each in _DILATIONS)
+        self.branches = nn.ModuleList(_two_convolutions(channels, channels, each) for each in _DILATIONS)
         self.join = _convolution(channels * len(_DILATIONS), channels)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -88,8 +82,8 @@ class Stage(nn.Module):
     def __init__(self, inward: int, outward: int) -> None:
         super().__init__()
         self.convolve = _convolution(inward, outward)
-        self.scale = TwoConvolutions(inward, outward)
-        self.shift = TwoConvolutions(inward, outward)
+        self.scale = _two_convolutions(inward, outward)
+        self.shift = _two_convolutions(inward, outward)
         self.enlarge = _convolution(outward, outward)
         kernel_3 = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("blur", (kernel_3[:, None] * kernel_3)[None, None], persistent=False)
@@ -109,7 +103,7 @@ class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.convolve = _convolution(channels, channels)
-        self.residuals = nn.ModuleList(TwoConvolutions(channels, channels) for _ in range(2))
+        self.residuals = nn.ModuleList(_two_convolutions(channels, channels) for _ in range(2))
         self.to_rgb = _convolution(channels, 3)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -127,7 +121,7 @@ class DFDNet(nn.Module):
         self.features = Features(width)
         channels = self.features.channels
         self.confidence = nn.ModuleDict(
-            {name: nn.ModuleList(TwoConvolutions(each, each) for each in channels) for name in COMPONENTS}
+            {name: nn.ModuleList(_two_convolutions(each, each) for each in channels) for name in COMPONENTS}
         )
         self.context = Context(channels[-1])
         ends = (*reversed(channels), width)
