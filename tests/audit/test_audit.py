@@ -1,4 +1,4 @@
-"""The audit as a whole: a set that copies fails it, one of strangers passes, and a killed run resumes."""
+"""The whole audit: a set with copies fails, one of unrelated faces passes, and a killed run resumes."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
 
 
 @pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
+def unrelated(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
     rng = np.random.default_rng(1)
-    return made_set(tmp_path_factory.mktemp("strangers") / "faces", [portrait(rng) for _ in range(150)])
+    return made_set(tmp_path_factory.mktemp("unrelated") / "faces", [portrait(rng) for _ in range(150)])
 
 
 @pytest.fixture(scope="module")
-def thieves(real: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
-    """110 strangers, and a photo each of 40 people in training, half of them mirrored."""
+def copies(real: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
+    """110 unrelated faces, and a photo each of 40 members, half of them mirrored."""
     rng = np.random.default_rng(2)
-    stolen = [real.image(face) for face in real.where(split="train").faces[:80:2]]
-    stolen = [np.ascontiguousarray(image[:, ::-1]) if row % 2 else image for row, image in enumerate(stolen)]
-    images = [portrait(rng) for _ in range(110)] + stolen
-    return made_set(tmp_path_factory.mktemp("thieves") / "faces", images)
+    copied = [real.image(face) for face in real.where(split="train").faces[:80:2]]
+    copied = [np.ascontiguousarray(image[:, ::-1]) if row % 2 else image for row, image in enumerate(copied)]
+    images = [portrait(rng) for _ in range(110)] + copied
+    return made_set(tmp_path_factory.mktemp("copies") / "faces", images)
 
 
 @dataclass(frozen=True)
@@ -105,25 +105,25 @@ def run_audit(
 
 
 @pytest.fixture(scope="module")
-def honest(real: FaceSet, strangers: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
-    return run_audit(tmp_path_factory.mktemp("honest"), real, strangers)
+def honest(real: FaceSet, unrelated: FaceSet, tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    return run_audit(tmp_path_factory.mktemp("honest"), real, unrelated)
 
 
 @pytest.fixture(scope="module")
 def copying(
-    real: FaceSet, thieves: FaceSet, tmp_path_factory: pytest.TempPathFactory
+    real: FaceSet, copies: FaceSet, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[AuditResult, Path]:
     folder = tmp_path_factory.mktemp("copying")
-    return run_audit(folder, real, thieves), folder
+    return run_audit(folder, real, copies), folder
 
 
-def test_strangers_pass(honest: AuditResult) -> None:
+def test_unrelated_faces_pass(honest: AuditResult) -> None:
     assert honest.images.passed, honest.images.reasons
     assert honest.scores()["failed rules/images"].value == 0
     assert honest.weights is None
 
 
-def test_copies_fail_and_are_named(copying: tuple[AuditResult, Path], thieves: FaceSet) -> None:
+def test_copies_fail_and_are_named(copying: tuple[AuditResult, Path], copies: FaceSet) -> None:
     result, folder = copying
     failed = {rule.about for rule in result.images.failed}
     assert {"reproduction[copy]/copies", "membership[copy]/AUC", "memorisation[copy]/nearer"} <= failed
@@ -165,12 +165,12 @@ def test_a_result_is_read_back_as_it_was_saved(honest: AuditResult, tmp_path: Pa
     assert AuditResult.load(tmp_path / "results.json") == honest
 
 
-def test_an_audit_records_which_set_it_is_of(honest: AuditResult, strangers: FaceSet) -> None:
-    assert honest.synthetic == strangers.digest
+def test_an_audit_records_which_set_it_is_of(honest: AuditResult, unrelated: FaceSet) -> None:
+    assert honest.synthetic == unrelated.digest
 
 
 def test_a_killed_audit_does_not_repeat_finished_matchers(
-    real: FaceSet, strangers: FaceSet, honest: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    real: FaceSet, unrelated: FaceSet, honest: AuditResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -178,14 +178,14 @@ def test_a_killed_audit_does_not_repeat_finished_matchers(
     with monkeypatch.context() as patch:
         patch.setattr(audit_module, "_white_box", killed)
         with pytest.raises(KeyboardInterrupt):
-            run_audit(tmp_path, real, strangers)
+            run_audit(tmp_path, real, unrelated)
     monkeypatch.setattr(matcher_audit, "attack_all", killed)  # the matcher is done: it attacks nothing again
-    assert run_audit(tmp_path, real, strangers) == honest
+    assert run_audit(tmp_path, real, unrelated) == honest
     assert not (tmp_path / "canaries").exists()
 
 
 def test_other_photos_of_the_same_people_sharpen_linkability(
-    real: FaceSet, thieves: FaceSet, tmp_path: Path
+    real: FaceSet, copies: FaceSet, tmp_path: Path
 ) -> None:
     """The same faces with other noise, not used for training."""
     rng, writer = np.random.default_rng(9), FaceSetWriter(tmp_path / "others")
@@ -193,41 +193,41 @@ def test_other_photos_of_the_same_people_sharpen_linkability(
         noisy = np.clip(real.image(face) + rng.normal(0, 10, (32, 32, 3)), 0, 255).astype(np.uint8)
         writer.add(noisy, Face(f"other-{face.id}", subject=face.subject))
     writer.add(portrait(rng), Face("somebody-else", subject="nobody"))
-    result = run_audit(tmp_path / "run", real, thieves, others=writer.finish())
+    result = run_audit(tmp_path / "run", real, copies, others=writer.finish())
     linked = next(each for each in result.attacks if each.name == "linkability")
     assert linked.main.people == MEMBERS
     assert linked.main.value > 0.9
     assert all(pair.real_id.startswith("p") for pair in linked.worst)
 
 
-def test_linkability_is_left_out_without_second_photos(strangers: FaceSet, tmp_path: Path) -> None:
-    result = run_audit(tmp_path / "run", people_set(tmp_path / "faces", photos=1), strangers)
+def test_linkability_is_left_out_without_second_photos(unrelated: FaceSet, tmp_path: Path) -> None:
+    result = run_audit(tmp_path / "run", people_set(tmp_path / "faces", photos=1), unrelated)
     assert "linkability[copy]" in [entry.name for entry in result.left_out]
     assert result.matchers[0].genuine_source == "copies"
 
 
-def test_without_non_members_there_is_no_control(real: FaceSet, strangers: FaceSet, tmp_path: Path) -> None:
+def test_without_non_members_there_is_no_control(real: FaceSet, unrelated: FaceSet, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="non-members"):
-        run_audit(tmp_path / "run", real.where(split="train"), strangers)
+        run_audit(tmp_path / "run", real.where(split="train"), unrelated)
 
 
-def test_a_person_on_both_sides_is_refused(real: FaceSet, strangers: FaceSet, tmp_path: Path) -> None:
+def test_a_person_on_both_sides_is_refused(real: FaceSet, unrelated: FaceSet, tmp_path: Path) -> None:
     moved = dataclasses.replace(real.faces[-1], subject="p000")
     mixed = FaceSet(real.folder, (*real.faces[:-1], moved))
     with pytest.raises(InputError, match="both members and non-members"):
-        run_audit(tmp_path / "run", mixed, strangers)
+        run_audit(tmp_path / "run", mixed, unrelated)
 
 
-def test_an_empty_synthetic_set_is_refused(real: FaceSet, strangers: FaceSet, tmp_path: Path) -> None:
+def test_an_empty_synthetic_set_is_refused(real: FaceSet, unrelated: FaceSet, tmp_path: Path) -> None:
     with pytest.raises(TooFewImages, match="empty"):
-        run_audit(tmp_path / "run", real, strangers.where(ids=set()))
+        run_audit(tmp_path / "run", real, unrelated.where(ids=set()))
 
 
 def test_a_matcher_that_is_not_installed_is_left_out_and_the_last_one_is_an_error(
-    real: FaceSet, strangers: FaceSet, tmp_path: Path
+    real: FaceSet, unrelated: FaceSet, tmp_path: Path
 ) -> None:
     both, none = (AuditConfig(matchers=names, canaries=20) for names in (("dlib", "copy"), ("dlib",)))
-    result = run_audit(tmp_path / "run", real, strangers, both)
+    result = run_audit(tmp_path / "run", real, unrelated, both)
     assert LeftOut("everything by dlib", "no dlib here") in result.left_out
     with pytest.raises(MissingExtra):
-        run_audit(tmp_path / "other", real, strangers, none)
+        run_audit(tmp_path / "other", real, unrelated, none)

@@ -45,7 +45,7 @@ def synthetic(tmp_path) -> FaceSet:
 
 
 @pytest.mark.parametrize("change", COPIES)
-def test_a_changed_copy_keeps_its_size_and_stays_like_its_original(change):
+def test_an_altered_copy_keeps_its_size_and_is_most_similar_to_its_original(change):
     images = [picture(seed) for seed in range(3)]
     for index, image in enumerate(images):
         changed = copy(image, change, np.random.default_rng(index))
@@ -62,7 +62,7 @@ def test_only_the_exact_copy_equals_its_original():
     assert equal == {"exact"}
 
 
-def test_a_blend_has_its_share_of_the_face_and_the_size_of_it():
+def test_a_blend_has_the_stated_share_and_the_size_of_the_face():
     own, other = np.full((8, 8, 3), 200, np.uint8), np.full((16, 16, 3), 100, np.uint8)
     assert [int(blend(own, other, name)[0, 0, 0]) for name in BLENDS] == [175, 150, 125]
     assert blend(own, other, "blend50").shape == (8, 8, 3)

@@ -23,20 +23,20 @@ def test_newcombes_interval_is_the_published_one():
     assert newcombe(9 / 10, 10, 3 / 10, 10) == pytest.approx((0.1705, 0.8090), abs=5e-5)
 
 
-def test_the_excess_is_the_difference_of_the_rates_and_its_interval_holds_it():
+def test_the_excess_is_the_difference_of_the_rates_and_its_interval_contains_it():
     excess = excess_of_rates(successes(30, 100), successes(12, 80), rng())
     assert excess.value == pytest.approx(0.30 - 0.15)
     assert excess.lower_bound < excess.low < excess.value < excess.high
 
 
-def test_the_interval_does_not_vanish_where_nobody_is_found():
+def test_the_interval_does_not_vanish_if_nobody_is_found():
     excess = excess_of_rates(successes(0, 200), successes(0, 50), rng())
     assert excess.value == 0
     assert excess.high == pytest.approx(wilson_interval(0, 200)[1])
     assert excess.low == pytest.approx(-wilson_interval(0, 50)[1])
 
 
-def test_without_an_effect_the_interval_covers_zero_about_as_often_as_it_says():
+def test_without_an_effect_the_interval_covers_zero_at_about_the_nominal_rate():
     """Both arms succeed in 10%; the widened interval may only cover more."""
     random, missed = np.random.default_rng(1), 0
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""The copy detector on people who are known: every copy of a training photo is found, and nobody else."""
+"""The copy detector on known people: every copy of a training photo is found, and nobody else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def people(shared_data, tmp_path) -> FaceSet:
     return writer.finish()
 
 
-def test_every_copy_of_a_training_photo_is_found_and_strangers_are_not(people, tmp_path):
+def test_every_copy_of_a_training_photo_is_found_and_non_members_are_not(people, tmp_path):
     inside = np.array([face.split == "train" for face in people])
     training, control = people.where(split="train"), people.where(split="test")
     with RunDir.open(tmp_path / "run", "audit", AuditConfig(), {}) as run:

@@ -13,7 +13,7 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.matcher import Templates
 
-MEMBERS, NON_MEMBERS, STRANGERS = 40, 40, 200
+MEMBERS, NON_MEMBERS, UNRELATED = 40, 40, 200
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def people(folder: Path) -> FaceSet:
 
 
 def portraits() -> list[np.ndarray]:
-    """Of STRANGERS, none of them in `people`."""
+    """Of UNRELATED people, none of them in `people`."""
     rng = np.random.default_rng(1)
-    return [portrait(rng) for _ in range(STRANGERS)]
+    return [portrait(rng) for _ in range(UNRELATED)]
 
 
 def written(folder: Path, images: list[np.ndarray], names: list[str] | None = None) -> FaceSet:

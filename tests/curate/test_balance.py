@@ -28,11 +28,11 @@ def test_a_known_bias_is_undone():
     assert weights_K[0] / weights_K[1] == pytest.approx(9, rel=0.05)
 
 
-def test_a_class_that_nobody_was_made_for_gets_no_face():
+def test_a_class_that_no_face_was_generated_for_gets_no_face():
     probabilities_NK = np.array([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]])
     assert class_weights(probabilities_NK, np.array([0.5, 0.0, 0.5]))[1] == 0
 
 
-def test_certainty_that_contradicts_the_labels_is_told():
+def test_predictions_that_contradict_the_labels_are_an_error():
     with pytest.raises(Diverged, match="frequencies"):
         class_weights(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0.5, 0.5]))

@@ -1,4 +1,4 @@
-"""Privacy screening: faces that match a training subject are rejected, strangers stay."""
+"""Privacy screening: faces that match a training subject are rejected, others stay."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.curate.quick_matchers import (
     MEMBERS,
     NON_MEMBERS,
-    STRANGERS,
+    UNRELATED,
     Brightness,
     Noise,
     people,
@@ -62,7 +62,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
 
 
 @pytest.fixture(scope="module")
-def strangers() -> list[np.ndarray]:
+def unrelated() -> list[np.ndarray]:
     return portraits()
 
 
@@ -77,13 +77,13 @@ def screened(faces: FaceSet, real: FaceSet, out: Path, **settings) -> tuple[Face
     return kept, {face.id: face.reason or "" for face in rejected}, (out / "log.txt").read_text()
 
 
-def test_canaries_are_rejected_with_the_person_they_match(matchers, real, strangers, tmp_path):
+def test_canaries_are_rejected_with_the_person_they_match(matchers, real, unrelated, tmp_path):
     trained = real.where(split="train")
-    stock = written(tmp_path / "stock", strangers[:5])
+    stock = written(tmp_path / "stock", unrelated[:5])
     with RunDir.open(tmp_path / "canaries-run", "canaries-run", ScreenConfig(), {}) as run:
         canaries = write_canaries(trained, stock, 10, 0, tmp_path / "canaries", run)
     wanted = [face for face in canaries if face.label in ("exact", "flip", "jpeg", "other_photo")]
-    images = strangers[:40] + [canaries.image(face) for face in wanted]
+    images = unrelated[:40] + [canaries.image(face) for face in wanted]
     names = [f"s{n:03d}" for n in range(40)] + [face.id for face in wanted]
     _, reasons, _ = screened(written(tmp_path / "syn", images, names), real, tmp_path / "run")
     for face in wanted:
@@ -93,24 +93,24 @@ def test_canaries_are_rejected_with_the_person_they_match(matchers, real, strang
         assert f" from {face.subject}-" in told
 
 
-def test_strangers_stay_except_for_about_the_stated_share(matchers, real, strangers, tmp_path):
-    kept, reasons, log = screened(written(tmp_path / "syn", strangers), real, tmp_path / "run", fmr=0.001)
+def test_unrelated_faces_stay_except_for_about_the_stated_share(matchers, real, unrelated, tmp_path):
+    kept, reasons, log = screened(written(tmp_path / "syn", unrelated), real, tmp_path / "run", fmr=0.001)
     assert all(reason.startswith("training-person") for reason in reasons.values())
-    assert len(reasons) / STRANGERS <= 3 * MEMBERS * 2 * 0.001  # of as many photos; three times for chance
-    assert len(kept) >= 0.76 * STRANGERS
+    assert len(reasons) / UNRELATED <= 3 * MEMBERS * 2 * 0.001  # of as many photos; three times for chance
+    assert len(kept) >= 0.76 * UNRELATED
     assert "photos of non-members" in log
 
 
-def test_a_face_like_a_non_member_stays(matchers, real, strangers, tmp_path):
+def test_a_face_like_a_non_member_stays(matchers, real, unrelated, tmp_path):
     stranger = real.where(split="test").faces[0]
-    images = [*strangers[:20], real.image(stranger)]
+    images = [*unrelated[:20], real.image(stranger)]
     kept, _, _ = screened(written(tmp_path / "syn", images), real, tmp_path / "run", fmr=0.0001)
     assert "s020" in {face.id for face in kept}
 
 
-def test_without_an_informative_matcher_it_logs_so_and_screens_as_usual(matchers, real, strangers, tmp_path):
+def test_without_an_informative_matcher_it_logs_so_and_screens_as_usual(matchers, real, unrelated, tmp_path):
     stolen = real.image(real.where(split="train").faces[0])
-    faces = written(tmp_path / "syn", [*strangers[:20], stolen, np.full_like(stolen, 128)])
+    faces = written(tmp_path / "syn", [*unrelated[:20], stolen, np.full_like(stolen, 128)])
     kept, reasons, log = screened(
         faces, real, tmp_path / "run", matchers=("encoder",), artefact_margin=0.5, artefact_quantile=1.0
     )
@@ -122,17 +122,17 @@ def test_without_an_informative_matcher_it_logs_so_and_screens_as_usual(matchers
     assert "s020" in {face.id for face in kept}  # the thumbnail check is off here
 
 
-def test_a_matcher_that_is_not_installed_is_left_out_and_logged(matchers, real, strangers, tmp_path):
-    faces = written(tmp_path / "syn", strangers[:10])
+def test_a_matcher_that_is_not_installed_is_left_out_and_logged(matchers, real, unrelated, tmp_path):
+    faces = written(tmp_path / "syn", unrelated[:10])
     _, _, log = screened(faces, real, tmp_path / "run")
     assert "dlib is left out: dlib is not installed." in log
     with pytest.raises(MissingExtra):
         screened(faces, real, tmp_path / "other", matchers=("dlib",))
 
 
-def test_the_record_counts_what_each_matcher_rejected(matchers, real, strangers, tmp_path):
+def test_the_record_counts_what_each_matcher_rejected(matchers, real, unrelated, tmp_path):
     stolen = [real.image(face) for face in real.where(split="train").faces[:8:2]]
-    faces = written(tmp_path / "syn", [*strangers[:20], *stolen])
+    faces = written(tmp_path / "syn", [*unrelated[:20], *stolen])
     _, reasons, _ = screened(faces, real, tmp_path / "run", fmr=0.001)
     record = PrivacyScreen.load(tmp_path / "run" / "privacy.json")
     assert record.rejected == len(reasons) == record.matchers[0].matched
@@ -153,8 +153,8 @@ def test_rejecting_every_face_is_an_error_that_suggests_a_lower_rate(matchers, r
     assert len(FaceSet.load(tmp_path / "run" / "rejected")) == 4
 
 
-def test_a_set_without_training_faces_is_an_error(matchers, real, strangers, tmp_path):
-    faces = written(tmp_path / "syn", strangers[:4])
+def test_a_set_without_training_faces_is_an_error(matchers, real, unrelated, tmp_path):
+    faces = written(tmp_path / "syn", unrelated[:4])
     with pytest.raises((InputError, TooFewImages), match="no face of split train"):
         screened(faces, real.where(split="test"), tmp_path / "run")
 

@@ -40,10 +40,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> FaceSet:
     return people(tmp_path_factory.mktemp("real") / "faces")
 
 
-def copying(real: FaceSet, folder: Path, strangers: int, every: int) -> FaceSet:
-    """Strangers, and a photo of one in so many training faces."""
+def copying(real: FaceSet, folder: Path, unrelated: int, every: int) -> FaceSet:
+    """Unrelated faces, and a photo of one in so many training faces."""
     stolen = [real.image(face) for face in real.where(split="train").faces[::every]]
-    return written(folder, portraits()[:strangers] + stolen)
+    return written(folder, portraits()[:unrelated] + stolen)
 
 
 def screened(faces: FaceSet, real: FaceSet, out: Path, **settings) -> RunRecord:

@@ -52,11 +52,11 @@ def test_three_people_far_from_three_others_show_nothing():
 @pytest.mark.parametrize(
     ("share", "control", "k"), [(0.05, 18, 0), (0.05, 19, 1), (0.01, 99, 1), (0.001, 998, 0)]
 )
-def test_a_rate_of_false_accusation_needs_enough_people_kept_out(share: float, control: int, k: int):
+def test_a_false_positive_rate_needs_enough_non_members(share: float, control: int, k: int):
     assert allowed(share, control) == k
 
 
-def test_true_positives_are_those_above_all_but_few_strangers():
+def test_true_positives_are_those_above_all_but_few_non_members():
     main = np.array([0.5, 3.0, 9.0, 10.0])
     attacks = {
         attack.level: attack for attack in membership("membership", "copy", main, np.arange(39.0) / 4, rng())
@@ -68,17 +68,17 @@ def test_true_positives_are_those_above_all_but_few_strangers():
     assert found.excess.value == pytest.approx(1 / 4 - 2 / 40)
 
 
-def test_strangers_are_hardly_ever_surely_members_and_the_interval_covers_nothing():
-    random, sure, outside = np.random.default_rng(4), 0, 0
+def test_without_an_effect_hardly_any_attack_is_significant_and_the_interval_covers_zero():
+    random, significant, outside = np.random.default_rng(4), 0, 0
     for _ in range(30):
         for attack in membership("m", "copy", random.normal(size=200), random.normal(size=120), random):
-            sure += attack.excess.lower_bound > 0
+            significant += attack.excess.lower_bound > 0
             outside += not attack.excess.low <= 0 <= attack.excess.high
-    assert sure <= 1  # of 90, each at 0.1%
+    assert significant <= 1  # of 90, each at 0.1%
     assert outside / 90 < 0.08
 
 
-def test_a_few_copied_people_are_found_at_a_low_rate_of_false_accusation():
+def test_a_few_copied_people_are_found_at_a_low_false_positive_rate():
     random = np.random.default_rng(5)
     main, control = random.normal(size=400), random.normal(size=200)
     main[:40] += 8
@@ -87,11 +87,11 @@ def test_a_few_copied_people_are_found_at_a_low_rate_of_false_accusation():
     assert attacks["TPR at FPR 1%"].excess.lower_bound > 0
 
 
-def test_gan_leaks_scores_a_person_by_her_nearest_synthetic_face():
-    reach = NearestSynthetic(
+def test_gan_leaks_scores_a_person_by_their_nearest_synthetic_face():
+    photos = NearestSynthetic(
         np.array([[3.0], [1.0], [2.0]]), np.zeros((3, 1), int), ("b", "a", "b"), np.arange(3)
     )
-    assert gan_leaks(reach).tolist() == [-1.0, -2.0]
+    assert gan_leaks(photos).tolist() == [-1.0, -2.0]
 
 
 def test_domias_is_the_log_ratio_of_two_densities():

@@ -22,8 +22,8 @@ from anonderm.audit.attacks.memorisation import (
 
 def make(random: np.random.Generator, people: int = 60, synthetic: int = 400, copied: int = 0) -> Sets:
     """Gaussian people with two photos each, half of them the reference; `copied` synthetic rows copy it."""
-    looks = random.normal(size=(people, 1, 6)) + random.normal(scale=0.1, size=(people, 2, 6))
-    rows = looks.reshape(-1, 6)
+    rows_by_person = random.normal(size=(people, 1, 6)) + random.normal(scale=0.1, size=(people, 2, 6))
+    rows = rows_by_person.reshape(-1, 6)
     made = random.normal(size=(synthetic, 6))
     made[:copied] = rows[random.integers(len(rows) // 2, size=copied)] + random.normal(
         scale=0.01, size=(copied, 6)
@@ -52,7 +52,7 @@ def test_authentic_faces_have_a_nearest_photo_with_another_person_nearer():
     assert authentic(sets) == pytest.approx(2 / 4)
 
 
-def test_the_distance_ratio_looks_past_the_other_photos_of_the_nearest_person():
+def test_the_distance_ratio_ignores_other_photos_of_the_nearest_person():
     sets = points([0.0, 1.0, 10.0, 99.0], [2.0], 3, "aabx")
     assert distance_ratio(sets) == pytest.approx(1 / 8)
 
@@ -75,7 +75,7 @@ def test_data_copying_is_standard_normal_for_an_honest_generator_and_far_below_f
     assert data_copying(train, test, copies, cdist(test, train), cdist(copies, train)) < -5
 
 
-def test_every_round_of_fitting_makes_the_photos_likelier():
+def test_every_round_of_fitting_raises_the_likelihood():
     random = np.random.default_rng(4)
     squared = cdist(random.normal(size=(50, 3)), random.normal(size=(30, 3))) ** 2
     means = [log_likelihood(squared, fit_variances(squared, 3, rounds), 3).mean() for rounds in range(8)]
@@ -98,7 +98,7 @@ def test_the_likelihood_gap_opens_for_a_copier():
     assert gaps[1] > gaps[0] + 50
 
 
-def test_an_honest_generator_is_hardly_ever_surely_a_copier():
+def test_an_honest_generator_is_hardly_ever_significantly_a_copier():
     random = np.random.default_rng(7)
     found = [memorisation("copy", make(random, 30, 80), random) for _ in range(8)]
     excesses = [attack.excess for attacks in found for attack in attacks]
@@ -115,7 +115,7 @@ def test_a_copier_is_found_by_every_measure():
     assert sum(attack.excess.lower_bound > 0 for attack in attacks) >= 3
 
 
-def test_the_two_sides_hold_as_many_people():
+def test_both_sides_have_equally_many_people():
     owners = [f"p{photo // 2}" for photo in range(40)]
     one, two = equal_sides(owners, np.arange(40) < 28, 5, np.random.default_rng(0))
     assert {owners[row] for row in np.flatnonzero(one)} <= {f"p{n}" for n in range(14)}

@@ -1,4 +1,4 @@
-"""Attacks that count people: singling out, linkability, inference."""
+"""Attacks that count people: singling out, linkability, attribute inference."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def reach(
+def nearest(
     distances: list[list[float]], faces: list[list[int]], owners: str, first: int = 0
 ) -> NearestSynthetic:
     rows = np.arange(first, first + len(owners))
     return NearestSynthetic(np.array(distances), np.array(faces), tuple(owners), rows)
 
 
-def strangers(
+def unrelated(
     people: int, random: np.random.Generator, synthetic: int = 500, k: int = 3, photos: int = 2
 ) -> NearestSynthetic:
-    """Photos whose nearest synthetic faces are any."""
+    """Photos with random nearest synthetic faces."""
     count = people * photos
     distances = np.sort(random.exponential(size=(count, k)), axis=1)
     faces = np.stack([random.permutation(synthetic)[:k] for _ in range(count)])
@@ -35,9 +35,9 @@ def strangers(
     return NearestSynthetic(distances, faces, owners, np.arange(count))
 
 
-def test_a_person_is_singled_out_by_any_of_her_photos():
-    main = reach([[0.3], [0.1], [0.5], [0.05]], [[4], [5], [6], [7]], "baac")
-    control = reach([[0.4], [0.1]], [[1], [2]], "xy", first=4)
+def test_a_person_is_singled_out_by_any_of_their_photos():
+    main = nearest([[0.3], [0.1], [0.5], [0.05]], [[4], [5], [6], [7]], "baac")
+    control = nearest([[0.4], [0.1]], [[1], [2]], "xy", first=4)
     attack = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 3, rng())
     assert (attack.main.successes, attack.main.people) == (2, 3)  # a by her first photo, c
     assert (attack.control.successes, attack.control.people) == (1, 2)  # at the threshold counts
@@ -49,19 +49,19 @@ def test_a_person_is_singled_out_by_any_of_her_photos():
     ]
 
 
-def test_strangers_are_singled_out_alike_in_both_arms():
+def test_unrelated_people_are_singled_out_alike_in_both_arms():
     random = np.random.default_rng(1)
     inside = 0
     for _ in range(40):
-        main, control = strangers(120, random), strangers(40, random)
+        main, control = unrelated(120, random), unrelated(40, random)
         excess = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 500, random).excess
         inside += excess.low <= 0 <= excess.high
     assert inside >= 35
 
 
-def test_planted_copies_of_training_people_show_as_excess():
+def test_copies_of_members_show_as_excess():
     random = np.random.default_rng(2)
-    main, control = strangers(120, random), strangers(60, random)
+    main, control = unrelated(120, random), unrelated(60, random)
     main.distances_NK[:60:2, 0] = 0.0
     attack = singling_out("copy", "FMR 1%", 0.01, 0.01, main, control, 500, rng())
     assert attack.excess.lower_bound > 0
@@ -71,12 +71,12 @@ def test_planted_copies_of_training_people_show_as_excess():
 def test_two_photos_are_linked_by_a_synthetic_face_near_both():
     """a's photos share face 7, b's none, c has one photo only; d has three, of whose three pairs one is
     linked."""
-    main = reach(
+    main = nearest(
         [[0.1, 0.2], [0.3, 0.4], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2], [1, 2]],
         [[7, 1], [2, 7], [1, 2], [3, 4], [7, 8], [10, 11], [11, 12], [13, 14]],
         "aabbcddd",
     )
-    control = reach([[1, 2], [1, 2]], [[1, 2], [3, 4]], "xx", first=8)
+    control = nearest([[1, 2], [1, 2]], [[1, 2], [3, 4]], "xx", first=8)
     attack = linkability("copy", main, control, 20, rng())
     assert attack is not None
     assert attack.main.value == pytest.approx((1 + 0 + 1 / 3) / 3)
@@ -86,8 +86,8 @@ def test_two_photos_are_linked_by_a_synthetic_face_near_both():
     assert (attack.worst[0].real, attack.worst[0].synthetic, attack.worst[0].distance) == (0, 7, 0.4)
 
 
-def test_with_photos_that_training_never_saw_only_pairs_across_count():
-    """a's rows 0 and 1 share face 7, but only row 9 is unseen, which shares nothing; b's two share face 3."""
+def test_with_photos_not_used_for_training_only_pairs_across_count():
+    """a's rows 0 and 1 share face 7, but only row 9 was not used for training, and it shares none."""
     main = NearestSynthetic(
         np.full((5, 2), 0.1),
         np.array([[7, 1], [2, 7], [5, 6], [3, 4], [8, 3]]),
@@ -104,9 +104,9 @@ def test_with_photos_that_training_never_saw_only_pairs_across_count():
     assert linkability("copy", main, only_used, 20, rng(), known_rows=8) is None
 
 
-def test_linkability_of_strangers_is_that_of_guessing():
+def test_linkability_of_unrelated_people_is_that_of_guessing():
     random = np.random.default_rng(3)
-    attack = linkability("copy", strangers(2000, random, 60, 5), strangers(2000, random, 60, 5), 60, rng())
+    attack = linkability("copy", unrelated(2000, random, 60, 5), unrelated(2000, random, 60, 5), 60, rng())
     assert attack is not None
     assert attack.main.value == pytest.approx(attack.baseline, abs=0.04)
     assert attack.excess.low <= 0 <= attack.excess.high
@@ -114,12 +114,12 @@ def test_linkability_of_strangers_is_that_of_guessing():
 
 def test_linkability_needs_somebody_with_two_photos_in_either_arm():
     random = np.random.default_rng(4)
-    assert linkability("copy", strangers(9, random), strangers(9, random, photos=1), 500, rng()) is None
+    assert linkability("copy", unrelated(9, random), unrelated(9, random, photos=1), 500, rng()) is None
 
 
 def test_the_class_is_guessed_from_the_synthetic_face_nearest_to_any_photo():
-    main = reach([[0.2], [0.1], [0.3]], [[0], [1], [2]], "aab")
-    control = reach([[0.2], [0.5]], [[0], [1]], "xy", first=3)
+    main = nearest([[0.2], [0.1], [0.3]], [[0], [1], [2]], "aab")
+    control = nearest([[0.2], [0.5]], [[0], [1]], "xy", first=3)
     real = ["mild", "mild", "severe", "mild", None]
     attack = attribute_inference("copy", main, control, real, ["severe", "mild", "mild"], rng())
     assert attack is not None
@@ -128,9 +128,9 @@ def test_the_class_is_guessed_from_the_synthetic_face_nearest_to_any_photo():
     assert attack.baseline == 0.5
 
 
-def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
+def test_inference_has_an_excess_only_if_labels_leak():
     random = np.random.default_rng(5)
-    main, control = strangers(300, random, photos=1), strangers(100, random, photos=1)
+    main, control = unrelated(300, random, photos=1), unrelated(100, random, photos=1)
     real, synthetic = (
         random.choice(["a", "b", "c"], 300).tolist(),
         random.choice(["a", "b", "c"], 500).tolist(),
@@ -138,11 +138,11 @@ def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
     attack = attribute_inference("copy", main, control, real, synthetic, rng())
     assert attack is not None
     assert attack.excess.low <= 0 <= attack.excess.high
-    told = [*synthetic, *real]
+    labels = [*synthetic, *real]
     main.faces_NK[:150, 0] = 500 + np.arange(150)
-    planted = attribute_inference("copy", main, control, real, told, rng())
-    assert planted is not None
-    assert planted.excess.lower_bound > 0.1
+    leaking = attribute_inference("copy", main, control, real, labels, rng())
+    assert leaking is not None
+    assert leaking.excess.lower_bound > 0.1
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,6 @@ def test_inference_of_strangers_exceeds_nothing_and_a_planted_one_does():
     [(["a", "a", None], ["a"] * 3), (["a", "b", "a"], [None] * 3), ([None, None, "a"], ["a"] * 3)],
 )
 def test_inference_needs_classes_on_every_side(real: list[str | None], synthetic: list[str | None]):
-    main = reach([[0.2], [0.1]], [[0], [1]], "ab")
-    control = reach([[0.2]], [[2]], "x", first=2)
+    main = nearest([[0.2], [0.1]], [[0], [1]], "ab")
+    control = nearest([[0.2]], [[2]], "x", first=2)
     assert attribute_inference("copy", main, control, real, synthetic, rng()) is None

@@ -1,4 +1,4 @@
-"""Asking the weights: a discriminator that calls some photos real, a generator that can draw them."""
+"""White-box attacks: a discriminator that scores some photos as real, a generator that can draw them."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def test_a_discriminators_score_does_not_depend_on_what_is_beside_a_photo(tmp_pa
     assert together.std() > 1e-3
 
 
-def test_a_discriminator_that_learned_the_training_photos_gives_them_away(tmp_path: Path) -> None:
+def test_a_discriminator_that_memorised_the_training_photos_reveals_them(tmp_path: Path) -> None:
     generator, discriminator = networks()
-    members, strangers = noise(24, 2), noise(24, 3)
-    images = torch.from_numpy(np.concatenate([members, strangers])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    members, unrelated = noise(24, 2), noise(24, 3)
+    images = torch.from_numpy(np.concatenate([members, unrelated])).permute(0, 3, 1, 2).float() / 127.5 - 1
     discriminator.arch = dataclasses.replace(discriminator.arch, deviation_group=1)
     adam = torch.optim.Adam(discriminator.parameters(), 0.01)
     for _ in range(40):
@@ -82,7 +82,7 @@ def test_a_discriminator_that_learned_the_training_photos_gives_them_away(tmp_pa
         loss.backward()
         adam.step()
     gan = saved(tmp_path, generator, discriminator)
-    main, control = photos(tmp_path / "a", members), photos(tmp_path / "b", strangers)
+    main, control = photos(tmp_path / "a", members), photos(tmp_path / "b", unrelated)
     with opened(tmp_path) as run:
         area, *_ = by_discriminator("generator 1", gan, main, control, run, rng())
         assert area.main.value > 0.95
@@ -91,7 +91,7 @@ def test_a_discriminator_that_learned_the_training_photos_gives_them_away(tmp_pa
         assert exchanged.main.value < 0.05
 
 
-def test_the_highest_score_of_her_photos_is_a_persons(tmp_path: Path) -> None:
+def test_a_persons_score_is_the_highest_of_their_photos(tmp_path: Path) -> None:
     gan, faces = saved(tmp_path, *networks()), photos(tmp_path / "a", noise(12, 4), photos_each=3)
     scores = np.concatenate(list(white_box_scores.discriminator_scores(gan, faces)))
     others = photos(tmp_path / "b", noise(9, 5))

@@ -1,4 +1,4 @@
-"""Releases to look at: one plain, one in every format."""
+"""Two releases: a plain one, and one in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data set card: what a stranger reads first."""
+"""The data set card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from made_up_release import write_release
 from anonderm.core.faceset import FaceSet
 
 
-def test_the_licence_of_the_photos_is_handed_on(faces: FaceSet, tmp_path: Path) -> None:
+def test_the_licence_of_the_photos_is_inherited(faces: FaceSet, tmp_path: Path) -> None:
     two = FaceSet(faces.folder, (replace(faces.faces[0], licence="CC0-1.0"), *faces.faces[1:]))
     none = FaceSet(faces.folder, tuple(replace(face, licence="") for face in faces))
     releases = {
@@ -55,7 +55,7 @@ def test_the_card_states_the_numbers_with_their_intervals(release: Path) -> None
     assert "| mild | 10 |" in card
 
 
-def test_without_scores_the_card_says_that_nothing_is_shown(faces: FaceSet, tmp_path: Path) -> None:
+def test_without_scores_the_card_states_that_nothing_is_documented(faces: FaceSet, tmp_path: Path) -> None:
     card = (write_release(tmp_path / "export", faces) / "README.md").read_text(encoding="utf-8")
     assert "No scores were given" in card
 

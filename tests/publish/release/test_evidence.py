@@ -1,4 +1,4 @@
-"""The evidence page: what was tried and found, in plain words, and nobody's picture."""
+"""The evidence page: what was tested and found, in plain words, without pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from anonderm.publish.release.gate import decide
 from anonderm.publish.report import report
 
 OVERRIDE = {"override_name": "A. Steward", "override_reason": "a drill", "override_date": "2026-11-21"}
-NEVER_SAID = (
+FORBIDDEN = (
     "complian",
     "complies",
     "gdpr",
@@ -50,13 +50,13 @@ def page(faces: FaceSet) -> str:
 
 
 def text_of(page: str, section: str = "") -> str:
-    """What is read, of one section or of all."""
+    """The text of one section or of all."""
     part = page[page.index(f'<section id="{section}"') :] if section else page[page.index("</style>") :]
     part = part[: part.index("</section>")] if section else part
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part))
 
 
-def test_it_maps_what_was_found_to_what_regulators_ask(page: str) -> None:
+def test_it_maps_findings_to_the_questions_of_regulators(page: str) -> None:
     text = text_of(page)
     for frame in ("Opinion 05/2014", "singling out", "Linkability", "Inference", "Opinion 28/2024", "ICO"):
         assert frame in text, frame
@@ -66,11 +66,11 @@ def test_it_maps_what_was_found_to_what_regulators_ask(page: str) -> None:
     assert "Linkability" not in text_of(page, "membership")
 
 
-def test_it_never_says_that_a_law_is_met(faces: FaceSet) -> None:
+def test_it_never_states_compliance_with_a_law(faces: FaceSet) -> None:
     for audit in (audited(faces), audited(faces, passed=False), None):
         text = text_of(written(faces, audit)).lower()
         assert "evidence" in text
-        for word in NEVER_SAID:
+        for word in FORBIDDEN:
             assert word not in text, word
 
 
@@ -80,7 +80,7 @@ def test_uninformative_matchers_and_canaries_are_shown(page: str) -> None:
     assert "arcface" in text_of(page, "left-out-attacks")
 
 
-def test_a_failed_audit_is_said_first(faces: FaceSet) -> None:
+def test_a_failed_audit_is_stated_first(faces: FaceSet) -> None:
     page = written(faces, audited(faces, passed=False))
     warnings = page[page.index('class="warnings"') : page.index("<nav")]
     assert FAILED in warnings
@@ -107,7 +107,7 @@ def test_skin_tones_have_their_own_rules(faces: FaceSet, page: str) -> None:
     assert "dark skin: singling_out[dlib]/FMR 1% holds" in text_of(page, "tones")
 
 
-def test_no_picture_and_nothing_outside_is_on_it(page: str) -> None:
+def test_it_has_no_picture_and_no_external_resource(page: str) -> None:
     assert not re.search(r"<img|<script|<link|@import|url\(|https?://|data:", page)
 
 
@@ -144,7 +144,7 @@ def test_it_is_balanced_html_whose_headings_leave_out_no_level(page: str) -> Non
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(parser.ids)
 
 
-def test_paths_in_the_audit_do_not_leave_with_it(faces: FaceSet, tmp_path: Path) -> None:
+def test_paths_in_the_audit_are_not_released(faces: FaceSet, tmp_path: Path) -> None:
     audit = audited(faces)
     careless = LeftOut("everything by arcface", "no weights in /srv/jane-doe/weights/arcface.onnx")
     release = write_release(tmp_path / "export", faces, replace(audit, left_out=(careless,)))

@@ -1,4 +1,4 @@
-"""The export: what others load is whole, synthetic, and says nothing about the people behind it."""
+"""The export: a release is complete, synthetic, and contains nothing about the people behind it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nothing_that_names_people_or_files_is_released(tmp_path: Path, faces: F
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"checkpoint": None}, "no checkpoint"),
         ({"seed": None}, "no checkpoint or seed"),
@@ -81,11 +81,11 @@ def test_nothing_that_names_people_or_files_is_released(tmp_path: Path, faces: F
     ],
 )
 def test_a_face_that_may_be_real_or_escape_the_folder_stops_the_export(
-    faces: FaceSet, tmp_path: Path, change: dict[str, Any], said: str
+    faces: FaceSet, tmp_path: Path, change: dict[str, Any], expected: str
 ) -> None:
     changed = replace(faces.faces[7], **change)
     mixed = FaceSet(faces.folder, (*faces.faces[:7], changed, *faces.faces[8:]))
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=expected) as caught:
         write_release(tmp_path / "export", mixed)
     assert changed.id in str(caught.value)
     assert not (tmp_path / "export" / "release").exists()
@@ -144,7 +144,7 @@ def test_an_interrupted_export_ends_as_one_that_was_not(
     }
 
 
-def test_a_full_disk_is_a_storage_error_that_says_how_to_go_on(
+def test_a_full_disk_is_a_storage_error_with_the_next_step(
     faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Path, data: bytes) -> int:

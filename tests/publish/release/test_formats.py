@@ -1,4 +1,4 @@
-"""Every format is read by the programs it is for, and holds the same faces."""
+"""Every format loads in the programs that it is for, and contains the same faces."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_coco_boxes_refer_to_the_pictures_of_the_imagefolder(whole: Path, faces_
     }
 
 
-def test_the_same_faces_make_the_same_files(whole: Path, faces_with_boxes: FaceSet, tmp_path: Path) -> None:
+def test_the_same_faces_give_the_same_files(whole: Path, faces_with_boxes: FaceSet, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"formats": ("imagefolder", "parquet", "webdataset"), "shard_mb": 100.0}
     one = contents(write_release(tmp_path / "one", faces_with_boxes, **settings))
     assert one == contents(write_release(tmp_path / "two", faces_with_boxes, **settings))
@@ -84,7 +84,7 @@ def test_coco_without_boxes_is_refused(faces: FaceSet, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "expected"),
     [
         ({"formats": ()}, "formats is empty"),
         ({"formats": ("parquet", "parquet")}, "named twice"),
@@ -96,8 +96,8 @@ def test_coco_without_boxes_is_refused(faces: FaceSet, tmp_path: Path) -> None:
         ({"c2pa_key": Path("key.pem")}, "must be given together"),
     ],
 )
-def test_settings_that_make_no_release_are_refused(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_settings_that_make_no_release_are_refused(settings: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         ExportConfig(**settings)
 
 

@@ -1,4 +1,4 @@
-"""The gate: no release without an audit of this very set that passed, or a name that answers for it."""
+"""The gate: no release without an audit of this very set that passed, or a named override."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ def faults(faces: FaceSet) -> dict[str, AuditResult | None]:
 
 
 @pytest.mark.parametrize("index", range(4))
-def test_an_audit_that_does_not_allow_it_stops_the_release_and_says_why(faces: FaceSet, index: int) -> None:
-    said, audit = list(faults(faces).items())[index]
+def test_an_audit_that_does_not_allow_it_stops_the_release_with_the_reason(
+    faces: FaceSet, index: int
+) -> None:
+    reason, audit = list(faults(faces).items())[index]
     with pytest.raises(ReleaseRefused) as caught:
         decide(ExportConfig(), faces, audit)
-    assert said in str(caught.value)
+    assert reason in str(caught.value)
     assert "--override-name" in caught.value.hint
     decision = decide(ExportConfig(**OVERRIDE), faces, audit)
     assert not decision.passed
     assert decision.override is not None
 
 
-def test_every_failed_rule_is_said(faces: FaceSet) -> None:
+def test_every_failed_rule_is_listed(faces: FaceSet) -> None:
     failed = [Rule("attack", "", name, 0, 1, None, None, False, "why") for name in ("one", "two")]
     audit = replace(audited(FaceSet(faces.folder, faces.faces[1:])), images=Verdict(tuple(failed)))
     with pytest.raises(ReleaseRefused, match=r"another set[\s\S]*one[\s\S]*two"):
@@ -69,7 +71,7 @@ def test_a_refused_release_writes_nothing_and_can_be_released_later(faces: FaceS
     assert (write_release(tmp_path / "export", faces, failed, **OVERRIDE) / "checksums.sha256").exists()
 
 
-def test_an_override_is_recorded_wherever_the_release_speaks(faces: FaceSet, tmp_path: Path) -> None:
+def test_an_override_is_recorded_in_every_document(faces: FaceSet, tmp_path: Path) -> None:
     release = write_release(tmp_path / "export", faces, audited(faces, passed=False), **OVERRIDE)
     for name in ("README.md", "croissant.json", "evidence.html", "evidence.json"):
         text = (release / name).read_text(encoding="utf-8")
@@ -77,7 +79,7 @@ def test_an_override_is_recorded_wherever_the_release_speaks(faces: FaceSet, tmp
     assert RunRecord.load(tmp_path / "export").config["override_name"] == "A. Steward"
 
 
-def test_a_release_without_any_audit_says_so(faces: FaceSet, tmp_path: Path) -> None:
+def test_a_release_without_an_audit_states_so(faces: FaceSet, tmp_path: Path) -> None:
     config = ExportConfig(**OVERRIDE)
     with RunDir.open(tmp_path / "export", "export", config, {}) as run:
         release = export(config, faces, None, (), (), run).parent

@@ -1,4 +1,4 @@
-"""Nothing of the people behind a release enters it: every byte of every file is searched, unpacked."""
+"""A release contains nothing about the people behind it: every byte of every unpacked file is searched."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def forms(secret: str) -> tuple[bytes, ...]:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_planted_name_is_anywhere_in_a_release(released: dict[str, bytes], secret: str) -> None:
+def test_no_secret_is_anywhere_in_a_release(released: dict[str, bytes], secret: str) -> None:
     for name, data in released.items():
         assert secret.lower() not in name.lower(), name
         assert not any(form in data or form in data.lower() for form in forms(secret)), name
 
 
-def test_the_search_would_find_what_is_planted(tmp_path: Path) -> None:
+def test_the_search_would_find_every_secret(tmp_path: Path) -> None:
     """The same search over the set that the release was made from finds every secret."""
     generator = careless_generator(tmp_path / "jane-doe")
     faces = careless_faces(tmp_path / "jane-doe" / "faces", generator.digest)
@@ -145,7 +145,7 @@ def test_no_released_picture_has_the_pixels_of_a_photo(released: dict[str, bytes
     assert not found & real
 
 
-def test_a_photo_that_poses_as_a_synthetic_face_is_refused_by_what_its_row_says(
+def test_a_photo_that_poses_as_a_synthetic_face_is_refused_by_its_row(
     training: FaceSet, tmp_path: Path
 ) -> None:
     """A photo's row names its person and split; a forged row would pass, but the audit compares pixels."""

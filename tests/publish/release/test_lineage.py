@@ -1,4 +1,4 @@
-"""What stands behind the faces, as far as cards tell, and under which terms."""
+"""The lineage of the faces, as far as cards document it, and the licences."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_lineage_goes_from_the_generator_through_every_base(faces: FaceSet, 
     assert chain[grader.digest].trained_on.startswith("250 real faces")
 
 
-def test_a_base_that_only_a_card_knows_keeps_its_terms(faces: FaceSet, tmp_path: Path) -> None:
+def test_a_base_that_only_a_card_knows_keeps_its_licence(faces: FaceSet, tmp_path: Path) -> None:
     told = [
         {"digest": "ff" * 32, "licence": "NVIDIA non-commercial", "data_digest": ""},
         {"digest": "ee" * 32},
@@ -54,7 +54,7 @@ def test_a_base_that_only_a_card_knows_keeps_its_terms(faces: FaceSet, tmp_path:
     assert (older.licence, older.trained_on[:9]) == ("not stated", "not given")
 
 
-def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Path) -> None:
+def test_every_inherited_licence_is_on_the_card(faces: FaceSet, tmp_path: Path) -> None:
     generator = checkpoint(tmp_path, "one", licence="Terms of ward 7")
     drawn = drawn_by(faces, generator)
     release = write_release(tmp_path / "export", drawn, source_models=(generator,), licence="CC-BY-4.0")
@@ -63,7 +63,7 @@ def test_every_inherited_licence_stands_on_the_card(faces: FaceSet, tmp_path: Pa
     assert licences(drawn, ancestors(drawn, (generator,))).keys() == {"CC-BY-4.0", "Terms of ward 7"}
 
 
-def test_a_generator_that_nobody_gave_is_said_to_be_unknown(faces: FaceSet, release: Path) -> None:
+def test_a_generator_that_was_not_given_is_reported_as_unknown(faces: FaceSet, release: Path) -> None:
     (unknown,) = ancestors(faces, ())
     assert unknown.licence == "not stated"
     assert "not given with --source-models" in (release / "README.md").read_text(encoding="utf-8")

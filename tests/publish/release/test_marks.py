@@ -1,4 +1,4 @@
-"""The mark: in every picture of every format, and nothing beside it."""
+"""The mark: in every picture of every format, and nothing besides it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def xmp(attributes: str = "", inside: str = "", source: str = SOURCE_TYPE) -> st
     )
 
 
-def test_every_picture_of_every_format_is_marked_and_carries_nothing_else(whole: Path) -> None:
+def test_every_picture_of_every_format_is_marked_and_contains_nothing_else(whole: Path) -> None:
     pictures = {name: data for name, data in unpacked(whole).items() if data.startswith(b"\x89PNG")}
     assert len(pictures) == 4 * 30
     for name, data in pictures.items():
@@ -59,7 +59,7 @@ def gps() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         (png(), "not marked"),
         (
@@ -81,8 +81,8 @@ def gps() -> Any:
         (b"\xff\xd8\xff\xe0 a JPEG", "not a PNG"),
     ],
 )
-def test_a_picture_without_the_mark_or_with_more_is_a_fault(data: bytes, said: str) -> None:
-    assert said in fault_of(data)
+def test_a_picture_without_the_mark_or_with_more_is_a_fault(data: bytes, expected: str) -> None:
+    assert expected in fault_of(data)
 
 
 def test_a_mark_that_another_program_wrote_is_read() -> None:

@@ -1,4 +1,4 @@
-"""Paths of a machine do not leave with the texts of scores."""
+"""Local paths are removed from the texts of results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from anonderm.publish.release.paths import without_paths
         ("trained on 300 faces", None),
     ],
 )
-def test_paths_are_taken_out_and_nothing_else(text: str, left: str | None) -> None:
+def test_paths_are_removed_and_nothing_else(text: str, left: str | None) -> None:
     screen = PrivacyScreen(0.001, (), (LeftOut("dlib", text),), 3)
     assert without_paths(screen) == PrivacyScreen(0.001, (), (LeftOut("dlib", left or text),), 3)
     assert without_paths({"a": Score(1.0, note=text)}) == {"a": Score(1.0, note=left or text)}

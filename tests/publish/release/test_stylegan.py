@@ -1,4 +1,4 @@
-"""The ZIP for NVIDIA's programs: read here the way their loader reads it."""
+"""The archive for NVIDIA's programs, read as their loader reads it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def archive(whole: Path) -> Path:
     return whole / "stylegan" / "dataset.zip"
 
 
-def test_images_and_labels_are_where_the_loader_looks(archive: Path, faces: FaceSet) -> None:
+def test_images_and_labels_are_where_the_loader_expects_them(archive: Path, faces: FaceSet) -> None:
     with zipfile.ZipFile(archive) as opened:
         images = sorted(name for name in opened.namelist() if name.endswith(".png"))
         labels = dict(json.loads(opened.read("dataset.json"))["labels"])
@@ -47,7 +47,7 @@ def test_what_was_exported_comes_back_with_its_labels(archive: Path, faces: Face
         np.testing.assert_array_equal(back.where(label=label).pixels(), faces.where(label=label).pixels())
 
 
-def test_the_same_faces_make_the_same_file(faces: FaceSet, archive: Path, tmp_path: Path) -> None:
+def test_the_same_faces_give_the_same_file(faces: FaceSet, archive: Path, tmp_path: Path) -> None:
     list(write_stylegan_zip(Pictures(faces, tmp_path / "pictures"), tmp_path / "again.zip"))
     assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
 

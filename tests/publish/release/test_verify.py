@@ -1,4 +1,4 @@
-"""`anonderm verify` finds whatever is done to a release, and names the file."""
+"""`anonderm verify` finds every change of a release, and names the file."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "release"))
 
 
-def test_a_whole_release_has_no_fault_and_the_command_ends_well(
+def test_a_complete_release_has_no_fault_and_the_command_succeeds(
     whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", str(whole)]) == 0
@@ -61,13 +61,11 @@ def test_a_whole_release_has_no_fault_and_the_command_ends_well(
         assert name in shown
 
 
-def test_the_run_folder_of_an_export_is_taken_too(whole: Path) -> None:
+def test_the_run_folder_of_an_export_is_accepted_too(whole: Path) -> None:
     assert verify(whole.parent) == verify(whole)
 
 
-def test_the_command_ends_with_a_status_and_names_every_fault(
-    copy: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_fails_and_names_every_fault(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (copy / "LICENSE").unlink()
     (copy / "notes.txt").write_text("for Jane")
     assert main(["verify", str(copy)]) == 1
@@ -76,7 +74,7 @@ def test_the_command_ends_with_a_status_and_names_every_fault(
     assert "notes.txt: is not listed in checksums.sha256" in shown
 
 
-def test_missing_changed_and_extra_files_are_told_apart(copy: Path) -> None:
+def test_missing_changed_and_extra_files_are_distinguished(copy: Path) -> None:
     (copy / "train" / "mild" / "mild-00001.png").unlink()
     (copy / "README.md").write_text((copy / "README.md").read_text() + "\nMore.\n")
     (copy / "parquet" / "faces-00099.parquet").symlink_to(copy / "parquet" / "faces-00000.parquet")
@@ -152,7 +150,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "expected"),
     [
         ("README.md", "## Uses", "## Us", "README.md: has no section 'Uses'"),
         ("README.md", "| mild | 10 |", "| mild | 11 |", "README.md: does not state that 10 faces are mild"),
@@ -187,14 +185,14 @@ def edit(path: Path, old: str, new: str) -> None:
     ],
 )
 def test_incomplete_or_inconsistent_documents_are_found(
-    copy: Path, file: str, old: str, new: str, said: str
+    copy: Path, file: str, old: str, new: str, expected: str
 ) -> None:
-    if "mlcroissant" in said:
+    if "mlcroissant" in expected:
         pytest.importorskip("mlcroissant")
     edit(copy / file, old, new)
     seal(copy)
     found = faults(copy)
-    assert any(each.startswith(said) for each in found) if said else found == set()
+    assert any(each.startswith(expected) for each in found) if expected else found == set()
 
 
 def test_evidence_about_another_set_is_found(copy: Path) -> None:
@@ -203,7 +201,7 @@ def test_evidence_about_another_set_is_found(copy: Path) -> None:
     assert "evidence.html: is about another set than evidence.json" in faults(copy)
 
 
-def test_a_folder_that_is_no_release_is_full_of_faults_and_none_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_release_has_faults_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert any("this is no release" in each for each in faults(tmp_path / "empty"))
     with pytest.raises(MissingPath, match="nowhere"):
