@@ -34,8 +34,8 @@ class AuditConfig:
     """Share of each kind of canary that the audit must find. Not 1: of 40 canaries, two may be pictures
     without features."""
     min_people: AtLeast20 = 50
-    """Non-members needed. If none of 50 is within some distance, up to 6% of people may be; with fewer, chance
-    matches cannot be distinguished from copies."""
+    """Non-members needed. If none of 50 is within some distance, up to 6% of people may be; with fewer, copies
+    cannot be distinguished from chance matches."""
     max_excess: Annotated[float, Gt(0), Lt(1)] = 0.3
     """Largest excess of an attack's success on members over non-members (upper end of the 95% interval) that
     passes, even if it is not significant. 50 non-members can exclude 0.3 where half succeed by chance; with
