@@ -34,8 +34,8 @@ class AuditConfig:
     """Share of each kind of canary that the audit must find. Not 1: of 40 canaries, two may be pictures
     without features."""
     min_people: AtLeast20 = 50
-    """Non-members needed. If none of 50 is within some distance, up to 6% of people may be; with fewer, copies
-    cannot be distinguished from chance matches."""
+    """Non-members needed. If none of 50 people is within some distance, up to 6% of all people may be; with
+    fewer, copies cannot be distinguished from chance matches."""
     max_excess: Annotated[float, Gt(0), Lt(1)] = 0.3
     """Largest excess of an attack's success on members over non-members (upper end of the 95% interval) that
     passes, even if it is not significant. 50 non-members can exclude 0.3 where half succeed by chance; with
@@ -44,7 +44,8 @@ class AuditConfig:
     """Largest AUC of a membership attack (upper end of the 95% interval) that passes; 0.5 is guessing. 50
     non-members can exclude 0.65; copies give more than 0.8."""
     projected: AtLeast20 = 48
-    """Members, and non-members, with a photo projected into w if generators are given: seconds per photo."""
+    """Number of members, and of non-members, whose photo is projected into w if generators are given; takes
+    seconds per photo."""
     projection_steps: Count = 100
     """Steps of a projection, the same for members and non-members."""
     pairs: Whole = 8
