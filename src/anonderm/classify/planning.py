@@ -13,7 +13,7 @@ _DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50":
 
 
 def train_classifier_cost(config: TrainClassifierConfig, work: Workload) -> Cost:
-    count, size = work.first.count, work.first.size
+    count, size = work.faces.count, work.faces.size
     face_s = face_seconds(config, config.size or size)
     total = config.epochs * (config.epoch_faces or count)
     return Cost(Flow(count, size, training_s=face_s), measured_s=total * face_s)
@@ -21,7 +21,7 @@ def train_classifier_cost(config: TrainClassifierConfig, work: Workload) -> Cost
 
 def train_detector_cost(config: TrainDetectorConfig, work: Workload) -> Cost:
     tiles = config.steps * config.batch * (config.size / 320) ** 2
-    return Cost(Flow(work.first.count, work.first.size), tiles * _DETECTOR_TILE_S[config.network])
+    return Cost(work.faces, tiles * _DETECTOR_TILE_S[config.network])
 
 
 def backbone_needs(config: TrainClassifierConfig) -> list[Lookup]:

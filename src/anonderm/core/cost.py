@@ -32,8 +32,10 @@ class Workload:
         return [flow for flows in self.inputs.values() for flow in flows]
 
     @property
-    def first(self) -> Flow:
-        return next(iter(self.flows), Flow())
+    def faces(self) -> Flow:
+        """The faces of the first input; most stages pass on as many of the same size."""
+        first = next(iter(self.flows), Flow())
+        return Flow(first.count, first.size)
 
     @property
     def most_faces(self) -> int:
@@ -67,7 +69,7 @@ class FaceCost:
     def __call__(self, config: object, work: Workload, output: Flow | None = None) -> Cost:
         if output is None:
             size = getattr(config, "size", None) if self.resizes else None
-            output = Flow(work.first.count, size or work.first.size)
+            output = Flow(work.faces.count, size or work.faces.size)
         faces = max(output.count, work.most_faces)
         pixels = 1.0 if self.any_size else (output.size / 64) ** 2
         reference_s = self.fixed_s + self.face_s * faces * pixels

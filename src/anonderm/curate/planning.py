@@ -10,10 +10,10 @@ _PASS_GRADE = 0.9
 
 
 def screen_cost(config: ScreenConfig, work: Workload) -> Cost:
-    return _SCREEN(config, work, Flow(int(work.first.count * _PASS_SCREEN), work.first.size))
+    return _SCREEN(config, work, Flow(int(work.faces.count * _PASS_SCREEN), work.faces.size))
 
 
 def grade_cost(config: GradeConfig, work: Workload) -> Cost:
     count = sum(flow.count for flow in work.inputs["faces"])
     most = (config.max_per_class or count) * work.classes
-    return _GRADE(config, work, Flow(min(int(count * _PASS_GRADE), most), work.first.size))
+    return _GRADE(config, work, Flow(min(int(count * _PASS_GRADE), most), work.faces.size))

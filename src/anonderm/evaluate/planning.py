@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from anonderm.core import weights
-from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.core.cost import Cost, Workload
 from anonderm.embeddings.extractors import PUBLISHED
 from anonderm.evaluate.config import EncoderConfig, FidelityConfig, RealismConfig
 
@@ -15,14 +15,12 @@ _CNN_FACE_S = 0.001  # one face, once through the CNN of the two-sample test, wi
 
 
 def train_encoder_cost(config: EncoderConfig, work: Workload) -> Cost:
-    output = Flow(work.first.count, work.first.size)
-    return Cost(output, (output.size / 64) ** 2 * config.steps * _ENCODER_STEP_S)
+    return Cost(work.faces, (work.faces.size / 64) ** 2 * config.steps * _ENCODER_STEP_S)
 
 
 def realism_cost(config: RealismConfig, work: Workload) -> Cost:
     faces = 2 * min(config.max_faces, *(flow.count for flow in work.flows))
-    output = Flow(work.first.count, work.first.size)
-    return Cost(output, config.folds * config.epochs * faces * _CNN_FACE_S, measured_s=5)
+    return Cost(work.faces, config.folds * config.epochs * faces * _CNN_FACE_S, measured_s=5)
 
 
 def fidelity_needs(config: FidelityConfig) -> list[weights.Lookup]:

@@ -34,7 +34,7 @@ def train_gan_cost(config: TrainGanConfig, work: Workload) -> Cost:
 def training_cost(config: TrainGanConfig, work: Workload, trainings: int) -> Cost:
     """The cost of several trainings of one length; side by side they share the machine."""
     images_per_seed = work.classes if config.conditional else 1
-    output = Flow(work.first.count, work.first.size, images_per_seed)
+    output = Flow(work.faces.count, work.faces.size, images_per_seed)
     return Cost(output, measured_s=config.kimg * (trainings * kimg_seconds(config, output.size)))
 
 
@@ -45,14 +45,13 @@ def train_gan_needs(config: TrainGanConfig) -> list[weights.Lookup]:
 
 def generate_cost(config: GenerateConfig, work: Workload) -> Cost:
     images_per_seed = sum(flow.images_per_seed for flow in work.inputs["checkpoints"])
-    output = Flow(len(parse_seeds(config.seeds)) * images_per_seed, work.first.size)
+    output = Flow(len(parse_seeds(config.seeds)) * images_per_seed, work.faces.size)
     return _GENERATE(config, work, output)
 
 
 def project_cost(config: ProjectConfig, work: Workload) -> Cost:
-    output = Flow(work.first.count, work.first.size)
-    pixels = (output.size / 64) ** 2
-    return Cost(output, pixels * config.steps * work.most_faces * _PROJECTION_STEP_S)
+    pixels = (work.faces.size / 64) ** 2
+    return Cost(work.faces, pixels * config.steps * work.most_faces * _PROJECTION_STEP_S)
 
 
 def kimg_seconds(config: TrainGanConfig, size: int) -> float:

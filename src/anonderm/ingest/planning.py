@@ -27,7 +27,7 @@ def ingest_cost(config: IngestConfig, work: Workload) -> Cost:
 
 
 def restore_cost(config: RestoreConfig, work: Workload) -> Cost:
-    output = Flow(work.first.count, config.size)
+    output = Flow(work.faces.count, config.size)
     pixels = (config.size / 64) ** 2
     return Cost(output, 1 + output.count * pixels * _RESTORE_FACE_S[config.restorer])
 

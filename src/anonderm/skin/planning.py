@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from anonderm.core import weights
-from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.core.cost import Cost, Workload
 from anonderm.skin.config import SkinConfig, TrainSkinConfig
 
 _TRAINING_PHOTO_S = 1.25  # one photo of 512 px through the published network
@@ -17,4 +17,4 @@ def skin_needs(config: SkinConfig) -> list[weights.Lookup]:
 
 def train_skin_cost(config: TrainSkinConfig, work: Workload) -> Cost:
     shown = config.steps * config.batch * (config.size / 512) ** 2
-    return Cost(Flow(work.first.count, work.first.size), shown * config.width / 64 * _TRAINING_PHOTO_S)
+    return Cost(work.faces, shown * config.width / 64 * _TRAINING_PHOTO_S)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from anonderm.classify.planning import face_seconds
-from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.core.cost import Cost, Workload
 from anonderm.experiments.data_mix.config import DataMixConfig
 
 
 def data_mix_cost(config: DataMixConfig, work: Workload) -> Cost:
-    output = Flow(work.first.count, work.first.size)
-    shown = config.seeds * config.epochs * _shown_in_all_arms(config, output.count)
-    return Cost(output, measured_s=shown * face_seconds(config.classifier(), config.size or output.size))
+    shown = config.seeds * config.epochs * _shown_in_all_arms(config, work.faces.count)
+    return Cost(
+        work.faces, measured_s=shown * face_seconds(config.classifier(), config.size or work.faces.size)
+    )
 
 
 def _shown_in_all_arms(config: DataMixConfig, real: int) -> float:
