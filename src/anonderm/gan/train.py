@@ -74,7 +74,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
 def _evaluator(
     config: TrainGanConfig, faces: FaceSet, training: FaceSet, run: RunDir
 ) -> TickEvaluator | None:
-    """None if ticks shall not be evaluated, or the weights for it are not installed."""
+    """None if evaluation is off, or the weights of its extractor are not installed."""
     if not config.metric_faces:
         return None
     try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -26,7 +26,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.gan.latents.sheet import labelled_sheet
 from anonderm.models.stylegan2.generator import to_pixels
-from anonderm.models.stylegan2.image_distance import image_distance
+from anonderm.models.stylegan2.image_distance import ImageDistance, image_distance
 from anonderm.models.stylegan2.loaded_generator import LoadedGenerator, target_images
 from anonderm.models.stylegan2.projection import StyleDistribution, project
 
@@ -44,29 +44,19 @@ def project_images(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet
     """
     if not len(faces):
         raise TooFewImages(f"{faces.folder}: no image to project.", "Give at least one.")
-    model = LoadedGenerator.of(checkpoint, config.label)
-    device = str(model.generator.w_average.device)
-    distance = image_distance(config.distance, checkpoint, device)
-    styles = StyleDistribution.of(model.sample_styles(_SAMPLES, step_generator(config.seed, 0)))
-    writer = FaceSetWriter(run.folder / "faces")
-
+    projector = _Projector.of(config, checkpoint, FaceSetWriter(run.folder / "faces"))
     batches = list(faces.batches(config.batch))
     done = sum(str(index) in run.memory for index in range(len(batches)))
     run.rewind_metrics(done * config.steps)
-    parts = []
     with run.bar("projecting", len(batches) * config.steps, done * config.steps) as bar:
-        for index, batch in enumerate(batches):
-
-            def projected(batch: FaceSet = batch, first: int = index * config.steps) -> dict[str, Any]:
-                target_N3HW = target_images(batch, checkpoint.card.resolution).to(device)
-                log = _DistanceLog(run, bar, first, config.steps)
-                found = project(model.generator, target_N3HW, distance, styles, config, log)
-                _write_reconstructions(found.images_N3HW, batch, checkpoint, writer)
-                return {"w": found.w_ND.cpu().numpy(), "distance": found.distance_N.cpu().numpy()}
-
-            parts.append(run.remember(str(index), projected))
+        logs = [_DistanceLog(run, bar, index * config.steps, config.steps) for index in range(len(batches))]
+        parts = [
+            run.remember(str(index), partial(projector, batch, log))
+            for index, (batch, log) in enumerate(zip(batches, logs, strict=True))
+        ]
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("w", "distance")}
-    return _write_results(arrays, faces, writer.finish(), checkpoint, distance.name, run)
+    reconstructions = projector.writer.finish()
+    return _write_results(arrays, faces, reconstructions, checkpoint, config.distance, run)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +76,33 @@ class _DistanceLog:
             self.run.metrics(self.first + step + 1, distance=mean, **ends)
 
 
-def _write_reconstructions(
-    images_N3HW: Tensor, faces: FaceSet, checkpoint: Checkpoint, writer: FaceSetWriter
-) -> None:
-    for face, image_HWC in zip(faces, to_pixels(images_N3HW), strict=True):
-        row = Face(face.id, label=face.label, parents=(face.id,), licence=face.licence)
-        source = "anonderm latents project"
-        writer.add(image_HWC, dataclasses.replace(row, source=source, checkpoint=checkpoint.digest))
+@dataclasses.dataclass(frozen=True)
+class _Projector:
+    """Projects batches of images and writes their reconstructions."""
+
+    config: ProjectConfig
+    model: LoadedGenerator
+    distance: ImageDistance
+    styles: StyleDistribution
+    writer: FaceSetWriter
+
+    @staticmethod
+    def of(config: ProjectConfig, checkpoint: Checkpoint, writer: FaceSetWriter) -> _Projector:
+        model = LoadedGenerator.of(checkpoint, config.label)
+        distance = image_distance(config.distance, checkpoint, model.device)
+        styles = StyleDistribution.of(model.sample_styles(_SAMPLES, step_generator(config.seed, 0)))
+        return _Projector(config, model, distance, styles, writer)
+
+    def __call__(self, faces: FaceSet, log: _DistanceLog) -> dict[str, np.ndarray]:
+        """The w and the distances of a batch."""
+        checkpoint = self.model.checkpoint
+        target_N3HW = target_images(faces, checkpoint.card.resolution).to(self.model.device)
+        found = project(self.model.generator, target_N3HW, self.distance, self.styles, self.config, log)
+        for face, image_HWC in zip(faces, to_pixels(found.images_N3HW), strict=True):
+            row = Face(face.id, label=face.label, parents=(face.id,), licence=face.licence)
+            source = "anonderm latents project"
+            self.writer.add(image_HWC, dataclasses.replace(row, source=source, checkpoint=checkpoint.digest))
+        return {"w": found.w_ND.cpu().numpy(), "distance": found.distance_N.cpu().numpy()}
 
 
 def _write_results(

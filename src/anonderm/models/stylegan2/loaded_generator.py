@@ -49,6 +49,10 @@ class LoadedGenerator:
             raise ConfigError(f"{checkpoint.path.name}: this generator {problem}.", known)
         return LoadedGenerator(checkpoint, generator, classes.index(label))
 
+    @property
+    def device(self) -> str:
+        return str(self.generator.w_average.device)
+
     def styles(self, seeds: Sequence[int], psi: float, psi_layers: Sequence[str] = ()) -> Tensor:
         """w [N, L, D] of each seed, truncated by style layer. Raises ConfigError for a layer it lacks."""
         by_layer = psi_by_layer(psi, psi_layers, self.generator.style_layers)
@@ -60,7 +64,7 @@ class LoadedGenerator:
         generator, rows = self.generator, []
         for start in range(0, count, _MAPPING_BATCH):
             size = min(_MAPPING_BATCH, count - start)
-            z_NZ = torch.randn(size, generator.arch.z_dim, generator=random).to(generator.w_average.device)
+            z_NZ = torch.randn(size, generator.arch.z_dim, generator=random).to(self.device)
             rows.append(generator.map(z_NZ, sampling.one_hot(self.class_index, generator, size)))
         return torch.cat(rows)
 

@@ -69,17 +69,11 @@ def projection_distances(checkpoint: Checkpoint, faces: FaceSet, steps: int) -> 
     """
     classes = architecture_of(checkpoint).classes
     model = LoadedGenerator.of(checkpoint, faces.faces[0].label if classes else None)
-    device = model.generator.w_average.device
     styles = StyleDistribution.of(model.sample_styles(_SAMPLES, launch.step_generator(0, 0)))
     settings = ProjectionSettings(steps=steps, distance="pyramid")
-    distance = image_distance(settings.distance, checkpoint, str(device))
-    found = project(
-        model.generator,
-        target_images(faces, checkpoint.card.resolution).to(device),
-        distance,
-        styles,
-        settings,
-    )
+    distance = image_distance(settings.distance, checkpoint, model.device)
+    target_N3HW = target_images(faces, checkpoint.card.resolution).to(model.device)
+    found = project(model.generator, target_N3HW, distance, styles, settings)
     return found.distance_N.cpu().double().numpy()
 
 
