@@ -154,7 +154,7 @@ def calibration(matcher: str) -> MatcherCalibration:
 
 
 def selecting(*matchers: str) -> PrivacyScreen:
-    used = tuple(ScreeningMatcher(name, 1.0, "measured", None, 3, None, 0) for name in matchers)
+    used = tuple(ScreeningMatcher(name, 1.0, "measured", None, 3, 0, 0) for name in matchers)
     return PrivacyScreen(0.001, used, (), 3)
 
 

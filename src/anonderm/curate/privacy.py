@@ -80,7 +80,7 @@ def _match(
     if uninformative is None and threshold is None:
         uninformative = f"no distance has a false match rate of {fmr:g} here"
     if uninformative is not None or threshold is None:
-        return ScreeningMatcher(matcher.name, None, method, uninformative, 0, None, 0), {}
+        return ScreeningMatcher(matcher.name, None, method, uninformative, 0, 0, 0), {}
     is_train_N = np.array([face.split == TRAINING for face in known])
     members = real.views[is_train_N]
     described = matcher.extract(faces, run)
@@ -95,22 +95,14 @@ def _match(
     }
     non_members = real.faces[~is_train_N]
     matched = int((nearest(non_members, members).distances_M <= threshold).sum())
-    used = ScreeningMatcher(
-        matcher.name,
-        threshold,
-        method,
-        None,
-        len(reasons),
-        matched if len(non_members) else None,
-        int(non_members.enrolled_N.sum()),
-    )
-    return used, reasons
+    enrolled = int(non_members.enrolled_N.sum())
+    return ScreeningMatcher(matcher.name, threshold, method, None, len(reasons), matched, enrolled), reasons
 
 
 def _log_summary(screen: PrivacyScreen, run: RunDir) -> None:
     for each in screen.matchers:
         run.log(_described(each))
-        if each.non_members_matched and each.non_members_matched > _MANY * each.non_members:
+        if each.non_members_matched > _MANY * each.non_members:
             run.log(f"{each.matcher} would reject most non-members: lower --fmr to keep more faces")
     for missing in screen.left_out:
         run.log(f"{missing.name} is left out: {missing.reason}")
@@ -122,7 +114,7 @@ def _described(each: ScreeningMatcher) -> str:
     if each.threshold is None:
         return f"{each.matcher} is uninformative and rejects nothing: {each.uninformative}"
     text = f"{each.matcher} (threshold {each.threshold:.3f}, {each.method}): {each.matched} faces match"
-    if each.non_members_matched is None:
+    if not each.non_members:
         return text
     return f"{text}; so would {each.non_members_matched} of {each.non_members} photos of non-members"
 

@@ -68,8 +68,10 @@ def _audit(config: AuditConfig, inputs: dict[str, Path], out: Path) -> AuditResu
 def compare(before: AuditResult, after: AuditResult, screen: PrivacyScreen) -> ScreenAudit:
     """The attacks of matchers that are informative in both audits, before and after."""
     informative = set(before.informative) & set(after.informative)
-    earlier = {each.key: each for each in before.attacks}
-    found = [each for each in after.attacks if each.key in earlier and each.matcher in informative]
+    earlier = {each.key: _without_pairs(each) for each in before.attacks}
+    found = [
+        _without_pairs(each) for each in after.attacks if each.key in earlier and each.matcher in informative
+    ]
     comparisons = tuple(Comparison(earlier[each.key], each, _by_construction(each, screen)) for each in found)
     independent = {each.matcher for each in found} - set(screen.informative)
     return ScreenAudit(
@@ -81,13 +83,17 @@ def compare(before: AuditResult, after: AuditResult, screen: PrivacyScreen) -> S
     )
 
 
+def _without_pairs(attack: Attack) -> Attack:
+    """Its worst pairs are in the results of the audit itself."""
+    return dataclasses.replace(attack, worst=())
+
+
 def _by_construction(attack: Attack, screen: PrivacyScreen) -> bool:
     """Whether the attack singles out at a threshold not above the one by which its matcher selected faces."""
-    limits = {each.matcher: each.threshold for each in screen.matchers}
-    limit = limits.get(attack.matcher)
-    if attack.name != "singling_out" or limit is None or attack.threshold is None:
+    if attack.name != "singling_out" or attack.threshold is None:
         return False
-    return attack.threshold <= limit
+    limits = [each.threshold for each in screen.matchers if each.matcher == attack.matcher]
+    return any(limit is not None and attack.threshold <= limit for limit in limits)
 
 
 def lines(result: ScreenAudit) -> list[str]:

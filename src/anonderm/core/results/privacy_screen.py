@@ -23,8 +23,8 @@ class ScreeningMatcher:
     """What one matcher did: `matched` faces lie within `threshold` of a training subject.
 
     threshold: None for a matcher that could not be used, and `uninformative` says why. method: measured on
-    impostor pairs, or extrapolated from them. non_members_matched: how many real faces of held-out people it
-    would reject too, of `non_members`; None where there are no such faces.
+    impostor pairs, or extrapolated from them. non_members_matched: how many photos of held-out people it
+    would reject too, of `non_members`.
     """
 
     matcher: str
@@ -32,7 +32,7 @@ class ScreeningMatcher:
     method: str
     uninformative: str | None
     matched: int
-    non_members_matched: int | None
+    non_members_matched: int
     non_members: int
 
 

@@ -81,7 +81,8 @@ def _audit(result: Result) -> AuditResult:
     if isinstance(result, AuditResult):
         return result
     raise InputError(
-        f"--audit: a result of {result.kind!r} is not an audit.", "Give the run folder of `anonderm audit`."
+        f"--audit: a result of {result.kind!r} is not an audit.",
+        "Give the run folder of `anonderm audit`, or the folder `after` of `anonderm audit-screen`.",
     )
 
 
