@@ -5,8 +5,6 @@ N faces, K classes or lesion types.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +16,11 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import ClassifierScoresConfig
 from anonderm.evaluate.held_out import BATCH, check_labels, held_out_faces, predict_all
 from anonderm.evaluate.statistics import (
+    Bootstrap,
     classification_scores,
     classification_statistics,
     confusion_of,
     multi_label_scores,
-    with_intervals,
 )
 from anonderm.metrics.bootstrap import Rows, Statistic
 from anonderm.models.classifier.label_distribution import LabelDistribution
@@ -48,17 +46,14 @@ def evaluate_classifier(
     probabilities_NK = predict_all(network, test)
     predicted = network.head_type.predict(probabilities_NK)
     truth = encode_targets(test, network.classes, network.head_type).labels.numpy().astype(np.intp)
-    people = [face.person for face in test]
-    score_all = partial(
-        with_intervals, people=people, seed=config.seed, samples=config.bootstrap_samples, run=run
-    )
+    bootstrap = Bootstrap([face.person for face in test], config.seed, config.bootstrap_samples)
     classification, lesion_types, counting = None, None, None
     if multi_label:
-        lesion_types = multi_label_scores(truth, probabilities_NK, predicted, network.classes, score_all)
+        lesion_types = multi_label_scores(truth, probabilities_NK, predicted, network.classes, bootstrap, run)
     else:
         ordered = is_ordered(network.head_type, network.classes)
         statistics = classification_statistics(truth, predicted, network.classes, ordered=ordered)
-        scores = score_all(statistics | _count_statistic(network, test))
+        scores = bootstrap.scores(statistics | _count_statistic(network, test), run)
         classification, counting = classification_scores(scores, network.classes), scores.get("count_mae")
     return ClassifierResult(
         classes=network.classes,

@@ -11,6 +11,7 @@ class are compared, so that the classes do not separate the sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from anonderm.embeddings.extractors import embed
 from anonderm.evaluate.c2st import SIZE, on_pixels
 from anonderm.evaluate.config import RealismConfig
 from anonderm.evaluate.manipulation import Detector, load_detector, manipulation_scores
-from anonderm.metrics.bootstrap import interval
+from anonderm.evaluate.statistics import Bootstrap
 from anonderm.metrics.c2st import C2ST, FitAndScore, Floats, Remember, c2st, on_embeddings
 
 _BINS = 10
@@ -185,7 +186,6 @@ def _detection(
 
 
 def _share(config: RealismConfig, called_N: NDArray[np.bool_], faces: FaceSet) -> Score:
-    people = [face.person for face in faces]
-    rng = np.random.default_rng(config.seed)
-    low, high = interval(lambda rows: float(called_N[rows].mean()), people, rng, config.bootstrap_samples)
-    return Score(float(called_N.mean()), low, high, len(faces), note="scores above 0.5")
+    bootstrap = Bootstrap([face.person for face in faces], config.seed, config.bootstrap_samples)
+    share = bootstrap.mean(called_N.astype(float), better=None)
+    return replace(share, note="scores above 0.5")

@@ -25,8 +25,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.held_out import check_labels, held_out_faces
 from anonderm.evaluate.saliency_sheet import write_sheet
+from anonderm.evaluate.statistics import Bootstrap
 from anonderm.metrics import pointing
-from anonderm.metrics.bootstrap import Rows, interval
 from anonderm.models.classifier.grad_cam import heat
 from anonderm.models.classifier.label_encoding import types_on
 from anonderm.models.classifier.network import Classifier
@@ -194,11 +194,8 @@ def _summarise(config: SaliencyConfig, found: Sequence[tuple[Values, str]]) -> M
     def mean(
         rows: Sequence[tuple[Values, str]], value: Callable[[Values], float], better: bool | None = True
     ) -> Score:
-        values_N = np.array([value(each) for each, _ in rows])
-        rng = np.random.default_rng(config.seed)
-        people = [person for _, person in rows]
-        low, high = interval(partial(_mean, values_N), people, rng, config.bootstrap_samples)
-        return Score(float(values_N.mean()), low, high, len(rows), better)
+        bootstrap = Bootstrap([person for _, person in rows], config.seed, config.bootstrap_samples)
+        return bootstrap.mean(np.array([value(each) for each, _ in rows]), better)
 
     return MapMeasure(
         value=mean(found, lambda each: each["value"]),
@@ -209,7 +206,3 @@ def _summarise(config: SaliencyConfig, found: Sequence[tuple[Values, str]]) -> M
         if beside_skin
         else None,
     )
-
-
-def _mean(values_N: NDArray[np.float64], rows: Rows) -> float:
-    return float(values_N[rows].mean())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -23,7 +24,6 @@ from anonderm.core.rundir import RunDir
 from anonderm.metrics import confusion, grading
 from anonderm.metrics.bootstrap import Rows, Statistic, interval
 from anonderm.metrics.confusion import Metric
-from anonderm.metrics.roc import auc
 
 
 def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str, Metric]:
@@ -51,10 +51,12 @@ def classification_statistics(
     truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: Sequence[str], *, ordered: bool
 ) -> dict[str, Statistic]:
     """`classification_metrics` of any of these predictions."""
-    return {
-        name: partial(_of_matrix, metric, truth_N, predicted_N, len(classes))
-        for name, metric in classification_metrics(classes, ordered=ordered).items()
-    }
+
+    def of_rows(metric: Metric) -> Statistic:
+        return lambda rows: metric(confusion.confusion_matrix(truth_N[rows], predicted_N[rows], len(classes)))
+
+    metrics = classification_metrics(classes, ordered=ordered)
+    return {name: of_rows(metric) for name, metric in metrics.items()}
 
 
 def multi_label_scores(
@@ -62,25 +64,23 @@ def multi_label_scores(
     probabilities_NK: NDArray[np.float32],
     predicted_NK: NDArray[np.intp],
     types: Sequence[str],
-    score_all: Callable[[Mapping[str, Statistic]], Mapping[str, Score]],
+    bootstrap: Bootstrap,
+    run: RunDir,
 ) -> MultiLabelScores:
-    """score_all: scores statistics by name, without those that are undefined, as `with_intervals` does."""
-    measures: tuple[tuple[str, Callable[..., float], NDArray[np.number]], ...] = (
-        ("auc", auc, probabilities_NK),
-        ("f1", grading.type_f1, predicted_NK),
-        ("accuracy", _share_equal, predicted_NK),
-    )
-    by_type = {
-        name: [partial(_on_rows, measure, truth_NK[:, k], predictions_NK[:, k]) for k in range(len(types))]
-        for name, measure, predictions_NK in measures
+    def by_type(measure: Callable[..., float], predictions_NK: NDArray[np.number]) -> dict[str, Statistic]:
+        columns = zip(types, truth_NK.T, predictions_NK.T, strict=True)
+        return {kind: partial(_of_rows, measure, truth_N, each_N) for kind, truth_N, each_N in columns}
+
+    by_measure = {
+        "auc": by_type(grading.auc, probabilities_NK),
+        "f1": by_type(grading.type_f1, predicted_NK),
+        "accuracy": by_type(_share_equal, predicted_NK),
     }
     statistics: dict[str, Statistic] = {
-        f"macro_{name}": partial(_mean_of, of) for name, of in by_type.items()
+        f"macro_{name}": partial(_mean, list(of.values())) for name, of in by_measure.items()
     }
-    statistics |= {
-        f"{name}/{kind}": each for name, of in by_type.items() for kind, each in zip(types, of, strict=True)
-    }
-    scores = score_all(statistics)
+    statistics |= {f"{name}/{kind}": each for name, of in by_measure.items() for kind, each in of.items()}
+    scores = bootstrap.scores(statistics, run)
     return MultiLabelScores(
         macro_auc=scores.get("macro_auc"),
         macro_f1=scores.get("macro_f1"),
@@ -94,22 +94,53 @@ def multi_label_scores(
     )
 
 
-def with_intervals(
-    statistics: Mapping[str, Statistic], people: Sequence[str], seed: int, samples: int, run: RunDir
-) -> dict[str, Score]:
-    """Each statistic of all rows, with its interval; one that is undefined is logged and left out.
+def _of_rows(
+    measure: Callable[..., float], truth_N: NDArray[np.intp], predictions_N: NDArray[np.number], rows: Rows
+) -> float:
+    return measure(truth_N[rows], predictions_N[rows])
 
-    All intervals use the same resamples of the people, so that scores can be compared.
+
+def _share_equal(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp]) -> float:
+    return float((truth_N == predicted_N).mean())
+
+
+def _mean(statistics: Sequence[Statistic], rows: Rows) -> float:
+    return float(np.mean([statistic(rows) for statistic in statistics]))
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Scores statistics of rows, with intervals over the person of each row.
+
+    All intervals use the same resamples, so that scores can be compared.
     """
-    scores = {}
-    for name, statistic in run.progress(list(statistics.items()), "intervals"):
-        value = statistic(np.arange(len(people)))
+
+    people: Sequence[str]
+    seed: int
+    samples: int
+
+    def score(self, statistic: Statistic, better: bool | None = True) -> Score | None:
+        """None if the statistic is undefined (NaN)."""
+        value = statistic(np.arange(len(self.people)))
         if math.isnan(value):
-            run.log(f"{name} is undefined on these faces and left out")
-            continue
-        low, high = interval(statistic, people, np.random.default_rng(seed), samples)
-        scores[name] = Score(value, low, high, len(people), higher_is_better=not name.endswith("mae"))
-    return scores
+            return None
+        low, high = interval(statistic, self.people, np.random.default_rng(self.seed), self.samples)
+        return Score(value, low, high, len(self.people), better)
+
+    def mean(self, values_N: NDArray[np.number], better: bool | None = True) -> Score:
+        score = self.score(lambda rows: float(values_N[rows].mean()), better)
+        assert score is not None
+        return score
+
+    def scores(self, statistics: Mapping[str, Statistic], run: RunDir) -> dict[str, Score]:
+        """By name; undefined ones are logged and left out."""
+        found = {}
+        for name, statistic in run.progress(list(statistics.items()), "intervals"):
+            if (score := self.score(statistic, not name.endswith("mae"))) is not None:
+                found[name] = score
+            else:
+                run.log(f"{name} is undefined on these faces and left out")
+        return found
 
 
 def confusion_of(
@@ -127,23 +158,3 @@ def chance_warning(accuracy: Score, majority_share: float) -> str | None:
         f"accuracy {accuracy.value:.1%} (from {accuracy.low:.1%}) is not shown to be better than always "
         f"predicting the most frequent class ({majority_share:.1%})."
     )
-
-
-def _of_matrix(
-    metric: Metric, truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int, rows: Rows
-) -> float:
-    return metric(confusion.confusion_matrix(truth_N[rows], predicted_N[rows], classes))
-
-
-def _on_rows(
-    measure: Callable[..., float], truth_N: NDArray[np.intp], predictions_N: NDArray[np.number], rows: Rows
-) -> float:
-    return measure(truth_N[rows], predictions_N[rows])
-
-
-def _share_equal(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp]) -> float:
-    return float((truth_N == predicted_N).mean())
-
-
-def _mean_of(statistics: Sequence[Statistic], rows: Rows) -> float:
-    return float(np.mean([statistic(rows) for statistic in statistics]))

@@ -5,7 +5,6 @@ Both are tested on real faces of people whom neither was trained on. N faces, K 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal
 
@@ -18,19 +17,18 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face
-from anonderm.core.results.base import Score
 from anonderm.core.results.utility import Explanation, UtilityArm, UtilityResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.held_out import labelled_test_faces
 from anonderm.evaluate.statistics import (
+    Bootstrap,
     chance_warning,
     classification_scores,
     classification_statistics,
     confusion_of,
-    with_intervals,
 )
-from anonderm.metrics.bootstrap import Rows, Statistic
+from anonderm.metrics.bootstrap import Rows
 from anonderm.models.classifier.grad_cam import grad_cam
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_grader, probabilities
@@ -63,13 +61,10 @@ def evaluate_utility(
     predicted = {
         arm: classifiers[arm].head_type.predict(each_NK) for arm, each_NK in probabilities_NK.items()
     }
-    people = [face.person for face in test]
-    score_all = partial(
-        with_intervals, people=people, seed=config.seed, samples=config.bootstrap_samples, run=run
-    )
+    bootstrap = Bootstrap([face.person for face in test], config.seed, config.bootstrap_samples)
     majority_share = float(np.bincount(truth_N).max() / len(truth_N))
     arms = {
-        arm: _arm(arm, test, truth_N, predicted[arm], checkpoints[arm], majority_share, score_all)
+        arm: _arm(arm, test, truth_N, predicted[arm], checkpoints[arm], majority_share, bootstrap, run)
         for arm in _ARMS
     }
     for name, arm in arms.items():
@@ -82,7 +77,7 @@ def evaluate_utility(
         majority_share=majority_share,
         trtr=arms["trtr"],
         tstr=arms["tstr"],
-        tstr_over_trtr_accuracy=score_all({"TSTR over TRTR": ratio}).get("TSTR over TRTR"),
+        tstr_over_trtr_accuracy=bootstrap.score(ratio),
         explanations=tuple(_explanations(config, test, classifiers, probabilities_NK, run)),
     )
 
@@ -109,11 +104,12 @@ def _arm(
     predicted_N: NDArray[np.intp],
     checkpoint: Checkpoint,
     majority_share: float,
-    score_all: Callable[[Mapping[str, Statistic]], Mapping[str, Score]],
+    bootstrap: Bootstrap,
+    run: RunDir,
 ) -> UtilityArm:
     ordered = set(test.labels) <= set(SEVERITIES)
     statistics = classification_statistics(truth_N, predicted_N, test.labels, ordered=ordered)
-    scores = classification_scores(score_all(statistics), test.labels)
+    scores = classification_scores(bootstrap.scores(statistics, run), test.labels)
     warnings = [chance_warning(scores.accuracy, majority_share)]
     trained_on = checkpoint.card.notes.get("trained_on")
     if trained_on != _TRAINED_ON[arm]:

@@ -17,11 +17,11 @@ from anonderm.core.config import from_dict, to_dict
 from anonderm.core.errors import ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import read_image
-from anonderm.core.results.sweep import SweepMeasures, SweepResult
+from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.experiments.gan_sweep.config import Configuration, SweepGanConfig, configurations
+from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
 from anonderm.experiments.gan_sweep.sweep import sweep_gan
-from anonderm.experiments.gan_sweep.table import Training, best_of, not_worse, sweep_result, write_picture
+from anonderm.experiments.gan_sweep.table import compare
 from anonderm.gan import train as gan_train
 
 SHORT = dataclasses.replace(QUICK, kimg=0.008, tick_kimg=0.004)
@@ -179,24 +179,20 @@ def test_trainings_side_by_side_end_with_the_same_weights(
     assert "faces of 8 px" in (tmp_path / "run/consoles/02-seed=1.txt").read_text()
 
 
-def _training(folder: Path, seed: int, distance: float, error: float, copies: float) -> Training:
-    configuration = Configuration(f"0{seed}-seed={seed}", {"seed": seed}, SHORT)
-    metrics = [{"step": 1.0, "kernel_distance": distance}]
-    return Training(configuration, folder, SweepMeasures(distance, error, copies, 1.0, 2.0), metrics, 3.0)
+def _row(seed: int, distance: float, error: float, copies: float) -> SweepRow:
+    measures = SweepMeasures(distance, error, copies, 1.0, 2.0)
+    return SweepRow(f"0{seed}-seed={seed}", {"seed": seed}, "done", 3.0, measures)
 
 
-def test_the_best_copies_no_training_faces_and_equals_are_named(tmp_path: Path) -> None:
-    trainings = [
-        _training(tmp_path, 1, 0.20, 0.01, 1),
-        _training(tmp_path, 2, 0.10, 0.01, 9),
-        _training(tmp_path, 3, 0.21, 0.01, 1),
-        _training(tmp_path, 4, 0.25, 0.01, 1),
-        dataclasses.replace(_training(tmp_path, 5, 0, 0, 0), measures=None),
+def test_the_best_copies_no_training_faces_and_equals_are_named() -> None:
+    rows = [
+        _row(1, 0.20, 0.01, 1),
+        _row(2, 0.10, 0.01, 9),
+        _row(3, 0.21, 0.01, 1),
+        _row(4, 0.25, 0.01, 1),
+        dataclasses.replace(_row(5, 0, 0, 0), measures=None),
     ]
-    best = best_of(trainings)
-    assert best is trainings[0]
-    assert not_worse(best, trainings) == [trainings[2]]
-    sweep_result(trainings, best).save(tmp_path / "sweep.json")
-    assert SweepResult.load(tmp_path / "sweep.json").not_worse == ("03-seed=3",)
-    write_picture(tmp_path / "sweep.png", trainings, best)
-    assert read_image(tmp_path / "sweep.png").shape[0] > 400
+    result = compare(rows)
+    assert result.best == "01-seed=1"
+    assert result.not_worse == ("03-seed=3",)
+    assert compare(rows[-1:]) == SweepResult((rows[-1],), None, ())

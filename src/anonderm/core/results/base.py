@@ -79,7 +79,7 @@ class Result:
 
     def scores(self) -> dict[str, Score]:
         """Every score by its place in the file, such as `tstr/f1/mild`."""
-        return dict(_scores_in(self, ()))
+        return scores_in(self)
 
     def save(self, path: Path) -> None:
         write_json(path, {"kind": self.kind, **dataclasses.asdict(self)})
@@ -117,6 +117,11 @@ def load_result(path: Path) -> Result:
 def _class(kind: str) -> Any:
     module, _, name = KINDS[kind].partition(":")
     return getattr(importlib.import_module(f"anonderm.core.results.{module}"), name)
+
+
+def scores_in(value: Any) -> dict[str, Score]:
+    """Every score in a part of a result, by its place there."""
+    return dict(_scores_in(value, ()))
 
 
 def _scores_in(value: Any, place: tuple[str, ...]) -> Iterator[tuple[str, Score]]:

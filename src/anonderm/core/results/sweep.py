@@ -12,6 +12,10 @@ FILE = "sweep.json"
 Setting = bool | int | float | str | None
 
 
+def shown(value: Setting) -> str:
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class SweepMeasures:
     """Of the tick that was kept. near_copy_ratio: near-copies of training faces, over their number
@@ -33,6 +37,11 @@ class SweepRow:
     status: Literal["done", "diverged"]
     seconds: float
     measures: SweepMeasures | None
+
+    @property
+    def label(self) -> str:
+        """`r1_gamma=2 augment_p=none`."""
+        return " ".join(f"{name}={shown(value)}" for name, value in self.settings.items())
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,18 @@ from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Lesion
-from anonderm.core.results.base import Score
 from anonderm.core.results.detector import BoxPictures, CountScores, DetectorResult, FaceCount, KindScores
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.lesions.config import DetectorScoresConfig
 from anonderm.evaluate.lesions.detections import detect_all, draw_boxes, faces_with_boxes
+from anonderm.evaluate.statistics import Bootstrap
 from anonderm.metrics.average_precision import (
     Matches,
     average_precisions,
     matches_by_kind,
     mean_average_precision,
 )
-from anonderm.metrics.bootstrap import Rows, Statistic, interval
+from anonderm.metrics.bootstrap import Rows
 from anonderm.models.lesion_detector.kinds import kinds_of
 from anonderm.models.lesion_detector.predict import Detector, load_detector
 
@@ -52,17 +52,17 @@ def evaluate_detector(
     truth_F = [face.lesions for face in test]
     matches = matches_by_kind(detections_F, truth_F, network.kinds)
     counted_F = [network.above_threshold(detections) for detections in detections_F]
-    score = _Scorer(config, [face.person for face in test])
+    bootstrap = Bootstrap([face.person for face in test], config.seed, config.bootstrap_samples)
     true_FK, counted_FK = (_counts_by_kind(each_F, network.kinds) for each_F in (truth_F, counted_F))
     kinds = {}
     for k, kind in enumerate(run.progress(network.kinds, "intervals")):
-        ap50 = score(partial(_ap50, matches[kind]))
-        kinds[kind] = KindScores(ap50, _count_scores(true_FK[:, k], counted_FK[:, k], score))
+        ap50 = bootstrap.score(partial(_ap50, matches[kind]))
+        kinds[kind] = KindScores(ap50, _count_scores(true_FK[:, k], counted_FK[:, k], bootstrap))
     return DetectorResult(
         n_people=test.people,
-        map50=score(partial(_map, matches, 0)),
-        map50_95=score(partial(_map, matches, 1)),
-        count=_count_scores(true_FK.sum(axis=1), counted_FK.sum(axis=1), score),
+        map50=bootstrap.score(partial(_map, matches, 0)),
+        map50_95=bootstrap.score(partial(_map, matches, 1)),
+        count=_count_scores(true_FK.sum(axis=1), counted_FK.sum(axis=1), bootstrap),
         kinds=kinds,
         faces=tuple(
             FaceCount(face.id, face.label, len(face.lesions), len(counted))
@@ -80,23 +80,6 @@ def _warnings(test: FaceSet, network: Detector) -> list[str]:
     return [f"the detector does not know {', '.join(unknown)}; lesions of these kinds are left out."]
 
 
-class _Scorer:
-    """Scores a statistic of rows with its interval over people; None where it is undefined."""
-
-    def __init__(self, config: DetectorScoresConfig, people: Sequence[str]) -> None:
-        self._config, self._people = config, people
-
-    def __call__(self, statistic: Statistic, better: bool | None = True) -> Score | None:
-        value = statistic(np.arange(len(self._people)))
-        return None if np.isnan(value) else self.defined(statistic, better)
-
-    def defined(self, statistic: Statistic, better: bool | None = True) -> Score:
-        rows = np.arange(len(self._people))
-        rng = np.random.default_rng(self._config.seed)
-        low, high = interval(statistic, self._people, rng, self._config.bootstrap_samples)
-        return Score(statistic(rows), low, high, len(rows), better)
-
-
 def _map(matches: dict[str, list[Matches]], overlap: int, rows: Rows) -> float:
     return mean_average_precision({kind: [of[row] for row in rows] for kind, of in matches.items()})[overlap]
 
@@ -105,20 +88,18 @@ def _ap50(matches: list[Matches], rows: Rows) -> float:
     return float(average_precisions([matches[row] for row in rows])[0])
 
 
-def _count_scores(true_F: NDArray[np.float64], counted_F: NDArray[np.float64], score: _Scorer) -> CountScores:
+def _count_scores(
+    true_F: NDArray[np.float64], counted_F: NDArray[np.float64], bootstrap: Bootstrap
+) -> CountScores:
     return CountScores(
-        error=score.defined(_mean(np.abs(counted_F - true_F)), better=False),
-        bias=score.defined(_mean(counted_F - true_F), better=None),
-        lesions=score.defined(_mean(true_F), better=None),
+        error=bootstrap.mean(np.abs(counted_F - true_F), better=False),
+        bias=bootstrap.mean(counted_F - true_F, better=None),
+        lesions=bootstrap.mean(true_F, better=None),
     )
 
 
 def _counts_by_kind(lesions_F: Sequence[Sequence[Lesion]], kinds: tuple[str, ...]) -> NDArray[np.float64]:
     return np.array([[sum(each.kind == kind for each in of) for kind in kinds] for of in lesions_F], float)
-
-
-def _mean(values_F: NDArray[np.float64]) -> Statistic:
-    return lambda rows: float(values_F[rows].mean())
 
 
 def _pictures(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anonderm.core.files import atomic_path, write_json, write_text
-from anonderm.core.results.base import Score
-from anonderm.core.results.classifier import ClassificationScores
+from anonderm.core.files import atomic_path, write_csv, write_json
+from anonderm.core.results.base import Score, scores_in
 from anonderm.core.results.data_mix import DataMixResult
 
 if TYPE_CHECKING:
@@ -35,27 +32,13 @@ def rows(result: DataMixResult) -> list[dict[str, Any]]:
                 "ratio": arm.ratio,
                 "steps": max(arm.steps),
             }
-            for name, score in _named(test.scores):
+            for name, score in scores_in(test.scores).items():
                 row |= _cells(name, score)
-            reference = "trtr" if on_real else "tsts"
-            for name, score in _named(test.difference.scores) if test.difference else ():
-                row |= _cells(f"{name}_minus_{reference}", score)
+            for name, score in scores_in(test.difference and test.difference.scores).items():
+                row |= _cells(f"{name}_minus_{'trtr' if on_real else 'tsts'}", score)
             found.append(row)
     columns = {column: None for row in found for column in row}
     return [columns | row for row in found]
-
-
-def _named(scores: ClassificationScores) -> Iterator[tuple[str, Score]]:
-    measures = {
-        "accuracy": scores.accuracy,
-        "macro_precision": scores.macro_precision,
-        "macro_recall": scores.macro_recall,
-        "macro_f1": scores.macro_f1,
-        **{f"f1/{label}": score for label, score in scores.f1.items()},
-        "macro_mae": scores.macro_mae,
-        "quadratic_kappa": scores.quadratic_kappa,
-    }
-    return ((name, score) for name, score in measures.items() if score is not None)
 
 
 def _cells(name: str, score: Score) -> dict[str, Any]:
@@ -66,11 +49,7 @@ def write_table(folder: Path, result: DataMixResult) -> None:
     """data-mix.json and data-mix.csv."""
     found = rows(result)
     write_json(folder / "data-mix.json", {"seeds": result.seeds, "rows": found})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(found[0]))
-    writer.writeheader()
-    writer.writerows(found)
-    write_text(folder / "data-mix.csv", text.getvalue())
+    write_csv(folder / "data-mix.csv", list(found[0]), found)
 
 
 def print_table(result: DataMixResult) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from anonderm.core.config import Count, check, from_dict
 from anonderm.core.errors import ConfigError
+from anonderm.core.results.sweep import shown
 from anonderm.gan.config import TrainGanConfig
 
 # Trainings that differ in these cannot be compared.
@@ -43,7 +44,7 @@ class Configuration:
     config: TrainGanConfig
 
     def __str__(self) -> str:
-        return " ".join(f"{key}={_shown(value)}" for key, value in self.values.items())
+        return " ".join(f"{key}={shown(value)}" for key, value in self.values.items())
 
 
 def axes(sweep: SweepGanConfig) -> dict[str, list[Any]]:
@@ -86,14 +87,10 @@ def configurations(sweep: SweepGanConfig) -> list[Configuration]:
     found = []
     for number, values in enumerate(itertools.product(*lists.values()), 1):
         changed = dict(zip(lists, values, strict=True))
-        text = "-".join(f"{key}={_shown(value)}" for key, value in changed.items())
+        text = "-".join(f"{key}={shown(value)}" for key, value in changed.items())
         try:
             config = TrainGanConfig(**{**shared, **changed})
         except ConfigError as error:
             raise ConfigError(f"--sweep, at {text}: {error.message}", error.hint) from error
         found.append(Configuration(f"{number:02d}-{re.sub(r'[^A-Za-z0-9._=-]', '_', text)}", changed, config))
     return found
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)

@@ -10,12 +10,11 @@ from anonderm.core.results.sweep import FILE
 from anonderm.core.rundir import RunDir
 from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
 from anonderm.experiments.gan_sweep.table import (
-    Training,
-    best_of,
+    describe,
     print_table,
     sweep_result,
-    write_csv,
     write_picture,
+    write_table,
 )
 from anonderm.experiments.subruns import SubRun, run_all
 from anonderm.gan.train import check_run
@@ -39,19 +38,19 @@ def sweep_gan(config: SweepGanConfig, faces: FaceSet, base: Checkpoint | None, r
     ]
     run_all(subruns, config.jobs, run)
 
-    trainings = [Training.load(each, run.folder / each.name) for each in combinations]
-    best = best_of(trainings)
-    sweep_result(trainings, best).save(run.folder / FILE)
-    write_csv(run.folder / "sweep.csv", trainings, best)
-    write_picture(run.folder / "sweep.png", trainings, best)
-    print_table(trainings, best)
+    result = sweep_result(run.folder, combinations)
+    result.save(run.folder / FILE)
+    write_table(run.folder / "sweep.csv", result)
+    write_picture(run.folder, result)
+    print_table(result)
+    best = next((row for row in result.rows if row.run == result.best), None)
     if best is None:
         raise Diverged(
-            f"{run.folder}: all {len(trainings)} trainings diverged.",
+            f"{run.folder}: all {len(result.rows)} trainings diverged.",
             "Sweep smaller values of learning_rate.",
         )
-    run.log(f"best: {best.configuration} ({best})")
-    checkpoint = Checkpoint.load(best.folder / "checkpoint.safetensors")
+    run.log(f"best: {best.label} ({describe(best)})")
+    checkpoint = Checkpoint.load(run.folder / best.run / "checkpoint.safetensors")
     for suffix in (".safetensors", ".json"):
         link_or_copy(checkpoint.path.with_suffix(suffix), run.folder / f"checkpoint{suffix}")
     return Checkpoint.load(run.folder / "checkpoint.safetensors")

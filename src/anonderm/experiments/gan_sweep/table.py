@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from anonderm.core.files import atomic_path, write_text
+from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.files import atomic_path, write_csv
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunRecord
@@ -26,161 +25,137 @@ if TYPE_CHECKING:
 _CELL_INCHES = 2.6
 _COLUMNS = 4
 _LOG_WIDTH = 110
+_MEASURES = tuple(field.name for field in dataclasses.fields(SweepMeasures))
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training of a sweep; `measures` are those of the tick that was kept, None if it diverged."""
+def sweep_result(folder: Path, configurations: Sequence[Configuration]) -> SweepResult:
+    """Of the trainings in `folder`. Raises MissingPath or BrokenArtefact."""
+    return compare([_row(folder / each.name, each) for each in configurations])
 
-    configuration: Configuration
-    folder: Path
-    measures: SweepMeasures | None
-    metrics: list[dict[str, Any]]
-    seconds: float
 
-    @staticmethod
-    def load(configuration: Configuration, folder: Path) -> Training:
-        """Raises MissingPath or BrokenArtefact."""
-        from anonderm.core.checkpoint import Checkpoint
+def _row(folder: Path, configuration: Configuration) -> SweepRow:
+    record, measures = RunRecord.load(folder), None
+    if record.done:
+        notes = Checkpoint.load(folder / "checkpoint.safetensors").card.notes
+        measures = SweepMeasures(**{name: notes[name] for name in _MEASURES})
+    return SweepRow(
+        run=configuration.name,
+        settings=configuration.values,
+        status="done" if measures else "diverged",
+        seconds=record.content["seconds"],
+        measures=measures,
+    )
 
-        record, measures = RunRecord.load(folder), None
-        if record.done:
-            notes = Checkpoint.load(folder / "checkpoint.safetensors").card.notes
-            measures = SweepMeasures(**{field.name: notes[field.name] for field in fields(SweepMeasures)})
-        return Training(configuration, folder, measures, record.metrics, record.content["seconds"])
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Smallest is best: those without copies of training faces first, then by kernel distance."""
-        if self.measures is None:
-            return True, math.inf
-        return self.measures.near_copy_ratio > MAX_NEAR_COPY_RATIO, self.measures.kernel_distance
+def compare(rows: Sequence[SweepRow]) -> SweepResult:
+    """Name the best row, and the others within the standard error of the difference from it."""
+    best = min((row for row in rows if row.measures), key=_rank, default=None)
+    if best is None:
+        return SweepResult(tuple(rows), None, ())
+    not_worse = tuple(row.run for row in rows if row is not best and _is_not_worse(row, best))
+    return SweepResult(tuple(rows), best.run, not_worse)
 
-    def __str__(self) -> str:
-        if self.measures is None:
-            return "diverged"
-        return (
-            f"kernel distance {_distance(self.measures)}, "
-            f"near-copies x{self.measures.near_copy_ratio:.2g}, {self.measures.kimg:g} kimg"
-        )
+
+def _rank(row: SweepRow) -> tuple[bool, float]:
+    """Smallest is best: those without copies of training faces first, then by kernel distance."""
+    if row.measures is None:
+        return True, math.inf
+    return row.measures.near_copy_ratio > MAX_NEAR_COPY_RATIO, row.measures.kernel_distance
+
+
+def _is_not_worse(row: SweepRow, best: SweepRow) -> bool:
+    if row.measures is None or best.measures is None or _rank(row)[0] != _rank(best)[0]:
+        return False
+    margin = math.hypot(row.measures.kernel_distance_error, best.measures.kernel_distance_error)
+    return row.measures.kernel_distance <= best.measures.kernel_distance + margin
+
+
+def describe(row: SweepRow) -> str:
+    if (of := row.measures) is None:
+        return "diverged"
+    return f"kernel distance {_distance(of)}, near-copies x{of.near_copy_ratio:.2g}, {of.kimg:g} kimg"
 
 
 def _distance(measures: SweepMeasures) -> str:
     return f"{measures.kernel_distance:.4g} +- {measures.kernel_distance_error:.2g}"
 
 
-def best_of(trainings: Sequence[Training]) -> Training | None:
-    """None if every training diverged."""
-    return min((each for each in trainings if each.measures), key=lambda each: each.rank, default=None)
+def write_table(path: Path, result: SweepResult) -> None:
+    """A row for each training, as CSV."""
+    rows = [
+        {
+            "run": row.run,
+            **row.settings,
+            **(dataclasses.asdict(row.measures) if row.measures else dict.fromkeys(_MEASURES)),
+            "seconds": row.seconds,
+            "status": row.status,
+            "best": row.run == result.best,
+        }
+        for row in result.rows
+    ]
+    write_csv(path, list(rows[0]), rows)
 
 
-def not_worse(best: Training, trainings: Sequence[Training]) -> list[Training]:
-    """The other trainings within the standard error of the difference from the best."""
-    assert best.measures is not None
-    found = []
-    for each in trainings:
-        if each is not best and each.measures and each.rank[0] == best.rank[0]:
-            margin = math.hypot(each.measures.kernel_distance_error, best.measures.kernel_distance_error)
-            if each.rank[1] <= best.rank[1] + margin:
-                found.append(each)
-    return found
-
-
-def sweep_result(trainings: Sequence[Training], best: Training | None) -> SweepResult:
-    return SweepResult(
-        rows=tuple(
-            SweepRow(
-                run=each.configuration.name,
-                settings=each.configuration.values,
-                status="done" if each.measures else "diverged",
-                seconds=each.seconds,
-                measures=each.measures,
-            )
-            for each in trainings
-        ),
-        best=best.configuration.name if best else None,
-        not_worse=tuple(each.configuration.name for each in not_worse(best, trainings)) if best else (),
-    )
-
-
-def write_csv(path: Path, trainings: Sequence[Training], best: Training | None) -> None:
-    """A row for each training."""
-    names = [field.name for field in fields(SweepMeasures)]
-    settings = list(trainings[0].configuration.values)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["run", *settings, *names, "seconds", "status", "best"])
-    for each in trainings:
-        measures = [getattr(each.measures, name) if each.measures else "" for name in names]
-        status = "done" if each.measures else "diverged"
-        values = each.configuration.values.values()
-        writer.writerow([each.configuration.name, *values, *measures, each.seconds, status, each is best])
-    write_text(path, text.getvalue())
-
-
-def print_table(trainings: Sequence[Training], best: Training | None) -> None:
+def print_table(result: SweepResult) -> None:
     """To stderr, best first."""
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE)
-    settings = trainings[0].configuration.values
+    settings = result.rows[0].settings
     for column in (*settings, "kernel distance", "near-copies", "kept at kimg", "seconds", ""):
         table.add_column(column, justify="left" if not column else "right")
-    equals = not_worse(best, trainings) if best else []
-    for each in sorted(trainings, key=lambda each: each.rank):
-        mark = "best" if each is best else "not worse" if each in equals else ""
-        values = [str(value) for value in each.configuration.values.values()]
+    for row in sorted(result.rows, key=_rank):
+        mark = "best" if row.run == result.best else "not worse" if row.run in result.not_worse else ""
         cells = ("diverged", "", "")
-        if each.measures is not None:
-            copies = f"{each.measures.near_copy_ratio:.2g}"
-            cells = (_distance(each.measures), copies, f"{each.measures.kimg:g}")
-        table.add_row(*values, *cells, f"{each.seconds:.0f}", mark)
+        if (of := row.measures) is not None:
+            cells = (_distance(of), f"{of.near_copy_ratio:.2g}", f"{of.kimg:g}")
+        table.add_row(*map(str, row.settings.values()), *cells, f"{row.seconds:.0f}", mark)
     # A log file has no terminal width.
     Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH).print(table)
 
 
-def write_picture(path: Path, trainings: Sequence[Training], best: Training | None) -> None:
-    """Samples of each training's kept tick, with its settings and measures; below them the curves.
+def write_picture(folder: Path, result: SweepResult) -> None:
+    """sweep.png: samples of each training's kept tick, with its settings and measures; below them the curves.
 
     With two settings or more, each value of the last one has a column.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    *others, last = trainings[0].configuration.values
-    values = {each.configuration.values[last] for each in trainings}
-    columns = len(values) if others else min(_COLUMNS, len(trainings))
-    rows = -(-len(trainings) // columns)
-    size = (max(2, columns) * _CELL_INCHES, (rows + 1.2) * (_CELL_INCHES + 0.5))
+    *others, last = result.rows[0].settings
+    values = {row.settings[last] for row in result.rows}
+    columns = len(values) if others else min(_COLUMNS, len(result.rows))
+    lines = -(-len(result.rows) // columns)
+    size = (max(2, columns) * _CELL_INCHES, (lines + 1.2) * (_CELL_INCHES + 0.5))
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    top, bottom = cast("Any", figure.subfigures(2, 1, height_ratios=(rows, 1.2)))
-    cells = top.subplots(rows, columns, squeeze=False).flatten()
+    top, bottom = cast("Any", figure.subfigures(2, 1, height_ratios=(lines, 1.2)))
+    cells = top.subplots(lines, columns, squeeze=False).flatten()
     for axes in cells:
         axes.axis("off")
-    for axes, each in zip(cells, trainings, strict=False):
-        _draw_cell(axes, each, each is best)
-    _draw_curves(bottom.subplots(), trainings, best)
-    with atomic_path(path) as temporary:
+    for axes, row in zip(cells, result.rows, strict=False):
+        _draw_cell(axes, folder, row, row.run == result.best)
+    _draw_curves(bottom.subplots(), folder, result)
+    with atomic_path(folder / "sweep.png") as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
 
 
-def _draw_cell(axes: Axes, training: Training, best: bool) -> None:
-    sheet = _sheet(training)
+def _draw_cell(axes: Axes, folder: Path, row: SweepRow, best: bool) -> None:
+    sheet = _sheet(folder, row)
     if sheet is not None:
         axes.imshow(sheet)
-    numbers = str(training).replace(", ", "\n", 1)
-    title = f"{training.configuration}{'  (best)' if best else ''}\n{numbers}"
+    measures = describe(row).replace(", ", "\n", 1)
+    title = f"{row.label}{'  (best)' if best else ''}\n{measures}"
     axes.set_title(title, fontsize=7, fontweight="bold" if best else "normal")
 
 
-def _sheet(training: Training) -> Pixels | None:
+def _sheet(folder: Path, row: SweepRow) -> Pixels | None:
     """Of the kept tick, or else of the last one."""
-    sheets = sorted(training.folder.glob("samples/kimg-*.png"))
-    if training.measures:
-        kimg = training.measures.kimg
+    sheets = sorted((folder / row.run).glob("samples/kimg-*.png"))
+    if row.measures:
+        kimg = row.measures.kimg
         kept = [path for path in sheets if math.isclose(_kimg(path), kimg, abs_tol=5e-4)]
         sheets = kept or sheets
     return read_image(sheets[-1]) if sheets else None
@@ -190,18 +165,17 @@ def _kimg(sheet: Path) -> float:
     return float(sheet.stem.removeprefix("kimg-"))
 
 
-def _draw_curves(axes: Axes, trainings: Sequence[Training], best: Training | None) -> None:
+def _draw_curves(axes: Axes, folder: Path, result: SweepResult) -> None:
     from matplotlib import colormaps
 
     axes.set_prop_cycle(color=colormaps["tab20"].colors)  # type: ignore[attr-defined]
-    for each in trainings:
-        points = [
-            (tick["step"], tick["kernel_distance"]) for tick in each.metrics if "kernel_distance" in tick
-        ]
+    for row in result.rows:
+        ticks = RunRecord.load(folder / row.run).metrics
+        points = [(tick["step"], tick["kernel_distance"]) for tick in ticks if "kernel_distance" in tick]
         if points:
             step_T, distance_T = np.array(points).T
-            style = {"linewidth": 2.5, "color": "black"} if each is best else {"linewidth": 1.0}
-            axes.plot(step_T, distance_T, marker="o", markersize=3, label=str(each.configuration), **style)
+            style = {"linewidth": 2.5, "color": "black"} if row.run == result.best else {"linewidth": 1.0}
+            axes.plot(step_T, distance_T, marker="o", markersize=3, label=row.label, **style)
     axes.set_xlabel("kimg", fontsize=8)
     axes.set_ylabel("kernel distance", fontsize=8)
     axes.tick_params(labelsize=7)

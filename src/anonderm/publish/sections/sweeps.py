@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anonderm.core.results.sweep import FILE, Setting, SweepResult, SweepRow
+from anonderm.core.results.sweep import FILE, SweepResult, SweepRow
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Section, Sheet, Table, picture_file
@@ -32,7 +32,7 @@ def sweeps(pipeline: Pipeline) -> Section | None:
 
 
 def _table(record: RunRecord, result: SweepResult) -> Table:
-    rows = tuple((_settings(row), *_measures(row), _verdict(row, result)) for row in result.rows)
+    rows = tuple((row.label, *_measures(row), _verdict(row, result)) for row in result.rows)
     columns = (
         "Settings",
         "Kernel distance",
@@ -42,14 +42,6 @@ def _table(record: RunRecord, result: SweepResult) -> Table:
         "",
     )
     return Table(f"{record.name}: every training", columns, rows, frozenset(columns[1:5]))
-
-
-def _settings(row: SweepRow) -> str:
-    return ", ".join(f"{name} = {_value(value)}" for name, value in row.settings.items())
-
-
-def _value(value: Setting) -> str:
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def _measures(row: SweepRow) -> tuple[str, str, str, str]:
