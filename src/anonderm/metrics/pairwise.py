@@ -27,7 +27,7 @@ Indices = NDArray[np.intp]
 
 # A tile fits in the processor's cache.
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048
-_GROUP = 16  # columns whose minimum is compared first
+_FEW = 8  # values that are found faster one by one
 _SPARE = 2  # candidates beyond K, as products round
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of squared distances, as a share of squared lengths
 
@@ -157,22 +157,22 @@ def repeats(rows_ND: Rows, limit: float) -> dict[int, tuple[int, float]]:
     return found
 
 
-def smallest(values_AB: Rows, k: int) -> Indices:
-    """Columns [A, K] of the k smallest values of each row, in no order.
+def smallest(values_AB: Rows, k: int) -> tuple[Rows, Indices]:
+    """The k smallest values [A, K] of each row and their columns, in no order.
 
-    They lie in the k groups of columns with the smallest minima; finding those first is several times faster.
+    Columns may repeat where a row has fewer than k finite values; the value is infinite then.
     """
-    height, width = len(values_AB), values_AB.shape[1] // _GROUP
-    if width <= k:
-        return np.argpartition(values_AB, k - 1, axis=1)[:, :k]
-    grouped_AGW = values_AB[:, : _GROUP * width].reshape(height, _GROUP, width)
-    chosen_AK = np.argpartition(grouped_AGW.min(axis=1), k - 1, axis=1)[:, :k]
-    columns_AGK = chosen_AK[:, None] + width * np.arange(_GROUP)[:, None]
-    rest_R = np.arange(_GROUP * width, values_AB.shape[1])
-    rest_AR = np.broadcast_to(rest_R, (height, len(rest_R)))
-    columns_AL = np.concatenate([columns_AGK.reshape(height, -1), rest_AR], axis=1)
-    best_AK = np.argpartition(np.take_along_axis(values_AB, columns_AL, axis=1), k - 1, axis=1)[:, :k]
-    return np.take_along_axis(columns_AL, best_AK, axis=1)
+    if k > _FEW:
+        column_AK = np.argpartition(values_AB, k - 1, axis=1)[:, :k]
+        return np.take_along_axis(values_AB, column_AK, axis=1), column_AK
+    rest_AB, row_A = values_AB.copy() if k > 1 else values_AB, np.arange(len(values_AB))
+    smallest_AK, column_AK = np.empty((len(row_A), k), values_AB.dtype), np.empty((len(row_A), k), np.intp)
+    for place in range(k):
+        column_A = rest_AB.argmin(axis=1)
+        smallest_AK[:, place], column_AK[:, place] = rest_AB[row_A, column_A], column_A
+        if place + 1 < k:
+            rest_AB[row_A, column_A] = np.inf
+    return smallest_AK, column_AK
 
 
 def rounding(one_ND: Rows, other_MD: Rows) -> float:
@@ -205,12 +205,13 @@ def _squared_blocks(query_AVD: Rows, gallery_NVD: Rows, centre_D: Floats) -> Blo
         part_BWD = _prepared(gallery_NVD[columns], centre_D)
         squares_BW1 = np.einsum("bwd,bwd->bw", part_BWD, part_BWD)[:, :, None]
         part_BWE = np.concatenate([part_BWD, squares_BW1], axis=2)
-        block_AB = np.full((len(queries), len(part_BWE)), np.inf, np.float32)
+        block_AB: NDArray[np.float32] | None = None
         for own in range(longer_AVE.shape[1]):
             for view in range(part_BWE.shape[1]):
                 squared_AB = longer_AVE[:, own] @ part_BWE[:, view].T
                 squared_AB += squares_AV[:, own, None]
-                np.minimum(block_AB, squared_AB, out=block_AB)
+                block_AB = squared_AB if block_AB is None else np.minimum(block_AB, squared_AB, out=block_AB)
+        assert block_AB is not None  # there is at least one view
         block_AB[np.isnan(squares_AV).any(axis=1)] = np.inf
         block_AB[:, np.isnan(squares_BW1).any(axis=(1, 2))] = np.inf
         yield columns, block_AB
@@ -238,8 +239,8 @@ def _candidates(blocks: Blocks, queries: int, depth: int) -> tuple[Indices, Floa
     """The nearest items [A, C] by products, -1 where there are fewer; the last one's squared distance [A]."""
     squared_AC, near_AC = np.zeros((queries, 0), np.float32), np.zeros((queries, 0), np.intp)
     for columns, block_AB in blocks:
-        places_AC = smallest(block_AB, min(depth, block_AB.shape[1]))
-        squared_AE = np.concatenate([squared_AC, np.take_along_axis(block_AB, places_AC, axis=1)], axis=1)
+        more_AC, places_AC = smallest(block_AB, min(depth, block_AB.shape[1]))
+        squared_AE = np.concatenate([squared_AC, more_AC], axis=1)
         near_AE = np.concatenate([near_AC, places_AC + columns.start], axis=1)
         best_AC = np.argsort(squared_AE, axis=1, kind="stable")[:, :depth]
         squared_AC = np.take_along_axis(squared_AE, best_AC, axis=1)

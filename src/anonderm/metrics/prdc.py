@@ -60,8 +60,7 @@ class Radii:
 
     def _merge(self, rows: slice, block: int, first: int, squared_AB: Rows) -> None:
         kept = self._squared_NBK.shape[2]
-        at_AK = smallest(squared_AB, min(kept, squared_AB.shape[1]))
-        near_AK = np.take_along_axis(squared_AB, at_AK, axis=1)
+        near_AK, at_AK = smallest(squared_AB, min(kept, squared_AB.shape[1]))
         near_AK = np.concatenate([self._squared_NBK[rows, block], near_AK], axis=1)
         at_AK = np.concatenate([self._index_NBK[rows, block], (at_AK + first).astype(np.int32)], axis=1)
         order_AK = np.argpartition(near_AK, kept - 1, axis=1)[:, :kept]
