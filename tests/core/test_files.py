@@ -155,7 +155,7 @@ def test_a_link_or_copy_has_the_same_bytes_and_outlives_its_source(tmp_path):
     assert (tmp_path / "sub" / "b").read_bytes() == b"face"
 
 
-def test_where_links_are_impossible_the_file_is_copied(tmp_path, monkeypatch):
+def test_if_links_are_impossible_the_file_is_copied(tmp_path, monkeypatch):
     def fail(*paths):
         raise OSError(errno.EXDEV, "cross-device link")
 

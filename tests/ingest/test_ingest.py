@@ -139,7 +139,7 @@ def test_another_min_side_counts_for_photos_read_before(photos, tmp_path):
         run_ingest(photos, tmp_path / "run", min_side=81)
 
 
-def test_unusable_photos_are_left_out_and_listed_where_asked(photos, tmp_path):
+def test_unusable_photos_are_left_out_and_listed_on_request(photos, tmp_path):
     (photos / "healthy" / "broken.jpg").write_text("not an image")
     photo(photos / "severe" / "dot.png", 8, size=(1, 1))
     faces = run_ingest(photos, tmp_path / "run", skip_unreadable=True)
@@ -147,7 +147,7 @@ def test_unusable_photos_are_left_out_and_listed_where_asked(photos, tmp_path):
     assert set(skipped(tmp_path / "run")) == {"healthy/broken.jpg", "severe/dot.png"}
 
 
-def test_what_is_left_out_is_shown_where_it_can_be_read(photos, tmp_path):
+def test_skipped_photos_that_can_be_read_have_thumbnails(photos, tmp_path):
     (photos / "healthy" / "broken.jpg").write_text("not an image")
     photo(photos / "severe" / "dot.png", 8, size=(200, 10))
     photo(photos / "severe" / "again.bmp", 100)
@@ -269,7 +269,7 @@ def test_one_class_only_is_taken_with_a_warning(tmp_path, capsys):
     assert "one class only" in capsys.readouterr().err
 
 
-def test_a_class_that_could_not_be_tested_is_told_at_once(photos, tmp_path):
+def test_a_class_without_people_to_test_on_is_refused_at_once(photos, tmp_path):
     photo(photos / "mild" / "P9_side0.png", 200)
     photo(photos / "mild" / "P9_side1.png", 201)
     with pytest.raises(TooFewImages, match="nobody of class mild is left for split test"):
@@ -324,17 +324,17 @@ def given_splits(folder: Path) -> Path:
     return folder / "t.csv"
 
 
-def test_given_splits_are_kept_and_people_in_two_of_them_told(tmp_path, capsys):
+def test_given_splits_are_kept_and_people_in_two_of_them_are_reported(tmp_path, capsys):
     faces = run_ingest(given_splits(tmp_path / "set"), tmp_path / "run", splits="given", val_share=0.3)
     assert [face.split == "test" for face in faces] == [index in (5, 7) for index in range(8)]
     assert {face.split for face in faces} == {"train", "val", "test"}
-    told = capsys.readouterr().err
-    assert "2 people have photos in several splits" in told
+    log = capsys.readouterr().err
+    assert "2 people have photos in several splits" in log
     bridges = (tmp_path / "run" / "bridges.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["person"] for line in bridges] == ["P2", "P3"]
 
 
-def test_by_person_nobody_is_in_two_splits_whatever_the_source_says(tmp_path, capsys):
+def test_splits_by_person_are_disjoint_whatever_the_source_states(tmp_path, capsys):
     faces = run_ingest(given_splits(tmp_path / "set"), tmp_path / "run")
     assert len({(face.subject, face.split) for face in faces}) == faces.people == 4
     assert "more than one split" not in capsys.readouterr().err
@@ -345,7 +345,7 @@ def test_a_source_without_splits_cannot_give_them(photos, tmp_path):
         run_ingest(photos, tmp_path / "run", splits="given")
 
 
-def test_a_source_that_nothing_fits_is_told_with_all_layouts(tmp_path):
+def test_an_unrecognised_source_is_refused_with_all_known_layouts(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "notes.txt").write_text("x")
     with pytest.raises(

@@ -99,7 +99,7 @@ def test_no_two_people_or_photos_share_their_randomness() -> None:
 
 
 @pytest.mark.parametrize(("size", "scale"), [(64, 2.83), (128, 2.0), (512, 1.0), (1024, 1.0)])
-def test_lesions_are_enlarged_in_small_pictures_and_the_log_says_so(
+def test_lesions_are_enlarged_in_small_pictures_and_the_log_states_it(
     size: int, scale: float, tmp_path: Path
 ) -> None:
     config = PhantomConfig(people=1, photos_max=1, classes=("mild",), size=size)

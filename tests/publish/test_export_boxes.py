@@ -57,7 +57,7 @@ def test_what_ingest_reads_is_what_was_written(form: str, tmp_path: Path) -> Non
             assert sides[0] == pytest.approx(sides[1], abs=1e-4)
 
 
-def test_yolo_says_shares_and_coco_says_pixels(tmp_path: Path) -> None:
+def test_yolo_uses_shares_and_coco_uses_pixels(tmp_path: Path) -> None:
     boxes = export(tmp_path / "out", some_faces(tmp_path / "faces"))
     first = (boxes / "yolo" / "labels" / "train" / "a.txt").read_text().splitlines()
     assert first[1] == "1 0.8125 0.8125 0.375 0.375"

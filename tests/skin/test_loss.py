@@ -24,7 +24,7 @@ def test_only_hard_pixels_count():
     assert hardest_pixels(logits, labels).item() == pytest.approx((math.log(2) - math.log(0.6)) / 2, rel=1e-5)
 
 
-def test_where_none_is_hard_the_worst_sixteenth_counts():
+def test_if_no_pixel_is_hard_the_worst_sixteenth_counts():
     logits = sure([0.8] + [0.99] * 15)
     labels = torch.ones(1, 1, 16, dtype=torch.long)
     assert hardest_pixels(logits, labels).item() == pytest.approx(-math.log(0.8), rel=1e-5)

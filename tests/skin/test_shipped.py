@@ -1,4 +1,4 @@
-"""The shipped network finds the skin of drawn people whom it has not seen."""
+"""The shipped network segments the skin of drawn people that it was not trained on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anonderm.phantom.photo import sample_photo
 
 
 @pytest.mark.parametrize("size", [192, 300])
-def test_it_finds_the_skin_of_unseen_phantoms(size):
+def test_it_segments_the_skin_of_held_out_phantoms(size):
     segmenter = load_segmenter(weights.load("phantom-skin"))
     agreement = Agreement(("background", "skin"))
     for index in range(8):
@@ -26,7 +26,7 @@ def test_it_finds_the_skin_of_unseen_phantoms(size):
     assert agreement.dice["skin"] > 0.96
 
 
-def test_it_is_small_and_says_how_it_was_made():
+def test_it_is_small_and_its_card_states_how_it_was_trained():
     checkpoint = weights.load("phantom-skin")
     assert checkpoint.path.stat().st_size < 5e6
     assert checkpoint.card.licence == "Apache-2.0"

@@ -129,13 +129,13 @@ def test_known_masks_and_tones_are_kept_and_compared(tmp_path):
     assert tones.rank_correlation.n == 12
 
 
-def test_a_stopped_run_goes_on_with_the_faces_it_lacks(faces, tmp_path, bright, monkeypatch):
-    seen = []
+def test_a_stopped_run_continues_with_the_missing_faces(faces, tmp_path, bright, monkeypatch):
+    inputs = []
     real = Segmenter.mask
 
     def stop_at_the_fifth(self, image):
-        seen.append(image)
-        if len(seen) == 5:
+        inputs.append(image)
+        if len(inputs) == 5:
             raise KeyboardInterrupt
         return real(self, image)
 
@@ -143,7 +143,7 @@ def test_a_stopped_run_goes_on_with_the_faces_it_lacks(faces, tmp_path, bright, 
     with pytest.raises(KeyboardInterrupt):
         run_skin(faces, tmp_path / "run")
     resumed = run_skin(faces, tmp_path / "run")
-    assert len(seen) == len(faces) + 1
+    assert len(inputs) == len(faces) + 1
     assert resumed.faces == run_skin(faces, tmp_path / "whole").faces
 
 

@@ -47,7 +47,7 @@ def ita_of(image: np.ndarray, lesions: tuple[Lesion, ...] = ()) -> float:
     return colour.ita
 
 
-def test_white_grey_and_red_are_where_cielab_has_them():
+def test_white_grey_and_red_have_their_cielab_coordinates():
     lab = to_lab(np.array([[255, 255, 255], [119, 119, 119], [255, 0, 0]], np.uint8))
     assert lab[0] == pytest.approx([100, 0, 0], abs=0.02)
     assert lab[1] == pytest.approx([50.03, 0, 0], abs=0.05)
@@ -82,7 +82,7 @@ def test_highlights_shadows_and_inflamed_skin_do_not_move_it():
     assert abs(ita_of(image) - ita_of(clean)) < 1
 
 
-def test_lesion_boxes_are_left_out_even_where_they_are_most_of_the_skin():
+def test_lesion_boxes_are_excluded_even_if_they_cover_most_of_the_skin():
     image = skin()
     image[:30] = encoded(45, 45, 25)
     box = Lesion("papule", -3.0, -3.0, 40.0, 30.0)
@@ -101,7 +101,7 @@ def test_darker_skin_never_has_a_lighter_bin(first, second):
     assert int(monk(darker)) >= int(monk(lighter))
 
 
-def test_bins_change_where_the_literature_says():
+def test_bins_have_the_boundaries_of_the_literature():
     assert [fitzpatrick(angle) for angle in (56, 55, 41, 28, 10, -30)] == ["I", "II", "III", "IV", "V", "VI"]
 
 

@@ -84,7 +84,7 @@ def framings(faces):
     return {face.id: face.framing for face in faces}
 
 
-def test_eyes_and_mouth_come_to_lie_where_ffhq_has_them(photos, tmp_path):
+def test_eyes_and_mouth_are_at_the_positions_of_ffhq(photos, tmp_path):
     faces = run_align(photos, tmp_path / "run")
     pixels = faces.image(faces.where(ids={"mild-0"}).faces[0])
     expected = map_points(FRONT.points_32, ffhq_square(FRONT).onto(64))
@@ -94,7 +94,9 @@ def test_eyes_and_mouth_come_to_lie_where_ffhq_has_them(photos, tmp_path):
 
 
 @pytest.mark.parametrize(("fallback", "framing"), [("center", "center"), ("keep", "keep"), ("skip", None)])
-def test_photos_without_a_face_are_listed_and_do_what_is_asked(photos, tmp_path, fallback, framing):
+def test_photos_without_a_face_are_listed_and_treated_by_the_chosen_fallback(
+    photos, tmp_path, fallback, framing
+):
     faces = run_align(photos, tmp_path / "run", fallback=fallback)
     expected = {"mild-0": "ffhq", "mild-1": "ffhq", "severe-1": "ffhq"}
     assert framings(faces) == expected | ({"mild-2": framing, "severe-0": framing} if framing else {})
@@ -109,7 +111,7 @@ def test_photos_without_a_face_are_listed_and_do_what_is_asked(photos, tmp_path,
     assert read_image(tmp_path / "run" / "aligned.png").std() > 10
 
 
-def test_all_faces_of_a_photo_are_taken_where_asked(photos, tmp_path):
+def test_all_faces_of_a_photo_are_taken_on_request(photos, tmp_path):
     faces = run_align(photos, tmp_path / "run", several="all")
     extra = next(face for face in faces if face.id == "mild-1-2")
     assert (extra.label, extra.subject, extra.split) == ("mild", None, "train")
@@ -146,7 +148,7 @@ def test_the_points_found_can_be_given_back(photos, tmp_path, monkeypatch):
 
 def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
     whole = run_align(photos, tmp_path / "whole")
-    left, looked = iter(range(3)), []
+    left, processed = iter(range(3)), []
 
     def killed_after_three(photo_HWC):
         if next(left, None) is None:
@@ -157,10 +159,10 @@ def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_align(photos, tmp_path / "cut")
     monkeypatch.setattr(
-        cutter, "landmarker", lambda model, every: lambda photo: looked.append(0) or find_dots(photo)
+        cutter, "landmarker", lambda model, every: lambda photo: processed.append(0) or find_dots(photo)
     )
     assert run_align(photos, tmp_path / "cut").faces == whole.faces
-    assert len(looked) == 2
+    assert len(processed) == 2
     for name in ("points.csv", "unaligned.jsonl"):
         assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
 

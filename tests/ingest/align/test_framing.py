@@ -42,7 +42,7 @@ def test_a_long_face_is_sized_by_eyes_and_mouth():
     scale=st.floats(0.1, 10),
     shift=st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
 )
-def test_faces_come_to_lie_at_the_same_place_however_they_stand_in_the_photo(angle, scale, shift):
+def test_faces_are_at_the_same_place_whatever_their_pose_in_the_photo(angle, scale, shift):
     standing = moved(UPRIGHT, angle, scale, shift)
     there = map_points(standing.points_32, ffhq_square(standing).onto(256))
     assert np.allclose(there, map_points(UPRIGHT.points_32, ffhq_square(UPRIGHT).onto(256)), atol=1e-6)
@@ -80,7 +80,7 @@ def test_fine_patterns_become_grey_and_no_moire():
     assert np.abs(picture.astype(float) - 127.5).max() < 4
 
 
-def test_what_lies_outside_the_photo_is_mirrored_and_then_blurred():
+def test_padding_outside_the_photo_is_mirrored_and_then_blurred():
     photo_HWC = np.zeros((200, 200, 3), np.uint8)
     photo_HWC[np.arange(200) % 8 < 4] = 255
     picture = cut(photo_HWC, Square((0.0, 100.0), (100.0, 0.0)), 200).astype(float)

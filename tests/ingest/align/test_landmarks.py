@@ -58,7 +58,7 @@ _LEFT_EYE, _RIGHT_EYE = (18, 22, 19, 21, 30, 28), (23, 27, 24, 26, 33, 31)
 _MOUTH = (87, 93)
 
 
-def test_eyes_lie_within_3_percent_of_where_people_set_them(shared_data):
+def test_eyes_are_within_3_percent_of_manual_landmarks(shared_data):
     pytest.importorskip("dlib")
     find, errors, mouths = DlibLandmarker(), [], []
     for path in sorted((shared_data / "pairs").glob("*_neutral.jpg"))[::3]:

@@ -43,7 +43,7 @@ def test_hairs_across_a_lesion_and_a_neighbour_beside_it_do_not_count() -> None:
     np.testing.assert_allclose(found, alone, atol=1e-3)
 
 
-def test_what_is_no_skin_does_not_count() -> None:
+def test_only_skin_counts() -> None:
     image, skin_HW = picture(), np.ones((64, 64), bool)
     (alone,) = differences(image, [LESION], skin_HW)
     image[:, :24] = 0
@@ -52,7 +52,7 @@ def test_what_is_no_skin_does_not_count() -> None:
     np.testing.assert_allclose(found, alone, atol=1e-3)
 
 
-def test_what_cannot_be_measured_says_why() -> None:
+def test_a_lesion_that_cannot_be_measured_has_a_reason() -> None:
     (faint,) = differences(picture(lesion=SKIN), [LESION], None)
     assert compare(faint, faint).not_measured == "too faint"
     assert compare(faint, faint).kept is None

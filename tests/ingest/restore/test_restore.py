@@ -61,7 +61,7 @@ class Smoother:
         return np.stack([cv2.GaussianBlur(image, (0, 0), 24) for image in images_NHWC])
 
 
-def test_every_face_comes_out_at_the_size_and_tells_what_enlarged_it(tmp_path: Path) -> None:
+def test_every_face_has_the_requested_size_and_names_its_restorer(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces", (32, 32), (64, 64), (100, 100))
     restored = run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
     assert restored.pixels().shape == (3, 64, 64, 3)
@@ -73,7 +73,7 @@ def test_every_face_comes_out_at_the_size_and_tells_what_enlarged_it(tmp_path: P
     assert "could not be measured (no face has lesion boxes)" in log_of(tmp_path / "run")
 
 
-def test_weights_are_not_asked_for_where_no_face_is_enlarged(tmp_path: Path) -> None:
+def test_no_weights_are_needed_if_no_face_is_enlarged(tmp_path: Path) -> None:
     faces = write_faces(tmp_path / "faces", (64, 64), (100, 100))
     config = RestoreConfig(size=64, restorer="spandrel", weights="nowhere.pth")
     assert run_restore(tmp_path / "run", faces, config).pixels().shape == (2, 64, 64, 3)
@@ -110,7 +110,7 @@ def test_shrinking_costs_lesions_what_blur_does(patients: FaceSet, tmp_path: Pat
     assert medians[2] < 0.9
 
 
-def test_a_restorer_that_wipes_lesions_out_is_found(patients: FaceSet, tmp_path: Path, monkeypatch) -> None:
+def test_a_restorer_that_removes_lesions_is_detected(patients: FaceSet, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(stage, "open_restorer", lambda name, weights: (Smoother(), "smoother"))
     run_restore(tmp_path / "run", patients, RestoreConfig(size=256))
     faces = table(tmp_path / "run" / "restoration.csv")
@@ -165,7 +165,7 @@ def test_whole_photos_are_sent_to_alignment(tmp_path: Path) -> None:
         run_restore(tmp_path / "run", faces, RestoreConfig(size=64))
 
 
-def test_lesions_too_small_to_measure_are_said_to_be(tmp_path: Path) -> None:
+def test_lesions_too_small_to_measure_are_reported(tmp_path: Path) -> None:
     dot = Lesion("comedone", 10, 10, 11, 11)
     faces = write_faces(tmp_path / "faces", (32, 32), lesions=(dot,))
     run_restore(tmp_path / "run", faces, RestoreConfig(size=24))
@@ -184,7 +184,7 @@ def test_boxes_beyond_the_edge_do_no_harm(tmp_path: Path) -> None:
     assert len(table(tmp_path / "run" / "lesions.csv")) == 1
 
 
-def test_weights_that_are_not_here_are_told(tmp_path: Path, monkeypatch) -> None:
+def test_missing_weights_are_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
     faces = write_faces(tmp_path / "faces", (32, 32))
     with pytest.raises(MissingWeights, match="weights fetch gfpgan"):
@@ -196,7 +196,7 @@ def test_weights_that_are_not_here_are_told(tmp_path: Path, monkeypatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"size": 4}, "must be at least 8"),
         ({"batch": 0}, "must be at least 1"),
@@ -205,8 +205,8 @@ def test_weights_that_are_not_here_are_told(tmp_path: Path, monkeypatch) -> None
         ({"points": Path("p.csv")}, "only dfdnet"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(settings: dict[str, object], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_settings_that_do_not_fit_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         RestoreConfig(**settings)  # type: ignore[arg-type]
 
 

@@ -98,7 +98,7 @@ def test_faults_of_the_lists_are_listed(acne04):
     (lists / "NNEW_trainval_0.txt").write_text("\ufeff" + text + extra, encoding="utf-8")
     (lists / "JPEGImages" / "levle9_1.jpg").write_bytes((lists / "JPEGImages" / "levle0_0.jpg").read_bytes())
     found = find(IngestConfig(acne04))
-    told = [f"{item.file}: {item.reason}" for item in found.skipped]
+    reported = [f"{item.file}: {item.reason}" for item in found.skipped]
     assert len(found.photos) == 16
     for expected in (
         "Classification/NNEW_trainval_0.txt: names 'gone.jpg', which does not exist",
@@ -109,7 +109,7 @@ def test_faults_of_the_lists_are_listed(acne04):
         "not `name level count`: 'nonsense'",
         "levle9_1.jpg: not named by any label file",
     ):
-        assert any(expected in line for line in told), expected
+        assert any(expected in line for line in reported), expected
     assert {photo.split for photo in found.photos if photo.name.endswith("_0.jpg")} == {"test"}
 
 

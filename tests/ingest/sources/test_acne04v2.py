@@ -11,7 +11,7 @@ from anonderm.ingest.sources.acne04v2 import find
 
 @pytest.fixture
 def v2(tmp_path, draw):
-    """The published file beside the photos of ACNE04; photos are half as large as the file says."""
+    """The published file beside the photos of ACNE04; photos are half as large as stated in the file."""
     images, annotations = [], []
     for index in range(8):
         name = f"levle{index % 2}_{index}.jpg"
@@ -62,7 +62,7 @@ def test_faults_are_listed(v2, draw):
     assert found.ignored == {".jpg": 1}
 
 
-def test_boxes_told_for_a_picture_of_another_shape_are_left_out(v2, ingest):
+def test_boxes_for_a_picture_of_another_shape_are_left_out(v2, ingest):
     root, content = v2
     content["images"][0]["width"] = 300
     done = ingest(write(root, content), "--whole")

@@ -54,7 +54,7 @@ def test_masks_follow_the_resizing(celebamask, ingest):
     np.testing.assert_array_equal(mask_HW, expected_HW)
 
 
-def test_people_are_known_where_the_identities_are_there(celebamask, ingest):
+def test_people_are_known_if_the_identities_are_present(celebamask, ingest):
     lines = [f"{original + 1:06d}.jpg {7 if number < 2 else number}" for number, original in NUMBERS.items()]
     (celebamask / "identity_CelebA.txt").write_text("\n".join(lines))
     done = ingest(celebamask, "--label", "healthy")

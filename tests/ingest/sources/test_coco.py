@@ -56,9 +56,9 @@ def test_faults_are_listed(roboflow, ingest, draw):
     ]
     write(roboflow / "train" / "_annotations.coco.json", images, boxes)
     draw(roboflow / "train" / "unnamed.jpg", 99)
-    told = {(item.file, item.reason) for item in find(IngestConfig(roboflow)).skipped}
+    reported = {(item.file, item.reason) for item in find(IngestConfig(roboflow)).skipped}
     file = "train/_annotations.coco.json"
-    assert told == {
+    assert reported == {
         (file, "annotation 1 is of an unlisted photo"),
         ("0.jpg", f"{file}: annotation 2 is of the unlisted category 17"),
         ("1.jpg", f"{file}: annotation 3: not [left, top, width, height]: [4, 8, 10]"),

@@ -88,7 +88,7 @@ def test_class_names_equal_in_unicode_are_refused(tmp_path):
         list_photos(tmp_path)
 
 
-def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
+def test_a_file_name_that_is_not_text_is_escaped(tmp_path):
     folder = tmp_path / "mild"
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png")).touch()

@@ -57,11 +57,11 @@ def test_missing_and_unnamed_photos_are_listed(export, draw):
     with (export / "train" / "_annotations.txt").open("a") as file:
         file.write("\ngone.jpg 1,2,3,4,0\n../valid/写真.jpg 1,2,3,4,0\n../../../etc/passwd 1,2,3,4,0\n")
     found = find(IngestConfig(export))
-    told = {f"{item.file}: {item.reason}" for item in found.skipped}
-    assert "train/extra.jpg: not named by any label file" in told
-    assert "valid/写真.jpg: listed twice; the first entry counts" in told
+    reported = {f"{item.file}: {item.reason}" for item in found.skipped}
+    assert "train/extra.jpg: not named by any label file" in reported
+    assert "valid/写真.jpg: listed twice; the first entry counts" in reported
     for name in ("gone.jpg", "../../../etc/passwd"):
-        assert any(f"names {name!r}, which does not exist" in line for line in told)
+        assert any(f"names {name!r}, which does not exist" in line for line in reported)
 
 
 @given(

@@ -39,8 +39,8 @@ def test_missing_and_unnamed_photos_are_listed(export, draw):
     draw(export / "test" / "写真.jpg", 5)
     with (export / "test" / "_classes.csv").open("a") as file:
         file.write("gone.jpg, 1, 0, 0\nshort.jpg\n")
-    told = {item.reason for item in find(IngestConfig(export)).skipped if item.file.startswith("test/")}
-    assert {"names 'gone.jpg', which does not exist", "not named by any label file"} <= told
+    reported = {item.reason for item in find(IngestConfig(export)).skipped if item.file.startswith("test/")}
+    assert {"names 'gone.jpg', which does not exist", "not named by any label file"} <= reported
 
 
 def test_another_table_is_an_error(export):
@@ -50,9 +50,11 @@ def test_another_table_is_an_error(export):
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.sampled_from(["0", "1", " 1", "2", ""])))
-def test_a_row_counts_only_where_every_class_is_stated(row):
+def test_a_row_counts_only_if_every_class_is_stated(row):
     kinds = marked_types(row, ("a", "b", "c"))
-    told = [row.get(name, "").strip() for name in "abc"]
+    reported = [row.get(name, "").strip() for name in "abc"]
     assert kinds == (
-        tuple(n for n, t in zip("abc", told, strict=True) if t == "1") if set(told) <= {"0", "1"} else None
+        tuple(n for n, t in zip("abc", reported, strict=True) if t == "1")
+        if set(reported) <= {"0", "1"}
+        else None
     )

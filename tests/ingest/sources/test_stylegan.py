@@ -73,7 +73,7 @@ def test_names_that_lead_out_and_faults_of_the_labels_are_listed(tmp_path, inges
     assert not any((tmp_path / name).exists() for name in ("out.png", "b.png"))
 
 
-def test_a_damaged_member_is_named_and_left_out_where_asked(tmp_path, ingest, capsys):
+def test_a_damaged_member_is_named_and_left_out_on_request(tmp_path, ingest, capsys):
     path = archive(tmp_path / "set.zip")
     data = bytearray(path.read_bytes())
     data[data.find(b"IDAT") + 20] ^= 255
@@ -84,7 +84,7 @@ def test_a_damaged_member_is_named_and_left_out_where_asked(tmp_path, ingest, ca
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04 no"])
-def test_a_file_that_is_no_zip_is_named(tmp_path, content):
+def test_a_file_that_is_not_a_zip_is_named(tmp_path, content):
     (tmp_path / "set.zip").write_bytes(content)
     with pytest.raises(InputError, match=r"set\.zip: not a ZIP"):
         find(IngestConfig(tmp_path / "set.zip"))

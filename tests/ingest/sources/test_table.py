@@ -92,7 +92,7 @@ def test_names_that_systems_spell_apart_are_the_same_file(tmp_path, draw):
     assert photo.pixels().shape == (40, 40, 3)
 
 
-def test_a_column_that_is_not_there_is_named(clinic):
+def test_a_missing_column_is_named(clinic):
     with pytest.raises(ConfigError, match=r"no column 'file'.*"):
         find(IngestConfig(clinic))
     with pytest.raises(ConfigError, match="no column 'Schwere'"):

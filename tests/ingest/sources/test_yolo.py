@@ -57,8 +57,8 @@ def test_a_photo_without_a_label_file_and_stray_ids_are_listed(yolo, ingest):
     assert done.skipped["train/images/f3.jpg"] == "not named by any label file"
     assert done.skipped["train/labels/gone.txt"] == "belongs to no photo"
     assert "not `class x y width height`" in done.skipped["train/labels/f2.txt"]
-    told = {f"{item.file}: {item.reason}" for item in find(IngestConfig(yolo)).skipped}
-    assert "train/labels/f2.txt: line 1: class '5' is not one of the 2 classes" in told
+    reported = {f"{item.file}: {item.reason}" for item in find(IngestConfig(yolo)).skipped}
+    assert "train/labels/f2.txt: line 1: class '5' is not one of the 2 classes" in reported
     assert "lies outside the photo" in done.skipped["train/images/f2.jpg"]
 
 

@@ -168,7 +168,7 @@ def test_boxes_follow_the_points() -> None:
     assert boxes_of(points)["nose"] == (0, 0, 32, 32), "a box is never empty, and never outside"
 
 
-def test_usual_components_lie_where_faces_of_this_framing_have_them() -> None:
+def test_average_components_match_faces_of_this_framing() -> None:
     boxes = boxes_of(None)
     assert tuple(boxes) == COMPONENTS
     centres = {name: ((x0 + x1) / 2, (y0 + y1) / 2) for name, (x0, y0, x1, y1) in boxes.items()}

@@ -19,11 +19,11 @@ class Spy:
 
     def __init__(self, side: int | None, scale: int) -> None:
         self.side, self.scale = side, scale
-        self.seen: list[tuple[int, float | None]] = []
+        self.inputs: list[tuple[int, float | None]] = []
 
     def __call__(self, images_NHWC, points_N):
         points = points_N[0]
-        self.seen.append((images_NHWC.shape[1], None if points is None else float(points[0, 0])))
+        self.inputs.append((images_NHWC.shape[1], None if points is None else float(points[0, 0])))
         return images_NHWC.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
 
 
@@ -36,7 +36,7 @@ def test_lanczos_is_plain_interpolation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "scale", "size", "seen"),
+    ("side", "scale", "size", "inputs"),
     [
         (64, 1, 100, [(64, 16.0)]),
         (64, 4, 100, [(64, 16.0)]),
@@ -45,10 +45,10 @@ def test_lanczos_is_plain_interpolation() -> None:
         (None, 2, 100, [(40, 10.0), (80, 20.0)]),
     ],
 )
-def test_each_kind_of_restorer_gets_what_it_takes(side, scale, size, seen) -> None:
+def test_each_kind_of_restorer_gets_what_it_takes(side, scale, size, inputs) -> None:
     spy = Spy(side, scale)
     assert enlarge(FACES, POINTS, spy, size).shape == (2, size, size, 3)
-    assert spy.seen == seen, "the points move with the pixels"
+    assert spy.inputs == inputs, "the points move with the pixels"
 
 
 def test_tiles_give_what_the_whole_picture_would() -> None:

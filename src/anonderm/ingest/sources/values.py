@@ -9,17 +9,12 @@ from typing import Any
 
 from anonderm.core.records import Lesion
 
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "trainval": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
+_SPLIT_NAMES = {
+    "train": ("train", "training", "trainval"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
 }
+_SPLITS = {name: split for split, names in _SPLIT_NAMES.items() for name in names}
 
 
 def read_split(word: str) -> str | None:
