@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from anonderm.core.errors import BrokenArtefact, InputError
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, boxes_of
 from anonderm.models.restorers.dfdnet.dictionary import Dictionary, read_dictionaries
-from anonderm.models.restorers.dfdnet.load import load_published, published_names
 from anonderm.models.restorers.dfdnet.network import DFDNet
-from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer
+from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer, load_published, published_names
 
 SIDES = {"left_eye": 80, "right_eye": 80, "nose": 50, "mouth": 110}
 VGG = {0: (3, 1), 2: (1, 1), 5: (1, 2), 7: (2, 2), 10: (2, 4)} | dict.fromkeys((12, 14, 16), (4, 4))

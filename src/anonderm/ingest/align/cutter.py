@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.affine import map_lesions
 from anonderm.core.faceset import FaceSet
-from anonderm.core.images import Pixels, encode_png
+from anonderm.core.images import Pixels, encode_png, resize_mask
 from anonderm.core.records import Face
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.face_points import FacePoints
@@ -80,7 +79,8 @@ class Cutter:
         """Raises MissingExtra, MissingPath, UnreadableImage or InputError."""
         photos = FaceSet(task.photos, (task.face,))
         photo_HWC = photos.image(task.face)
-        mask_HW = photos.mask(task.face) if task.face.mask else None
+        height, width = photo_HWC.shape[:2]
+        mask_HW = resize_mask(photos.mask(task.face), width, height) if task.face.mask else None
         found = task.marked or tuple(self._find(photo_HWC))
         good = tuple(points for points in found if task.marked or not _in_profile(points))
         if not good:
@@ -126,7 +126,7 @@ class Cutter:
         lesions, lost = map_lesions(face.lesions, square.onto(size), (size, size))
         outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
         row = dataclasses.replace(face, lesions=lesions, framing=framing)
-        mask = None if mask_HW is None else cut_mask(_of_size(mask_HW, photo_HWC), square, size)
+        mask = None if mask_HW is None else cut_mask(mask_HW, square, size)
         return CutFace(row, encode_png(picture_HWC), mask, points, reason, outside, lost)
 
 
@@ -142,13 +142,3 @@ def _rows(face: Face, count: int) -> list[Face]:
         dataclasses.replace(face, id=f"{face.id}-{number}", subject=None) for number in range(2, count + 1)
     )
     return [face, *others]
-
-
-def _of_size(mask_HW: NDArray[np.bool_], photo_HWC: Pixels) -> NDArray[Any]:
-    import cv2
-
-    height, width = photo_HWC.shape[:2]
-    if mask_HW.shape == (height, width):
-        return mask_HW
-    scaled = cv2.resize(mask_HW.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(scaled > 0)

@@ -28,8 +28,7 @@ def open_restorer(name: str, weights_name: str | None) -> tuple[Restorer, str]:
     path = weights.find(weights_name or name)
     restorer: Restorer
     if name == "dfdnet":
-        from anonderm.models.restorers.dfdnet.load import WEIGHTS
-        from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer
+        from anonderm.models.restorers.dfdnet.restorer import WEIGHTS, DfdnetRestorer
 
         restorer, file = DfdnetRestorer(path), path / WEIGHTS
     else:
