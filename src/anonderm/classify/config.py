@@ -52,7 +52,7 @@ class TrainClassifierConfig(Settings):
     epoch_faces: Count | None = None
     """Training faces in an epoch, all of them equally often in the long run; unset: each of them once."""
     batch: Annotated[int, Ge(2)] = 32
-    """Faces a step."""
+    """Faces per step."""
     optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     """The optimiser; sgd has a momentum of 0.9."""
     learning_rate: Positive = 1e-3

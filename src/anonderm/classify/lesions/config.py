@@ -33,12 +33,12 @@ class TrainDetectorConfig(Settings):
     steps: Count = 1500
     """Training steps."""
     batch: Count = 4
-    """Tiles a step."""
+    """Tiles per step."""
     learning_rate: Positive = 1e-3
     """Highest rate of the one-cycle schedule; 1e-4 suits pretrained weights."""
     weight_decay: NonNegative = 0.01
     """AdamW's decoupled weight decay."""
-    lesion_tiles: Share = 0.8
+    lesion_tile_share: Share = 0.8
     """Share of the training tiles that are cut around a lesion; the others are cut anywhere."""
     flip: bool = True
     """Mirror half of the training tiles, at random."""

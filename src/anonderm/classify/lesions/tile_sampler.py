@@ -57,7 +57,7 @@ class TileSampler:
         return [pixels for pixels, _ in drawn], [self._target(lesions) for _, lesions in drawn]
 
     def _draw_one(self, rng: np.random.Generator) -> tuple[Tensor, tuple[Lesion, ...]]:
-        on_lesion = rng.random() < self._config.lesion_tiles
+        on_lesion = rng.random() < self._config.lesion_tile_share
         pool = self._with_lesions if on_lesion else self._faces
         face = pool[rng.integers(len(pool))]
         image_HWC = self._images.image(face)
