@@ -21,7 +21,7 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -43,7 +43,7 @@ MAX_BYTES = 10 * 2**30
 _SHARD_ROWS, _SHARD_SECONDS = 256, 30.0  # a shard is written after so many pictures, or so long
 _FEW = 16  # pictures for which starting more processes is not worth it
 
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+_DAMAGED = (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 
 _log = logging.getLogger(__name__)
 
@@ -97,24 +97,26 @@ class Store:
         for position, each in enumerate(keys):
             wanted.setdefault(each.encode(), []).append(position)
         for path in _shards(self.folder) if wanted else ():
-            try:
-                with np.load(path, allow_pickle=False) as shard:
-                    names = enumerate(shard["keys"].tolist())
-                    stored = [(row, name) for row, name in names if name in wanted]
-                    rows = shard["rows"] if stored else None
-                    if rows is not None and rows.shape[1:] != self.shape:
-                        raise ValueError(f"rows of shape {rows.shape[1:]}, not {self.shape}")
-            except FileNotFoundError:  # another process has just deleted it
-                continue
-            except _DAMAGED as error:
-                _log.warning("%s: damaged, computed again (%s)", path, error)
-                _delete(path)
-                continue
-            if rows is not None:
-                for row, name in stored:
-                    found[wanted.pop(name)] = rows[row]
-                _touch(path)
+            for name, row in self._read_shard(path, wanted).items():
+                found[wanted.pop(name)] = row
         return sorted(positions[0] for positions in wanted.values())
+
+    def _read_shard(self, path: Path, wanted: Container[bytes]) -> dict[bytes, Row]:
+        """The wanted rows of one shard; none where it is damaged, or was deleted by another process."""
+        try:
+            with np.load(path, allow_pickle=False) as shard:
+                names = [name if name in wanted else None for name in shard["keys"].tolist()]
+                if not any(names):
+                    return {}
+                rows = shard["rows"]
+        except OSError:
+            return {}
+        except _DAMAGED as error:
+            return _remove_damaged(path, str(error))
+        if rows.shape != (len(names), *self.shape) or rows.dtype != np.float32:
+            return _remove_damaged(path, f"{rows.dtype} {rows.shape}")
+        _touch(path)
+        return {name: row for name, row in zip(names, rows, strict=True) if name}
 
     def _write(
         self,
@@ -176,6 +178,12 @@ def _shards(folder: Path) -> list[Path]:
         return sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
     except OSError:
         return []
+
+
+def _remove_damaged(path: Path, reason: str) -> dict[bytes, Row]:
+    _log.warning("%s: damaged, computed again (%s)", path, reason)
+    _delete(path)
+    return {}
 
 
 def _limit_size(folder: Path) -> None:

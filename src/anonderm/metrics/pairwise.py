@@ -114,28 +114,14 @@ def nearest(
     """
     query_MVD, gallery_NVD = _with_views(queries), _with_views(gallery)
     codes_M, codes_N = _codes(exclude, len(query_MVD), len(gallery_NVD))
-    centre_D = _centre(gallery_NVD)
-    largest = _longest(gallery_NVD, centre_D)
+    search = _Search(gallery_NVD, codes_N, k)
     found = Neighbours(np.full((len(query_MVD), k), np.inf), np.full((len(query_MVD), k), -1, np.intp))
     for rows in _ranges(len(query_MVD), _TILE_ROWS):
-        part_AVD = query_MVD[rows]
-        blocks = _squared_blocks(part_AVD, gallery_NVD, centre_D)
-        if exclude is not None:
-            blocks = _without_own(blocks, codes_M[rows], codes_N)
-        near_AC, others_A = _candidates(blocks, len(part_AVD), min(k + _SPARE, len(gallery_NVD)))
-        exact_AC = _exact(part_AVD, gallery_NVD, near_AC)
-        order_AK = np.lexsort((near_AC, exact_AC), axis=1)[:, :k]
-        found.distances_MK[rows, : order_AK.shape[1]] = np.take_along_axis(exact_AC, order_AK, axis=1)
-        found.indices_MK[rows, : order_AK.shape[1]] = np.take_along_axis(near_AC, order_AK, axis=1)
-        if near_AC.shape[1] < len(gallery_NVD):
-            slack = _ROUNDING * (_longest(part_AVD, centre_D) + largest)
-            unsure_A = np.isfinite(others_A) & (others_A - slack <= found.distances_MK[rows, -1] ** 2)
-            for row in np.flatnonzero(unsure_A) + rows.start:
-                allowed_N = codes_N != codes_M[row]
-                each = _exhaustive(query_MVD[row], gallery_NVD, allowed_N, k)
-                found.distances_MK[row], found.indices_MK[row] = each
+        distances_AK, indices_AK = search.nearest(query_MVD[rows], codes_M[rows])
+        found.distances_MK[rows, : distances_AK.shape[1]] = distances_AK
+        found.indices_MK[rows, : indices_AK.shape[1]] = indices_AK
         if bar is not None:
-            bar.advance(len(part_AVD))
+            bar.advance(len(distances_AK))
     return found
 
 
@@ -228,25 +214,56 @@ def _centre(gallery_NVD: Rows) -> Floats:
     return some_ND.mean(axis=0, dtype=np.float64) if len(some_ND) else np.zeros(gallery_NVD.shape[2])
 
 
-def _without_own(blocks: Blocks, codes_A: Indices, codes_N: Indices) -> Blocks:
-    """Infinite distances between items of one group."""
-    for columns, block_AB in blocks:
-        block_AB[codes_A[:, None] == codes_N[columns]] = np.inf
-        yield columns, block_AB
+class _Search:
+    """Finds the k nearest items of one gallery."""
 
+    def __init__(self, gallery_NVD: Rows, codes_N: Indices, k: int) -> None:
+        self._gallery_NVD, self._codes_N, self._k = gallery_NVD, codes_N, k
+        self._centre_D = _centre(gallery_NVD)
+        self._longest = _longest(gallery_NVD, self._centre_D)
 
-def _candidates(blocks: Blocks, queries: int, depth: int) -> tuple[Indices, Floats]:
-    """The nearest items [A, C] by products, -1 where there are fewer; the last one's squared distance [A]."""
-    squared_AC, near_AC = np.zeros((queries, 0), np.float32), np.zeros((queries, 0), np.intp)
-    for columns, block_AB in blocks:
-        more_AC, places_AC = smallest(block_AB, min(depth, block_AB.shape[1]))
-        squared_AE = np.concatenate([squared_AC, more_AC], axis=1)
-        near_AE = np.concatenate([near_AC, places_AC + columns.start], axis=1)
-        best_AC = np.argsort(squared_AE, axis=1, kind="stable")[:, :depth]
-        squared_AC = np.take_along_axis(squared_AE, best_AC, axis=1)
-        near_AC = np.take_along_axis(near_AE, best_AC, axis=1)
-    last_A = squared_AC[:, -1] if depth else np.zeros(queries)
-    return np.where(np.isfinite(squared_AC), near_AC, -1), last_A.astype(np.float64)
+    def nearest(self, query_AVD: Rows, codes_A: Indices) -> tuple[Floats, Indices]:
+        """Distances and indices [A, K], or as many columns as the gallery has items."""
+        near_AC, last_A = self._candidates(query_AVD, codes_A)
+        exact_AC = _exact(query_AVD, self._gallery_NVD, near_AC)
+        order_AK = np.lexsort((near_AC, exact_AC), axis=1)[:, : self._k]
+        distances_AK = np.take_along_axis(exact_AC, order_AK, axis=1)
+        indices_AK = np.take_along_axis(near_AC, order_AK, axis=1)
+        if near_AC.shape[1] < len(self._gallery_NVD):
+            slack = _ROUNDING * (_longest(query_AVD, self._centre_D) + self._longest)
+            for row in np.flatnonzero(np.isfinite(last_A) & (last_A - slack <= distances_AK[:, -1] ** 2)):
+                distances_AK[row], indices_AK[row] = self._without_products(query_AVD[row], codes_A[row])
+        return distances_AK, indices_AK
+
+    def _candidates(self, query_AVD: Rows, codes_A: Indices) -> tuple[Indices, Floats]:
+        """The nearest items [A, C] by products, -1 for none, and the last one's squared distance [A]."""
+        depth = min(self._k + _SPARE, len(self._gallery_NVD))
+        squared_AC = np.zeros((len(query_AVD), 0), np.float32)
+        near_AC = np.zeros(squared_AC.shape, np.intp)
+        for columns, block_AB in _squared_blocks(query_AVD, self._gallery_NVD, self._centre_D):
+            if (codes_A >= 0).any():
+                block_AB[codes_A[:, None] == self._codes_N[columns]] = np.inf
+            more_AC, places_AC = smallest(block_AB, min(depth, block_AB.shape[1]))
+            squared_AE = np.concatenate([squared_AC, more_AC], axis=1)
+            near_AE = np.concatenate([near_AC, places_AC + columns.start], axis=1)
+            best_AC = np.argsort(squared_AE, axis=1, kind="stable")[:, :depth]
+            squared_AC = np.take_along_axis(squared_AE, best_AC, axis=1)
+            near_AC = np.take_along_axis(near_AE, best_AC, axis=1)
+        last_A = squared_AC[:, -1] if depth else np.zeros(len(query_AVD))
+        return np.where(np.isfinite(squared_AC), near_AC, -1), last_A.astype(np.float64)
+
+    def _without_products(self, query_VD: Rows, code: int) -> tuple[Floats, Indices]:
+        """Distances and indices [K] of one query, where products leave the order open."""
+        from scipy.spatial.distance import cdist
+
+        exact_N = np.empty(len(self._gallery_NVD))
+        for part in _ranges(len(self._gallery_NVD)):
+            rows_BWD = self._gallery_NVD[part]
+            table_VB = cdist(query_VD, rows_BWD.reshape(-1, rows_BWD.shape[2]))
+            exact_N[part] = table_VB.min(axis=0).reshape(rows_BWD.shape[:2]).min(axis=1)
+        exact_N[(self._codes_N == code) | np.isnan(exact_N)] = np.inf
+        order_K = np.argsort(exact_N, kind="stable")[: self._k]
+        return exact_N[order_K], np.where(np.isfinite(exact_N[order_K]), order_K, -1)
 
 
 def _exact(query_AVD: Rows, gallery_NVD: Rows, near_AC: Indices) -> Floats:
@@ -262,24 +279,8 @@ def _exact(query_AVD: Rows, gallery_NVD: Rows, near_AC: Indices) -> Floats:
     return exact_AC
 
 
-def _exhaustive(
-    query_VD: Rows, gallery_NVD: Rows, allowed_N: NDArray[np.bool_], k: int
-) -> tuple[Floats, Indices]:
-    """Distances [K] and indices [K] of one query without products, where products leave the order open."""
-    from scipy.spatial.distance import cdist
-
-    exact_N = np.empty(len(gallery_NVD))
-    for part in _ranges(len(gallery_NVD), _TILE_COLUMNS):
-        rows_BWD = gallery_NVD[part]
-        table_VB = cdist(query_VD, rows_BWD.reshape(-1, rows_BWD.shape[2]))
-        exact_N[part] = table_VB.min(axis=0).reshape(rows_BWD.shape[:2]).min(axis=1)
-    exact_N[~allowed_N | np.isnan(exact_N)] = np.inf
-    order_K = np.argsort(exact_N, kind="stable")[:k]
-    return exact_N[order_K], np.where(np.isfinite(exact_N[order_K]), order_K, -1)
-
-
 def _codes(exclude: tuple[Groups, Groups] | None, queries: int, gallery: int) -> tuple[Indices, Indices]:
-    """A number for each group; without groups, every query differs from the whole gallery."""
+    """A number for each group; without groups, -1 for queries and 0 for the gallery, which differ."""
     if exclude is None:
         return np.full(queries, -1), np.zeros(gallery, np.intp)
     numbers: dict[Hashable, int] = {}
