@@ -77,7 +77,7 @@ def test_grades_are_scored_on_the_test_split_as_scikit_learn_does(tmp_path: Path
     assert np.sum(found.confusion.counts) == 24
 
 
-def test_lesion_types_are_scored_each_and_on_average(tmp_path: Path, faces: FaceSet):
+def test_lesion_types_are_scored_individually_and_on_average(tmp_path: Path, faces: FaceSet):
     given = checkpoint(tmp_path, MultiLabel(2), TYPES)
     found = evaluated(tmp_path, faces, given)
     test = faces.where(split="test")

@@ -103,7 +103,7 @@ def test_a_killed_training_resumes_to_the_same_weights(faces: FaceSet, tmp_path,
         assert torch.equal(value, resumed[name]), name
 
 
-def test_the_card_tells_what_is_known_of_people_not_trained_on(faces: FaceSet, tmp_path):
+def test_the_card_has_measures_on_held_out_people(faces: FaceSet, tmp_path):
     with RunDir.open(tmp_path / "run", "train-encoder", CONFIG, {}) as run:
         checkpoint = train_encoder(CONFIG, faces, run)
     card = Checkpoint.load(checkpoint.path).card
@@ -134,7 +134,7 @@ def test_other_weights_are_refused(tmp_path):
         embedder(checkpoint)
 
 
-def test_people_with_one_photo_each_teach_nothing(faces: FaceSet, tmp_path):
+def test_people_with_one_photo_each_are_too_few_to_train_on(faces: FaceSet, tmp_path):
     single = faces.where(ids={"p0-0", "p1-0", "p2-0"})
     with (
         pytest.raises(TooFewImages, match="two photos"),

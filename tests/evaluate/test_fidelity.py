@@ -112,7 +112,7 @@ def test_compare_gives_the_distances_of_the_embeddings():
     assert scores.frechet.value == pytest.approx(frechet_distance(real.embeddings, fake.embeddings))
 
 
-def test_the_frechet_distance_of_few_faces_says_that_it_is_biased():
+def test_the_frechet_distance_of_few_faces_is_noted_as_biased():
     rng = np.random.default_rng(0)
     few, many = (compare(side(rng, rows), side(rng, rows), 5, rng)[0] for rows in (40, 400))
     assert "biased" in few.frechet.note

@@ -107,7 +107,7 @@ def test_published_weights_give_the_logits_of_the_authors_network(variant: str, 
     assert logits == pytest.approx(LOGITS[variant], abs=1e-3)
 
 
-def test_faces_are_judged_one_by_one(tmp_path: Path):
+def test_scores_do_not_depend_on_the_batch(tmp_path: Path):
     detector, _ = load_detector(saved(tmp_path, "EfficientNetB4"))
     writer = FaceSetWriter(tmp_path / "faces")
     images = np.random.default_rng(0).integers(0, 256, (2, 80, 80, 3), dtype=np.uint8)

@@ -51,7 +51,7 @@ def run_stage(
         return evaluate_realism(config, real, synthetic, run)
 
 
-def test_both_sets_give_as_many_faces_of_each_class(real, synthetic):
+def test_both_sets_contribute_equally_many_faces_of_each_class(real, synthetic):
     first, second = matched(real, synthetic, 1000, np.random.default_rng(0))
     assert first.label_counts == second.label_counts == {"mild": 30, "severe": 12}
     first, second = matched(real, synthetic, 21, np.random.default_rng(0))
@@ -116,7 +116,7 @@ def test_missing_detector_weights_and_too_few_people_are_errors(real, synthetic,
         run_stage(tmp_path / "b", few, synthetic)
 
 
-def test_a_killed_run_goes_on_after_its_last_fold(real, synthetic, tmp_path, monkeypatch):
+def test_a_killed_run_resumes_after_its_last_fold(real, synthetic, tmp_path, monkeypatch):
     config = RealismConfig(extractors=("thumbnail",), folds=3, epochs=1, bootstrap_samples=100)
     whole = run_stage(tmp_path / "whole", real, synthetic, config)
     taught = []

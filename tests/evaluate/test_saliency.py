@@ -1,4 +1,4 @@
-"""A classifier that sees nothing but red, on faces whose lesions are red, or are not."""
+"""A classifier that responds to red only, on faces whose lesions are red, or are not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def evaluated(folder: Path, faces: FaceSet, config: SaliencyConfig = CONFIG) -> 
 
 
 @pytest.mark.parametrize("explain", ["class", "severity"])
-def test_heat_on_the_lesions_is_told_from_heat_elsewhere(tmp_path: Path, red_detector, explain: str):
+def test_heat_on_the_lesions_differs_from_heat_elsewhere(tmp_path: Path, red_detector, explain: str):
     config = dataclasses.replace(CONFIG, explain=explain)
     right = evaluated(tmp_path / "a", faces_with_red(tmp_path / "on", on_lesion=True), config).groups
     wrong = evaluated(tmp_path / "b", faces_with_red(tmp_path / "off", on_lesion=False), config).groups
@@ -72,7 +72,7 @@ def test_heat_on_the_lesions_is_told_from_heat_elsewhere(tmp_path: Path, red_det
     assert "healthy" not in right
 
 
-def test_every_number_stands_beside_chance_with_an_interval(tmp_path: Path, red_detector):
+def test_every_measure_has_baselines_and_intervals(tmp_path: Path, red_detector):
     result = evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True))
     whole = result.groups["all"]
     assert whole.in_lesions.baseline.value == pytest.approx(24 * 24 / 128**2)
@@ -103,14 +103,14 @@ def test_each_lesion_type_is_measured_for_its_own_boxes(tmp_path: Path, red_dete
         evaluated(tmp_path / "other", both, dataclasses.replace(CONFIG, explain="severity"))
 
 
-def test_the_sheet_shows_faces_beside_their_heat(tmp_path: Path, red_detector):
+def test_the_sheet_shows_faces_beside_their_maps(tmp_path: Path, red_detector):
     evaluated(tmp_path / "run", faces_with_red(tmp_path / "faces", on_lesion=True))
     sheet = read_image(tmp_path / "run" / "saliency.png")
     assert sheet.shape == (192, 4 * 192 + 2, 3)
     assert (sheet[:, 192:384] == 255).all(2).any()  # the box
 
 
-def test_a_run_cut_short_goes_on(tmp_path: Path, red_detector, monkeypatch):
+def test_an_interrupted_run_resumes(tmp_path: Path, red_detector, monkeypatch):
     faces = faces_with_red(tmp_path / "faces", on_lesion=True)
     whole = evaluated(tmp_path / "whole", faces)
     measured = []

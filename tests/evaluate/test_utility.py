@@ -135,14 +135,14 @@ def test_every_score_has_an_interval_and_counts_faces_and_people(evaluated: Util
     assert not evaluated.tstr.scores.macro_mae.higher_is_better
 
 
-def test_a_classifier_no_better_than_the_majority_is_pointed_out(evaluated: UtilityResult, folder: Path):
+def test_a_classifier_no_better_than_the_majority_class_is_warned_of(evaluated: UtilityResult, folder: Path):
     assert evaluated.trtr.warnings == ()
     (warning,) = evaluated.tstr.warnings
     assert warning.startswith("accuracy 0.0%")
     assert warning in (folder / "utility" / "log.txt").read_text()
 
 
-def test_a_swap_of_the_two_classifiers_is_pointed_out(
+def test_swapped_classifiers_are_warned_of(
     folder: Path, real: FaceSet, trained_on_real: Checkpoint, trained_on_inverted: Checkpoint
 ):
     config = dataclasses.replace(CONFIG, saliency_faces=0)

@@ -114,7 +114,7 @@ def test_sections_without_runs_are_left_out(line: tuple[RunRecord, ...], tmp_pat
     ]
 
 
-def test_the_page_is_balanced_html_with_unique_ids_and_a_text_for_every_picture(page: str) -> None:
+def test_the_page_is_balanced_html_with_unique_ids_and_alternative_texts(page: str) -> None:
     parser = Balance()
     parser.feed(page)
     assert parser.open == []
@@ -172,7 +172,7 @@ def test_no_person_source_or_folder_name_is_on_the_page(line: tuple[RunRecord, .
         assert secret not in page
 
 
-def test_warnings_stand_on_the_first_screen(tmp_path: Path) -> None:
+def test_warnings_are_on_the_first_screen(tmp_path: Path) -> None:
     result = utility(tmp_path / "pictures", draw_face)
     few = [classification(share(value, n=20), share(value, n=20)) for value in (0.9, 0.35)]
     counts = ((30, 0, 0), (25, 5, 0), (30, 0, 0))
@@ -248,7 +248,7 @@ def test_worst_cases_are_not_shown_where_real_photos_are_not(
     assert "Repeated faces" in page
 
 
-def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+def test_photos_without_subjects_are_warned_of(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(line[0].folder, folder)
     (folder / "config.toml").write_text("seed = 0\n", encoding="utf-8")
@@ -260,7 +260,7 @@ def test_photos_without_persons_are_warned_of(line: tuple[RunRecord, ...], tmp_p
     assert "each counts as another" in write(tmp_path / "report", (RunRecord.load(folder),))
 
 
-def test_drawn_phantoms_are_not_announced_as_real_people(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
+def test_phantoms_are_not_announced_as_real_people(line: tuple[RunRecord, ...], tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(line[0].folder, folder)
     drawn = RunRecord(folder, line[0].content | {"stage": "phantom"})
@@ -269,7 +269,7 @@ def test_drawn_phantoms_are_not_announced_as_real_people(line: tuple[RunRecord, 
     assert "do not publish" not in page
 
 
-def test_a_sound_run_warns_of_nothing(page: str) -> None:
+def test_a_sound_run_has_no_warnings(page: str) -> None:
     assert 'class="warnings"' not in page
 
 
@@ -284,7 +284,7 @@ def test_results_without_a_section_of_their_own_are_listed(
     assert "-20.5" in page
 
 
-def test_the_funnel_counts_every_reason(page: str) -> None:
+def test_screening_counts_every_reason(page: str) -> None:
     screening = page[page.index('<section id="screening"') : page.index('<section id="generators"')]
     for reason in ("training-copy", "artefact", "deformed"):
         assert screening.count(f'<span class="name">{reason}</span>') == 2  # screened and sorted
@@ -386,7 +386,7 @@ def test_a_browser_shows_it_without_errors_or_sideways_scrolling(
     tab.close()
 
 
-def test_labels_are_told_apart_in_the_faces_of_each_class(page: str) -> None:
+def test_the_faces_of_each_class_are_labelled(page: str) -> None:
     for label in CLASSES:
         assert page.count(f'alt="real face, {label}"') == 12
         assert page.count(f'alt="synthetic face, {label}"') == 9

@@ -83,6 +83,6 @@ def test_the_counterpart_of_every_table_and_figure_is_in_the_report(ran: Ran) ->
     assert [each for each in counterparts if each[1] not in headings.found[each[0]]] == []
 
 
-def test_the_report_marks_phantom_faces_as_drawn(ran: Ran) -> None:
+def test_the_report_calls_phantoms_phantoms(ran: Ran) -> None:
     assert "Contains real photos" not in ran.page
-    assert "drawn phantom photos" in ran.page
+    assert "phantom photos of" in ran.page

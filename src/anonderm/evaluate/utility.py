@@ -1,6 +1,6 @@
 """evaluate utility: a classifier trained on synthetic faces (TSTR) beside one trained on real ones (TRTR).
 
-Both are tested on real faces of people whom neither was trained on. N faces, K classes.
+Both are tested on real faces of people in neither training set. N faces, K classes.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from anonderm.core.results.base import FILE, Result, load_result
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.config import ReportConfig
 
-SOURCES = ("phantom", "ingest")
-PREPARERS = ("align", "restore", "skin", "mask-and-crop")
-MAKERS = ("generate", "screen", "grade")
+INTAKE = ("phantom", "ingest")
+PREPARATION = ("align", "restore", "skin", "mask-and-crop")
+GENERATION = ("generate", "screen", "grade")
 
 AnyResult = TypeVar("AnyResult", bound=Result)
 
@@ -62,7 +62,7 @@ class Pipeline:
         """The real faces used for evaluation, else the last ones prepared, else the first ingested."""
         ingested, prepared = (
             [faces for record in self.of(*stages) if (faces := faces_of(record))]
-            for stages in (SOURCES, PREPARERS)
+            for stages in (INTAKE, PREPARATION)
         )
         evaluations = self.of("evaluate utility", "evaluate data-mix", "evaluate fidelity", "audit")
         digests = [record.content["inputs"].get("real") for record in evaluations]
@@ -78,7 +78,7 @@ class Pipeline:
     @cached_property
     def synthetic(self) -> FaceSet | None:
         """The synthetic faces that were exported or evaluated, else the last ones made."""
-        made = [faces for record in self.of(*MAKERS) if (faces := faces_of(record))]
+        made = [faces for record in self.of(*GENERATION) if (faces := faces_of(record))]
         digests = [
             record.content["inputs"].get("faces" if record.stage == "export" else "synthetic")
             for record in self.of("export", "evaluate data-mix", "audit", "evaluate fidelity")

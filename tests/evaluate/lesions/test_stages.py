@@ -102,7 +102,7 @@ def compare(real: FaceSet, synthetic: FaceSet, detector: Path, out: Path) -> Run
     return run_stage(STAGES["evaluate lesions"], LesionFidelityConfig(shown=1), references, out)
 
 
-def test_a_perfect_finder_has_perfect_scores(tmp_path: Path, detector: Path, knows) -> None:
+def test_a_perfect_detector_has_perfect_scores(tmp_path: Path, detector: Path, knows) -> None:
     real = write_faces(tmp_path / "real", 0)
     knows(real)
     record = score_detector(real, detector, tmp_path / "run")
@@ -115,7 +115,11 @@ def test_a_perfect_finder_has_perfect_scores(tmp_path: Path, detector: Path, kno
     assert all((record.folder / each.found).exists() for each in result.pictures)
 
 
-def test_lesions_below_the_threshold_are_found_but_not_counted(tmp_path: Path, detector: Path, knows) -> None:
+def test_lesions_below_the_threshold_are_detected_but_not_counted(
+    tmp_path: Path, detector: Path, knows
+) -> None:
+    tmp_path: Path, detector: Path, knows
+) -> None:
     real = write_faces(tmp_path / "real", 0)
     knows(real, misses="pustule")
     result = detector_result(score_detector(real, detector, tmp_path / "run"))
@@ -126,7 +130,7 @@ def test_lesions_below_the_threshold_are_found_but_not_counted(tmp_path: Path, d
     assert result.count.error.value == pustules.count.lesions.value > 0
 
 
-def test_a_kind_that_the_detector_does_not_know_is_told(tmp_path: Path, detector: Path, knows) -> None:
+def test_a_kind_unknown_to_the_detector_is_warned_of(tmp_path: Path, detector: Path, knows) -> None:
     writer, plain = FaceSetWriter(tmp_path / "real"), write_faces(tmp_path / "plain", 0)
     for face in plain:
         scars = tuple(dataclasses.replace(each, kind="scar") for each in face.lesions[:1])
@@ -145,7 +149,9 @@ def test_without_true_boxes_there_is_nothing_to_score(tmp_path: Path, detector: 
         score_detector(writer.finish(), detector, tmp_path / "run")
 
 
-def test_twice_as_many_lesions_are_seen_and_as_many_are_not(tmp_path: Path, detector: Path, knows) -> None:
+def test_twice_as_many_lesions_are_far_apart_and_equally_many_are_not(
+    tmp_path: Path, detector: Path, knows
+) -> None:
     real = write_faces(tmp_path / "real", 0)
     alike = write_faces(tmp_path / "alike", 1, synthetic=True)
     doubled = write_faces(tmp_path / "doubled", 2, times=2, synthetic=True)
@@ -163,7 +169,7 @@ def test_twice_as_many_lesions_are_seen_and_as_many_are_not(tmp_path: Path, dete
     assert same["healthy"]["all"].synthetic.size is None
 
 
-def test_the_detectors_own_error_stands_beside(tmp_path: Path, detector: Path, knows) -> None:
+def test_the_errors_of_the_detector_itself_are_measured(tmp_path: Path, detector: Path, knows) -> None:
     real, alike = write_faces(tmp_path / "real", 0), write_faces(tmp_path / "alike", 1, synthetic=True)
     knows(real, alike, misses="pustule")
     parts = lesion_result(compare(real, alike, detector, tmp_path / "run")).parts
@@ -174,7 +180,7 @@ def test_the_detectors_own_error_stands_beside(tmp_path: Path, detector: Path, k
     assert severe.test.count < severe.test_boxes.count == 8
 
 
-def test_faces_of_another_size_are_told(tmp_path: Path, detector: Path, knows) -> None:
+def test_faces_of_another_size_are_warned_of(tmp_path: Path, detector: Path, knows) -> None:
     real, small = write_faces(tmp_path / "r", 0), write_faces(tmp_path / "s", 1, synthetic=True, side=48)
     knows(real, small)
     result = lesion_result(compare(real, small, detector, tmp_path / "run"))
@@ -190,7 +196,7 @@ def test_sets_that_cannot_be_compared_are_refused(tmp_path: Path, detector: Path
         compare(write_faces(tmp_path / "s", 1, synthetic=True), real, detector, tmp_path / "b")
 
 
-def test_found_boxes_become_part_of_the_faces(tmp_path: Path, detector: Path, knows) -> None:
+def test_detected_boxes_are_stored_with_the_faces(tmp_path: Path, detector: Path, knows) -> None:
     faces = write_faces(tmp_path / "faces", 1, synthetic=True)
     knows(faces, misses="pustule")
     bare = FaceSetWriter(tmp_path / "bare")
@@ -216,9 +222,7 @@ def test_a_random_network_finds_boxes_inside_the_face_of_any_shape(detector: Pat
     assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
 
 
-def test_the_report_shows_lesions_and_hides_real_faces_when_told(
-    tmp_path: Path, detector: Path, knows
-) -> None:
+def test_the_report_shows_lesions_and_can_hide_real_faces(tmp_path: Path, detector: Path, knows) -> None:
     real, alike = write_faces(tmp_path / "real", 0), write_faces(tmp_path / "alike", 1, synthetic=True)
     knows(real, alike)
     runs = (

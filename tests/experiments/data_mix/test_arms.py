@@ -60,7 +60,7 @@ def test_synthetic_faces_are_added_in_proportion_to_the_real_ones_of_each_class(
     assert [found[name].synthetic for name in ("real", "synthetic-equal", "real+2x")] == [0, 30, 60]
 
 
-def test_a_larger_ratio_holds_the_faces_of_a_smaller_one_and_another_seed_draws_others():
+def test_a_larger_ratio_contains_the_faces_of_a_smaller_one_and_another_seed_draws_others():
     found, _ = made(synthetic())
     small, large = (found[name].training_sets for name in ("real+0.5x", "real+2x"))
     assert files(small[0]) < files(large[0])
@@ -102,7 +102,7 @@ def test_without_augmentation_there_is_no_arm_without_it():
     assert "not augmented" in notes[0]
 
 
-def test_sets_of_two_folders_are_joined_where_they_lie():
+def test_sets_in_two_folders_are_joined_in_place():
     every = joined([REAL.where(split="train"), synthetic()], REAL.where(split="val"))
     assert every.folder == Path("/data")
     assert {face.file.split("/")[0] for face in every} == {"real", "synthetic"}

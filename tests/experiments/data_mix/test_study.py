@@ -75,12 +75,12 @@ def test_swapped_labels_give_each_arm_the_score_it_earns(real: FaceSet, folder: 
     assert not found["trts"].difference.scores.macro_mae.higher_is_better
 
 
-def test_all_arms_take_as_many_steps(evaluated: DataMixResult):
+def test_all_arms_take_equally_many_steps(evaluated: DataMixResult):
     assert {arm.steps for arm in evaluated.arms} == {(9,)}  # 3 epochs of 24 faces, 8 a step
     assert {arm.faces for arm in evaluated.arms} == {24, 38, 48}
 
 
-def test_the_table_and_the_picture_hold_every_arm(evaluated: DataMixResult, folder: Path):
+def test_the_table_and_the_picture_have_every_arm(evaluated: DataMixResult, folder: Path):
     rows = list(csv.DictReader((folder / "run/data-mix.csv").open(newline="")))
     assert [row["arm"] for row in rows] == [
         "trtr",
@@ -98,7 +98,7 @@ def test_the_table_and_the_picture_hold_every_arm(evaluated: DataMixResult, fold
     assert [ratio for ratio, _ in evaluated.accuracy_by_ratio] == [0, 1]
 
 
-def test_a_killed_arm_goes_on_to_the_same_weights_and_what_is_done_is_not_trained_again(
+def test_a_killed_arm_resumes_to_the_same_weights_and_finished_ones_are_not_trained_again(
     evaluated: DataMixResult, folder: Path, real: FaceSet, alike: FaceSet, monkeypatch: pytest.MonkeyPatch
 ):
     """The second training is killed after its first epoch."""
@@ -143,7 +143,7 @@ def test_a_training_that_diverges_is_named(
         evaluate(folder / "nan", real, alike, **SHORT)
 
 
-def test_a_training_travels_to_another_process(real: FaceSet, tmp_path: Path):
+def test_a_training_can_be_sent_to_another_process(real: FaceSet, tmp_path: Path):
     from anonderm.experiments.data_mix.config import DataMixConfig
 
     config = DataMixConfig().classifier(1)

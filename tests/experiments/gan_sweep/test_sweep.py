@@ -127,7 +127,7 @@ def test_a_sweep_ends_with_a_table_a_picture_and_the_best_checkpoint(
     assert read_image(tmp_path / "run/sweep.png").shape[1] > 400
 
 
-def test_what_is_done_is_not_trained_again(
+def test_a_finished_training_is_not_repeated(
     faces: FaceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second training is stopped; the same sweep again trains only that one."""
@@ -168,7 +168,7 @@ def test_a_training_that_diverges_is_a_row_and_the_others_go_on(
         _run(_config("seed=0"), faces, tmp_path / "none")
 
 
-def test_trainings_side_by_side_end_with_the_same_weights(
+def test_trainings_in_parallel_end_with_the_same_weights(
     faces: FaceSet, tmp_path: Path, one_thread: None
 ) -> None:
     _run(_config("seed=0,1", jobs=2), faces, tmp_path / "run")

@@ -77,7 +77,7 @@ def _warnings(test: FaceSet, network: Detector) -> list[str]:
     unknown = [kind for kind in kinds_of(test) if kind not in network.kinds]
     if not unknown:
         return []
-    return [f"the detector does not know {', '.join(unknown)}; lesions of these kinds are left out."]
+    return [f"the detector was not trained on {', '.join(unknown)}; lesions of these kinds are left out."]
 
 
 def _map(matches: dict[str, list[Matches]], overlap: int, rows: Rows) -> float:

@@ -1,9 +1,9 @@
 """evaluate lesions: number, size and place of the lesions on synthetic faces, compared with real ones.
 
-The reference is the lesions detected on the real test split, so that the detector errs alike on both sides.
-The baseline is the real train split in place of the synthetic faces (the detector was trained on its boxes,
-so it errs less there). In every part as many synthetic as real training faces are compared, because small
-samples lie further apart.
+The reference is the lesions detected on the real test split, so that the detector makes the same errors on
+both. The baseline is the real train split in place of the synthetic faces (the detector was trained on its
+boxes, so it errs less there). In every part as many synthetic as real training faces are compared, because
+small samples lie further apart.
 """
 
 # F faces, L lesions

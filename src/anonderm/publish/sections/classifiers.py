@@ -23,7 +23,7 @@ from anonderm.publish.blocks import (
     value_and_interval,
 )
 from anonderm.publish.charts import Chart, Estimate
-from anonderm.publish.pipeline import MAKERS, Pipeline, faces_of
+from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 Runs = list[tuple[RunRecord, ClassifierResult]]
 
@@ -149,7 +149,7 @@ def _map_chart(title: str, record: RunRecord, result: SaliencyResult) -> Chart |
 
 def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> list[Block]:
     """The picture sheet, unless it shows real people and real photos are to be left out."""
-    generated = {faces.digest for each in pipeline.of(*MAKERS) if (faces := faces_of(each))}
+    generated = {faces.digest for each in pipeline.of(*GENERATION) if (faces := faces_of(each))}
     may_show = pipeline.config.show_real or record.content["inputs"].get("faces") in generated
     if result.sheet is None or not may_show:
         return []

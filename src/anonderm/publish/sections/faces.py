@@ -19,7 +19,7 @@ from anonderm.publish.blocks import (
     face_pictures,
     percent,
 )
-from anonderm.publish.pipeline import MAKERS, Pipeline, faces_of
+from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 _EXAMPLES = 8
 
@@ -51,7 +51,7 @@ def _beside(pipeline: Pipeline, label: str) -> tuple[Block, ...]:
 
 def screening(pipeline: Pipeline) -> Section | None:
     """How many of the generated faces each step rejected, and why."""
-    blocks = [block for record in pipeline.of(*MAKERS) for block in _steps(record, pipeline)]
+    blocks = [block for record in pipeline.of(*GENERATION) for block in _steps(record, pipeline)]
     if not blocks:
         return None
     lead = "The generated faces after each step, with examples of those rejected for each reason."

@@ -27,7 +27,7 @@ from anonderm.publish.blocks import (
     picture_file,
 )
 from anonderm.publish.charts import Chart
-from anonderm.publish.pipeline import SOURCES, Pipeline, faces_of
+from anonderm.publish.pipeline import INTAKE, Pipeline, faces_of
 
 _EXAMPLES = 12
 _SHEET_SIDE = 1280
@@ -86,7 +86,7 @@ def _tones(photos: FaceSet) -> Chart | None:
 
 def _sizes(pipeline: Pipeline) -> Chart | None:
     """The shorter sides of the original photos."""
-    path = pipeline.of(*SOURCES)[0].folder / "sources.csv"
+    path = pipeline.of(*INTAKE)[0].folder / "sources.csv"
     if not path.exists():
         return None
     rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
