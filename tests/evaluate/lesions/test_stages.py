@@ -118,8 +118,6 @@ def test_a_perfect_detector_has_perfect_scores(tmp_path: Path, detector: Path, k
 def test_lesions_below_the_threshold_are_detected_but_not_counted(
     tmp_path: Path, detector: Path, knows
 ) -> None:
-    tmp_path: Path, detector: Path, knows
-) -> None:
     real = write_faces(tmp_path / "real", 0)
     knows(real, misses="pustule")
     result = detector_result(score_detector(real, detector, tmp_path / "run"))
