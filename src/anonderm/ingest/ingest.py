@@ -41,7 +41,7 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.people import find_people, known_people
 from anonderm.ingest.skipped import write_skipped
 from anonderm.ingest.sources.layouts import find_photos
-from anonderm.ingest.sources.photo import Found, Skipped
+from anonderm.ingest.sources.photo import Found, SkipKind, Skipped
 from anonderm.ingest.write_faces import Source, write_faces
 
 _UNLABELLED = "(no label)"  # no class can have this name
@@ -94,22 +94,27 @@ def _log_found(layout: str, found: Found, run: RunDir) -> None:
         run.log("warning: one class only; a generator can be trained on it, a classifier cannot")
 
 
+def _readable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check], list[Skipped]]:
+    """The photos that can be read, and those that cannot. Raises UnreadableImage unless these may be
+    skipped."""
+    checks, problems = [], []
+    with run.bar("checking photos", len(found.photos)) as bar:
+        for check in check_photos(found.photos, config.min_side, Memory(run.folder, ".checked.jsonl")):
+            if check.problem:
+                kind: SkipKind = "too small" if check.width else "unreadable"
+                problems.append(Skipped(check.photo.name, check.problem, kind))
+            else:
+                checks.append(check)
+            bar.advance()
+    if problems and not config.skip_unreadable:
+        raise unusable(problems, len(found.photos))
+    return checks, problems
+
+
 def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check], list[Skipped]]:
     """The readable photos, each picture once, with boxes in pixels; and everything that was left out."""
-    checking = check_photos(found.photos, config.min_side, Memory(run.folder, ".checked.jsonl"))
-    with run.bar("checking photos", len(found.photos)) as bar:
-        checks = []
-        for check in checking:
-            checks.append(check)
-            bar.advance()
-    problems = [
-        Skipped(check.photo.name, check.problem, "too small" if check.width else "unreadable")
-        for check in checks
-        if check.problem
-    ]
-    if problems and not config.skip_unreadable:
-        raise unusable(problems, len(checks))
-    kept, duplicates = drop_duplicates([check for check in checks if not check.problem], config.on_conflict)
+    checks, problems = _readable(found, config, run)
+    kept, duplicates = drop_duplicates(checks, config.on_conflict)
     near: list[Skipped] = []
     if config.near_duplicates == "drop":
         kept, near = _without_copies(kept, config, run)

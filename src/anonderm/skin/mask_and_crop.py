@@ -41,30 +41,32 @@ def mask_and_crop(config: MaskAndCropConfig, faces: FaceSet, run: RunDir) -> Fac
     done = kept.done | rejected.done
     lost = 0
     for face in run.progress([face for face in faces if face.id not in done], "cropping to skin"):
-        mask_HW = faces.mask(face)
-        reason = little_skin(mask_HW, config.min_skin)
+        reason = little_skin(faces.mask(face), config.min_skin)
+        marked = dataclasses.replace(face, reason=reason or face.reason)
         if reason and config.fallback == "skip":
-            rejected.add_from(faces, dataclasses.replace(face, reason=reason))
-            continue
-        image_HWC, box = faces.image(face), (0, 0, mask_HW.shape[1], mask_HW.shape[0])
-        if reason is None:
-            image_HWC, box = cleared(image_HWC, mask_HW), box_around(mask_HW)
-        lost += _store(kept, face, image_HWC, mask_HW, box, reason, config.size)
+            rejected.add_from(faces, marked)
+        else:
+            lost += _store(kept, faces, marked, reason is None, config.size)
     rejects, cut = rejected.finish(), kept.finish()
-    whole = sum(face.framing != "skin" for face in cut)
-    if len(rejects) or whole:
-        run.log(
-            f"too little skin in {len(rejects) + whole} of {len(faces)} faces: {len(rejects)} moved to "
-            f"rejected/, {whole} kept whole"
-        )
     if lost:
         run.log(f"{lost} lesion boxes lie outside the bounding box of the skin and are lost")
+    _check_rejects(faces, cut, len(rejects), run)
+    return cut
+
+
+def _check_rejects(faces: FaceSet, cut: FaceSet, rejects: int, run: RunDir) -> None:
+    """Log how many faces have too little skin. Raises TooFewImages if none is left."""
+    whole = sum(face.framing != "skin" for face in cut)
+    if rejects or whole:
+        run.log(
+            f"too little skin in {rejects + whole} of {len(faces)} faces: {rejects} moved to rejected/, "
+            f"{whole} kept whole"
+        )
     if not len(cut):
         raise TooFewImages(
             f"{faces.folder}: none of {len(faces)} faces shows enough skin.",
             "Check their masks, or lower --min-skin (in another --out).",
         )
-    return cut
 
 
 def cleared(image_HWC: Pixels, mask_HW: Mask) -> Pixels:
@@ -78,23 +80,17 @@ def box_around(mask_HW: Mask) -> Box:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _store(
-    writer: FaceSetWriter,
-    face: Face,
-    image_HWC: Pixels,
-    mask_HW: Mask,
-    box: Box,
-    reason: str | None,
-    size: int | None,
-) -> int:
-    """Write the box of a photo with its mask and lesions; returns how many lesions are lost."""
+def _store(writer: FaceSetWriter, faces: FaceSet, face: Face, crop: bool, size: int | None) -> int:
+    """Write a face with its mask and lesions, cropped or whole; returns how many lesions are lost."""
+    image_HWC, mask_HW = faces.image(face), faces.mask(face)
+    box, framing = (0, 0, mask_HW.shape[1], mask_HW.shape[0]), face.framing
+    if crop:
+        image_HWC, box, framing = cleared(image_HWC, mask_HW), box_around(mask_HW), "skin"
     image_HWC, affine = cut_out(image_HWC, box, size)
     grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
     height, width = image_HWC.shape[:2]
     lesions, lost = map_lesions(face.lesions, affine, (width, height))
-    framing = face.framing if reason else "skin"
-    cut = dataclasses.replace(face, lesions=lesions, framing=framing, reason=reason or face.reason)
-    writer.add(image_HWC, cut, grey_HW > 127)
+    writer.add(image_HWC, dataclasses.replace(face, lesions=lesions, framing=framing), grey_HW > 127)
     return lost
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,33 +28,10 @@ class SpandrelRestorer:
 
     def __init__(self, path: Path) -> None:
         """Raises MissingExtra, InputError (no restorer), BrokenArtefact, or what `read_tensors` raises."""
-        try:
-            import spandrel
-        except ImportError as error:
-            raise MissingExtra(
-                "Published restorers need the package spandrel.",
-                "Install it: pip install 'anonderm[restore]'",
-            ) from error
-        # spandrel gets tensors, as its own reader would execute TorchScript files.
-        tensors = spandrel.canonicalize_state_dict(read_tensors(path))
-        try:
-            model = spandrel.ModelLoader().load_from_state_dict(tensors)
-        except spandrel.UnsupportedModelError as error:
-            raise InputError(
-                f"{path}: not a network that spandrel {spandrel.__version__} supports.",
-                "Give weights of GFPGAN, RestoreFormer, ESRGAN or another supported network.",
-            ) from error
-        except (RuntimeError, KeyError, ValueError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise BrokenArtefact(f"{path}: its tensors do not match their network ({reason}).") from error
-        channels = (model.input_channels, model.output_channels)
-        if not isinstance(model, spandrel.ImageModelDescriptor) or channels != (3, 3):
-            raise InputError(
-                f"{path}: {model.architecture.name} does not map colour images to colour images."
-            )
+        model = _load(path)
         self._device = launch.device()
         self._model = model.to(torch.device(self._device)).eval()
-        self._tiled = model.tiling is spandrel.ModelTiling.SUPPORTED
+        self._tiled = model.tiling.name == "SUPPORTED"
         self.name = model.architecture.name
         self.framed = model.purpose == "FaceSR"
         self.side: int | None = _FACE_SIDE if self.framed else None
@@ -64,6 +42,31 @@ class SpandrelRestorer:
         images_NCHW = from_pixels(images_NHWC, self._device)
         tile = _TILE if self._tiled else max(images_NCHW.shape[2:])
         return to_pixels(in_tiles(self._model, images_NCHW, self.scale, tile, _MARGIN))
+
+
+def _load(path: Path) -> Any:
+    """The image model that spandrel recognises in the file."""
+    try:
+        import spandrel
+    except ImportError as error:
+        hint = "Install it: pip install 'anonderm[restore]'"
+        raise MissingExtra("Published restorers need the package spandrel.", hint) from error
+    # spandrel gets tensors, as its own reader would execute TorchScript files.
+    tensors = spandrel.canonicalize_state_dict(read_tensors(path))
+    try:
+        model = spandrel.ModelLoader().load_from_state_dict(tensors)
+    except spandrel.UnsupportedModelError as error:
+        raise InputError(
+            f"{path}: not a network that spandrel {spandrel.__version__} supports.",
+            "Give weights of GFPGAN, RestoreFormer, ESRGAN or another supported network.",
+        ) from error
+    except (RuntimeError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise BrokenArtefact(f"{path}: its tensors do not match their network ({reason}).") from error
+    channels = (model.input_channels, model.output_channels)
+    if not isinstance(model, spandrel.ImageModelDescriptor) or channels != (3, 3):
+        raise InputError(f"{path}: {model.architecture.name} does not map colour images to colour images.")
+    return model
 
 
 def in_tiles(
