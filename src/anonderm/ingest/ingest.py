@@ -95,8 +95,7 @@ def _log_found(layout: str, found: Found, run: RunDir) -> None:
 
 
 def _readable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check], list[Skipped]]:
-    """The photos that can be read, and those that cannot. Raises UnreadableImage unless these may be
-    skipped."""
+    """The photos that can be used, and those that cannot. Raises UnreadableImage if these are not allowed."""
     checks, problems = [], []
     with run.bar("checking photos", len(found.photos)) as bar:
         for check in check_photos(found.photos, config.min_side, Memory(run.folder, ".checked.jsonl")):

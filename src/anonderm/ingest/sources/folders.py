@@ -1,4 +1,4 @@
-"""A folder of photos with one sub-folder per class: finds the photos by name, without opening any."""
+"""A folder of photos with one sub-folder per class, or without classes: finds the photos by their names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ def fits(source: Path) -> bool:
 
 def find(config: IngestConfig) -> Found:
     return list_photos(config.source)
+
+
+def fits_flat(source: Path) -> bool:
+    """A folder that contains photos itself."""
+    return source.is_dir() and any(is_image(path) for path in source.iterdir() if path.is_file())
+
+
+def find_flat(config: IngestConfig) -> Found:
+    """Every image in the folder itself, by name, without a class; other files are ignored and counted."""
+    files = sorted(path for path in config.source.iterdir() if not path.is_dir())
+    photos = tuple(Photo(printable(path.name), File(path)) for path in files if is_image(path))
+    return Found(photos, ignored=count_suffixes([path.name for path in files if not is_image(path)]))
 
 
 def list_photos(source: Path) -> Found:

@@ -18,7 +18,6 @@ from anonderm.ingest.sources import (
     celebamask,
     coco,
     ffhq,
-    flat,
     folders,
     huggingface,
     keras_text,
@@ -60,7 +59,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "table": Layout("a .csv, .tsv, .jsonl or .parquet file that names photos", table.fits, table.find),
     "folders": Layout("one sub-folder per class", folders.fits, folders.find),
-    "flat": Layout("photos in the folder itself, without classes", flat.fits, flat.find),
+    "flat": Layout("photos in the folder itself, without classes", folders.fits_flat, folders.find_flat),
 }
 
 
