@@ -79,22 +79,9 @@ def evaluate_saliency(
             "Give a set whose source has them, such as the phantom.",
         )
     values = _measure_all(config, faces, targets, network, run)
-    members = {"all": targets} | {
-        name: of_name
-        for name in network.classes
-        if (of_name := [target for target in targets if target.name == name])
-    }
-    groups = {
-        name: _group(config, of_group, [values[target.key] for target in of_group])
-        for name, of_group in run.progress(list(members.items()), "intervals")
-    }
     flat = sum(values[target.key].peak == 0 for target in targets)
     if flat:
         run.log(f"{flat} of {len(targets)} maps are zero everywhere; they count as missing the lesions")
-    shown = [each for name in network.classes for each in members.get(name, [])[: config.sheet_faces]]
-    if shown:
-        explained = [(t.face, t.name, t.lesions, _heat(config, faces, t, network)) for t in shown]
-        write_sheet(run.folder / "saliency.png", faces, explained, config.sheet_faces)
     return SaliencyResult(
         backbone=classifier.card.architecture["backbone"],
         head=network.head_type.name,
@@ -103,9 +90,31 @@ def evaluate_saliency(
         maps=len(targets),
         maps_without_heat=flat,
         n_people=len({target.face.person for target in targets}),
-        sheet="saliency.png" if shown else None,
-        groups=groups,
+        sheet=_sheet(config, faces, targets, network, run),
+        groups={
+            name: _group(config, members, [values[target.key] for target in members])
+            for name, members in run.progress(_by_name(targets, network), "intervals")
+        },
     )
+
+
+def _by_name(targets: list[Target], network: Classifier) -> list[tuple[str, list[Target]]]:
+    """All targets, and those of each class or lesion type that has any."""
+    by_name = [(name, [each for each in targets if each.name == name]) for name in network.classes]
+    return [("all", targets), *((name, members) for name, members in by_name if members)]
+
+
+def _sheet(
+    config: SaliencyConfig, faces: FaceSet, targets: list[Target], network: Classifier, run: RunDir
+) -> str | None:
+    """Write the picture sheet; its file name, None if no faces are to be shown."""
+    _, *by_name = _by_name(targets, network)
+    shown = [target for _, members in by_name for target in members[: config.sheet_faces]]
+    if not shown:
+        return None
+    explained = [(t.face, t.name, t.lesions, _heat(config, faces, t, network)) for t in shown]
+    write_sheet(run.folder / "saliency.png", faces, explained, config.sheet_faces)
+    return "saliency.png"
 
 
 def _sample(config: SaliencyConfig, faces: FaceSet, network: Classifier) -> FaceSet:
