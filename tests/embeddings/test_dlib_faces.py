@@ -17,7 +17,7 @@ from anonderm.embeddings.dlib_faces import (
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_a_place_in_a_turned_picture_is_found_again_in_the_picture(turns):
+def test_a_point_of_a_rotated_picture_maps_back_to_the_original(turns):
     picture_HW = np.zeros((20, 30), bool)
     picture_HW[3, 8] = True
     turned_HW = np.rot90(picture_HW, turns)
@@ -75,7 +75,7 @@ def test_a_picture_without_a_face_has_none(finder):
     assert finder.find(noise_HWC) == []
 
 
-def test_two_photos_of_a_person_lie_nearer_than_those_of_two_people(finder, shared_data):
+def test_two_photos_of_one_person_are_closer_than_those_of_two_people(finder, shared_data):
     identity = DlibIdentity()
     names = ("001_neutral", "001_smiling", "002_neutral")
     photos = [read_image(shared_data / "pairs" / f"{name}.jpg") for name in names]

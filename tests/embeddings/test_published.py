@@ -91,7 +91,7 @@ def test_embeddings_of_a_faceset_come_through_the_clean_resizing(dinov2_file, mo
     extractors.extractor.cache_clear()
 
 
-def test_the_clean_resizing_keeps_no_pattern_finer_than_the_small_image():
+def test_clean_resizing_removes_patterns_finer_than_the_small_image():
     """A checkerboard of single pixels is grey; without antialiasing it would leave stripes."""
     board = (np.indices((400, 400)).sum(0) % 2 * 255).astype(np.uint8)
     small = published.clean_resize(np.repeat(board[:, :, None], 3, 2), 90)
@@ -116,7 +116,7 @@ def test_code_in_a_weights_file_is_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_missing_weights_say_how_to_get_them(monkeypatch, tmp_path):
+def test_the_error_for_missing_weights_says_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
     extractors.extractor.cache_clear()
     with pytest.raises(MissingWeights, match="anonderm weights add inception-fid"):

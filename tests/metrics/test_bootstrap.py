@@ -85,7 +85,7 @@ def test_the_wilson_interval_is_the_published_one():
 
 
 @given(st.integers(0, 1000), st.integers(0, 1000))
-def test_the_wilson_interval_holds_the_share_and_stays_in_range(a: int, b: int):
+def test_the_wilson_interval_contains_the_share_and_stays_in_range(a: int, b: int):
     low, high = wilson_interval(min(a, b), max(a, b))
     share = min(a, b) / max(a, b, 1)
     assert 0 <= low <= share + 1e-12

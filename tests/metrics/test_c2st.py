@@ -20,7 +20,7 @@ def test_the_auc_is_scikit_learns():
     assert test.auc() == pytest.approx(metrics.roc_auc_score(second, scores), rel=1e-6)
 
 
-def test_scores_of_two_folds_are_not_compared():
+def test_scores_of_two_folds_are_never_compared():
     """In each fold the order is right; across folds it is not."""
     scores, second = np.array([0.1, 0.2, 5.1, 5.2]), np.array([False, True, False, True])
     assert C2ST(scores, second, np.array([0, 0, 1, 1]), range(4)).auc() == 1.0

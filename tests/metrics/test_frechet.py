@@ -50,7 +50,7 @@ def test_the_frechet_distance_equals_the_one_with_a_matrix_root():
 
 @settings(max_examples=25, deadline=None)
 @given(seeds)
-def test_the_frechet_distance_is_symmetric_and_keeps_under_rotation(seed: int):
+def test_the_frechet_distance_is_symmetric_and_invariant_under_rotation(seed: int):
     real, fake, turn = sample(seed, 12), sample(seed + 1, 9, shift=1.0), rotation(seed + 2)
     value = frechet_distance(real, fake)
     assert value >= 0

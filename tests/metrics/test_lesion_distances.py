@@ -28,7 +28,7 @@ def test_sizes_and_places_are_shares_of_the_width() -> None:
     assert sizes_and_places([], 200).shape == (0, 3)
 
 
-def test_the_same_faces_lie_at_distance_zero() -> None:
+def test_equal_groups_have_distance_zero() -> None:
     assert distances(faces([1, 2, 3]), faces([3, 2, 1])) == {"count": 0, "size": 0, "place": 0}
 
 
@@ -47,7 +47,7 @@ def test_faces_without_lesions_have_a_count_and_no_size() -> None:
     assert distances(faces([0, 0]), faces([1, 1])) == {"count": 1.0}
 
 
-def test_the_interval_holds_the_value_and_one_person_gives_none() -> None:
+def test_the_interval_contains_the_value_and_one_person_gives_none() -> None:
     rng = np.random.default_rng(0)
     found = distances_with_intervals(faces([1, 2, 3, 5, 8, 2]), faces([4, 6, 7, 2, 9]), rng)
     value, low, high = found["count"]

@@ -22,7 +22,7 @@ def test_boxes_are_scaled_to_the_map():
     assert pointing.boxes_of([], (1, 1)).shape == (0, 4)
 
 
-def test_an_even_heat_gets_the_floor_and_a_heat_in_the_box_gets_everything():
+def test_uniform_heat_gets_the_baseline_and_heat_in_the_box_gets_everything():
     cover = pointing.cover(np.array([[2.0, 2.0, 6.0, 4.0]]), (8, 8))
     assert pointing.share_inside(np.ones((8, 8)), cover) == pytest.approx(cover.mean()) == 8 / 64
     assert pointing.share_inside(cover, cover) == 1

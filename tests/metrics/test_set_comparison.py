@@ -66,14 +66,14 @@ def test_prdc_equals_a_slow_plain_version(seed: int, k: int, shift: float):
     assert prdc(real, fake, k) == pytest.approx(slow_prdc(real, fake, k))
 
 
-def test_equal_sets_have_every_share_one_and_density_one():
+def test_equal_sets_have_prdc_of_one():
     rows = sample(0, 30)
     assert prdc(rows, rows) == pytest.approx(
         {"precision": 1.0, "recall": 1.0, "density": 1.0, "coverage": 1.0}
     )
 
 
-def test_sets_far_apart_share_nothing():
+def test_distant_sets_have_no_overlap():
     assert set(prdc(sample(0, 30), sample(1, 30, shift=100.0)).values()) == {0.0}
 
 
@@ -108,7 +108,7 @@ def test_the_kernel_distance_equals_the_plain_one_whatever_the_precision(monkeyp
     assert values(real, fake, real_people=people)["kernel"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_people_with_many_and_few_images_count_once(monkeypatch):
+def test_people_with_any_number_of_images_are_left_out_of_their_own_pairs(monkeypatch):
     """Groups of several sizes, in batches of one or two people."""
     monkeypatch.setattr(mmd, "_BATCH_ELEMENTS", 100)
     real, people = (
@@ -183,7 +183,7 @@ def test_variances_equal_measuring_again_without_each_block(monkeypatch, square:
         assert found[name].variance == pytest.approx(variance + of_fake[name], rel=1e-5)
 
 
-def test_copies_of_real_images_lie_on_no_boundary():
+def test_copies_of_real_images_are_inside_not_on_a_boundary():
     """Equal distances must stay equal, however they are computed: the boundary lies outside."""
     rows = sample(12, 200, 300, shift=5.0)
     assert prdc(rows, rows[::-1].copy())["density"] == 1.0
@@ -202,7 +202,7 @@ def test_too_few_images_leave_measures_out_with_the_reason():
     assert "2 people" in reasons["kernel"]
 
 
-def test_of_large_sets_some_images_are_compared_pair_by_pair_and_all_by_their_gaussians(monkeypatch):
+def test_large_sets_are_subsampled_for_pairs_but_not_for_the_frechet_distance(monkeypatch):
     real, fake = sample(0, 60), sample(1, 80)
 
     def found():

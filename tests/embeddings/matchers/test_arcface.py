@@ -53,7 +53,7 @@ def test_networks_of_another_form_are_refused(tmp_path):
         ArcFace(tmp_path / "gone.onnx")
 
 
-def test_a_face_is_laid_onto_the_template_however_it_lies_in_the_picture():
+def test_a_face_is_aligned_with_the_template_whatever_its_pose():
     """dlib's five points of an upright face, and of the same one turned, moved and twice as large."""
     upright = np.array([(160, 100), (130, 100), (70, 100), (100, 100), (115, 140)], float)
     turn = np.exp(0.4j)
@@ -94,7 +94,7 @@ def test_the_matcher_knows_its_networks_digest(tmp_path):
     assert one.digest != two.digest
 
 
-def test_without_weights_the_matcher_says_where_to_get_some(tmp_path, monkeypatch):
+def test_without_weights_the_error_says_where_to_get_them(tmp_path, monkeypatch):
     pytest.importorskip("dlib")
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeights, match="weights add arcface-onnx"):
