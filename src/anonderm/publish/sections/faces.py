@@ -22,6 +22,8 @@ from anonderm.publish.blocks import (
 from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 _EXAMPLES = 8
+# Reasons for rejection that have nothing to do with a photo; faces rejected for others may resemble one.
+_SHAREABLE = ("artefact", "deformed", "duplicate", "ambiguous", "surplus")
 
 
 def faces(pipeline: Pipeline) -> Section | None:
@@ -67,7 +69,7 @@ def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block]:
     bars = [Bar(verb, _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
     for code, faces_of_code in _by_reason(rejected).items():
         examples: tuple[Picture, ...] = ()
-        if pipeline.config.show_real or not _resembles_a_photo(code):
+        if pipeline.config.show_real or code in _SHAREABLE:
             examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", pipeline.rng())
         bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
     blocks: list[Block] = [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept))]
@@ -82,10 +84,6 @@ def _by_reason(rejected: FaceSet | None) -> dict[str, FaceSet]:
         ids[(face.reason or "no reason").partition(":")[0]].append(face.id)
     ordered = sorted(ids.items(), key=lambda item: -len(item[1]))
     return {code: rejected.where(ids=set(found)) for code, found in ordered} if rejected else {}
-
-
-def _resembles_a_photo(code: str) -> bool:
-    return any(word in code for word in ("copy", "copies", "training", "memor"))
 
 
 def _of(count: int, total: int) -> str:
