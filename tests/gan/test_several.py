@@ -59,6 +59,15 @@ def test_the_numbers_of_a_tick_are_those_of_the_whole_batch(done: tuple[Path, li
             assert two[name] == pytest.approx(one[name], rel=1e-6), name
 
 
+def test_a_rank_without_a_snapshot_gets_the_whole_state_of_rank_0(
+    done: tuple[Path, list[int], list[str]],
+) -> None:
+    states = [(done[0] / f"state-{rank}.safetensors").read_bytes() for rank in (0, 1)]
+    assert states[0] == states[1]
+    assert b"optimiser_d.0/exp_avg_sq" in states[0]
+    assert b"stats.r1" in states[0]
+
+
 def test_one_run_folder_is_left(done: tuple[Path, list[int], list[str]]) -> None:
     files = [
         sorted(
