@@ -22,22 +22,24 @@ class ScreenConfig:
     """
 
     pca_components: Count = 100
-    """Principal components of the face space; a deformed face is far from the space of the training faces."""
+    """Principal components of the face space, from which a deformed face is far."""
 
     deformed_quantile: Quantile = 0.995
-    """Share of held-out training people within the limit of that distance."""
+    """Limit of the distance from the face space: this quantile of held-out training people."""
 
     deformed_factor: NonNegative = 1.05
-    """A synthetic face may have this many times that distance."""
+    """A face is deformed beyond this many times the limit of the distance from the face space."""
 
     artefact_quantile: Quantile = 0.995
-    """Share of the training faces within the limits of an image statistic (sharpness, border, ...)."""
+    """Upper limit of an image statistic (sharpness, border, ...): this quantile of the training faces. The lower
+    limit is its complement."""
 
     artefact_margin: NonNegative = 0.5
-    """The range between the limits is widened on each side by this share of itself."""
+    """The range between the limits of an image statistic is widened on each side by this share of itself."""
 
     copy_quantile: Annotated[float, Ge(0), Lt(0.5)] = 0.005
-    """Share of the training faces that are nearer to another person than a near-copy is to its original."""
+    """A face is a near-copy if it is nearer to a training face than all but this share of the training faces
+    are to another person."""
 
     duplicate_factor: NonNegative = 0.5
     """Two synthetic faces are duplicates below this many times the distance of a near-copy."""
