@@ -31,8 +31,8 @@ class ScreenConfig:
     """A face is deformed beyond this many times the limit of the distance from the face space."""
 
     artefact_quantile: Quantile = 0.995
-    """Upper limit of an image statistic (sharpness, border, ...): this quantile of the training faces. The lower
-    limit is its complement."""
+    """Upper limit of an image statistic (sharpness, border, ...): this quantile of the training faces; the
+    lower limit is its complement."""
 
     artefact_margin: NonNegative = 0.5
     """The range between the limits of an image statistic is widened on each side by this share of itself."""
@@ -54,8 +54,8 @@ class ScreenConfig:
 
     fmr: Annotated[float, Gt(0), Le(0.01)] = 0.001
     """False match rate of --privacy: the share of impostor pairs that a matcher takes for one person. Each
-    face is compared with all training faces, so with 1,000 of them even 0.1% rejects half of the innocent
-    faces; lower it then. The log reports what the rate costs."""
+    face is compared with all training faces, so with 1,000 of them even 0.1% rejects more than half of the
+    innocent faces; lower it then. The log reports what the rate costs."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
