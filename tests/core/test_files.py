@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from anonderm.core import files
 from anonderm.core.errors import BrokenArtefact, MissingPath, StorageError
+from anonderm.core.files import read_csv, read_json_lines, write_csv, write_json_lines
 
 
 def names(folder: Path) -> list[str]:
@@ -170,3 +171,15 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
     assert files.sha256_file(tmp_path / "a") == files.sha256_bytes(b"abc") == known
+
+
+def test_a_csv_file_returns_the_rows_written_to_it(tmp_path):
+    rows = [{"file": 'a, "b"\n.jpg', "label": " mild"}, {"file": "写真.jpg", "label": ""}]
+    write_csv(tmp_path / "t.csv", ["file", "label"], rows)
+    assert read_csv(tmp_path / "t.csv") == rows
+
+
+def test_json_lines_return_the_rows_written_to_them(tmp_path):
+    rows = [{"file": "写真.jpg", "n": 1}, {"file": "b", "n": None}]
+    write_json_lines(tmp_path / "rows.jsonl", rows)
+    assert read_json_lines(tmp_path / "rows.jsonl") == rows

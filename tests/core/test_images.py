@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from anonderm.core.errors import MissingPath, UnreadableImage
-from anonderm.core.images import encode_png, grid, read_image, resize, square, write_png
+from anonderm.core.images import encode_png, grid, read_image, resize, resize_mask, square, write_png
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -162,3 +162,10 @@ def test_a_grid_puts_each_image_in_its_place():
     assert sheet[7, 7, 0] == 4
     assert (sheet[4:6] == 255).all()
     assert (sheet[6:, 12:] == 255).all()
+
+
+def test_a_mask_is_true_where_at_least_half_of_what_a_pixel_covers_is():
+    mask_HW = np.zeros((8, 8), bool)
+    mask_HW[:, :4] = True
+    assert (resize_mask(mask_HW, 4, 2) == [[True, True, False, False]] * 2).all()
+    assert resize_mask(mask_HW, 8, 8) is mask_HW

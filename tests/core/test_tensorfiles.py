@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from anonderm.core.errors import BrokenArtefact, InputError, MissingPath, UnsafePickle
-from anonderm.core.tensorfiles import read_tensors, read_weights
+from anonderm.core.tensorfiles import read_tensors, read_weights, weights_of
 
 TENSORS = {"first.weight": torch.arange(6.0).reshape(2, 3), "first.bias": torch.ones(2)}
 
@@ -82,3 +82,12 @@ def test_other_files_are_refused_with_the_hint_of_the_caller(tmp_path: Path) -> 
     assert not (tmp_path / "ran").exists()
     with pytest.raises(MissingPath, match=r"gone\.pth"):
         read_weights(tmp_path / "gone.pth", "Get the published file.")
+
+
+def test_tensors_of_another_network_are_refused_with_the_file_and_a_hint(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BrokenArtefact, match=r"net\.pth: not the weights of DFDNet") as error,
+        weights_of("DFDNet", tmp_path / "net.pth", "Download it again."),
+    ):
+        torch.nn.Linear(2, 3).load_state_dict({"weight": torch.zeros(4, 4)})
+    assert error.value.hint == "Download it again."
