@@ -13,7 +13,7 @@ A FaceSet with fewer than 19 validation faces, for instance a synthetic one, has
 is then taken from the training faces, and the control is each training face against those of other people.
 """
 
-# N faces, D features, H x W pixels
+# N faces, V views, D features, H x W pixels
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class TickMetrics:
 class TickEvaluator:
     """The embeddings of real faces with which those of generated faces are compared at every tick.
 
-    searched_ND: the training faces, also mirrored if training mirrors them; threshold: the distance from
-    these that a share `expected` of held-out faces does not exceed; reference: a description of the real
+    searched_NVD: the training faces, with a mirrored view if training mirrors them; threshold: the distance
+    from these that a share `expected` of held-out faces does not exceed; reference: a description of the real
     faces.
     """
 
     extractor: str
     real_ND: Embeddings
     people: Sequence[Hashable]
-    searched_ND: Embeddings
+    searched_NVD: Embeddings
     threshold: float
     expected: float
     reference: str
@@ -67,26 +67,30 @@ class TickEvaluator:
     @staticmethod
     def of(training: FaceSet, held_out: FaceSet, extractor: str, mirror: bool) -> TickEvaluator:
         """Raises MissingWeights if those of the extractor are not installed."""
+        from anonderm.embeddings.extractors import embed, embed_both_sides
         from anonderm.metrics.pairwise import nearest
 
         training, held_out = _first(training, _MAX_SEARCHED), _first(held_out, _MAX_REAL)
-        own_ND, mirrored_ND = _embed(training, extractor, mirror)
-        searched_ND = np.concatenate([own_ND, mirrored_ND])
+        searched_NVD = (
+            embed_both_sides(training, extractor) if mirror else embed(training, extractor)[:, None]
+        )
         if len(held_out) < _MIN_HELD_OUT:
             real = _first(training, _MAX_REAL)
-            real_ND, reference = own_ND[:_MAX_REAL], "the training faces (the val split has too few)"
-            control_N = _nearest_of_others(own_ND, searched_ND, [face.person for face in training])
+            real_ND, reference = searched_NVD[:_MAX_REAL, 0], "the training faces (the val split has too few)"
+            own = [face.person for face in training]
+            control_N = nearest(searched_NVD[:, 0], searched_NVD, exclude=(own, own)).distances_M
+            control_N = control_N[np.isfinite(control_N)]  # infinite if all faces show one person
         else:
-            real, (real_ND, _) = held_out, _embed(held_out, extractor, mirror=False)
+            real, real_ND = held_out, embed(held_out, extractor)
             reference = f"{len(held_out)} faces of the val split"
-            control_N = nearest(real_ND, searched_ND).distances_M
+            control_N = nearest(real_ND, searched_NVD).distances_M
         people: Sequence[Hashable] = [face.person for face in real]
         if real.people == 1:  # there are no pairs of different people: each face counts as one
             people = range(len(real))
         rank = max(1, int(_LEVEL * (len(control_N) + 1) + 1e-9))
         threshold = float(np.sort(control_N)[rank - 1]) if len(control_N) else 0.0
         expected = rank / (len(control_N) + 1)
-        return TickEvaluator(extractor, real_ND, people, searched_ND, threshold, expected, reference)
+        return TickEvaluator(extractor, real_ND, people, searched_NVD, threshold, expected, reference)
 
     def evaluate(self, fake_NHW3: Pixels) -> TickMetrics:
         """Compare generated faces with the real ones."""
@@ -104,7 +108,7 @@ class TickEvaluator:
         rows = np.arange(len(fake_ND))
         random = np.random.default_rng(0)
         variance = jackknife_variances(distance, rows.tolist(), random, _JACKKNIFE_BLOCKS)["distance"]
-        share = float(np.mean(nearest(fake_ND, self.searched_ND).distances_M <= self.threshold))
+        share = float(np.mean(nearest(fake_ND, self.searched_NVD).distances_M <= self.threshold))
         return TickMetrics(
             distance(rows)["distance"],
             math.sqrt(variance),
@@ -115,20 +119,3 @@ class TickEvaluator:
 
 def _first(faces: FaceSet, count: int) -> FaceSet:
     return FaceSet(faces.folder, faces.faces[:count])
-
-
-def _embed(faces: FaceSet, extractor: str, mirror: bool) -> tuple[Embeddings, Embeddings]:
-    """Embeddings of the faces, and of their mirror images (no rows without `mirror`)."""
-    from anonderm.embeddings.extractors import embed
-
-    own_ND = embed(faces, extractor)
-    return own_ND, embed(faces, extractor, flip=True) if mirror else own_ND[:0]
-
-
-def _nearest_of_others(own_ND: Embeddings, searched_ND: Embeddings, people: Sequence[str]) -> Floats:
-    """The distance of each training face from the nearest one of another person."""
-    from anonderm.metrics.pairwise import nearest
-
-    sides = len(searched_ND) // len(own_ND)
-    distances_N = nearest(own_ND, searched_ND, exclude=(people, [*people] * sides)).distances_M
-    return distances_N[np.isfinite(distances_N)]
