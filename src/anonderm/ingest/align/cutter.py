@@ -26,6 +26,8 @@ from anonderm.ingest.align.framing import (
 )
 from anonderm.ingest.align.landmarks import Landmarker, landmarker
 
+Mask = NDArray[np.bool_] | None
+
 # Distance between the eyes, in distances from eyes to mouth, of a face turned by about 60 degrees.
 _PROFILE = 0.5
 
@@ -48,7 +50,7 @@ class CutFace:
 
     face: Face
     png: bytes
-    mask_HW: NDArray[np.bool_] | None
+    mask_HW: Mask
     points: FacePoints | None
     reason: str
     outside: float
@@ -90,7 +92,7 @@ class Cutter:
         squares = [ffhq_square(points) for points in wanted]
         rows = _rows(task.face, len(wanted))
         cuts = tuple(
-            self._cut(row, photo_HWC, mask_HW, square, "ffhq", points)
+            self._cut(row, photo_HWC, mask_HW, square, points)
             for row, square, points in zip(rows, squares, wanted, strict=True)
         )
         return Result(task.face.id, cuts, len(found))
@@ -100,28 +102,24 @@ class Cutter:
             self._landmarker = landmarker(self._config.model, self._config.several == "all")
         return self._landmarker(photo_HWC)
 
-    def _fallback(
-        self, face: Face, photo_HWC: Pixels, mask_HW: NDArray[np.bool_] | None, reason: str, found: int
-    ) -> Result:
+    def _fallback(self, face: Face, photo_HWC: Pixels, mask_HW: Mask, reason: str, found: int) -> Result:
         if self._config.fallback == "skip":
             return Result(face.id, (), found, reason)
         height, width = photo_HWC.shape[:2]
         chosen = whole_square if self._config.fallback == "keep" else centre_square
-        square = chosen(width, height)
-        picture = self._cut(face, photo_HWC, mask_HW, square, self._config.fallback, None, reason)
+        picture = self._cut(face, photo_HWC, mask_HW, chosen(width, height), None, reason)
         return Result(face.id, (picture,), found, reason)
 
     def _cut(
         self,
         face: Face,
         photo_HWC: Pixels,
-        mask_HW: NDArray[np.bool_] | None,
+        mask_HW: Mask,
         square: Square,
-        framing: str,
         points: FacePoints | None,
         reason: str = "",
     ) -> CutFace:
-        size = self._config.size
+        size, framing = self._config.size, "ffhq" if points else self._config.fallback
         picture_HWC = cut(photo_HWC, square, size)
         lesions, lost = map_lesions(face.lesions, square.onto(size), (size, size))
         outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
