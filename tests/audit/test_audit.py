@@ -158,6 +158,14 @@ def test_every_attack_that_the_data_allow_is_reported(honest: AuditResult) -> No
     assert honest.non_members == Side(NON_MEMBERS, 120)
     assert honest.synthetic_faces == 150
     assert {each.tone for each in honest.tones} == {"all", "light", "medium"}
+    assert {rule.about for rule in honest.images.rules if rule.kind == "tone"} == {"light", "medium"}
+
+
+def test_the_headline_states_failed_rules_singling_out_and_membership(honest: AuditResult) -> None:
+    failed, singled_out, membership = (line.score for line in honest.headline())
+    assert failed.value == 0
+    assert singled_out == honest.scores()["singling_out[copy]/FMR 0.1%"]
+    assert membership == honest.scores()["membership[copy]/AUC"]
 
 
 def test_a_result_is_read_back_as_it_was_saved(honest: AuditResult, tmp_path: Path) -> None:
