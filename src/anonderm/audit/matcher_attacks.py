@@ -30,7 +30,6 @@ NEAREST = 5  # K: synthetic faces found for each photo; the K-th estimates the d
 _MAX_PEOPLE = 300  # a side, for memorisation
 _MAX_SYNTHETIC = 10_000
 _MIN_PEOPLE_OF_TONE = 20  # a side
-_WORST = 8
 
 Attacks = list[Attack]
 
@@ -143,7 +142,7 @@ def _nearest_synthetic(templates: FaceTemplates, people: People, run: RunDir) ->
 def _by_distance(templates: FaceTemplates, arms: Arms, rng: np.random.Generator) -> Attacks:
     """Singling out at each threshold, and membership by the distance to the nearest synthetic face."""
     scores, note = _nearness(arms), "by the distance to the nearest synthetic face"
-    found = membership("membership", templates.matcher, *scores, rng, note, arms.main.worst(_WORST))
+    found = membership("membership", templates.matcher, *scores, rng, note, arms.main.worst())
     return [*_singled_out(templates, arms, rng), *found]
 
 

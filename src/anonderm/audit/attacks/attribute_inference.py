@@ -20,8 +20,6 @@ from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
 from anonderm.audit.excess import excess_of_rates, rate
 from anonderm.core.results.audit import Attack
 
-_WORST = 8
-
 
 def attribute_inference(
     matcher: str,
@@ -52,7 +50,7 @@ def attribute_inference(
         counts.most_common(1)[0][1] / sum(counts.values()),
         excess_of_rates(right, control_right, rng),
         "people whose class is that of the nearest synthetic face",
-        main.worst(_WORST, right),
+        main.worst(right),
     )
 
 

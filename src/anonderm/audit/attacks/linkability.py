@@ -13,12 +13,10 @@ from math import comb
 
 import numpy as np
 
-from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
+from anonderm.audit.attacks.nearest_synthetic import WORST, NearestSynthetic
 from anonderm.audit.excess import Floats, excess_of_rates, rate
 from anonderm.core.results.audit import Attack, Pair
 from anonderm.core.splits import rows_by_group
-
-_WORST = 8
 
 
 def linkability(
@@ -49,7 +47,7 @@ def linkability(
         baseline,
         excess_of_rates(linked, control_linked, rng),
         f"pairs of photos of one person whose {k} nearest synthetic faces share one",
-        tuple(sorted(pairs, key=lambda pair: pair.distance)[:_WORST]),
+        tuple(sorted(pairs, key=lambda pair: pair.distance)[:WORST]),
     )
 
 

@@ -15,6 +15,9 @@ from anonderm.core.results.audit import Pair
 
 Rows = NDArray[np.intp]
 
+WORST = 8
+"""Worst cases kept of each attack."""
+
 
 @dataclass(frozen=True)
 class NearestSynthetic:
@@ -47,11 +50,11 @@ class NearestSynthetic:
         owners = tuple(owner for owner, keep in zip(self.owners, keep_N, strict=True) if keep)
         return NearestSynthetic(self.distances_NK[keep_N], self.faces_NK[keep_N], owners, self.rows_N[keep_N])
 
-    def worst(self, count: int, among_P: NDArray[np.bool_] | None = None) -> tuple[Pair, ...]:
-        """The people nearest to a synthetic face, ascending; only those of `among_P`."""
+    def worst(self, among_P: NDArray[np.bool_] | None = None) -> tuple[Pair, ...]:
+        """The people nearest to a synthetic face, ascending, at most WORST; only those of `among_P`."""
         photo_P = self.nearest_photo()
         photo_P = photo_P if among_P is None else photo_P[among_P]
-        order = np.argsort(self.distances_NK[photo_P, 0], kind="stable")[:count]
+        order = np.argsort(self.distances_NK[photo_P, 0], kind="stable")[:WORST]
         return tuple(
             Pair(int(self.rows_N[photo]), int(self.faces_NK[photo, 0]), float(self.distances_NK[photo, 0]))
             for photo in photo_P[order]

@@ -19,7 +19,6 @@ MIN_NON_MEMBERS = 50
 
 _SHARE = 0.1  # of the non-members, whose distances form the tail
 _MIN_TAIL = 10
-_WORST = 8
 
 
 def reproduction(matcher: str, main: NearestSynthetic, control: NearestSynthetic) -> Attack | None:
@@ -46,7 +45,7 @@ def reproduction(matcher: str, main: NearestSynthetic, control: NearestSynthetic
         baseline,
         excess,
         note,
-        main.worst(_WORST, found_P),
+        main.worst(found_P),
         limit,
     )
 

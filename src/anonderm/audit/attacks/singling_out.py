@@ -14,8 +14,6 @@ from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic
 from anonderm.audit.excess import excess_of_rates, rate
 from anonderm.core.results.audit import Attack
 
-_WORST = 8
-
 
 def singling_out(
     matcher: str,
@@ -42,6 +40,6 @@ def singling_out(
         float(-np.expm1(synthetic_faces * np.log1p(-false_match_rate))),
         excess_of_rates(found, control_found, rng),
         f"within distance {threshold:.4g}",
-        main.worst(_WORST, found),
+        main.worst(found),
         threshold,
     )
