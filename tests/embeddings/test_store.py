@@ -59,9 +59,11 @@ def test_mirrored_pictures_have_rows_of_their_own():
     assert rows(key("a", mirrored=True))[1] == [key("a", mirrored=True)]
 
 
-def test_another_digest_computes_again():
+def test_another_digest_computes_again_and_so_does_another_version(monkeypatch):
     rows("a")
     assert rows("a", store=Store("lengths", "1" * 64, (2,)))[1] == ["a"]
+    monkeypatch.setattr(module, "__version__", "99")
+    assert rows("a")[1] == ["a"]
 
 
 def test_no_pictures_have_no_rows():
@@ -170,7 +172,7 @@ def test_the_shards_unused_for_longest_are_deleted_first(monkeypatch):
 
 def test_only_the_user_may_read_the_store():
     rows("a")
-    assert cache_folder().stat().st_mode & 0o077 == 0
+    assert STORE.folder.parent.stat().st_mode & 0o077 == 0
 
 
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):

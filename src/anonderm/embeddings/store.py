@@ -1,8 +1,7 @@
 """Embeddings on disk, one row a picture, shared by all sets, splits and runs that contain the picture.
 
-    embeddings/<extractor>-<digest>/<random>.npz   in the folder ANONDERM_CACHE, or in the user's cache
-    folder:
-                                                   the keys and rows of some pictures
+    embeddings/<extractor>-<digest>-<version>/<random>.npz   the keys and rows of some pictures, in the folder
+                                                             ANONDERM_CACHE or the user's cache folder
 
 A key is the sha256 of the picture, and whether it was mirrored. Shards are written atomically under new names
 and never changed, so that processes need no locks. A damaged shard is removed and its rows are computed
@@ -31,6 +30,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm import __version__
 from anonderm.core.errors import StorageError
 from anonderm.core.files import atomic_path
 from anonderm.core.progress import Bar
@@ -71,7 +71,7 @@ class Store:
 
     @property
     def folder(self) -> Path:
-        return cache_folder() / "embeddings" / f"{self.extractor}-{self.digest[:16]}"
+        return cache_folder() / "embeddings" / f"{self.extractor}-{self.digest[:16]}-{__version__}"
 
     def rows(
         self, keys: Sequence[str], compute: Callable[[list[int]], Iterable[NDArray[np.float32]]]
@@ -142,7 +142,7 @@ class Store:
             return
         names = np.array([keys[position].encode() for position in positions])
         try:
-            cache_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with atomic_path(self.folder / f"{secrets.token_hex(8)}.npz") as temporary:
                 np.savez(temporary, keys=names, rows=found[list(positions)])
         except (StorageError, OSError) as error:
