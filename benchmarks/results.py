@@ -46,11 +46,10 @@ def _commit() -> str:
 
 def scores(run: Path) -> dict[str, list[float | None]]:
     """Every score of a run, by its place in the result: value and both ends of its interval."""
-    return {name: rounded(score) for name, score in load_result(run / FILE).scores().items()}
-
-
-def rounded(score: Any) -> list[float | None]:
-    return [None if x is None else round(x, 4) for x in (score.value, score.low, score.high)]
+    return {
+        name: [None if x is None else round(x, 4) for x in (score.value, score.low, score.high)]
+        for name, score in load_result(run / FILE).scores().items()
+    }
 
 
 def cache_embeddings_in(folder: Path) -> None:
