@@ -20,10 +20,10 @@ from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.lineage import Ancestor, licences
 from anonderm.publish.templates import environment
 
-# Names of licences as the hub spells them; anything else is "other", with the name beside it.
+# Licences by their names on the hub; any other is "other", with its name in a second field.
 _HUB_LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0")
 _HUB_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-# What `load_dataset` reads when it is given the folder alone: the first of these that was written.
+# The files that `load_dataset` reads from the folder: the first of these that exists.
 _LOADED = (("imagefolder", "train/**"), ("parquet", "parquet/*.parquet"), ("webdataset", "webdataset/*.tar"))
 
 
@@ -36,7 +36,7 @@ def card(
     behind: Sequence[Ancestor],
     decision: Decision,
 ) -> str:
-    """Markdown: what the set is, how it was made, how good it is, and what it must not be used for."""
+    """Markdown: what the set is, how it was made, its evaluation, and its permitted uses."""
     template = environment().get_template("card.md.jinja")
     results = (*scores, *((audit,) if audit else ()))
     files = next((files for name, files in _LOADED if name in config.formats), None)
@@ -71,8 +71,7 @@ def card(
 
 
 def _tones(faces: FaceSet) -> list[tuple[str, list[int]]]:
-    """For each class, how many faces each group of skin tone has, those not measured last; nothing where none
-    was measured."""
+    """For each class, the number of faces of each skin tone, not measured last; empty if none was measured."""
     if all(face.ita is None for face in faces):
         return []
     rows = []
