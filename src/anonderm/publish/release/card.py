@@ -71,7 +71,7 @@ def card(
 
 
 def _tones(faces: FaceSet) -> list[tuple[str, list[int]]]:
-    """For each class, the number of faces of each skin tone, not measured last; empty if none was measured."""
+    """For each class, the number of faces of each skin tone, unmeasured last; empty if none was measured."""
     if all(face.ita is None for face in faces):
         return []
     rows = []
