@@ -44,7 +44,7 @@ def evidence_page(
             style=style(),
             version=__version__,
             digest=faces.digest,
-            summary=_summary(decision, audit, len(faces)),
+            summary=_summary(audit, len(faces)),
             warnings=list(decision.faults),
             sections=[_decision(decision, audit), *_sections(audit), _signing(signed)],
         )
@@ -99,7 +99,7 @@ def _sections(audit: AuditResult | None) -> tuple[Section, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _summary(decision: Decision, audit: AuditResult | None, count: int) -> str:
+def _summary(audit: AuditResult | None, count: int) -> str:
     opening = f"{count:,} synthetic pictures of faces, drawn by generators trained on photos. "
     if audit is None:
         return f"{opening}They were not audited: there is no evidence that training subjects cannot be found."
