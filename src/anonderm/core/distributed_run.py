@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from anonderm.core.rundir import RunDir, RunRecord
 
 class SilentRun(RunDir):
     """The run of a rank other than 0, which writes and logs nothing."""
+
+    def remember(self, key: str, make: Callable[[], Any]) -> Any:
+        return make()
 
     def finish(self, outputs: object) -> None:
         pass
