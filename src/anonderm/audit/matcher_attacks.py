@@ -72,7 +72,7 @@ def attack_all(
         return Found([], [], [LeftOut(f"every attack by {matcher}", reason)])
     optional = _optional(templates, everyone, arms, people, labels, rng)
     attacks = [*_by_distance(templates, arms, rng), *(attack for attack, _ in optional.values() if attack)]
-    density = _density(templates, everyone, people, run, rng)
+    density = _density(templates, everyone, people, rng)
     left_out = [
         LeftOut(f"{name}[{matcher}]", reason) for name, (attack, reason) in optional.items() if not attack
     ]
@@ -163,7 +163,7 @@ def _named(rate: float) -> str:
 
 
 def _density(
-    templates: FaceTemplates, photos: NearestSynthetic, people: People, run: RunDir, rng: np.random.Generator
+    templates: FaceTemplates, photos: NearestSynthetic, people: People, rng: np.random.Generator
 ) -> Attacks:
     """DOMIAS with the non-members as the reference, in halves, so that nobody is compared with themselves.
 
