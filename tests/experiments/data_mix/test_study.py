@@ -47,7 +47,7 @@ def evaluated(folder: Path, real: FaceSet, alike: FaceSet) -> DataMixResult:
 
 
 def by_name(result: DataMixResult) -> dict[str, ArmScores]:
-    return {test.name: test for arm in result.arms for test in arm.tests}
+    return {test.name: test for _, test, _ in result.tests}
 
 
 def test_synthetic_faces_like_the_real_ones_train_as_well(evaluated: DataMixResult):

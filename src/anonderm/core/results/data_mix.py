@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from anonderm.core.results.base import Headline, Result, Score
 from anonderm.core.results.classifier import ClassificationScores, ConfusionMatrix
@@ -75,9 +76,9 @@ class ArmResult:
     def actual_ratio(self) -> float:
         return self.synthetic / self.real
 
-    @property
-    def tests(self) -> tuple[ArmScores, ...]:
-        return (self.on_real, self.on_synthetic) if self.on_synthetic else (self.on_real,)
+
+Test = tuple[ArmResult, ArmScores, Literal["real", "synthetic"]]
+"""An arm, its scores on one test set, and which faces that set has."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,14 @@ class DataMixResult(Result):
     arms: tuple[ArmResult, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def tests(self) -> list[Test]:
+        found: list[Test] = []
+        for arm in self.arms:
+            found.append((arm, arm.on_real, "real"))
+            found += [(arm, arm.on_synthetic, "synthetic")] if arm.on_synthetic else []
+        return found
 
     @property
     def trtr(self) -> ArmScores:

@@ -20,23 +20,21 @@ _LOG_WIDTH = 150
 def rows(result: DataMixResult) -> list[dict[str, Any]]:
     """A row for each arm and test set: what it was trained on, and each score with its interval."""
     found = []
-    for arm in result.arms:
-        for test in arm.tests:
-            on_real = test is arm.on_real
-            row = {
-                "arm": test.name,
-                "trained_on": arm.description,
-                "tested_on": "real" if on_real else "synthetic",
-                "real": arm.real,
-                "synthetic": arm.synthetic,
-                "ratio": arm.ratio,
-                "steps": max(arm.steps),
-            }
-            for name, score in scores_in(test.scores).items():
-                row |= _cells(name, score)
-            for name, score in scores_in(test.difference and test.difference.scores).items():
-                row |= _cells(f"{name}_minus_{'trtr' if on_real else 'tsts'}", score)
-            found.append(row)
+    for arm, test, tested_on in result.tests:
+        row = {
+            "arm": test.name,
+            "trained_on": arm.description,
+            "tested_on": tested_on,
+            "real": arm.real,
+            "synthetic": arm.synthetic,
+            "ratio": arm.ratio,
+            "steps": max(arm.steps),
+        }
+        for name, score in scores_in(test.scores).items():
+            row |= _cells(name, score)
+        for name, score in scores_in(test.difference and test.difference.scores).items():
+            row |= _cells(f"{name}_minus_{'trtr' if tested_on == 'real' else 'tsts'}", score)
+        found.append(row)
     columns = {column: None for row in found for column in row}
     return [columns | row for row in found]
 
@@ -62,15 +60,11 @@ def print_table(result: DataMixResult) -> None:
     measures = ["accuracy", "macro F1", *(["quadratic kappa"] if result.trtr.scores.quadratic_kappa else [])]
     for column in ("arm", "real", "synthetic", "tested on", *measures, "accuracy - TRTR"):
         table.add_column(column, justify="left" if column in ("arm", "tested on") else "right")
-    for arm in result.arms:
-        for test in arm.tests:
-            scores = [test.scores.accuracy, test.scores.macro_f1, test.scores.quadratic_kappa]
-            on_real = test is arm.on_real
-            difference = test.difference.scores.accuracy if test.difference and on_real else None
-            tested_on = "real" if on_real else "synthetic"
-            cells = map(_text, scores[: len(measures)])
-            row = (test.name, str(arm.real), str(arm.synthetic), tested_on, *cells)
-            table.add_row(*row, _text(difference, sign="+"))
+    for arm, test, tested_on in result.tests:
+        scores = (test.scores.accuracy, test.scores.macro_f1, test.scores.quadratic_kappa)
+        difference = test.difference.scores.accuracy if test.difference and tested_on == "real" else None
+        cells = (*map(_text, scores[: len(measures)]), _text(difference, sign="+"))
+        table.add_row(test.name, str(arm.real), str(arm.synthetic), tested_on, *cells)
     # A log file has no terminal width.
     Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH).print(table)
 
@@ -88,8 +82,7 @@ def write_picture(path: Path, result: DataMixResult) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    count = sum(len(arm.tests) for arm in result.arms)
-    figure = Figure(figsize=(11, 1.6 + 0.34 * max(6, count)), layout="constrained")
+    figure = Figure(figsize=(11, 1.6 + 0.34 * max(6, len(result.tests))), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _draw_arms(left, result)
@@ -99,7 +92,7 @@ def write_picture(path: Path, result: DataMixResult) -> None:
 
 
 def _draw_arms(axes: Axes, result: DataMixResult) -> None:
-    tests = [test for arm in result.arms for test in arm.tests]
+    tests = [test for _, test, _ in result.tests]
     for offset, label in ((-0.14, "accuracy"), (0.14, "macro F1")):
         each = [test.scores.accuracy if label == "accuracy" else test.scores.macro_f1 for test in tests]
         points = [(place + offset, score) for place, score in enumerate(each) if score is not None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from anonderm.core.results.base import Score
@@ -46,7 +44,7 @@ def data_mix(pipeline: Pipeline) -> Section | None:
     blocks += in_rows(
         [
             matrix(f"{_label(test)}, on {tested_on} faces", test.confusion, _tone(arm))
-            for arm, test, tested_on in _tests(result)
+            for arm, test, tested_on in result.tests
         ]
     )
     curves = [chart for key, title in _CURVES.items() if (chart := _curve(record, result, key, title))]
@@ -67,14 +65,6 @@ def _length(result: DataMixResult) -> str:
     return "optimiser steps" if result.lengths == "steps" else "epochs"
 
 
-def _tests(result: DataMixResult) -> Iterator[tuple[ArmResult, ArmScores, str]]:
-    """Each arm with each of its tests, and which faces it was tested on."""
-    for arm in result.arms:
-        yield arm, arm.on_real, "real"
-        if arm.on_synthetic is not None:
-            yield arm, arm.on_synthetic, "synthetic"
-
-
 def _label(test: ArmScores) -> str:
     """TRTR, TSTR-equal; other arms by their name."""
     first, dash, rest = test.name.partition("-")
@@ -87,7 +77,7 @@ def _tone(arm: ArmResult) -> str:
 
 def _overview(result: DataMixResult) -> Table:
     rows = []
-    for arm, test, tested_on in _tests(result):
+    for arm, test, tested_on in result.tests:
         counts = (f"{count:,}" if count else "" for count in (arm.real, arm.synthetic))
         difference = test.difference.scores.accuracy if test.difference and tested_on == "real" else None
         scores = (value_and_interval(test.scores.accuracy), value_and_interval(difference))
@@ -110,7 +100,7 @@ def _other_measures(result: DataMixResult) -> Table:
             value_and_interval(test.scores.quadratic_kappa),
             value_and_interval(test.scores.macro_mae),
         )
-        for _, test, _ in _tests(result)
+        for _, test, _ in result.tests
     )
     return compact(Table("Other measures", ("Arm", *columns), rows, frozenset(columns)))
 
