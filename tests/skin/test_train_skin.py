@@ -54,10 +54,10 @@ def test_a_killed_run_resumes_to_the_same_weights(faces, tmp_path, monkeypatch, 
 
     class Killed(Exception): ...
 
-    def die_after(self, step, pairs):
+    def die_after(self, step):
         if step == 3:
             raise Killed
-        return do_step(self, step, pairs)
+        return do_step(self, step)
 
     do_step = stage._Trainer.step
     monkeypatch.setattr(stage._Trainer, "step", die_after)
@@ -79,19 +79,17 @@ def test_ctrl_c_loses_no_step(faces, tmp_path, monkeypatch):
     whole = run_training(QUICK, faces, tmp_path / "whole")
     done = []
 
-    def interrupted_after(self, step, pairs):
+    def interrupted_after(self, step):
         if step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         done.append(step)
-        return do_step(self, step, pairs)
+        return do_step(self, step)
 
     do_step = stage._Trainer.step
     monkeypatch.setattr(stage._Trainer, "step", interrupted_after)
     with pytest.raises(KeyboardInterrupt):
         run_training(QUICK, faces, tmp_path / "stopped")
-    monkeypatch.setattr(
-        stage._Trainer, "step", lambda self, *rest: done.append(rest[0]) or do_step(self, *rest)
-    )
+    monkeypatch.setattr(stage._Trainer, "step", lambda self, step: done.append(step) or do_step(self, step))
     resumed = run_training(QUICK, faces, tmp_path / "stopped")
     assert done == list(range(QUICK.steps))
     assert resumed.path.read_bytes() == whole.path.read_bytes()

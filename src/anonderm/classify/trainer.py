@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from anonderm.classify.augment import augment
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.progress import Metrics
-from anonderm.classify.schedules import learning_rates
+from anonderm.classify.schedules import rate_factor
 from anonderm.classify.sync_batchnorm import convert_sync_batchnorm, set_batch_shard
 from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import Diverged
@@ -71,16 +72,15 @@ class Trainer:
         generator = step_generator(self.config.seed, epoch)
         order_N = rows_of_epoch(self.config, len(self.train.targets), epoch, generator)
         self._set_training_mode(generator)
-        rates = learning_rates(
-            self.optimiser, self.config.schedule, self.config.epochs * self.steps, epoch * self.steps
-        )
         loss_sum = correct = 0.0
-        for rows in order_N.tensor_split(self.steps):
+        for step, rows in enumerate(order_N.tensor_split(self.steps), start=epoch * self.steps):
+            rate = rate_factor(self.config.schedule, step, self.config.epochs * self.steps)
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.config.learning_rate * rate
             shard = BatchShard.of(len(rows), self.world)
             pixels_NCHW = self.train.pixels[rows[shard.rows]].float() / 255
             pixels_NCHW = augment(pixels_NCHW, self.config, generator, shard)
             loss, accuracy = self._step(pixels_NCHW, self.train.targets.rows(rows), shard)
-            rates.step()
             loss_sum += loss * len(rows)
             correct += accuracy * len(rows)
             after_step()
@@ -157,15 +157,13 @@ def rows_of_epoch(
 
 
 def _optimiser(config: TrainClassifierConfig, parameters: list[Tensor]) -> torch.optim.Optimizer:
-    rate, decay = config.learning_rate, config.weight_decay
-    match config.optimiser:
-        case "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay)
-        case "rmsprop":
-            return torch.optim.RMSprop(parameters, rate, weight_decay=decay)
-        case "sgd":
-            return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay)
-    return torch.optim.AdamW(parameters, rate, weight_decay=decay)
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "rmsprop": torch.optim.RMSprop,
+        "sgd": partial(torch.optim.SGD, momentum=0.9),
+    }
+    return kinds[config.optimiser](parameters, config.learning_rate, weight_decay=config.weight_decay)
 
 
 def _class_weights(classifier: Classifier, targets: Targets) -> Tensor:

@@ -1,9 +1,12 @@
-"""Training snapshots: one safetensors file, replaced atomically, from which training resumes exactly."""
+"""Training snapshots: one safetensors file, replaced atomically, from which training resumes exactly.
+
+`train_steps` is the loop of trainings that are counted in steps.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from anonderm.core.distributed import World
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
+from anonderm.core.rundir import RunDir
+from anonderm.core.stop import deferred_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +146,38 @@ def resume_training(
         network.load_state_dict(under_prefix("network/", tensors))
         restore_optimiser("optimiser/", optimiser, tensors)
         return replace(fresh, **numbers, best_weights=under_prefix("best/", tensors))
+
+
+def train_steps(
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    step: Callable[[int], float],
+    validate: Callable[[], dict[str, float]],
+    run: RunDir,
+    steps: int,
+    val_interval: int,
+) -> StepProgress:
+    """Train to the last step; every `val_interval` steps and at the end, validate and write a snapshot.
+
+    step: makes the update of this number and returns its loss. validate: the first of its metrics (0..1)
+    selects the best step. On SIGTERM or Ctrl-C, writes a snapshot and raises KeyboardInterrupt.
+    """
+    progress = resume_training(run.folder, StepProgress(), network, optimiser)
+    run.rewind_metrics(progress.step)
+    with deferred_stop() as stop, run.bar("training the network", steps, progress.step) as bar:
+        while progress.step < steps:
+            loss = progress.after_step(step(progress.step))
+            bar.advance(note=f"loss {loss:.3f}")
+            is_due = progress.step % val_interval == 0 or progress.step == steps
+            if is_due:
+                metrics = validate()
+                loss = progress.after_evaluation(network.state_dict(), next(iter(metrics.values())))
+                run.metrics(progress.step, loss=loss, **metrics)
+            if is_due or stop.requested:
+                save_training(run.folder, progress, network, optimiser)
+            if stop.requested:
+                raise KeyboardInterrupt
+    return progress
 
 
 def broadcast_training(

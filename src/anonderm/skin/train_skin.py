@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
-from anonderm.core.errors import BrokenArtefact, Diverged
+from anonderm.core.errors import BrokenArtefact, Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
@@ -28,8 +28,8 @@ from anonderm.core.launch import device, step_generator
 from anonderm.core.results.base import FILE, Score
 from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
-from anonderm.core.stop import deferred_stop
+from anonderm.core.snapshot import SNAPSHOT, train_steps
+from anonderm.core.splits import hold_out_people, train_and_val
 from anonderm.core.threads import in_order
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
@@ -38,10 +38,11 @@ from anonderm.models.skin_segmenter.segment import CLASSES, load_published, load
 from anonderm.skin import augment
 from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.loss import joint_loss
-from anonderm.skin.split import split_masks
 
 _FIRST_RATE = 1e-5
 _POWER = 0.9
+_MAX_EVALUATED = 512  # of more faces in val or test, every n-th is used
+_HELD_OUT = 0.2  # share of the people held out for validation without val faces
 
 Pair = tuple[Pixels, NDArray[np.uint8]]
 
@@ -54,12 +55,21 @@ def train_skin(
     An interrupted run resumes to the same weights. Raises TooFewImages, MissingPath, BrokenArtefact (initial
     weights that do not match) or Diverged.
     """
-    masks = split_masks(faces, config.seed)
-    if masks.unmasked:
-        run.log(f"left out {masks.unmasked} faces without a skin mask")
-    run.log(f"training on {len(masks.train)} masks, selecting the step on {len(masks.val)}")
-    trainer = _Trainer(config, _new_network(config, base), masks.train)
-    progress = _all_steps(trainer, masks.val, run)
+    unmasked = sum(face.mask is None and face.split != "test" for face in faces)
+    if unmasked:
+        run.log(f"left out {unmasked} faces without a skin mask")
+    train, val = _split(faces, config.seed)
+    run.log(f"training on {len(train)} masks, selecting the step on {len(val)}")
+    trainer = _Trainer(config, _new_network(config, base), train, val, run)
+    progress = train_steps(
+        trainer.network,
+        trainer.optimiser,
+        trainer.step,
+        trainer.validate,
+        run,
+        config.steps,
+        config.val_interval,
+    )
     run.log(f"best step: {progress.best_step}, with Dice {progress.best_measure:.4f} on the validation faces")
     card = CheckpointCard(
         kind="skin",
@@ -68,17 +78,18 @@ def train_skin(
         pixel_range=(0.0, 1.0),
         classes=CLASSES,
         data_digest=faces.digest,
-        licence=masks.train.licence,
+        licence=train.licence,
         command=command_line("train-skin", config),
         notes={
-            "n": len(masks.train),
+            "n": len(train),
             "base": base.digest if base else None,
             "best_step": progress.best_step,
             "val_dice": progress.best_measure,
         },
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", _compact(progress.best_weights), card)
-    split, held_out = ("test", masks.test) if len(masks.test) else ("val", masks.val)
+    test = _thinned(_masked(faces.where(split="test")))
+    split, held_out = ("test", test) if len(test) else ("val", val)
     network = load_segmenter(checkpoint, device()).network
     agreement = evaluate(network, held_out, config.size, run, "testing")
     result = _result(agreement, len(held_out), split)
@@ -87,6 +98,30 @@ def train_skin(
     run.log(f"{len(held_out)} {split} faces: {shown}")
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return [checkpoint.path, checkpoint.path.with_suffix(".json"), run.folder / FILE]
+
+
+def _split(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
+    """Faces with masks to train on and to validate on, split by person. Raises TooFewImages."""
+    rng, masked = np.random.default_rng(seed), _masked(faces)
+    train, val = train_and_val(
+        masked, lambda known: hold_out_people(known, round(_HELD_OUT * known.people), rng)
+    )
+    if len(train) < 2 or len(val) == 0:
+        raise TooFewImages(
+            f"{faces.folder}: {len(masked)} of {len(faces)} faces have a skin mask: {len(train)} for "
+            f"training and {len(val)} for validation.",
+            "Give a FaceSet with masks: `anonderm phantom` draws one, `anonderm ingest` reads CelebAMask-HQ.",
+        )
+    return train, _thinned(val)
+
+
+def _masked(faces: FaceSet) -> FaceSet:
+    return FaceSet(faces.folder, tuple(face for face in faces if face.mask is not None))
+
+
+def _thinned(faces: FaceSet) -> FaceSet:
+    every = -(-len(faces) // _MAX_EVALUATED) or 1
+    return FaceSet(faces.folder, faces.faces[::every])
 
 
 def evaluate(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str) -> Agreement:
@@ -139,18 +174,23 @@ def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
 class _Trainer:
     """Network, optimiser and masks; all randomness of a step is derived from (seed, step)."""
 
-    def __init__(self, config: TrainSkinConfig, network: BiSeNet, faces: FaceSet) -> None:
-        self.config, self.faces = config, faces
+    def __init__(
+        self, config: TrainSkinConfig, network: BiSeNet, train: FaceSet, val: FaceSet, run: RunDir
+    ) -> None:
+        self.config, self._train, self._val, self._run = config, train, val, run
         self.network = network.to(device()).to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.SGD(
             _parameter_groups(network, config), config.learning_rate, config.momentum
         )
         self._augment = augment.strong if config.augment == "strong" else augment.published
+        self._batches: Iterator[list[Pair]] | None = None
 
-    def step(self, step: int, pairs: list[Pair]) -> float:
-        """One update; returns the loss. Raises Diverged."""
+    def step(self, step: int) -> float:
+        """One update; returns the loss. Steps must be consecutive. Raises Diverged."""
         config = self.config
-        x_NCSS, labels_NSS = _stack(pairs)
+        if self._batches is None:  # the photos of a step are read during the previous steps
+            self._batches = in_order(self._batch, range(step, config.steps))
+        x_NCSS, labels_NSS = _stack(next(self._batches))
         generator = step_generator(config.seed, step)
         x_NCTT, labels_NTT = self._augment(x_NCSS, labels_NSS, config.crop_size, generator)
         rate = learning_rate(config, step)
@@ -168,16 +208,16 @@ class _Trainer:
             raise Diverged(f"step {step}: the loss is {value}.", "Lower --learning-rate.")
         return value
 
-    def batches(self, first: int) -> Iterator[tuple[int, list[Pair]]]:
-        """The photos of each step from `first` on, read during the previous steps."""
-        steps = range(first, self.config.steps)
-        yield from zip(steps, in_order(self._batch, steps), strict=True)
-
     def _batch(self, step: int) -> list[Pair]:
-        batch, count = self.config.batch, len(self.faces)
+        batch, count = self.config.batch, len(self._train)
         places = range(step * batch, (step + 1) * batch)
         rows = [_order(self.config.seed, place // count, count)[place % count] for place in places]
-        return [load_pair(self.faces, self.faces.faces[row], self.config.size) for row in rows]
+        return [load_pair(self._train, self._train.faces[row], self.config.size) for row in rows]
+
+    def validate(self) -> dict[str, float]:
+        agreement = evaluate(self.network, self._val, self.config.size, self._run, "validating")
+        dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
+        return {"val_dice": agreement.mean_dice, "val_miou": agreement.mean_iou, **dice}
 
 
 @lru_cache(maxsize=2)
@@ -212,28 +252,3 @@ def _parameter_groups(network: BiSeNet, config: TrainSkinConfig) -> list[dict[st
         {"params": parameters, "times": times, "weight_decay": decay}
         for (times, decay), parameters in groups.items()
     ]
-
-
-def _all_steps(trainer: _Trainer, val: FaceSet, run: RunDir) -> StepProgress:
-    """Train to the last step; on SIGTERM or Ctrl-C, save a snapshot and raise KeyboardInterrupt."""
-    config = trainer.config
-    progress = resume_training(run.folder, StepProgress(), trainer.network, trainer.optimiser)
-    run.rewind_metrics(progress.step)
-    with deferred_stop() as stop, run.bar("training the network", config.steps, progress.step) as bar:
-        for step, pairs in trainer.batches(progress.step):
-            loss = progress.after_step(trainer.step(step, pairs))
-            bar.advance(note=f"loss {loss:.3f}")
-            if progress.step % config.val_interval == 0 or progress.step == config.steps:
-                _validate(trainer, val, run, progress)
-                save_training(run.folder, progress, trainer.network, trainer.optimiser)
-            if stop.requested:
-                save_training(run.folder, progress, trainer.network, trainer.optimiser)
-                raise KeyboardInterrupt
-    return progress
-
-
-def _validate(trainer: _Trainer, val: FaceSet, run: RunDir, progress: StepProgress) -> None:
-    agreement = evaluate(trainer.network, val, trainer.config.size, run, "validating")
-    dice = {f"val_dice_{name}": value for name, value in agreement.dice.items()}
-    loss = progress.after_evaluation(trainer.network.state_dict(), agreement.mean_dice)
-    run.metrics(progress.step, loss=loss, val_dice=agreement.mean_dice, val_miou=agreement.mean_iou, **dice)

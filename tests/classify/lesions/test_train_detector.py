@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anonderm.classify.lesions import trainer as training
+from anonderm.classify.lesions import train_detector as training
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.classify.lesions.train_detector import train_detector
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.records import Lesion
-from anonderm.models.lesion_detector.anchors import fit_tiles_and_anchors
-from anonderm.models.lesion_detector.tiles import corners, is_cut, starts
+from anonderm.models.lesion_detector.tiles import corners, fit_tiles_and_anchors, is_cut, starts
 
 
 @given(st.integers(1, 3000), st.integers(16, 700), st.floats(0, 0.5))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anonderm.models.lesion_detector.anchors import Anchors
+from anonderm.models.lesion_detector.tiles import Anchors
 
 _WIDTHS = (24, 40, 80, 128)
 _PYRAMID = 48
@@ -28,7 +28,7 @@ _MAX_DETECTIONS = 300
 class Architecture:
     """What a card stores to rebuild the network.
 
-    tile, side: sides of a tile in pixels of a face, and of the network's input; anchors: see `anchors`;
+    tile, side: sides of a tile in pixels of a face, and of the network's input; anchors: see `tiles`;
     overlap: minimum share of a tile that overlaps with its neighbour; mean, std: of pixels in 0..1.
     """
 
