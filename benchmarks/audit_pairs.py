@@ -22,8 +22,8 @@ from anonderm.audit.config import AuditConfig
 from anonderm.audit.false_matches import false_matches
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.altered_copies import copies_of
-from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
+from anonderm.embeddings.alterations import copies_of
+from anonderm.embeddings.calibration import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.config import IngestConfig

@@ -12,8 +12,7 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
-from anonderm.embeddings.altered_copies import copies_of
+from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copies_of, copy
 from anonderm.embeddings.matchers.matcher import Templates
 
 

@@ -12,9 +12,8 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.alterations import COPIES
-from anonderm.embeddings.altered_copies import copies_of
-from anonderm.embeddings.calibrated import calibrate_matcher
+from anonderm.embeddings.alterations import COPIES, copies_of
+from anonderm.embeddings.calibration import calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 
 PEOPLE = 10

@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from anonderm.core.errors import TooFewImages
 from anonderm.metrics import frechet as module
-from anonderm.metrics import gaussian
 from anonderm.metrics.bootstrap import jackknife_variances
 from anonderm.metrics.frechet import frechet, frechet_distance
-from anonderm.metrics.gaussian import Gaussian, Scatter
 
 seeds = st.integers(0, 2**31)
 
@@ -88,7 +86,10 @@ def test_fewer_images_than_features_give_the_distance_of_their_singular_covarian
 
 def test_scatters_join_to_the_gaussian_of_all_images():
     rows = sample(13, 90, 100)  # fewer than features: the root of all comes from the images themselves
-    joined, whole = Scatter.of(rows[:20]).joined(Scatter.of(rows[20:])).gaussian(), Gaussian.of(rows)
+    joined, whole = (
+        module.Scatter.of(rows[:20]).joined(module.Scatter.of(rows[20:])).gaussian(),
+        module.Gaussian.of(rows),
+    )
     assert len(joined.root_RD) == 89
     assert joined.count == whole.count
     assert joined.mean_D == pytest.approx(whole.mean_D)
@@ -99,7 +100,6 @@ def test_the_distance_does_not_depend_on_chunks_or_parts(monkeypatch):
     real, fake = sample(14, 300, 8), sample(15, 250, 8, 0.3)
     whole = frechet_distance(real, fake)
     monkeypatch.setattr(module, "_CHUNK", 37)
-    monkeypatch.setattr(gaussian, "_CHUNK", 37)
     assert frechet_distance(real, fake) == pytest.approx(whole, rel=1e-12)
     found = frechet(real, fake, range(300), range(250), np.random.default_rng(0))
     assert found.value == pytest.approx(whole, rel=1e-12)

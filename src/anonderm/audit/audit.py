@@ -48,7 +48,7 @@ from anonderm.core.results.audit import (
 from anonderm.core.results.base import LeftOut
 from anonderm.core.results.privacy_screen import PrivacyScreen
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.embeddings.altered_copies import copies_of
+from anonderm.embeddings.alterations import copies_of
 from anonderm.embeddings.matchers.registry import installed_matchers
 
 _CALIBRATION_COPIES = 100  # people with altered copies, for calibration without second photos

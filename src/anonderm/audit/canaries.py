@@ -20,8 +20,7 @@ from anonderm.core.results.audit import CanaryRecall
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import rows_by_group
-from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copy
-from anonderm.embeddings.altered_copies import altered, by_person, one_face_each
+from anonderm.embeddings.alterations import BLENDS, COPIES, altered, blend, by_person, copy, one_face_each
 from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.metrics.bootstrap import wilson_interval
 from anonderm.metrics.pairwise import distances

@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 
 from anonderm.core.config import Count, Whole, check, check_bounds
-from anonderm.embeddings.matchers.names import MatcherName
+from anonderm.embeddings.matchers.matcher import MatcherName
 
 AtLeast20 = Annotated[int, Ge(20)]
 

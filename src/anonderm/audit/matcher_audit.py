@@ -23,7 +23,7 @@ from anonderm.core.results.audit import Attack, FalseMatches, MatcherCalibration
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.results.calibration import Calibration
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.calibrated import CalibratedMatcher, calibrate_matcher
+from anonderm.embeddings.calibration import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.embeddings.matchers.registry import MATCHERS
 from anonderm.metrics.bootstrap import wilson_interval

@@ -23,7 +23,7 @@ from anonderm.classify.sync_batchnorm import convert_sync_batchnorm, set_batch_s
 from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import Diverged
 from anonderm.core.launch import step_generator
-from anonderm.metrics.grading import measures
+from anonderm.metrics.confusion import measures
 from anonderm.models.classifier.batch_shard import BatchShard
 from anonderm.models.classifier.label_encoding import is_ordered
 from anonderm.models.classifier.lesion_cnn import draw_dropout_from

@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 
 from anonderm.core.config import Count, NonNegative, Settings, Share, Whole, check, check_bounds
-from anonderm.embeddings.matchers.names import MatcherName
+from anonderm.embeddings.matchers.matcher import MatcherName
 
 Quantile = Annotated[float, Gt(0.5), Le(1)]
 

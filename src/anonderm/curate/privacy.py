@@ -45,7 +45,7 @@ def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet,
 
     Raises InputError if there are no training faces, and the last matcher's error if none is installed.
     """
-    from anonderm.embeddings.altered_copies import copies_of
+    from anonderm.embeddings.alterations import copies_of
     from anonderm.embeddings.matchers.registry import installed_matchers
 
     known = real.where(split=(TRAINING, *NON_MEMBERS))
@@ -69,7 +69,7 @@ def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet,
 def _match(
     matcher: Matcher, fmr: float, faces: FaceSet, known: FaceSet, copies: FaceSet, run: RunDir
 ) -> tuple[ScreeningMatcher, dict[str, str]]:
-    from anonderm.embeddings.calibrated import calibrate_matcher
+    from anonderm.embeddings.calibration import calibrate_matcher
     from anonderm.embeddings.matchers.registry import MATCHERS
     from anonderm.metrics.pairwise import nearest
 

@@ -21,9 +21,10 @@ from anonderm.core.results.classifier import (
     MultiLabelScores,
 )
 from anonderm.core.rundir import RunDir
-from anonderm.metrics import confusion, grading
+from anonderm.metrics import confusion
 from anonderm.metrics.bootstrap import Rows, Statistic, interval
 from anonderm.metrics.confusion import Metric
+from anonderm.metrics.roc import auc
 
 
 def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str, Metric]:
@@ -31,7 +32,7 @@ def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str
     by_class = {
         f"f1/{label}": partial(confusion.class_f1, index=index) for index, label in enumerate(classes)
     }
-    return grading.PLAIN | by_class | (grading.GRADED if ordered else {})
+    return confusion.PLAIN | by_class | (confusion.GRADED if ordered else {})
 
 
 def classification_scores(scores: Mapping[str, Score], classes: Sequence[str]) -> ClassificationScores:
@@ -72,8 +73,8 @@ def multi_label_scores(
         return {kind: partial(_of_rows, measure, truth_N, each_N) for kind, truth_N, each_N in columns}
 
     by_measure = {
-        "auc": by_type(grading.auc, probabilities_NK),
-        "f1": by_type(grading.type_f1, predicted_NK),
+        "auc": by_type(auc, probabilities_NK),
+        "f1": by_type(confusion.type_f1, predicted_NK),
         "accuracy": by_type(_share_equal, predicted_NK),
     }
     statistics: dict[str, Statistic] = {

@@ -25,7 +25,7 @@ from anonderm.core.results.audit import Attack, AuditResult
 from anonderm.core.results.base import FILE
 from anonderm.core.results.privacy_screen import Comparison, PrivacyScreen, ScreenAudit
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.embeddings.matchers.names import MatcherName
+from anonderm.embeddings.matchers.matcher import MatcherName
 from anonderm.stages import STAGES, run_stage
 
 BEFORE, AFTER = "before", "after"

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.metrics.roc import auc
+
 Matrix = NDArray[np.int64]
 Metric = Callable[[Matrix], float]
 
@@ -71,3 +73,45 @@ def _class_missing(matrix_KK: Matrix) -> bool:
 def _distances(classes: int) -> Matrix:
     grades_K = np.arange(classes)
     return np.abs(grades_K[:, None] - grades_K[None, :])
+
+
+PLAIN: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "macro_precision": macro_precision,
+    "macro_recall": macro_recall,
+    "macro_f1": macro_f1,
+}
+GRADED: dict[str, Metric] = {
+    "macro_mae": macro_mae,
+    "quadratic_kappa": quadratic_kappa,
+}
+
+
+def measures(
+    truth: NDArray[np.number],
+    decided: NDArray[np.intp],
+    probabilities_NK: NDArray[np.floating],
+    ordered: bool,
+) -> dict[str, float]:
+    """Accuracy and macro F1; for grades also macro MAE and quadratic kappa, for types macro AUC.
+
+    Where a class has no face, a macro measure is NaN.
+
+    truth, decided: class indices [N], or 0 and 1 for each lesion type [N, K]. ordered: classes are grades.
+    """
+    if truth.ndim == 2:
+        kinds = range(truth.shape[1])
+        return {
+            "accuracy": float((decided == truth).mean()),
+            "macro_f1": float(np.mean([type_f1(truth[:, k], decided[:, k]) for k in kinds])),
+            "macro_auc": float(np.mean([auc(truth[:, k], probabilities_NK[:, k]) for k in kinds])),
+        }
+    matrix_KK = confusion_matrix(truth.astype(np.intp), decided, probabilities_NK.shape[1])
+    wanted = {name: PLAIN[name] for name in ("accuracy", "macro_f1")} | (GRADED if ordered else {})
+    return {name: metric(matrix_KK) for name, metric in wanted.items()}
+
+
+def type_f1(truth_N: NDArray[np.number], decided_N: NDArray[np.number]) -> float:
+    """F1 of one type; NaN where no face has it."""
+    matrix_22 = confusion_matrix(truth_N.astype(np.intp), decided_N.astype(np.intp), 2)
+    return class_f1(matrix_22, 1)

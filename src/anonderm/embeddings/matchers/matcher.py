@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,6 +16,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 
 Rows = NDArray[np.float32]
+MatcherName = Literal["dlib", "arcface", "copy", "encoder"]
 
 
 @dataclass(frozen=True)

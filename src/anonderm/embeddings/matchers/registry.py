@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import get_args
 
 from anonderm.core.errors import AnondermError, ConfigError, MissingExtra, MissingWeights
+from anonderm.core.faceset import FaceSet
 from anonderm.core.results.base import LeftOut
+from anonderm.core.rundir import RunDir
+from anonderm.embeddings.extractors import embed, embed_both_sides
 from anonderm.embeddings.matchers.copies import CopyMatcher
-from anonderm.embeddings.matchers.encoder import EncoderMatcher
 from anonderm.embeddings.matchers.identity import dlib_matcher
-from anonderm.embeddings.matchers.matcher import Matcher
-from anonderm.embeddings.matchers.names import MatcherName
+from anonderm.embeddings.matchers.matcher import Matcher, MatcherName, Templates
 
 MATCHERS: tuple[str, ...] = get_args(MatcherName)
+
+
+@dataclass(frozen=True)
+class EncoderMatcher:
+    """The phantom encoder, trained on drawn faces and uninformative on most photos. Raises MissingWeights."""
+
+    name: str = "encoder"
+    recognises_people: bool = True
+
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment never fails."""
+        if views:
+            return Templates.of(embed_both_sides(faces, "phantom-encoder"))
+        return Templates.of(embed(faces, "phantom-encoder")[:, None])
 
 
 def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:

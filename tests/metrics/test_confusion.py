@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from anonderm.metrics.grading import measures, type_f1
+from anonderm.metrics.confusion import measures, type_f1
 from anonderm.metrics.roc import auc
 from anonderm.models.classifier.heads import Corn, MultiLabel, Softmax
 
