@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from anonderm.classify import train_classifier as stage
-from anonderm.classify.progress import Progress
 from anonderm.classify.train_classifier import train_classifier
+from anonderm.classify.trainer import Progress
 from anonderm.core.errors import BadLabel, BrokenArtefact, ConfigError, Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines

@@ -18,8 +18,7 @@ from anonderm.core.results.classifier import ClassifierResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.classifier import evaluate_classifier
 from anonderm.evaluate.config import ClassifierScoresConfig
-from anonderm.models.classifier.heads import Corn, Head, MultiLabel
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import Corn, Head, LabelDistribution, MultiLabel
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_classifier, probabilities
 

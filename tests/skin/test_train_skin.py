@@ -129,7 +129,7 @@ def test_photos_that_are_no_squares_are_learned_from_undistorted(tmp_path):
     from tests.skin.conftest import disc, photo
 
     from anonderm.core.records import Face
-    from anonderm.models.skin_segmenter.preprocessing import load_pair
+    from anonderm.models.skin_segmenter.segment import load_pair
 
     mask = disc(40, 80, 0.4)
     writer = FaceSetWriter(tmp_path / "faces")

@@ -1,15 +1,24 @@
-"""Costs of the training stages, and the weights that they need."""
+"""Costs of the training stages, and the weights that they need. Importing it imports no torch."""
 
 from __future__ import annotations
 
-from functools import partial
+import time
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.core.cost import Cost, Flow, Workload
+from anonderm.core.launch import device
 from anonderm.core.weights import Lookup
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from anonderm.models.classifier.network import Classifier
+
 _DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50": 5.0}  # one tile of 320 px
+_SMALL_PX = 128  # larger faces come in batches of 2, so that any network is timed within seconds
 
 
 def train_classifier_cost(config: TrainClassifierConfig, work: Workload) -> Cost:
@@ -32,6 +41,31 @@ def backbone_needs(config: TrainClassifierConfig) -> list[Lookup]:
 
 def face_seconds(config: TrainClassifierConfig, size: int) -> float:
     """Seconds that one face takes in one epoch of this classifier, measured on this machine."""
-    from anonderm.classify.speed import seconds_per_face
+    return _face_seconds(config.backbone, config.drop_strides, config.freeze_backbone, size)
 
-    return seconds_per_face(config.backbone, config.drop_strides, config.freeze_backbone, size)
+
+@cache
+def _face_seconds(backbone: str, drop_strides: int, freeze_backbone: bool, size: int) -> float:
+    """Timed with random pixels. Raises ConfigError for an unknown backbone."""
+    import torch
+
+    from anonderm.models.classifier.network import Classifier
+
+    count = 16 if size <= _SMALL_PX else 2
+    with torch.random.fork_rng(devices=[]):
+        classifier = Classifier(backbone, ("one", "other"), size, drop_strides).to(device())
+        faces_NCHW = torch.rand(count, 3, size, size, device=device())
+    classifier = classifier.to(memory_format=torch.channels_last)
+    classifier.backbone.requires_grad_(not freeze_backbone)
+    _step(classifier, faces_NCHW)
+    start = time.perf_counter()
+    _step(classifier, faces_NCHW)
+    return (time.perf_counter() - start) / count
+
+
+def _step(classifier: Classifier, faces_NCHW: Tensor) -> None:
+    """Forward and backward pass; returns when the device has finished."""
+    classifier.zero_grad()
+    loss = classifier(faces_NCHW).square().sum()
+    loss.backward()
+    loss.item()

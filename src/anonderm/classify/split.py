@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from anonderm.core.errors import BadLabel, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.records import Face
 from anonderm.core.splits import hold_out, train_and_val
-from anonderm.models.classifier.label_encoding import lesion_types, types_on
+from anonderm.models.classifier.label_encoding import types_on
 
 
 def split_by_class(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
@@ -15,25 +18,22 @@ def split_by_class(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
     BadLabel or TooFewImages.
     """
     _check_labels(faces.where(split=("train", "val", None)))
-    train, val = train_and_val(
-        faces, lambda known: hold_out(known, [str(face.label) for face in known], seed)
-    )
-    missing = [label for label in val.labels if label not in train.labels]
-    _check_size(faces, val, missing, "class")
-    return train, val
+    return _split(faces, seed, lambda face: [str(face.label)], "class")
 
 
 def split_by_types(faces: FaceSet, seed: int) -> tuple[FaceSet, FaceSet]:
     """The same for lesion types: stratified by their combination, and without labels."""
+    return _split(faces, seed, lambda face: sorted(types_on(face)), "lesion type")
+
+
+def _split(
+    faces: FaceSet, seed: int, classes_of: Callable[[Face], list[str]], kind: str
+) -> tuple[FaceSet, FaceSet]:
     train, val = train_and_val(
-        faces, lambda known: hold_out(known, ["+".join(sorted(types_on(face))) for face in known], seed)
+        faces, lambda known: hold_out(known, ["+".join(classes_of(face)) for face in known], seed)
     )
-    missing = sorted(set(lesion_types(val)) - set(lesion_types(train)))
-    _check_size(faces, val, missing, "lesion type")
-    return train, val
-
-
-def _check_size(faces: FaceSet, val: FaceSet, missing: list[str], kind: str) -> None:
+    known, needed = ({name for face in part for name in classes_of(face)} for part in (train, val))
+    missing = sorted(needed - known)
     if missing or len(val) == 0:
         purpose = f"to learn {', '.join(missing)} from" if missing else "to select the best epoch with"
         usable = len(faces.where(split=("train", "val", None)))
@@ -41,6 +41,7 @@ def _check_size(faces: FaceSet, val: FaceSet, missing: list[str], kind: str) -> 
             f"{faces.folder}: no face is left {purpose} ({usable} outside the test split).",
             f"Give at least two people (or synthetic faces) of every {kind}.",
         )
+    return train, val
 
 
 def _check_labels(faces: FaceSet) -> None:

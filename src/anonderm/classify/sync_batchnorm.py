@@ -50,21 +50,21 @@ class SyncBatchNorm(_BatchNorm):
         self.shard: BatchShard | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        synced = self.training and self.shard is not None
-        return self.act(self.drop(self._by_batch(x) if synced else self._by_running_statistics(x)))
+        if self.training and self.shard is not None:
+            normed = self._by_batch(x, self.shard)
+        else:
+            mean, variance = self.running_mean, self.running_var
+            normed = F.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
+        return self.act(self.drop(normed))
 
-    def _by_running_statistics(self, x: Tensor) -> Tensor:
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-
-    def _by_batch(self, x: Tensor) -> Tensor:
+    def _by_batch(self, x: Tensor, shard: BatchShard) -> Tensor:
         assert self.running_mean is not None
-        assert self.shard is not None
         wide, shape = x.to(self.running_mean.dtype), (1, -1, *[1] * (x.ndim - 2))
         others = [0, *range(2, x.ndim)]
-        count = self.shard.batch_size * x[0, 0].numel()
-        mean_C = _AllReduce.apply(wide.sum(others), self.shard.world) / count
+        count = shard.batch_size * x[0, 0].numel()
+        mean_C = _AllReduce.apply(wide.sum(others), shard.world) / count
         centred = wide - mean_C.view(shape)
-        variance_C = _AllReduce.apply(centred.square().sum(others), self.shard.world) / count
+        variance_C = _AllReduce.apply(centred.square().sum(others), shard.world) / count
         self._update_running_statistics(mean_C.detach(), variance_C.detach() * (count / max(count - 1, 1)))
         scale_C = (variance_C + self.eps).rsqrt()
         normed = centred * (scale_C if self.weight is None else scale_C * self.weight).view(shape)

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.progress import Progress
 from anonderm.classify.split import split_by_class, split_by_types
-from anonderm.classify.trainer import LabelledFaces, Trainer
+from anonderm.classify.trainer import LabelledFaces, Progress, Trainer
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
 from anonderm.core.errors import ConfigError
@@ -18,8 +17,7 @@ from anonderm.core.launch import device
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, broadcast_training, resume_training, save_training
 from anonderm.models.classifier.backbones import RANDOM, initial_weights, published_normalisation
-from anonderm.models.classifier.heads import Head
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import Head, LabelDistribution
 from anonderm.models.classifier.label_encoding import (
     classes_and_head,
     count_agreement,

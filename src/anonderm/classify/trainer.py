@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from anonderm.classify.augment import augment
-from anonderm.classify.config import TrainClassifierConfig
-from anonderm.classify.progress import Metrics
+from anonderm.classify.config import Monitor, TrainClassifierConfig
 from anonderm.classify.schedules import rate_factor
 from anonderm.classify.sync_batchnorm import convert_sync_batchnorm, set_batch_shard
 from anonderm.core.distributed import SINGLE, World
@@ -25,12 +24,14 @@ from anonderm.core.errors import Diverged
 from anonderm.core.launch import step_generator
 from anonderm.metrics.confusion import measures
 from anonderm.models.classifier.batch_shard import BatchShard
+from anonderm.models.classifier.heads import Targets
 from anonderm.models.classifier.label_encoding import is_ordered
 from anonderm.models.classifier.lesion_cnn import draw_dropout_from
 from anonderm.models.classifier.network import Classifier
-from anonderm.models.classifier.targets import Targets
 
 _VAL_BATCH = 64
+
+Metrics = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,29 @@ class LabelledFaces:
 
     pixels: Tensor
     targets: Targets
+
+
+@dataclass
+class Progress:
+    """Epochs done, and the weights and metrics of the best one so far (counted from 1)."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best: Metrics = field(default_factory=dict)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def after_epoch(self, weights: dict[str, Tensor], metrics: Metrics, monitor: Monitor) -> None:
+        """Count an epoch; it becomes the best if the monitored metric is better, or equal at a lower loss."""
+        self.epoch += 1
+        if not self.best or _rank(metrics, monitor) > _rank(self.best, monitor):
+            self.best_epoch, self.best = self.epoch, metrics
+            self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
+def _rank(metrics: Metrics, monitor: Monitor) -> tuple[float, float]:
+    loss = float("inf") if metrics["loss"] is None else metrics["loss"]
+    value = -loss if monitor == "loss" else metrics[monitor]
+    return (float("-inf") if value is None else value), -loss
 
 
 class Trainer:

@@ -23,7 +23,7 @@ from anonderm.evaluate.statistics import (
     multi_label_scores,
 )
 from anonderm.metrics.bootstrap import Rows, Statistic
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import LabelDistribution
 from anonderm.models.classifier.label_encoding import encode_targets, is_ordered, require_lesions
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import lesion_counts, load_classifier

@@ -29,13 +29,14 @@ from anonderm.evaluate.statistics import (
     confusion_of,
 )
 from anonderm.metrics.bootstrap import Rows
-from anonderm.models.classifier.grad_cam import grad_cam
+from anonderm.models.classifier.grad_cam import heat, overlay
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_grader, probabilities
 
 Arm = Literal["trtr", "tstr"]
 _ARMS: tuple[Arm, ...] = ("trtr", "tstr")
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
+_MIN_OVERLAY_PX = 192
 
 
 def evaluate_utility(
@@ -139,9 +140,10 @@ def _explanations(
     for arm, face in run.progress(jobs, "Grad-CAM"):
         probabilities_K = probabilities_NK[arm][rows[face.id]]
         predicted = int(classifiers[arm].head_type.predict(probabilities_K[None])[0])
-        _, overlay_HWC = grad_cam(classifiers[arm], test.image(face), predicted)
-        overlay = f"saliency/{arm}-{face.id}.png"
-        write_png(run.folder / overlay, overlay_HWC)
+        image_HWC = test.image(face)
+        heat_HW = heat(classifiers[arm], image_HWC, predicted)
+        file = f"saliency/{arm}-{face.id}.png"
+        write_png(run.folder / file, overlay(image_HWC, heat_HW, max(_MIN_OVERLAY_PX, len(heat_HW))))
         explanations.append(
             Explanation(
                 arm=arm,
@@ -149,7 +151,7 @@ def _explanations(
                 predicted=test.labels[predicted],
                 probability=float(probabilities_K[predicted]),
                 image=_picture(face),
-                overlay=overlay,
+                overlay=file,
             )
         )
     return explanations

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from anonderm.core.affine import Affine, crop_and_scale, map_lesions
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.models.skin_segmenter.segment import Mask, little_skin
@@ -69,11 +68,6 @@ def _check_rejects(faces: FaceSet, cut: FaceSet, rejects: int, run: RunDir) -> N
         )
 
 
-def cleared(image_HWC: Pixels, mask_HW: Mask) -> Pixels:
-    """The photo, black outside the skin."""
-    return np.where(mask_HW[:, :, None], image_HWC, np.uint8(0))
-
-
 def box_around(mask_HW: Mask) -> Box:
     """The bounding box of the skin; there must be some."""
     rows, columns = np.flatnonzero(mask_HW.any(axis=1)), np.flatnonzero(mask_HW.any(axis=0))
@@ -85,7 +79,8 @@ def _store(writer: FaceSetWriter, faces: FaceSet, face: Face, crop: bool, size: 
     image_HWC, mask_HW = faces.image(face), faces.mask(face)
     box, framing = (0, 0, mask_HW.shape[1], mask_HW.shape[0]), face.framing
     if crop:
-        image_HWC, box, framing = cleared(image_HWC, mask_HW), box_around(mask_HW), "skin"
+        image_HWC = np.where(mask_HW[:, :, None], image_HWC, np.uint8(0))  # black outside the skin
+        box, framing = box_around(mask_HW), "skin"
     image_HWC, affine = cut_out(image_HWC, box, size)
     grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
     height, width = image_HWC.shape[:2]

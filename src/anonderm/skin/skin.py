@@ -34,7 +34,7 @@ from anonderm.models.skin_segmenter.segment import (
     load_segmenter,
 )
 from anonderm.skin.config import SkinConfig
-from anonderm.skin.skin_tone import skin_colour
+from anonderm.skin.skin_tone import skin_ita
 from anonderm.skin.tone_report import WARNING, draw_tones, skin_tones
 
 _SHIPPED = "phantom-skin"
@@ -57,11 +57,9 @@ def segment_skin(
         image_HWC = faces.image(face)
         own = segmenter is None or (config.keep_masks and face.mask is not None)
         mask_HW = faces.mask(face) if segmenter is None or own else segmenter.mask(image_HWC)
-        colour = skin_colour(image_HWC, mask_HW, face.lesions)
+        ita = skin_ita(image_HWC, mask_HW, face.lesions)
         reason = little_skin(mask_HW, config.min_skin)
-        segmented = dataclasses.replace(
-            face, ita=None if colour is None else colour.ita, reason=reason or face.reason
-        )
+        segmented = dataclasses.replace(face, ita=ita, reason=reason or face.reason)
         writer = rejected if reason and config.fallback == "skip" else kept
         writer.add_from(faces, segmented, None if own else mask_HW)
     rejected_faces, kept_faces = rejected.finish(), kept.finish()

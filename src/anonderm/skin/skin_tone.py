@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +23,11 @@ from anonderm.core.records import Lesion
 _FITZPATRICK = (("I", 55.0), ("II", 41.0), ("III", 28.0), ("IV", 10.0), ("V", -30.0), ("VI", -math.inf))
 
 # The Monk Skin Tone Scale, Ellis Monk 2022, https://skintone.google, CC-BY 4.0.
-MONK_COLOURS = {
-    "1": "#f6ede4",
-    "2": "#f3e7db",
-    "3": "#f7ead0",
-    "4": "#eadaba",
-    "5": "#d7bd96",
-    "6": "#a07e56",
-    "7": "#825c43",
-    "8": "#604134",
-    "9": "#3a312a",
-    "10": "#292420",
-}
+_SWATCHES = (
+    *("#f6ede4", "#f3e7db", "#f7ead0", "#eadaba", "#d7bd96"),
+    *("#a07e56", "#825c43", "#604134", "#3a312a", "#292420"),
+)
+MONK_COLOURS = {str(number): colour for number, colour in enumerate(_SWATCHES, start=1)}
 
 FITZPATRICK_TYPES = tuple(name for name, _ in _FITZPATRICK)
 MONK_TONES = tuple(MONK_COLOURS)
@@ -54,31 +46,19 @@ _MIDDLE = (25.0, 75.0)  # percentiles of L* between which skin is neither shaded
 _INFLAMED = 75.0  # percentile of a* above which skin may be inflamed
 
 
-@dataclass(frozen=True, slots=True)
-class SkinColour:
-    """A colour in CIELab under D65."""
+def ita(lightness: float, b: float) -> float | None:
+    """Degrees, from L* and b* in CIELab under D65; None if b* is not positive: such a grey or blue picture
+    shows no skin tone.
 
-    lightness: float
-    a: float
-    b: float
-
-    @property
-    def ita(self) -> float | None:
-        """Degrees; None if b* is not positive: such a grey or blue picture shows no skin tone.
-
-        Source: Chardon et al. 1991, atan((L* - 50) / b*).
-        """
-        if self.b <= 0:
-            return None
-        return math.degrees(math.atan2(self.lightness - 50, self.b))
+    Source: Chardon et al. 1991, atan((L* - 50) / b*).
+    """
+    return math.degrees(math.atan2(lightness - 50, b)) if b > 0 else None
 
 
-def skin_colour(
-    image_HWC: Pixels, mask_HW: NDArray[np.bool_], lesions: Iterable[Lesion] = ()
-) -> SkinColour | None:
-    """The colour of healthy, evenly lit skin in a photo; None for fewer than 50 pixels of skin.
+def skin_ita(image_HWC: Pixels, mask_HW: NDArray[np.bool_], lesions: Iterable[Lesion] = ()) -> float | None:
+    """The ITA of healthy, evenly lit skin in a photo; None for fewer than 50 pixels of skin, or no colour.
 
-    Lesion boxes are excluded unless nothing else is skin. The result is the median L*, a* and b* of the least
+    Lesion boxes are excluded unless nothing else is skin. The angle is that of the median colour of the least
     red three quarters of the middle half by lightness.
     """
     clear_HW = mask_HW & ~_boxes(mask_HW.shape, lesions)
@@ -90,7 +70,8 @@ def skin_colour(
     low, high = np.percentile(lab_N3[:, 0], _MIDDLE)
     even_N3 = lab_N3[(lab_N3[:, 0] >= low) & (lab_N3[:, 0] <= high)]
     calm_N3 = even_N3[even_N3[:, 1] <= np.percentile(even_N3[:, 1], _INFLAMED)]
-    return SkinColour(*np.median(calm_N3, axis=0).tolist())
+    lightness, _, b = np.median(calm_N3, axis=0).tolist()
+    return ita(lightness, b)
 
 
 def to_lab(pixels_N3: Pixels) -> NDArray[np.float64]:
@@ -101,23 +82,21 @@ def to_lab(pixels_N3: Pixels) -> NDArray[np.float64]:
     return np.stack([116 * y_N - 16, 500 * (x_N - y_N), 200 * (y_N - z_N)], axis=1)
 
 
-def fitzpatrick(ita: float) -> str:
+def fitzpatrick(degrees: float) -> str:
     """I to VI."""
-    return next(name for name, above in _FITZPATRICK if ita > above)
+    return next(name for name, above in _FITZPATRICK if degrees > above)
 
 
-def monk(ita: float) -> str:
+def monk(degrees: float) -> str:
     """1 to 10: the swatch with the nearest ITA. The lightest three lie within twelve degrees."""
-    return min(_MONK_ITA, key=lambda tone: abs(_MONK_ITA[tone] - ita))
+    return min(_MONK_ITA, key=lambda tone: abs(_MONK_ITA[tone] - degrees))
 
 
-def _swatch_ita(colour: str) -> float:
-    rgb_13 = np.array([[int(colour[start : start + 2], 16) for start in (1, 3, 5)]], np.uint8)
-    lightness, _, b = to_lab(rgb_13)[0].tolist()
-    return math.degrees(math.atan2(lightness - 50, b))
-
-
-_MONK_ITA = {tone: _swatch_ita(colour) for tone, colour in MONK_COLOURS.items()}
+_SWATCHES_103 = np.array([list(bytes.fromhex(colour[1:])) for colour in _SWATCHES], np.uint8)
+_MONK_ITA = {
+    tone: ita(lightness, b) or 0.0
+    for tone, (lightness, _, b) in zip(MONK_TONES, to_lab(_SWATCHES_103).tolist(), strict=True)
+}
 
 
 def _boxes(shape: tuple[int, ...], lesions: Iterable[Lesion]) -> NDArray[np.bool_]:

@@ -33,8 +33,7 @@ from anonderm.core.splits import hold_out_people, train_and_val
 from anonderm.core.threads import in_order
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
-from anonderm.models.skin_segmenter.preprocessing import load_pair
-from anonderm.models.skin_segmenter.segment import CLASSES, load_published, load_segmenter
+from anonderm.models.skin_segmenter.segment import CLASSES, load_pair, load_published, load_segmenter
 from anonderm.skin import augment
 from anonderm.skin.config import TrainSkinConfig
 from anonderm.skin.loss import joint_loss

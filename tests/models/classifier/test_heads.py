@@ -10,9 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonderm.models.classifier.heads import Corn, Head, MultiLabel, Softmax, head_from_card
-from anonderm.models.classifier.label_distribution import COUNT_DEVIATION, LabelDistribution
-from anonderm.models.classifier.targets import Targets
+from anonderm.models.classifier.heads import (
+    COUNT_DEVIATION,
+    Corn,
+    Head,
+    LabelDistribution,
+    MultiLabel,
+    Softmax,
+    Targets,
+    head_from_card,
+)
 
 HEADS = (Softmax(4), Corn(4), LabelDistribution((0, 5, 20), 65))
 

@@ -8,8 +8,7 @@ from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face, Lesion
-from anonderm.models.classifier.heads import MultiLabel
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import LabelDistribution, MultiLabel
 from anonderm.models.classifier.label_encoding import (
     classes_and_head,
     count_agreement,

@@ -23,31 +23,17 @@ from anonderm.models.lesion_detector.predict import crop, to_tensor
 _CACHE_BYTES = 2**31
 
 
-class ImageCache:
-    """The images of a set of faces; up to 2 GiB of them stay in memory."""
-
-    def __init__(self, faces: FaceSet) -> None:
-        self._faces = faces
-        self._images: dict[str, Pixels] = {}
-        self._free = _CACHE_BYTES
-
-    def image(self, face: Face) -> Pixels:
-        if face.id in self._images:
-            return self._images[face.id]
-        image_HWC = self._faces.image(face)
-        if image_HWC.nbytes <= self._free:
-            self._free -= image_HWC.nbytes
-            self._images[face.id] = image_HWC
-        return image_HWC
-
-
 class TileSampler:
-    """Draws training tiles; all randomness comes from the generator of a step."""
+    """Draws training tiles; all randomness comes from the generator of a step.
+
+    Up to 2 GiB of images stay in memory.
+    """
 
     def __init__(self, config: TrainDetectorConfig, faces: FaceSet, tile: int, kinds: Sequence[str]) -> None:
-        self._config, self._images, self._tile = config, ImageCache(faces), tile
+        self._config, self._faces, self._tile = config, faces, tile
+        self._images: dict[str, Pixels] = {}
+        self._free = _CACHE_BYTES
         self._labels = {kind: label for label, kind in enumerate(kinds, start=1)}
-        self._faces = faces.faces
         self._with_lesions = tuple(face for face in faces if face.lesions)
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
@@ -58,9 +44,9 @@ class TileSampler:
 
     def _draw_one(self, rng: np.random.Generator) -> tuple[Tensor, tuple[Lesion, ...]]:
         on_lesion = rng.random() < self._config.lesion_tile_share
-        pool = self._with_lesions if on_lesion else self._faces
+        pool = self._with_lesions if on_lesion else self._faces.faces
         face = pool[rng.integers(len(pool))]
-        image_HWC = self._images.image(face)
+        image_HWC = self._image(face)
         low, high = (math.log(factor) for factor in self._config.scale)
         side = round(self._tile / math.exp(rng.uniform(low, high)))
         lesion = face.lesions[rng.integers(len(face.lesions))] if on_lesion else None
@@ -74,6 +60,15 @@ class TileSampler:
         if self._config.flip and rng.random() < 0.5:
             return pixels_CHW.flip(2), tuple(_mirrored(lesion, self._tile) for lesion in lesions)
         return pixels_CHW, lesions
+
+    def _image(self, face: Face) -> Pixels:
+        image_HWC = self._images.get(face.id)
+        if image_HWC is None:
+            image_HWC = self._faces.image(face)
+            if image_HWC.nbytes <= self._free:
+                self._free -= image_HWC.nbytes
+                self._images[face.id] = image_HWC
+        return image_HWC
 
     def _target(self, lesions: Sequence[Lesion]) -> dict[str, Tensor]:
         boxes = [(lesion.x0, lesion.y0, lesion.x1, lesion.y1) for lesion in lesions]

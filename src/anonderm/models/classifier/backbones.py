@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from anonderm.core.errors import ConfigError, MissingPath, MissingWeights
 from anonderm.core.files import sha256_file
@@ -23,12 +23,6 @@ class InitialWeights:
 
     origin: str
     file: Path
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Raises BrokenArtefact; never executes code in a pickle."""
-        return read_weights(
-            self.file, "Give the backbone's state dict as .safetensors, or as a .pth file of tensors only."
-        )
 
 
 def initial_weights(backbone: str, weights: WeightsName, weights_file: Path | None) -> InitialWeights | None:
@@ -95,7 +89,8 @@ def create_backbone(name: str, size: int, start: InitialWeights | None = None) -
     _check_known(name)
     if start is None:
         return LesionCnn(size) if name == LESION_CNN else timm.create_model(name, num_classes=0)
-    tensors = start.tensors()
+    form = "Give the backbone's state dict as .safetensors, or as a .pth file of tensors only."
+    tensors = read_weights(start.file, form)
     hint = "Give the whole state dict of this backbone, including its last layer."
     with weights_of(name, start.file, hint):
         if name == LESION_CNN:

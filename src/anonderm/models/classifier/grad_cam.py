@@ -19,35 +19,17 @@ from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import to_input
 
 _MIN_MAP_SIDE = 8
-_MIN_OVERLAY_PX = 192
-
-
-def grad_cam(
-    classifier: Classifier, image_HWC: Pixels, target: int | Literal["severity"] | None = None
-) -> tuple[NDArray[np.float32], Pixels]:
-    """The heatmap of one class or lesion type (by default the most probable), and an overlay on the face.
-
-    target: "severity" maps the evidence for worse classes over milder ones.
-    image_HWC: uint8, of any size. Returns the heatmap at the network's input size, float32 [H, W] in 0..1,
-    and the overlay as uint8 of at least 192 px. Raises ConfigError for a network without feature maps.
-    """
-    heat_HW = heat(classifier, image_HWC, target)
-    return heat_HW, overlay(image_HWC, heat_HW, max(_MIN_OVERLAY_PX, classifier.size))
-
-
-def overlay(image_HWC: Pixels, heat_HW: NDArray[np.float32], side: int) -> Pixels:
-    """The face with the heatmap over it in colour, uint8 [side, side, 3]."""
-    from pytorch_grad_cam.utils.image import show_cam_on_image
-
-    grey_HWC = np.repeat((255 * heat_HW).astype(np.uint8)[:, :, None], 3, axis=2)
-    face_HWC, wide_HWC = (resize(image, side) / np.float32(255) for image in (image_HWC, grey_HWC))
-    return show_cam_on_image(face_HWC, wide_HWC[:, :, 0], use_rgb=True, image_weight=0.6)
 
 
 def heat(
     classifier: Classifier, image_HWC: Pixels, target: int | Literal["severity"] | None = None
 ) -> NDArray[np.float32]:
-    """The heatmap alone, float32 [H, W] in 0..1 at the network's input size; see `grad_cam`."""
+    """The heatmap of one class or lesion type (by default the most probable) on a uint8 face of any size.
+
+    target: "severity" maps the evidence for worse classes over milder ones.
+    Returns float32 [H, W] in 0..1 at the network's input size. Raises ConfigError for a network without
+    feature maps.
+    """
     from pytorch_grad_cam import GradCAM
 
     classifier.eval()
@@ -57,6 +39,15 @@ def heat(
         heat_HW = cam(input_NCHW, [evidence])[0].astype(np.float32)
     classifier.zero_grad(set_to_none=True)
     return heat_HW
+
+
+def overlay(image_HWC: Pixels, heat_HW: NDArray[np.float32], side: int) -> Pixels:
+    """The face with the heatmap over it in colour, uint8 [side, side, 3]."""
+    from pytorch_grad_cam.utils.image import show_cam_on_image
+
+    grey_HWC = np.repeat((255 * heat_HW).astype(np.uint8)[:, :, None], 3, axis=2)
+    face_HWC, wide_HWC = (resize(image, side) / np.float32(255) for image in (image_HWC, grey_HWC))
+    return show_cam_on_image(face_HWC, wide_HWC[:, :, 0], use_rgb=True, image_weight=0.6)
 
 
 def _evidence(classifier: Classifier, target: int | str | None, outputs_M: Tensor) -> Tensor:

@@ -13,10 +13,8 @@ import torch
 from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import SEVERITIES, Face, order_kinds
-from anonderm.models.classifier.heads import Corn, Head, MultiLabel, Softmax
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import Corn, Head, LabelDistribution, MultiLabel, Softmax, Targets
 from anonderm.models.classifier.settings import HeadName
-from anonderm.models.classifier.targets import Targets
 
 HEALTHY = SEVERITIES[0]
 HAYASHI = {"healthy": 0, "mild": 5, "moderate": 20, "severe": 50}

@@ -40,7 +40,6 @@ class Classifier(nn.Module):
         super().__init__()
         self.classes = classes
         self.size = size
-        self.drop_strides = drop_strides
         self.head_type: Head = head_type or Softmax(len(classes))
         self.backbone = create_backbone(backbone, size, start)
         _drop_strides(self.backbone, drop_strides)

@@ -12,8 +12,7 @@ from torch import Tensor
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
 from anonderm.core.images import Pixels, resize
-from anonderm.models.classifier.heads import head_from_card
-from anonderm.models.classifier.label_distribution import LabelDistribution
+from anonderm.models.classifier.heads import LabelDistribution, head_from_card
 from anonderm.models.classifier.network import Classifier
 
 

@@ -1,6 +1,6 @@
 """The interface of restorers, which enlarge faces, and the one that interpolates.
 
-N faces, H x W pixels.
+N faces, H x W pixels, C channels.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from anonderm.core.images import Pixels, resize
 
@@ -53,17 +55,13 @@ def enlarge(images_NHWC: Pixels, points_N: Sequence[Points | None], restorer: Re
     """
     if restorer.side is None and restorer.scale > 1:
         while images_NHWC.shape[1] < size:
-            images_NHWC, points_N = _applied(restorer, images_NHWC, points_N)
+            images_NHWC = restorer(images_NHWC, points_N)
+            points_N = _scaled(points_N, restorer.scale)
     else:
-        at_side = _resized(images_NHWC, restorer.side or size)
-        images_NHWC, _ = _applied(restorer, at_side, _scaled(points_N, len(at_side[0]) / len(images_NHWC[0])))
+        side = restorer.side or size
+        points_N = _scaled(points_N, side / images_NHWC.shape[1])
+        images_NHWC = restorer(_resized(images_NHWC, side), points_N)
     return _resized(images_NHWC, size)
-
-
-def _applied(
-    restorer: Restorer, images_NHWC: Pixels, points_N: Sequence[Points | None]
-) -> tuple[Pixels, Sequence[Points | None]]:
-    return restorer(images_NHWC, points_N), _scaled(points_N, restorer.scale)
 
 
 def _scaled(points_N: Sequence[Points | None], factor: float) -> Sequence[Points | None]:
@@ -74,3 +72,15 @@ def _resized(images_NHWC: Pixels, side: int) -> Pixels:
     if images_NHWC.shape[1] == side:
         return images_NHWC
     return np.stack([resize(image_HWC, side) for image_HWC in images_NHWC])
+
+
+def from_pixels(images_NHWC: Pixels, device: str) -> Tensor:
+    """uint8 [N, H, W, 3] -> float [N, 3, H, W] in 0..1."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images_NHWC)).to(device)
+    return tensor.permute(0, 3, 1, 2).float() / 255
+
+
+def to_pixels(images_NCHW: Tensor) -> Pixels:
+    """float [N, 3, H, W] in 0..1, clipped -> uint8 [N, H, W, 3]."""
+    rounded = (images_NCHW.clamp(0, 1) * 255).round().to(torch.uint8)
+    return rounded.permute(0, 2, 3, 1).contiguous().cpu().numpy()

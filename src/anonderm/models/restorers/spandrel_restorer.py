@@ -16,8 +16,7 @@ from anonderm.core import launch
 from anonderm.core.errors import BrokenArtefact, InputError, MissingExtra
 from anonderm.core.images import Pixels
 from anonderm.core.tensorfiles import read_tensors
-from anonderm.models.restorers.restorer import Points
-from anonderm.models.restorers.tensors import from_pixels, to_pixels
+from anonderm.models.restorers.restorer import Points, from_pixels, to_pixels
 
 _FACE_SIDE = 512  # of every face restorer that spandrel supports
 _TILE, _MARGIN = 256, 32

@@ -146,26 +146,13 @@ class ResNet18(nn.Module):
         return x8, x16, self.layer4(x16)
 
 
-class ResidualBlock(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        residual = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x_NCHW)))))
-        return F.relu(self.downsample(x_NCHW) + residual)
-
-
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(ResidualBlock(inputs, outputs, stride), ResidualBlock(outputs, outputs, 1))
+    from torchvision.models.resnet import BasicBlock, conv1x1
+
+    shortcut = None
+    if stride != 1:
+        shortcut = nn.Sequential(conv1x1(inputs, outputs, stride), nn.BatchNorm2d(outputs))
+    return nn.Sequential(BasicBlock(inputs, outputs, stride, shortcut), BasicBlock(outputs, outputs))
 
 
 def _global_mean(x_NCHW: Tensor) -> Tensor:

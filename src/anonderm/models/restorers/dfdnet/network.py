@@ -17,12 +17,8 @@ from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary
 
 # VGG-19 (Simonyan & Zisserman 2015, network E) up to its last convolution: channels in widths, M for pooling.
 _VGG = (1, 1, "M", 2, 2, "M", *(4,) * 4, "M", *(8,) * 4, "M", *(8,) * 4)
-_OUTPUTS = {
-    8: 2,
-    17: 4,
-    26: 8,
-    34: 8,
-}  # layers relu2_2, relu3_4, relu4_4 and conv5_4, and their channels in widths
+# Layers relu2_2, relu3_4, relu4_4 and conv5_4, and their channels in widths.
+_OUTPUTS = dict(zip((8, 17, 26, 34), (2, 4, 8, 8), strict=True))
 _DILATIONS = (4, 3, 2, 1)
 _SLOPE = 0.2
 

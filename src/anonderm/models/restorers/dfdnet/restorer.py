@@ -20,8 +20,7 @@ from anonderm.core.tensorfiles import read_tensors, weights_of
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, SIDE, boxes_of
 from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary, read_dictionaries
 from anonderm.models.restorers.dfdnet.network import DFDNet
-from anonderm.models.restorers.restorer import Points
-from anonderm.models.restorers.tensors import from_pixels, to_pixels
+from anonderm.models.restorers.restorer import Points, from_pixels, to_pixels
 
 WEIGHTS, DICTIONARIES = "latest_net_G.pth", "DictionaryCenter512"
 _PARTS = dict(zip(COMPONENTS, ("le", "re", "no", "mo"), strict=True))
