@@ -44,14 +44,14 @@ def measure(known: CalibratedMatcher, real: FaceSet, canaries: list[FaceSet], ru
     training, non_members = real.where(split="train"), real.where(split="test")
     views, outside = known.views[is_member_N], known.faces[~is_member_N]
     found = [search_canaries(each, known.matcher.extract(each, run), training, views) for each in canaries]
-    alterations = [alteration for each in found for alteration in each.alterations]
+    alterations = [str(face.label) for each in canaries for face in each]
     numbers: dict[str, Any] = {"uninformative": known.calibration.uninformative, "eer": known.calibration.eer}
     numbers["genuine_pairs"] = f"{known.calibration.genuine} from {known.calibration.genuine_source}"
     numbers["impostor_pairs"] = known.calibration.impostor
     for level in known.calibration.levels:
         if level.threshold is None:
             continue
-        found_R = np.concatenate([each.found(level.threshold) for each in found])
+        found_R = np.concatenate(found) <= level.threshold
         people, training_people = ([face.person for face in side] for side in (non_members, training))
         matches = false_matches(
             outside, people, views, training_people, level.threshold, np.random.default_rng(0)

@@ -108,17 +108,17 @@ def test_a_canary_is_found_only_if_it_leads_to_the_right_person(training, tmp_pa
     canaries = canary_set(tmp_path, ("flip", "p0", "t0"), ("flip", "p1", "t2"), ("jpeg", "p3", "t6"))
     views = on_a_line(0, 1, 2, 3, 4, 5, 6)
     found = search_canaries(canaries, on_a_line(0.25, 0.5, np.nan), training, views)
-    assert found.distances_R.tolist() == [0.25, np.inf, np.inf]
-    flip, jpeg = canary_recall("copy", found.alterations, found.found(0.3))
+    assert found.tolist() == [0.25, np.inf, np.inf]
+    flip, jpeg = canary_recall("copy", [str(face.label) for face in canaries], found <= 0.3)
     assert (flip.alteration, flip.recall.value, flip.recall.n) == ("flip", 0.5, 2)
     assert (jpeg.alteration, jpeg.recall.value) == ("jpeg", 0)
-    assert not found.found(0.2).any()
+    assert not (found <= 0.2).any()
 
 
 def test_another_photo_is_not_compared_with_itself(training, tmp_path):
     canaries = canary_set(tmp_path, (OTHER_PHOTO, "p0", "t0"), (OTHER_PHOTO, "p1", "t2"))
     found = search_canaries(canaries, on_a_line(0, 5), training, on_a_line(0, 1, 5, 9, 9, 9, 5.5))
-    assert found.distances_R.tolist() == [1, np.inf]  # the second is nearest to somebody else
+    assert found.tolist() == [1, np.inf]  # the second is nearest to somebody else
 
 
 def test_false_matches_are_counted_by_pairs_and_by_faces():

@@ -29,22 +29,13 @@ from anonderm.audit.canaries import canary_recall, write_canaries
 from anonderm.audit.config import AuditConfig
 from anonderm.audit.matcher_audit import AuditData, MatcherAudit, audit_with
 from anonderm.audit.people import People
-from anonderm.audit.worst_pairs import save_worst_pairs
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.config import typed
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
+from anonderm.core.images import grid, resize, square, write_png
 from anonderm.core.results import privacy_screen
-from anonderm.core.results.audit import (
-    ANY,
-    Attack,
-    AuditResult,
-    CanaryRecall,
-    Rule,
-    Side,
-    ToneAttack,
-    Verdict,
-)
+from anonderm.core.results.audit import ANY, Attack, AuditResult, CanaryRecall, Rule, Side, ToneAttack
 from anonderm.core.results.base import LeftOut
 from anonderm.core.results.privacy_screen import PrivacyScreen
 from anonderm.core.rundir import RunDir, RunRecord
@@ -52,6 +43,7 @@ from anonderm.embeddings.alterations import copies_of
 from anonderm.embeddings.matchers.registry import installed_matchers
 
 _CALIBRATION_COPIES = 100  # people with altered copies, for calibration without second photos
+_SIDE = 256  # of a picture of a worst pair
 
 
 def audit(
@@ -162,6 +154,23 @@ def _result(
     )
 
 
+def save_worst_pairs(attack: Attack, people: People, synthetic: FaceSet, most: int, run: RunDir) -> Attack:
+    """The attack with at most `most` worst pairs, each with its ids and a picture in the run folder.
+
+    A pair that several attacks share is one file: the synthetic face on the left, the photo on the right.
+    """
+    saved = []
+    for pair in attack.worst[:most]:
+        face, photo = synthetic.faces[pair.synthetic], people.faces[pair.real]
+        file = f"pairs/{pair.real:06d}-{pair.synthetic:07d}.png"
+        if not (run.folder / file).exists():
+            images = synthetic.image(face), people.image(pair.real)
+            sides = [resize(square(image), _SIDE) for image in images]
+            write_png(run.folder / file, grid(np.stack(sides), columns=2))
+        saved.append(dataclasses.replace(pair, real_id=photo.id, synthetic_id=face.id, file=file))
+    return dataclasses.replace(attack, worst=tuple(saved))
+
+
 def _canaries(data: AuditData, audits: list[MatcherAudit]) -> list[CanaryRecall]:
     """The recall of each matcher, and of all informative ones together."""
     found = {each.matcher: np.array(each.canaries_found, bool) for each in audits if each.canaries_found}
@@ -181,14 +190,9 @@ def _tone_rules(tones: tuple[ToneAttack, ...]) -> list[Rule]:
 
 def _log_summary(result: AuditResult, run: RunDir) -> None:
     for name, outcome in (("images", result.images), ("weights", result.weights)):
-        run.log(f"release of the {name}: {_outcome(outcome)}")
+        found = "not audited" if outcome is None else "passed" if outcome.passed else "FAILED"
+        run.log(f"release of the {name}: {found}")
         for reason in outcome.reasons if outcome else ():
             run.log(f"  {reason}")
     for entry in result.left_out:
         run.log(f"left out {entry.name}: {entry.reason}")
-
-
-def _outcome(outcome: Verdict | None) -> str:
-    if outcome is None:
-        return "not audited"
-    return "passed" if outcome.passed else "FAILED"

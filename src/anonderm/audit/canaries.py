@@ -8,7 +8,6 @@ An audit that finds no leak is credible only if it would have found one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,24 +63,14 @@ def _altered_image(
     return image_HWC if alteration == OTHER_PHOTO else copy(image_HWC, alteration, rng)
 
 
-@dataclass(frozen=True)
-class CanarySearch:
-    """Whether each canary leads to its person: the nearest of all training faces is one of that person.
-
-    distances_R: to that face; inf where another person is nearer, or the canary could not be enrolled.
-    """
-
-    alterations: tuple[str, ...]
-    distances_R: NDArray[np.float32]
-
-    def found(self, threshold: float) -> NDArray[np.bool_]:
-        return np.asarray(self.distances_R <= threshold)
-
-
 def search_canaries(
     canaries: FaceSet, canary_templates: Templates, training: FaceSet, training_views: Templates
-) -> CanarySearch:
-    """Search the training faces for each canary; a person's other photo is not compared with itself."""
+) -> NDArray[np.float32]:
+    """Distance [R] of each canary to the nearest training face, if that is one of the canary's person.
+
+    inf where another person is nearer, or the canary could not be enrolled. A person's other photo is not
+    compared with itself.
+    """
     people_N = np.array([face.person for face in training])
     row_of = {face.id: row for row, face in enumerate(training.faces)}
     found_R = np.full(len(canaries), np.inf, np.float32)
@@ -94,7 +83,7 @@ def search_canaries(
             nearest = int(np.argmin(distance_N))
             if people_N[nearest] == face.subject:
                 found_R[index] = distance_N[nearest]
-    return CanarySearch(tuple(face.label or "" for face in canaries), found_R)
+    return found_R
 
 
 def canary_recall(

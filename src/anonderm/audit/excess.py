@@ -21,10 +21,9 @@ ONE_SIDED_ERROR = 0.001
 """Of `Excess.lower_bound`. With 25 tests of an honest generator, each at this level, at most
 one audit in 40 raises a false alarm (Bonferroni)."""
 
-_RESAMPLES = 4000
+RESAMPLES = 4000
 _AT_ONCE = 2**22
 _FEW_VALUES = 20
-_ENDS = (0.025, 0.975, ONE_SIDED_ERROR)
 
 
 def rate(values_P: ArrayLike) -> Arm:
@@ -43,12 +42,15 @@ def excess_of_rates(main_P: ArrayLike, control_Q: ArrayLike, rng: np.random.Gene
     main, control = np.asarray(main_P, float), np.asarray(control_Q, float)
     resampled_R = resampled_means(main, rng) - resampled_means(control, rng)
     value = float(main.mean() - control.mean())
-    low, high, bound = np.quantile(resampled_R, _ENDS)
     score_low, score_high = newcombe(main.mean(), len(main), control.mean(), len(control))
     score_bound, _ = newcombe(main.mean(), len(main), control.mean(), len(control), ONE_SIDED_ERROR)
-    return Excess(
-        value, min(float(low), score_low), max(float(high), score_high), min(float(bound), score_bound)
-    )
+    return Excess(value, *widened(resampled_R, score_low, score_high, score_bound))
+
+
+def widened(resampled_R: Floats, low: float, high: float, bound: float) -> tuple[float, float, float]:
+    """Low end, high end and lower bound of the resamples, but at least as wide as those given."""
+    quantiles = np.quantile(resampled_R, (0.025, 0.975, ONE_SIDED_ERROR))
+    return min(float(quantiles[0]), low), max(float(quantiles[1]), high), min(float(quantiles[2]), bound)
 
 
 def newcombe(one: float, n_one: int, two: float, n_two: int, tail: float = 0.025) -> tuple[float, float]:
@@ -63,7 +65,7 @@ def newcombe(one: float, n_one: int, two: float, n_two: int, tail: float = 0.025
     return one - two - below, one - two + above
 
 
-def resampled_means(values_P: ArrayLike, rng: np.random.Generator, resamples: int = _RESAMPLES) -> Floats:
+def resampled_means(values_P: ArrayLike, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
     """Means [R] of bootstrap resamples of people."""
     values = np.asarray(values_P, float)
     distinct, counts = np.unique(values, return_counts=True)

@@ -13,6 +13,8 @@ from anonderm.embeddings.calibration import rate_over_people
 from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.metrics.pairwise import distances, nearest
 
+_MOST_FACES = 1000
+
 
 def false_matches(
     non_members: Templates,
@@ -21,18 +23,17 @@ def false_matches(
     member_people: Sequence[str],
     threshold: float,
     rng: np.random.Generator,
-    most: int = 1000,
 ) -> FalseMatches | None:
     """The interval is over people. None where no face of one side could be enrolled.
 
-    Pairs are counted on at most `most` faces a side, drawn at random.
+    Pairs are counted on at most 1,000 faces a side, drawn at random.
     """
     matched_M = nearest(non_members, members).distances_M[non_members.enrolled_N] <= threshold
     rows_M, rows_N = (np.flatnonzero(side.enrolled_N) for side in (non_members, members))
     if not len(rows_M) or not len(rows_N):
         return None
     rows_M, rows_N = (
-        np.sort(rng.choice(rows, most, replace=False)) if len(rows) > most else rows
+        np.sort(rng.choice(rows, _MOST_FACES, replace=False)) if len(rows) > _MOST_FACES else rows
         for rows in (rows_M, rows_N)
     )
     hits_P = (distances(non_members[rows_M], members[rows_N]) <= threshold).ravel()

@@ -96,19 +96,13 @@ def _optional(
     faces = int(templates.synthetic.enrolled_N.sum())
     known_rows = len(people.real) if people.others else None
     real_labels = [face.label for face in people.faces]
+    copies = reproduction(matcher, arms.main, arms.control)
+    linked = linkability(matcher, pairs.main, pairs.control, faces, rng, known_rows)
+    inferred = attribute_inference(matcher, arms.main, arms.control, real_labels, labels, rng)
     return {
-        "reproduction": (
-            reproduction(matcher, arms.main, arms.control),
-            f"fewer than {MIN_NON_MEMBERS} non-members",
-        ),
-        "linkability": (
-            linkability(matcher, pairs.main, pairs.control, faces, rng, known_rows),
-            "nobody on one side has two photos",
-        ),
-        "attribute_inference": (
-            attribute_inference(matcher, arms.main, arms.control, real_labels, labels, rng),
-            "one side has no classes, or only one",
-        ),
+        "reproduction": (copies, f"fewer than {MIN_NON_MEMBERS} non-members"),
+        "linkability": (linked, "nobody on one side has two photos"),
+        "attribute_inference": (inferred, "one side has no classes, or only one"),
     }
 
 
@@ -153,13 +147,9 @@ def _nearness(arms: Arms) -> tuple[Floats, Floats]:
 def _singled_out(templates: FaceTemplates, arms: Arms, rng: np.random.Generator) -> Attacks:
     faces = int(templates.synthetic.enrolled_N.sum())
     return [
-        singling_out(templates.matcher, _named(rate), limit, rate, arms.main, arms.control, faces, rng)
+        singling_out(templates.matcher, limit, rate, arms.main, arms.control, faces, rng)
         for rate, limit in templates.thresholds.items()
     ]
-
-
-def _named(rate: float) -> str:
-    return f"FMR {rate:.1%}".replace(".0%", "%")
 
 
 def _density(

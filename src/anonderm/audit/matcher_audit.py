@@ -5,8 +5,7 @@ It is remembered when it is done, so a killed audit goes on with the next matche
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,11 @@ from anonderm.audit.repeated_people import find_repeats, ids, sheet
 from anonderm.core.config import typed
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
-from anonderm.core.results.audit import Attack, FalseMatches, MatcherCalibration, Repeats, ToneAttack
+from anonderm.core.results.audit import Attack, MatcherCalibration, Repeats, ToneAttack
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.results.calibration import Calibration
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.calibration import CalibratedMatcher, calibrate_matcher
+from anonderm.embeddings.calibration import calibrate_matcher
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.embeddings.matchers.registry import MATCHERS
 from anonderm.metrics.bootstrap import wilson_interval
@@ -64,57 +63,38 @@ class MatcherAudit:
 def audit_with(matcher: Matcher, data: AuditData, seed: int, run: RunDir) -> MatcherAudit:
     rng = np.random.default_rng([seed, MATCHERS.index(matcher.name)])
     key = f"matcher {matcher.name}"
-    done: dict[str, Any] = run.remember(key, lambda: dataclasses.asdict(_audit_with(matcher, data, rng, run)))
-    return typed(MatcherAudit, done, key)
+    return typed(MatcherAudit, run.remember(key, lambda: _audit_with(matcher, data, rng, run)), key)
 
 
-def _audit_with(matcher: Matcher, data: AuditData, rng: np.random.Generator, run: RunDir) -> MatcherAudit:
-    people = data.people
+def _audit_with(matcher: Matcher, data: AuditData, rng: np.random.Generator, run: RunDir) -> dict[str, Any]:
+    """The fields of a MatcherAudit."""
+    people, is_member_N = data.people, data.people.is_member()[: len(data.people.real)]
     known = calibrate_matcher(matcher, people.real, data.copies, run, rng)
     levels = {level.target_fmr: level.threshold for level in known.calibration.levels}
     thresholds = {rate: threshold for rate, threshold in levels.items() if threshold is not None}
     strictest = thresholds[min(thresholds)] if thresholds else None
     canaries = matcher.extract(data.canaries, run)
-    search = search_canaries(data.canaries, canaries, people.members, known.views[people.member_rows])
+    distances_R = search_canaries(data.canaries, canaries, people.members, known.views[is_member_N])
     views = known.views
     if people.others:
-        views = _joined(views, matcher.extract(people.others, run, views=True))
+        others = matcher.extract(people.others, run, views=True)
+        views = Templates(np.concatenate([views.rows_NVD, others.rows_NVD]))
     synthetic = matcher.extract(data.synthetic, run)
     templates = FaceTemplates(matcher.name, views, synthetic, thresholds)
     labels = [face.label for face in data.synthetic]
     found = attack_all(templates, people, labels, run, rng)
-    matches = None if strictest is None else _false_matches(known, people, strictest, rng)
-    return MatcherAudit(
-        _calibration(known.calibration, matches),
-        _repeats(synthetic, known.calibration, data.synthetic, run),
-        () if strictest is None else tuple(search.found(strictest).tolist()),
-        tuple(found.attacks),
-        tuple(found.tones),
-        tuple(found.left_out),
-    )
-
-
-def _calibration(calibration: Calibration, matches: FalseMatches | None) -> MatcherCalibration:
-    fields = dataclasses.asdict(calibration) | {"false_matches": matches and dataclasses.asdict(matches)}
-    return typed(MatcherCalibration, fields, calibration.matcher)
-
-
-def _joined(one: Templates, two: Templates) -> Templates:
-    return Templates(np.concatenate([one.rows_NVD, two.rows_NVD]))
-
-
-def _false_matches(
-    known: CalibratedMatcher, people: People, threshold: float, rng: np.random.Generator
-) -> FalseMatches | None:
-    members, non_members = people.member_rows, people.non_member_rows
-    return false_matches(
-        known.faces[non_members],
-        [people.faces[row].person for row in non_members],
-        known.views[members],
-        [people.faces[row].person for row in members],
-        threshold,
-        rng,
-    )
+    matches = None
+    if strictest is not None:
+        person_N = np.array([face.person for face in people.real])
+        members, non_members = known.views[is_member_N], known.faces[~is_member_N]
+        names = person_N[~is_member_N].tolist(), person_N[is_member_N].tolist()
+        matches = false_matches(non_members, names[0], members, names[1], strictest, rng)
+    return {
+        "calibration": asdict(known.calibration) | {"false_matches": matches and asdict(matches)},
+        "repeats": asdict(_repeats(synthetic, known.calibration, data.synthetic, run)),
+        "canaries_found": [] if strictest is None else (distances_R <= strictest).tolist(),
+        **asdict(found),
+    }
 
 
 def _repeats(synthetic: Templates, calibration: Calibration, faces: FaceSet, run: RunDir) -> Repeats:

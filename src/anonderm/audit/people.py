@@ -61,14 +61,6 @@ class People:
     def non_members(self) -> FaceSet:
         return self.real.where(split=NON_MEMBER_SPLITS)
 
-    @property
-    def member_rows(self) -> list[int]:
-        return [row for row, face in enumerate(self.real) if face.split == MEMBER_SPLIT]
-
-    @property
-    def non_member_rows(self) -> list[int]:
-        return [row for row, face in enumerate(self.real) if face.split in NON_MEMBER_SPLITS]
-
     @cached_property
     def faces(self) -> tuple[Face, ...]:
         """Of the real set, then the others."""

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +105,4 @@ def sheet(repeats: RepeatedFaces, synthetic: FaceSet) -> Pixels:
 
 def ids(repeats: RepeatedFaces, synthetic: FaceSet) -> list[list[str]]:
     """The groups as ids of faces."""
-    return [_ids(group, synthetic) for group in repeats.groups_G]
-
-
-def _ids(group: Sequence[int], faces: FaceSet) -> list[str]:
-    return [faces.faces[row].id for row in group]
+    return [[synthetic.faces[row].id for row in group] for group in repeats.groups_G]

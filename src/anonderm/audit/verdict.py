@@ -71,8 +71,8 @@ def _matchers(uninformative: Mapping[str, str | None]) -> Rule:
     informative = [matcher for matcher, reason in uninformative.items() if reason is None]
     parts = [f"informative: {', '.join(informative) or 'none'}"]
     parts += [f"{matcher} is not: {reason}" for matcher, reason in uninformative.items() if reason]
-    count, passed = len(informative), bool(informative)
-    return Rule("matchers", "", "informative matchers", 1, count, None, None, passed, "; ".join(parts))
+    count, explanation = len(informative), "; ".join(parts)
+    return Rule("matchers", "", "informative matchers", 1, count, None, None, count > 0, explanation)
 
 
 def _canaries(config: AuditConfig, recall: Mapping[str, float]) -> list[Rule]:

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import write_json
 from anonderm.curate.config import ScreenConfig
 from anonderm.curate.facespace import cross_validated_distances
 from anonderm.curate.statistics import STATISTICS, measure
@@ -43,26 +40,16 @@ class Limits:
     training_faces: int
     size: int
 
-    def save(self, path: Path) -> None:
-        write_json(path, dataclasses.asdict(self))
-
 
 def calibrate(training: FaceSet, size: int, config: ScreenConfig) -> Limits:
-    """Limits from these faces, with image statistics at `size` x `size` pixels.
-
-    Raises TooFewImages.
-    """
+    """Limits from these faces, with image statistics at `size` x `size` pixels. Raises TooFewImages."""
     if not len(training):
-        raise TooFewImages(
-            f"{training.folder}: no face of split train to screen against.",
-            "Give a FaceSet that ingest made.",
-        )
+        reason = f"{training.folder}: no face of split train to screen against."
+        raise TooFewImages(reason, "Give a FaceSet that ingest made.")
     subjects = [face.person for face in training]
     if len(set(subjects)) < 2:
-        raise TooFewImages(
-            "screening needs training faces of at least two people; there is one.",
-            "Ingest photos of more people.",
-        )
+        reason = "screening needs training faces of at least two people; there is one."
+        raise TooFewImages(reason, "Ingest photos of more people.")
     views_N2D = embed_both_sides(training, "thumbnail")
     faces_ND = views_N2D[:, 0]
     apart_N = nearest(faces_ND, views_N2D, exclude=(subjects, subjects)).distances_M
@@ -92,8 +79,7 @@ def _statistic_limits(
     low_S = np.quantile(values_NS, 1 - config.artefact_quantile, axis=0)
     high_S = np.quantile(values_NS, config.artefact_quantile, axis=0)
     slack_S = np.maximum(config.artefact_margin * (high_S - low_S), _LEAST_SLACK)
-    low: dict[str, float | None] = {}
-    high: dict[str, float] = {}
+    low, high = dict[str, float | None](), dict[str, float]()
     for statistic, below, above, slack in zip(STATISTICS, low_S, high_S, slack_S, strict=True):
         low[statistic.name] = float(below - slack) if statistic.two_sided else None
         high[statistic.name] = float(above + slack)

@@ -10,20 +10,20 @@ own photos that a threshold would reject estimates how many innocent faces it co
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
+from anonderm.core.results.calibration import Calibration
 from anonderm.core.results.privacy_screen import PrivacyScreen, ScreeningMatcher
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
-
-if TYPE_CHECKING:
-    from anonderm.core.results.calibration import Calibration
-    from anonderm.embeddings.matchers.matcher import Matcher
+from anonderm.embeddings.alterations import copies_of
+from anonderm.embeddings.calibration import calibrate_matcher
+from anonderm.embeddings.matchers.matcher import Matcher
+from anonderm.embeddings.matchers.registry import MATCHERS, installed_matchers
+from anonderm.metrics.pairwise import nearest
 
 TRAINING, NON_MEMBERS = "train", ("val", "test")
 SEED = 0  # as in the audit, so that thresholds agree
@@ -32,22 +32,14 @@ _CALIBRATION_COPIES = 100  # people with altered copies, for calibration without
 _MANY = 0.5  # share of non-members' photos rejected above which a lower rate is advised
 
 
-@dataclass(frozen=True)
-class Matches:
-    """For each face that matches a training subject, the reason by the first matcher; and the summary."""
-
-    reasons: dict[str, str]
-    screen: PrivacyScreen
-
-
-def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir) -> Matches:
+def match_training_subjects(
+    config: ScreenConfig, faces: FaceSet, real: FaceSet, run: RunDir
+) -> tuple[PrivacyScreen, dict[str, str]]:
     """Search the training subjects (split train of `real`, mirrored as well) for each synthetic face.
 
+    Returns the summary, and for each face that matches, the reason by the first matcher.
     Raises InputError if there are no training faces, and the last matcher's error if none is installed.
     """
-    from anonderm.embeddings.alterations import copies_of
-    from anonderm.embeddings.matchers.registry import installed_matchers
-
     known = real.where(split=(TRAINING, *NON_MEMBERS))
     if not known.where(split=TRAINING).faces:
         raise InputError(
@@ -63,16 +55,12 @@ def match_training_subjects(config: ScreenConfig, faces: FaceSet, real: FaceSet,
         reasons = by_matcher | reasons
     screen = PrivacyScreen(config.fmr, tuple(each for each, _ in found), tuple(left_out), len(reasons))
     _log_summary(screen, run)
-    return Matches(reasons, screen)
+    return screen, reasons
 
 
 def _match(
     matcher: Matcher, fmr: float, faces: FaceSet, known: FaceSet, copies: FaceSet, run: RunDir
 ) -> tuple[ScreeningMatcher, dict[str, str]]:
-    from anonderm.embeddings.calibration import calibrate_matcher
-    from anonderm.embeddings.matchers.registry import MATCHERS
-    from anonderm.metrics.pairwise import nearest
-
     rng = np.random.default_rng([SEED, MATCHERS.index(matcher.name)])
     real = calibrate_matcher(matcher, known, copies, run, rng)
     threshold, method = threshold_at(real.calibration, fmr)

@@ -22,6 +22,7 @@ import numpy as np
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.files import write_json
 from anonderm.core.results import privacy_screen
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig
@@ -50,13 +51,12 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     train = training.where(split="train")
     size = faces.image(faces.faces[0]).shape[0]
     limits = calibrate(train, size, config)
-    limits.save(run.folder / "limits.json")
+    write_json(run.folder / "limits.json", dataclasses.asdict(limits))
 
     of_people: Reasons = {}
     if config.privacy:
-        matches = match_training_subjects(config, faces, training, run)
-        matches.screen.save(run.folder / privacy_screen.FILE)
-        of_people = matches.reasons
+        record, of_people = match_training_subjects(config, faces, training, run)
+        record.save(run.folder / privacy_screen.FILE)
     reasons: Reasons = {}
     for found in (
         _training_copies(faces, train, limits),
@@ -78,9 +78,8 @@ def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Reasons:
         near = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
         for face, distance, row in zip(faces, near.distances_M, near.indices_M, strict=True):
             if distance < limits.copy and face.id not in found:
-                copied = train.faces[row].id
-                limit = f"limit {limits.copy:.3f}"
-                found[face.id] = f"training-copy: {distance:.3f} from {what} {copied} ({limit})"
+                copied = f"{what} {train.faces[row].id}"
+                found[face.id] = f"training-copy: {distance:.3f} from {copied} (limit {limits.copy:.3f})"
     return found
 
 

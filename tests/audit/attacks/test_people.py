@@ -38,7 +38,7 @@ def unrelated(
 def test_a_person_is_singled_out_by_any_of_their_photos():
     main = nearest([[0.3], [0.1], [0.5], [0.05]], [[4], [5], [6], [7]], "baac")
     control = nearest([[0.4], [0.1]], [[1], [2]], "xy", first=4)
-    attack = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 3, rng())
+    attack = singling_out("copy", 0.1, 0.01, main, control, 3, rng())
     assert (attack.main.successes, attack.main.people) == (2, 3)  # a by her first photo, c
     assert (attack.control.successes, attack.control.people) == (1, 2)  # at the threshold counts
     assert attack.baseline == pytest.approx(1 - 0.99**3)
@@ -54,7 +54,7 @@ def test_unrelated_people_are_singled_out_alike_in_both_arms():
     inside = 0
     for _ in range(40):
         main, control = unrelated(120, random), unrelated(40, random)
-        excess = singling_out("copy", "FMR 1%", 0.1, 0.01, main, control, 500, random).excess
+        excess = singling_out("copy", 0.1, 0.01, main, control, 500, random).excess
         inside += excess.low <= 0 <= excess.high
     assert inside >= 35
 
@@ -63,7 +63,7 @@ def test_copies_of_members_show_as_excess():
     random = np.random.default_rng(2)
     main, control = unrelated(120, random), unrelated(60, random)
     main.distances_NK[:60:2, 0] = 0.0
-    attack = singling_out("copy", "FMR 1%", 0.01, 0.01, main, control, 500, rng())
+    attack = singling_out("copy", 0.01, 0.01, main, control, 500, rng())
     assert attack.excess.lower_bound > 0
     assert {case.distance for case in attack.worst} == {0.0}
 

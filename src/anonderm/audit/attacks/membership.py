@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic, first_by
-from anonderm.audit.excess import ONE_SIDED_ERROR, Floats, rate, resampled_means
+from anonderm.audit.excess import ONE_SIDED_ERROR, RESAMPLES, Floats, rate, resampled_means, widened
 from anonderm.core.results.audit import Arm, Attack, Excess, Pair
 
 FALSE_POSITIVE_RATES = {"TPR at FPR 5%": 0.05, "TPR at FPR 1%": 0.01, "TPR at FPR 0.1%": 0.001}
 _TAILS = (0.025, ONE_SIDED_ERROR)
-_RESAMPLES = 4000
 
 
 def gan_leaks(photos: NearestSynthetic) -> Floats:
@@ -95,22 +94,15 @@ def area_under_curve(
     value = float(above_P.mean())
     resampled_R = resampled_means(above_P, rng) + resampled_means(below_Q, rng) - value
     deviation = np.sqrt((len(main_P) + len(control_Q) + 1) / (12 * len(main_P) * len(control_Q)))
-    low, high, bound = _widened(
-        resampled_R, value, *(deviation * NormalDist().inv_cdf(1 - tail) for tail in _TAILS)
-    )
+    spread, wide = (deviation * NormalDist().inv_cdf(1 - tail) for tail in _TAILS)
+    low, high, bound = widened(resampled_R, value - spread, value + spread, value - wide)
     arm = Arm(value, max(0.0, low), min(1.0, high), len(main_P))
     excess = Excess(value - 0.5, low - 0.5, high - 0.5, bound - 0.5)
     return Attack(name, matcher, "AUC", arm, None, 0.5, excess, note, worst)
 
 
 def _true_positives(
-    name: str,
-    matcher: str,
-    level: str,
-    main_P: Floats,
-    control_Q: Floats,
-    k: int,
-    rng: np.random.Generator,
+    name: str, matcher: str, level: str, main_P: Floats, control_Q: Floats, k: int, rng: np.random.Generator
 ) -> Attack:
     """The share of members who score above all but k - 1 non-members.
 
@@ -124,10 +116,9 @@ def _true_positives(
     baseline = k / (others + 1)
     value = float(found_P.mean()) - baseline
     by_chance = nhypergeom(people + others, people, k)
-    spread, wide_spread = (float(by_chance.ppf(1 - tail)) / people - baseline for tail in _TAILS)
-    low, high, bound = _widened(
-        _resampled_rates(main_P, control_Q, k, rng) - baseline, value, spread, wide_spread
-    )
+    spread, wide = (float(by_chance.ppf(1 - tail)) / people - baseline for tail in _TAILS)
+    resampled_R = _resampled_rates(main_P, control_Q, k, rng) - baseline
+    low, high, bound = widened(resampled_R, value - spread, value + spread, value - wide)
     note = f"threshold reached by {k} of {others} non-members"
     return Attack(
         name, matcher, level, rate(found_P), None, baseline, Excess(value, low, min(high, 1.0), bound), note
@@ -139,24 +130,12 @@ def _resampled_rates(main_P: Floats, control_Q: Floats, k: int, rng: np.random.G
     ordered_P, ordered_Q = np.sort(main_P), np.sort(control_Q)
     step = max(1, 2**22 // len(control_Q))
     places = []
-    for start in range(0, _RESAMPLES, step):
-        drawn = rng.integers(len(control_Q), size=(min(step, _RESAMPLES - start), len(control_Q)))
+    for start in range(0, RESAMPLES, step):
+        drawn = rng.integers(len(control_Q), size=(min(step, RESAMPLES - start), len(control_Q)))
         places.append(np.partition(drawn, -k, axis=1)[:, -k])
     thresholds_R = ordered_Q[np.concatenate(places)]
     shares_R = 1 - np.searchsorted(ordered_P, thresholds_R, "right") / len(main_P)
     return rng.binomial(len(main_P), shares_R) / len(main_P)
-
-
-def _widened(
-    resampled_R: Floats, value: float, spread: float, wide_spread: float
-) -> tuple[float, float, float]:
-    """Low, high and lower bound: from the resamples or the spread without an effect, whichever is wider."""
-    low, high, bound = np.quantile(resampled_R, (0.025, 0.975, ONE_SIDED_ERROR))
-    return (
-        min(float(low), value - spread),
-        max(float(high), value + spread),
-        min(float(bound), value - wide_spread),
-    )
 
 
 def _share_below(among: Floats, values: Floats) -> Floats:

@@ -43,10 +43,6 @@ class Sets:
     reference_N: Bools
     person_N: NDArray[np.intp]
 
-    def exchanged(self) -> Sets:
-        """The held-out sample as the reference."""
-        return replace(self, reference_N=~self.reference_N)
-
     def without(self, left_out_N: Bools) -> Sets:
         keep_N = ~left_out_N
         return Sets(
@@ -152,7 +148,7 @@ def memorisation(matcher: str, sets: Sets, rng: np.random.Generator) -> list[Att
 
 
 def _both_ways(sets: Sets) -> dict[str, tuple[float, float]]:
-    exchanged = sets.exchanged()
+    exchanged = replace(sets, reference_N=~sets.reference_N)
     return {name: (each.function(sets), each.function(exchanged)) for name, each in MEASURES.items()}
 
 

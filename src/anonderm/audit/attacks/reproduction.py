@@ -30,24 +30,14 @@ def reproduction(matcher: str, main: NearestSynthetic, control: NearestSynthetic
     distance_P, distance_Q = (arm.nearest_distances() for arm in (main, control))
     if len(distance_Q) < MIN_NON_MEMBERS:
         return None
-    limit = chance_limit(distance_Q, ONE_SIDED_ERROR / len(distance_P))
+    baseline = ONE_SIDED_ERROR / len(distance_P)
+    limit = chance_limit(distance_Q, baseline)
     found_P = distance_P <= limit
     arm, control_arm = rate(found_P), rate(distance_Q <= limit)
     excess = Excess(arm.value, arm.low, arm.high, arm.low if found_P.any() else 0.0)
     note = f"within distance {limit:.4g}, which chance allows in one of 1,000 sets of so many people"
-    baseline = ONE_SIDED_ERROR / len(distance_P)
-    return Attack(
-        "reproduction",
-        matcher,
-        "copies",
-        arm,
-        control_arm,
-        baseline,
-        excess,
-        note,
-        main.worst(found_P),
-        limit,
-    )
+    worst = main.worst(found_P)
+    return Attack("reproduction", matcher, "copies", arm, control_arm, baseline, excess, note, worst, limit)
 
 
 def chance_limit(distance_Q: Floats, probability: float) -> float:

@@ -17,7 +17,6 @@ from anonderm.core.results.audit import Attack
 
 def singling_out(
     matcher: str,
-    level: str,
     threshold: float,
     false_match_rate: float,
     main: NearestSynthetic,
@@ -34,7 +33,7 @@ def singling_out(
     return Attack(
         "singling_out",
         matcher,
-        level,
+        f"FMR {false_match_rate:.1%}".replace(".0%", "%"),
         rate(found),
         rate(control_found),
         float(-np.expm1(synthetic_faces * np.log1p(-false_match_rate))),

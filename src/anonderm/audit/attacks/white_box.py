@@ -28,6 +28,7 @@ from anonderm.core.progress import Bar
 from anonderm.core.records import Face
 from anonderm.core.results.audit import Attack
 from anonderm.core.rundir import RunDir
+from anonderm.models.stylegan2 import white_box_scores
 
 _BATCH = 16
 
@@ -40,8 +41,6 @@ def by_discriminator(
     Photos of classes that the networks do not have are left out. Empty if that leaves an arm empty, or if the
     checkpoint has no discriminator. Raises InputError unless it is a GAN checkpoint, BrokenArtefact.
     """
-    from anonderm.models.stylegan2 import white_box_scores
-
     arms = [_known(generator, arm) for arm in (main, control)]
     if not all(arms) or not white_box_scores.has_discriminator(generator):
         return []
@@ -75,16 +74,12 @@ def by_projection(
 
 
 def _known(generator: Checkpoint, faces: FaceSet) -> FaceSet:
-    from anonderm.models.stylegan2 import white_box_scores
-
     knows_N = white_box_scores.has_known_class(generator, faces)
     return FaceSet(faces.folder, tuple(f for f, knows in zip(faces, knows_N, strict=True) if knows))
 
 
 def _discriminator_scores(generator: Checkpoint, faces: FaceSet, run: RunDir) -> Floats:
     """The highest score [P] of each person's photos."""
-    from anonderm.models.stylegan2 import white_box_scores
-
     parts = []
     with run.bar("scoring photos with the discriminator", len(faces)) as bar:
         for scores_B in white_box_scores.discriminator_scores(generator, faces):
@@ -115,8 +110,6 @@ def _projection_distances(generator: Checkpoint, faces: FaceSet, steps: int, run
 
 
 def _projected(generator: Checkpoint, batch: FaceSet, steps: int) -> list[float]:
-    from anonderm.models.stylegan2 import white_box_scores
-
     distances: list[float] = white_box_scores.projection_distances(generator, batch, steps).tolist()
     return distances
 
