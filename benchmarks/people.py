@@ -20,7 +20,7 @@ import results
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.embeddings.people.describe import describe
+from anonderm.embeddings.dlib_faces import describe
 from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.ingest.sources.photo import File, Photo
 from anonderm.metrics.clustering import cluster

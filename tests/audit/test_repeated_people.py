@@ -9,8 +9,7 @@ from anonderm.audit.repeated_people import find_repeats, ids, own_threshold, she
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
 from anonderm.core.results.calibration import Calibration
-from anonderm.embeddings.calibration import calibrate
-from anonderm.embeddings.identity_pairs import Pairs
+from anonderm.embeddings.calibration import Pairs, calibrate
 from anonderm.embeddings.matchers.matcher import Templates
 
 WIDTH = 64

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from anonderm.core.results.calibration import Calibration
-from anonderm.embeddings.calibration import calibrate, rate_over_people
-from anonderm.embeddings.identity_pairs import Pairs, copy_pairs, photo_pairs
+from anonderm.embeddings.calibration import Pairs, calibrate, copy_pairs, photo_pairs, rate_over_people
 from anonderm.embeddings.matchers.matcher import Templates
 
 
@@ -114,7 +113,7 @@ def test_every_pair_counts_once_as_genuine_or_as_impostor():
 
 
 def test_of_many_photos_a_sample_is_compared(monkeypatch):
-    monkeypatch.setattr("anonderm.embeddings.identity_pairs._MAX_PHOTOS", 10)
+    monkeypatch.setattr("anonderm.embeddings.calibration._MAX_PHOTOS", 10)
     genuine, impostor = photo_pairs(*two_photos_of_each(12)[:1] * 2, two_photos_of_each(12)[1], rng())
     assert len(genuine) + len(impostor) == 45
 

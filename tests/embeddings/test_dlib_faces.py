@@ -9,7 +9,7 @@ from anonderm.core.images import read_image, resize
 from anonderm.embeddings.dlib_faces import (
     FIVE_POINTS,
     DlibFaces,
-    DlibIdentity,
+    DlibPerson,
     _rotated_back,
     load_dlib,
     model_path,
@@ -76,8 +76,8 @@ def test_a_picture_without_a_face_has_none(finder):
 
 
 def test_two_photos_of_one_person_are_closer_than_those_of_two_people(finder, shared_data):
-    identity = DlibIdentity()
+    describe = DlibPerson()
     names = ("001_neutral", "001_smiling", "002_neutral")
     photos = [read_image(shared_data / "pairs" / f"{name}.jpg") for name in names]
-    one, same, other = (identity.describe(photo, finder.find(photo)[0]) for photo in photos)
+    one, same, other = (describe(photo) for photo in photos)
     assert np.linalg.norm(one - same) < 0.5 < 0.6 < np.linalg.norm(one - other)

@@ -10,15 +10,14 @@ from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings import store
-from anonderm.embeddings.people import describe
+from anonderm.embeddings import dlib_faces, store
 from anonderm.ingest import people
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
 from anonderm.ingest.people import find_people
 from anonderm.ingest.sources.photo import File, Photo
 
-DESCRIBER = describe._Describer
+DESCRIBER = dlib_faces._describer
 
 
 def by_colour(photo):
@@ -35,14 +34,14 @@ def described(monkeypatch, tmp_path):
     looked = []
     monkeypatch.setenv("ANONDERM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(people, "require_dlib", lambda: None)
-    monkeypatch.setattr(describe, "dlib_digest", lambda: "0" * 64)
+    monkeypatch.setattr(dlib_faces, "dlib_digest", lambda: "0" * 64)
     monkeypatch.setattr(store, "_FEW", 100)  # one process: this one, with what is patched here
 
     def look(photo):
         looked.append(photo.name)
         return by_colour(photo)
 
-    monkeypatch.setattr(describe, "_Describer", lambda: look)
+    monkeypatch.setattr(dlib_faces, "_describer", lambda: look)
     return looked
 
 
@@ -152,7 +151,7 @@ def test_a_threshold_out_of_range_is_refused(source):
 
 def test_real_photos_of_four_people_are_grouped_in_pairs(shared_data, tmp_path, monkeypatch):
     pytest.importorskip("dlib")
-    monkeypatch.setattr(describe, "_Describer", DESCRIBER)
+    monkeypatch.setattr(dlib_faces, "_describer", DESCRIBER)
     for name in [file.name for file in sorted((shared_data / "pairs").glob("*.jpg"))][:8]:
         (tmp_path / "in" / "x").mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / "x" / name).symlink_to(shared_data / "pairs" / name)

@@ -7,6 +7,7 @@ An audit that finds no leak is credible only if it would have found one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from anonderm.core.results.audit import CanaryRecall
 from anonderm.core.results.base import Score
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import rows_by_group
-from anonderm.embeddings.alterations import BLENDS, COPIES, altered, blend, by_person, copy, one_face_each
+from anonderm.embeddings.alterations import BLENDS, COPIES, altered, blend, copy, one_face_each
 from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.metrics.bootstrap import wilson_interval
 from anonderm.metrics.pairwise import distances
@@ -41,7 +42,7 @@ def write_canaries(
     """
     writer = FaceSetWriter(folder)
     chosen = one_face_each(training, count, np.random.default_rng([seed, 0]))
-    several = {person for person, faces in by_person(training).items() if len(faces) > 1}
+    several = {person for person, photos in Counter(face.person for face in training).items() if photos > 1}
     with run.bar("writing canaries", len(chosen)) as bar:
         for number, face in enumerate(chosen):
             image_HWC = training.image(face)

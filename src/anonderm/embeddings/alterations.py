@@ -96,15 +96,10 @@ def altered(face: Face, change: str) -> Face:
     return Face(f"{change}-{face.id}", label=change, subject=face.person, parents=(face.id,))
 
 
-def by_person(faces: FaceSet) -> dict[str, list[Face]]:
-    found: dict[str, list[Face]] = {}
-    for face in faces:
-        found.setdefault(face.person, []).append(face)
-    return found
-
-
 def one_face_each(faces: FaceSet, count: int, rng: np.random.Generator) -> list[Face]:
-    people = by_person(faces)
+    people: dict[str, list[Face]] = {}
+    for face in faces:
+        people.setdefault(face.person, []).append(face)
     names = sorted(people)
     drawn = sorted(rng.permutation(len(names))[:count].tolist())
     return [people[names[index]][rng.integers(len(people[names[index]]))] for index in drawn]

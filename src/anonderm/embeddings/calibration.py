@@ -5,11 +5,11 @@ share of genuine pairs above it. EER: the rate at which both are equal. A matche
 misses more than half of the genuine pairs at an FMR of 1%.
 """
 
-# P pairs, Q people, B resamples, T thresholds of a curve
+# N photos, P pairs, Q people, R altered copies, B resamples, T thresholds of a curve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.calibration import Calibration, Level, extrapolated_threshold
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.identity_pairs import Pairs, copy_pairs, photo_pairs
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
-from anonderm.metrics.bootstrap import wilson_interval
-from anonderm.metrics.pairwise import Floats
+from anonderm.metrics.bootstrap import Rows, wilson_interval
+from anonderm.metrics.pairwise import Floats, distances
 
 FMRS = (0.001, 0.01)
 """False match rates for which thresholds are calibrated."""
@@ -33,8 +32,56 @@ _MAX_FNMR = 0.5  # at the largest of FMRS
 _MIN_ENROLLED = 0.5  # share of faces
 _RESAMPLES = 500
 _CURVE_POINTS = 200  # at most
+_MAX_PHOTOS = 2000  # whose pairs are all compared
 
 GenuineSource = Literal["photos", "copies"]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """distances_P of pairs of photos; people_P2: index of the person on each, equal for genuine pairs."""
+
+    distances_P: Floats
+    people_P2: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.distances_P)
+
+    @property
+    def people(self) -> int:
+        return len(np.unique(self.people_P2))
+
+
+def photo_pairs(
+    faces: Templates, views: Templates, people: Sequence[str], rng: np.random.Generator
+) -> tuple[Pairs, Pairs]:
+    """Genuine and impostor pairs: every two enrolled photos, each pair once.
+
+    faces, views: the same photos without and with views. Beyond 2,000 photos a random 2,000 are compared:
+    2 million pairs are enough for rates of 0.1%.
+    """
+    enrolled = np.flatnonzero(faces.enrolled_N & views.enrolled_N)
+    if len(enrolled) > _MAX_PHOTOS:
+        enrolled = np.sort(rng.choice(enrolled, _MAX_PHOTOS, replace=False))
+    _, person_N = np.unique(np.asarray(people, dtype=object)[enrolled].astype(str), return_inverse=True)
+    one_P, two_P = np.triu_indices(len(enrolled), 1)
+    distances_P = distances(faces[enrolled], views[enrolled])[one_P, two_P].astype(np.float64)
+    people_P2 = np.stack([person_N[one_P], person_N[two_P]], axis=1)
+    same_P = people_P2[:, 0] == people_P2[:, 1]
+    return Pairs(distances_P[same_P], people_P2[same_P]), Pairs(distances_P[~same_P], people_P2[~same_P])
+
+
+def copy_pairs(altered: Templates, views: Templates, originals_R: Rows, people: Sequence[str]) -> Pairs:
+    """Genuine pairs of an altered copy and its original, row `originals_R` of `views`.
+
+    A pair with a failure to enrol has an infinite distance: no threshold accepts it.
+    """
+    distances_R = np.full(len(altered), np.inf)
+    _, person_N = np.unique(np.asarray(people, dtype=str), return_inverse=True)
+    for row, original in enumerate(originals_R):
+        distances_R[row] = distances(altered[[row]], views[[original]])[0, 0]
+    people_R2 = np.repeat(person_N[originals_R][:, None], 2, axis=1)
+    return Pairs(distances_R, people_R2)
 
 
 @dataclass(frozen=True)
@@ -62,7 +109,7 @@ def calibrate_matcher(
     source: GenuineSource = "photos"
     if not matcher.recognises_people or len(genuine) < ENOUGH_GENUINE or genuine.people < ENOUGH_PEOPLE:
         genuine, source = _pairs_of_copies(matcher, real, copies, views, run), "copies"
-    enrolled = (len(faces) - faces.failed_to_enrol, len(faces))
+    enrolled = (int(faces.enrolled_N.sum()), len(faces))
     calibration = calibrate(matcher.name, genuine, impostor, source, enrolled, rng)
     return CalibratedMatcher(matcher, faces, views, calibration)
 
@@ -152,12 +199,9 @@ def rate_over_people(
     code_P2 = code_P2.reshape(people_P2.shape)
     count, single = len(people), bool((people_P2[:, 0] == people_P2[:, 1]).all())
     drawn_BQ = rng.multinomial(count, np.full(count, 1 / count), _RESAMPLES).astype(np.float32)
-    weigh = (
-        _weigh_genuine(code_P2[:, 0], count, drawn_BQ)
-        if single
-        else _weigh_impostor(code_P2, count, drawn_BQ)
+    hit_B, all_B = (
+        _weighted(each_P, code_P2, drawn_BQ, single) for each_P in (hits_P, np.ones(len(hits_P), bool))
     )
-    hit_B, all_B = weigh(hits_P.astype(np.float64)), weigh(np.ones(len(hits_P)))
     low, high = np.quantile(hit_B[all_B > 0] / all_B[all_B > 0], (0.025, 0.975))
     share = float(hits_P.mean())
     trials = count if single else len(np.unique(np.sort(code_P2, axis=1) @ (count, 1)))
@@ -165,22 +209,18 @@ def rate_over_people(
     return share, min(share, wilson_low, float(low)), max(share, wilson_high, float(high))
 
 
-Weigh = Callable[[Floats], Floats]
-
-
-def _weigh_genuine(person_P: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
-    return lambda values_P: drawn_BQ.astype(np.float64) @ np.bincount(person_P, values_P, count)
-
-
-def _weigh_impostor(people_P2: NDArray[np.int64], count: int, drawn_BQ: NDArray[np.float32]) -> Weigh:
+def _weighted(
+    chosen_P: NDArray[np.bool_], code_P2: NDArray[np.int64], drawn_BQ: NDArray[np.float32], single: bool
+) -> Floats:
+    """The sum [B] of the weights of the chosen pairs in each resample."""
     from scipy.sparse import csr_array
 
-    def weigh(values_P: Floats) -> Floats:
-        places = (people_P2[values_P > 0, 0], people_P2[values_P > 0, 1])
-        table_QQ = csr_array((values_P[values_P > 0].astype(np.float32), places), shape=(count, count))
-        return np.asarray(np.einsum("qb,bq->b", table_QQ @ drawn_BQ.T, drawn_BQ))
-
-    return weigh
+    count = drawn_BQ.shape[1]
+    if single:
+        return drawn_BQ.astype(np.float64) @ np.bincount(code_P2[chosen_P, 0], minlength=count)
+    places = (code_P2[chosen_P, 0], code_P2[chosen_P, 1])
+    table_QQ = csr_array((np.ones(len(places[0]), np.float32), places), shape=(count, count))
+    return np.asarray(np.einsum("qb,bq->b", table_QQ @ drawn_BQ.T, drawn_BQ))
 
 
 def _curve(genuine_P: Floats, impostor_P: Floats) -> Floats:

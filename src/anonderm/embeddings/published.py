@@ -40,8 +40,6 @@ _WHERE = "Get the published file: `anonderm weights list` says where."
 
 
 def clean_resize(image_HWC: Pixels, size: int) -> Pixels:
-    if image_HWC.shape[:2] == (size, size):
-        return image_HWC
     return np.asarray(Image.fromarray(image_HWC).resize((size, size), Image.Resampling.BICUBIC))
 
 

@@ -115,7 +115,8 @@ class Store:
             return _remove_damaged(path, str(error))
         if rows.shape != (len(names), *self.shape) or rows.dtype != np.float32:
             return _remove_damaged(path, f"{rows.dtype} {rows.shape}")
-        _touch(path)
+        with suppress(OSError):  # a read-only disk, or another process has just deleted it
+            os.utime(path)  # used: deleted last
         return {name: row for name, row in zip(names, rows, strict=True) if name}
 
     def _write(
@@ -155,7 +156,6 @@ def describe_each(
     keys: Sequence[str],
     start: Callable[[], Callable[[T], Row | None]],
     bar: Bar,
-    processes: int | None = None,
 ) -> NDArray[np.float32]:
     """Rows [N, *shape] that several processes compute item by item; NaN where there is none (no face).
 
@@ -166,7 +166,7 @@ def describe_each(
     def compute(missing: list[int]) -> Iterable[NDArray[np.float32]]:
         todo = [items[position] for position in missing]
         bar.advance(len(items) - len(todo))
-        for row in in_order(start, todo, 1 if len(todo) <= _FEW else processes):
+        for row in in_order(start, todo, 1 if len(todo) <= _FEW else None):
             yield np.full((1, *store.shape), np.nan, np.float32) if row is None else row[None]
             bar.advance()
 
@@ -205,11 +205,6 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         _warn_not_stored(path.parent, str(error))
-
-
-def _touch(path: Path) -> None:
-    with suppress(OSError):  # a read-only disk, or another process has just deleted it
-        os.utime(path)
 
 
 @cache

@@ -17,7 +17,7 @@ Matrix = NDArray[np.int64]
 Metric = Callable[[Matrix], float]
 
 
-def confusion_matrix(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp], classes: int) -> Matrix:
+def confusion_matrix(truth_N: NDArray[np.intp], predicted_N: NDArray[np.integer], classes: int) -> Matrix:
     """int64 [K, K]: the number of faces of each class (row) that were predicted as each class (column)."""
     return np.bincount(truth_N * classes + predicted_N, minlength=classes * classes).reshape(classes, classes)
 

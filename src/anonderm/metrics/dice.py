@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.metrics.confusion import confusion_matrix
+
 IGNORED = 255
 """Pixels with this label, outside the photo, are ignored."""
 
@@ -26,30 +28,19 @@ class Agreement:
 
     def add(self, truth: NDArray[np.integer], found: NDArray[np.integer]) -> None:
         """Label maps of one shape."""
-        count = len(self.classes)
         known = truth != IGNORED
-        cells = truth[known].astype(np.int64) * count + found[known]
-        self.counts_KK += np.bincount(cells, minlength=count * count).reshape(count, count)
+        self.counts_KK += confusion_matrix(truth[known].astype(np.int64), found[known], len(self.classes))
 
     @property
     def dice(self) -> dict[str, float]:
         """2 |A and B| / (|A| + |B|) of each class in the truth or the prediction (Dice 1945)."""
-        both_K, sizes_K = self._both(), self._sizes()
-        return {
-            name: float(2 * both / size)
-            for name, both, size in zip(self.classes, both_K, sizes_K, strict=True)
-            if size
-        }
+        return self._by_class(2 * np.diag(self.counts_KK), self._sizes())
 
     @property
     def iou(self) -> dict[str, float]:
         """|A and B| / |A or B| of each class in the truth or the prediction (Jaccard 1912)."""
-        both_K, sizes_K = self._both(), self._sizes()
-        return {
-            name: float(both / (size - both))
-            for name, both, size in zip(self.classes, both_K, sizes_K, strict=True)
-            if size
-        }
+        both_K = np.diag(self.counts_KK)
+        return self._by_class(both_K, self._sizes() - both_K)
 
     @property
     def mean_dice(self) -> float:
@@ -59,8 +50,9 @@ class Agreement:
     def mean_iou(self) -> float:
         return float(np.mean(list(self.iou.values())))
 
-    def _both(self) -> NDArray[np.int64]:
-        return np.diag(self.counts_KK)
+    def _by_class(self, part_K: NDArray[np.int64], whole_K: NDArray[np.int64]) -> dict[str, float]:
+        shares = zip(self.classes, part_K, whole_K, strict=True)
+        return {name: float(part / whole) for name, part, whole in shares if whole}
 
     def _sizes(self) -> NDArray[np.int64]:
         return self.counts_KK.sum(axis=0) + self.counts_KK.sum(axis=1)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anonderm.core.errors import TooFewImages
 from anonderm.core.splits import group_folds, rows_by_group
-from anonderm.metrics.pairwise import Floats
+from anonderm.metrics.pairwise import Floats, squared_lengths
 
 _CHUNK = 4096
 _MANY = 4  # images for each feature, from which a scatter matrix is faster
@@ -86,10 +86,7 @@ def frechet_distance(real_ND: ArrayLike, fake_ND: ArrayLike) -> float:
     Biased upwards, strongly while there are few images per feature. Raises TooFewImages below 2 rows.
     Source: Heusel et al. 2017, eq. 6.
     """
-    return gaussian_distance(Gaussian.of(real_ND), Gaussian.of(fake_ND))
-
-
-def gaussian_distance(real: Gaussian, fake: Gaussian) -> float:
+    real, fake = Gaussian.of(real_ND), Gaussian.of(fake_ND)
     values_S = np.linalg.svd(real.root_RD @ fake.root_RD.T, compute_uv=False)
     return _distance(real, fake, values_S)
 
@@ -190,14 +187,9 @@ def _influence(rows_ND: NDArray[np.floating], own: Gaussian, other: Gaussian, to
     for start in range(0, len(rows_ND), _CHUNK):
         centred_CD = rows_ND[start : start + _CHUNK] - mean_D
         along_CS = centred_CD @ narrow_DS
-        squares_C = _squares(centred_CD) - _squares(along_CS)
+        squares_C = squared_lengths(centred_CD) - squared_lengths(along_CS)
         influence_N[start : start + _CHUNK] = squares_C + 2 * (centred_CD @ apart_D)
     return influence_N - influence_N.mean()
-
-
-def _squares(rows_CD: NDArray[np.floating]) -> NDArray[np.floating]:
-    squares_C: NDArray[np.floating] = np.einsum("cd,cd->c", rows_CD, rows_CD)
-    return squares_C
 
 
 def _variance(influence_N: Floats, people: Sequence[Hashable]) -> float | None:

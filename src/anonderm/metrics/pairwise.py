@@ -50,7 +50,7 @@ class Tile:
 
 def tiles(one_ND: Rows, other_MD: Rows) -> Iterator[Tile]:
     """All pairs of rows; of a set with itself (`one_ND is other_MD`), only tiles on or above the diagonal."""
-    same, squares_N, squares_M = one_ND is other_MD, _squares(one_ND), _squares(other_MD)
+    same, squares_N, squares_M = one_ND is other_MD, squared_lengths(one_ND), squared_lengths(other_MD)
     for square in _ranges(len(one_ND), _TILE_COLUMNS):
         for columns in _ranges(len(other_MD), _TILE_COLUMNS, square.start if same else 0):
             for rows in _ranges(square.stop, _TILE_ROWS, square.start):
@@ -163,7 +163,7 @@ def smallest(values_AB: Rows, k: int) -> tuple[Rows, Indices]:
 
 def rounding(one_ND: Rows, other_MD: Rows) -> float:
     """An upper bound of the error of squared distances in `tiles`."""
-    largest = float(_squares(one_ND).max()) + float(_squares(other_MD).max())
+    largest = float(squared_lengths(one_ND).max()) + float(squared_lengths(other_MD).max())
     return 16 * float(np.finfo(one_ND.dtype).eps) * largest
 
 
@@ -296,7 +296,7 @@ def _with_views(rows: ArrayLike) -> Rows:
     return array[:, None] if array.ndim == 2 else array
 
 
-def _squares(rows_ND: Rows) -> Rows:
+def squared_lengths(rows_ND: Rows) -> Rows:
     squares_N: Rows = np.einsum("nd,nd->n", rows_ND, rows_ND)
     return squares_N
 

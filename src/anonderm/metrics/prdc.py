@@ -13,12 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonderm.metrics.pairwise import Floats, Rows, Tile, exact_squared, rounding, smallest
 from anonderm.metrics.sample import Sample
-
-Indices = NDArray[np.int64]
 
 _SPARE = 2  # neighbours kept beyond K, as products round
 
@@ -30,9 +27,6 @@ class Replicates:
     value: float
     without_real_B: Floats
     without_fake_B: Floats
-
-    def swapped(self) -> Replicates:
-        return Replicates(self.value, self.without_fake_B, self.without_real_B)
 
 
 class Radii:
@@ -111,19 +105,13 @@ class Neighbourhoods:
         # Whether each neighbourhood holds a point of each block of points.
         self._filled_by_NB = np.zeros((len(centres), points.blocks), bool)
 
-    def add(self, tile: Tile) -> None:
-        """A tile whose rows are the centres."""
-        row_H, column_H = np.nonzero(tile.squared_AB <= self._limit_N[tile.rows, None])
+    def add(self, tile: Tile, *, transposed: bool = False) -> None:
+        """The centres are the rows of the tile or, where it is transposed, its columns."""
+        limit = self._limit_N[tile.columns] if transposed else self._limit_N[tile.rows, None]
+        row_H, column_H = np.nonzero(tile.squared_AB <= limit)
         squared_H = tile.squared_AB[row_H, column_H].astype(np.float64)
-        self._count(row_H + tile.rows.start, column_H + tile.columns.start, squared_H)
-
-    def add_transposed(self, tile: Tile) -> None:
-        """A tile whose columns are the centres."""
-        row_H, column_H = np.nonzero(tile.squared_AB <= self._limit_N[tile.columns])
-        squared_H = tile.squared_AB[row_H, column_H].astype(np.float64)
-        self._count(column_H + tile.columns.start, row_H + tile.rows.start, squared_H)
-
-    def _count(self, centre_H: Indices, point_H: Indices, squared_H: Floats) -> None:
+        ends = (row_H + tile.rows.start, column_H + tile.columns.start)
+        centre_H, point_H = reversed(ends) if transposed else ends
         radii_H1B = self._radii_N1B[centre_H]
         close_H = (np.abs(squared_H[:, None] - radii_H1B) <= self._slack).any(1)
         squared_H[close_H] = exact_squared(
@@ -161,10 +149,10 @@ class Neighbourhoods:
 
 def prdc(real: Neighbourhoods, fake: Neighbourhoods, k: int) -> dict[str, Replicates]:
     """real: synthetic points in neighbourhoods of real images; fake: the other way round."""
-    density = real.neighbourhoods_per_point()
+    density, recall = real.neighbourhoods_per_point(), fake.share_of_points_inside()
     return {
         "precision": real.share_of_points_inside(),
-        "recall": fake.share_of_points_inside().swapped(),
+        "recall": Replicates(recall.value, recall.without_fake_B, recall.without_real_B),
         "density": Replicates(density.value / k, density.without_real_B / k, density.without_fake_B / k),
         "coverage": real.share_filled(),
     }

@@ -1,10 +1,10 @@
 """All measures of one set of embeddings against another, each with its variance over people.
 
-kernel    unbiased squared MMD under the kernel of KID rbf       the same under a Gaussian kernel as wide as
-the median distance of the reference images: that of CMMD
-          (Jayasumana et al. 2024, eq. 5) but for its embedding, its fixed width and its factor of 1000
+kernel    unbiased squared MMD under the kernel of KID
+rbf       the same under a Gaussian kernel as wide as the median distance of the reference images: that of
+          CMMD (Jayasumana et al. 2024, eq. 5) but for its embedding, fixed width and factor of 1000
 precision, recall, density, coverage   see prdc.py
-frechet, frechet_infinity   the distance of two Gaussians, and FID-infinity's extrapolation: see frechet.py
+frechet, frechet_infinity              see frechet.py
 
 All but the last two compare every image with every other. Of larger sets they take MAX_PAIRED images drawn at
 random: intervals are then narrow enough, and the cost grows with the square.
@@ -91,7 +91,7 @@ def _over_pairs(real: Sample, fake: Sample, k: int) -> tuple[Measures, Reasons]:
         across.add(real, fake, kernels, tile)
         if real_balls and fake_balls:
             real_balls.add(tile)
-            fake_balls.add_transposed(tile)
+            fake_balls.add(tile, transposed=True)
     found, reasons = _kernel_distances(Discrepancy(real_sums, fake_sums, across))
     if not (real_balls and fake_balls):
         reason = f"needs at least {k + 1} images a set, and one has {count}."

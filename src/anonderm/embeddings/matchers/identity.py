@@ -61,8 +61,4 @@ class _Describe:
 
 def dlib_matcher() -> IdentityMatcher:
     """The published 128-d descriptor. Raises MissingExtra."""
-    return IdentityMatcher("dlib", dlib_digest(), 128, _dlib_describer)
-
-
-def _dlib_describer() -> Describer:
-    return DlibPerson().describe
+    return IdentityMatcher("dlib", dlib_digest(), 128, DlibPerson)

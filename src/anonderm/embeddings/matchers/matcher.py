@@ -33,10 +33,8 @@ class Templates:
     @staticmethod
     def of(rows_NVD: Rows) -> Templates:
         """A face with a value that is not finite, in any view, counts as a failure to enrol."""
-        templates = Templates(rows_NVD)
-        if templates.enrolled_N.all():
-            return templates
-        return Templates(np.where(templates.enrolled_N[:, None, None], rows_NVD, np.float32(np.nan)))
+        enrolled_N = Templates(rows_NVD).enrolled_N
+        return Templates(np.where(enrolled_N[:, None, None], rows_NVD, np.float32(np.nan)))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Rows:
         return np.asarray(self.rows_NVD, dtype)
@@ -52,10 +50,6 @@ class Templates:
     @cached_property
     def enrolled_N(self) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(self.rows_NVD).all(axis=(1, 2)))
-
-    @property
-    def failed_to_enrol(self) -> int:
-        return int((~self.enrolled_N).sum())
 
     def __getitem__(
         self, faces: slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]

@@ -63,8 +63,7 @@ def groups_of_copies(
     All pairs of thumbnails are compared; pairs that correlate are registered and compared place by place, for
     which `picture` reads a photo. The bar advances by one a photo. Raises what `picture` raises.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.cluster.hierarchy import DisjointSet
 
     candidates = _candidates(thumbnails_NTT, bar)
 
@@ -75,16 +74,11 @@ def groups_of_copies(
     def confirmed(pair: Candidate) -> bool:
         return same_picture(grey(pair.part), grey(pair.whole), pair.crop, pair.mirrored)
 
-    confirmations = zip(candidates, in_order(confirmed, candidates), strict=True)
-    same = [pair for pair, is_copy in confirmations if is_copy]
-    ends = ([pair.part for pair in same], [pair.whole for pair in same])
-    count = len(thumbnails_NTT)
-    graph = coo_array((np.ones(len(same)), ends), shape=(count, count))
-    _, group_N = connected_components(graph, directed=False)
-    together: dict[int, list[int]] = {}
-    for index, group in enumerate(group_N.tolist()):
-        together.setdefault(group, []).append(index)
-    return [group for group in together.values() if len(group) > 1]
+    groups = DisjointSet(range(len(thumbnails_NTT)))
+    for pair, is_copy in zip(candidates, in_order(confirmed, candidates), strict=True):
+        if is_copy:
+            groups.merge(pair.part, pair.whole)
+    return sorted(sorted(group) for group in groups.subsets() if len(group) > 1)
 
 
 def _candidates(thumbnails_NTT: NDArray[np.uint8], bar: Bar | None) -> list[Candidate]:

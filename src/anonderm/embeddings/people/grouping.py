@@ -11,7 +11,7 @@ import numpy as np
 
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.people.describe import Picture, describe
+from anonderm.embeddings.dlib_faces import Picture, describe
 from anonderm.embeddings.people.sheet import sheet
 from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.metrics.clustering import cluster

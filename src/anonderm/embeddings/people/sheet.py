@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from anonderm.core.images import Pixels, resize, square
-from anonderm.embeddings.people.describe import Picture
+from anonderm.embeddings.dlib_faces import Picture
 from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
 from anonderm.metrics.pairwise import pairs_within
 
