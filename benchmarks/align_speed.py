@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import results
 
-from anonderm.core.image_folder import pictures
+from anonderm.core.faceset import pictures
 from anonderm.core.images import read_image
 from anonderm.embeddings.dlib_faces import DlibFaces
 from anonderm.ingest.align.config import AlignConfig

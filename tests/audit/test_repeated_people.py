@@ -8,7 +8,7 @@ import pytest
 from anonderm.audit.repeated_people import find_repeats, ids, own_threshold, sheet, strict_threshold
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
-from anonderm.core.results.calibration import Calibration
+from anonderm.core.results.audit import Calibration
 from anonderm.embeddings.calibration import Pairs, calibrate
 from anonderm.embeddings.matchers.matcher import Templates
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from anonderm.core.errors import EmptyFolder, MissingPath
-from anonderm.core.faceset import FaceSetWriter
-from anonderm.core.image_folder import pictures
+from anonderm.core.faceset import FaceSetWriter, pictures
 from anonderm.core.images import write_png
 from anonderm.core.records import Face
 from anonderm.stages import open_artefact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anonderm.core.tones import tone_of
+from anonderm.core.records import tone_of
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.curate.quick_matchers import (
 from anonderm.audit.canaries import write_canaries
 from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.calibration import Calibration, Level
+from anonderm.core.results.audit import Calibration, Level
 from anonderm.core.results.privacy_screen import PrivacyScreen
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from anonderm.core.results.calibration import Calibration
+from anonderm.core.results.audit import Calibration
 from anonderm.embeddings.calibration import Pairs, calibrate, copy_pairs, photo_pairs, rate_over_people
 from anonderm.embeddings.matchers.matcher import Templates
 

@@ -9,7 +9,7 @@ from anonderm.core.errors import MissingPath, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face
-from anonderm.core.results.realism import CNN, RealismResult
+from anonderm.core.results.fidelity import CNN, RealismResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import realism
 from anonderm.evaluate.c2st import on_pixels

@@ -13,7 +13,7 @@ from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image
 from anonderm.core.records import Face, Lesion
-from anonderm.core.results.saliency import SaliencyResult
+from anonderm.core.results.classifier import SaliencyResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate import saliency as module
 from anonderm.evaluate.config import SaliencyConfig

@@ -17,7 +17,7 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
-from anonderm.core.results.utility import UtilityResult
+from anonderm.core.results.classifier import UtilityResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.utility import evaluate_utility

@@ -18,7 +18,13 @@ from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.records import Face
 from anonderm.core.results.audit import AuditResult, Pair, Repeats, ToneAttack
 from anonderm.core.results.base import FILE, Result, Score
-from anonderm.core.results.classifier import ClassificationScores, ConfusionMatrix
+from anonderm.core.results.classifier import (
+    ClassificationScores,
+    ConfusionMatrix,
+    Explanation,
+    UtilityArm,
+    UtilityResult,
+)
 from anonderm.core.results.data_mix import (
     ArmResult,
     ArmScores,
@@ -28,21 +34,18 @@ from anonderm.core.results.data_mix import (
     ToneScores,
 )
 from anonderm.core.results.fidelity import (
+    CNN,
+    Example,
     ExtractorDistances,
     FidelityResult,
+    ManipulationDetection,
     PartDistances,
     Point,
     Projection,
-    SetDistances,
-)
-from anonderm.core.results.realism import (
-    CNN,
-    Example,
-    ManipulationDetection,
     RealismResult,
+    SetDistances,
     TwoSampleTest,
 )
-from anonderm.core.results.utility import Explanation, UtilityArm, UtilityResult
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export

@@ -37,10 +37,12 @@ from anonderm.core.results.classifier import (
     ClassifierResult,
     ConfusionMatrix,
     LesionTypeScores,
+    MapMeasure,
+    MapMeasures,
     MultiLabelScores,
+    SaliencyResult,
 )
 from anonderm.core.results.privacy_screen import Comparison, ScreenAudit
-from anonderm.core.results.saliency import MapMeasure, MapMeasures, SaliencyResult
 from anonderm.core.results.skin import SkinTones
 from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord

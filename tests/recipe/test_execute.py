@@ -9,7 +9,7 @@ from anonderm.core.files import read_json
 from anonderm.core.rundir import RunRecord
 from anonderm.gan import planning as gan
 from anonderm.recipe.execute import _refused_input, run_recipe
-from anonderm.recipe.steps import Step
+from anonderm.recipe.plan import Step
 from anonderm.stages import STAGES
 
 RECIPE = """

@@ -18,9 +18,8 @@ from anonderm.audit.repeated_people import find_repeats, ids, sheet
 from anonderm.core.config import typed
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
-from anonderm.core.results.audit import Attack, MatcherCalibration, Repeats, ToneAttack
+from anonderm.core.results.audit import Attack, Calibration, MatcherCalibration, Repeats, ToneAttack
 from anonderm.core.results.base import LeftOut, Score
-from anonderm.core.results.calibration import Calibration
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.calibration import calibrate_matcher
 from anonderm.embeddings.matchers.matcher import Matcher, Templates

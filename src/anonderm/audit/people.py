@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels
-from anonderm.core.records import Face
-from anonderm.core.tones import TONES, tone_of
+from anonderm.core.records import TONES, Face, tone_of
 
 MEMBER_SPLIT, NON_MEMBER_SPLITS = "train", ("val", "test")
 

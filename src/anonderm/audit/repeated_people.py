@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize
-from anonderm.core.results.calibration import Calibration, extrapolated_threshold
+from anonderm.core.results.audit import Calibration, extrapolated_threshold
 from anonderm.embeddings.calibration import impostor_spread
 from anonderm.embeddings.matchers.matcher import Rows, Templates
 from anonderm.metrics.clustering import cluster

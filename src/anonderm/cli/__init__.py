@@ -1,5 +1,5 @@
 """The command line."""
 
-from anonderm.cli.dispatch import main
+from anonderm.cli.commands import main
 
 __all__ = ["main"]

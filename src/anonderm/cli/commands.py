@@ -1,13 +1,19 @@
-"""The table of commands, by what a user wants to do, and the help that lists them."""
+"""The table of commands, by what a user wants to do, the help that lists them, and the exit status."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from anonderm.cli import tools, weights
+from anonderm import __version__
+from anonderm.cli import tools
 from anonderm.cli.stage_command import stage_command
-from anonderm.core.errors import AnondermError
+from anonderm.core.errors import AnondermError, ReleaseRefused
 from anonderm.core.names import nearest
 from anonderm.stages.table import STAGES_BY_TASK
 
@@ -38,9 +44,11 @@ class Command:
 
 
 _TOOLS = (
-    Command("weights list", "List all weights: shipped and third-party, present and absent.", weights.show),
-    Command("weights add", "Copy third-party weights that you have downloaded.", weights.add),
-    Command("weights fetch", "Download third-party weights.", weights.fetch),
+    Command(
+        "weights list", "List all weights: shipped and third-party, present and absent.", tools.list_weights
+    ),
+    Command("weights add", "Copy third-party weights that you have downloaded.", tools.add_weights),
+    Command("weights fetch", "Download third-party weights.", tools.fetch_weights),
     Command(
         "import-gan", "Convert a StyleGAN2 pickle from NVIDIA's code into a checkpoint.", tools.import_gan
     ),
@@ -74,16 +82,13 @@ def run_command(arguments: list[str]) -> int:
             return command.run(arguments[words:])
     first, rest = arguments[0], arguments[1:]
     if first in GROUPS and (not rest or rest[0] in _HELP):
-        print(f"usage: anonderm {first} COMMAND [OPTIONS]\n\n{_listed(_members(first))}", end="")
+        members = [command for name, command in COMMANDS.items() if name.split()[0] == first]
+        print(f"usage: anonderm {first} COMMAND [OPTIONS]\n\n{_listed(members)}", end="")
         return 0
     raise _unknown(first, rest)
 
 
-def _members(group: str) -> tuple[Command, ...]:
-    return tuple(command for name, command in COMMANDS.items() if name.split()[0] == group)
-
-
-def _listed(commands: tuple[Command, ...]) -> str:
+def _listed(commands: Iterable[Command]) -> str:
     return "".join(f"  {command.name:<24} {command.help}\n" for command in commands)
 
 
@@ -103,3 +108,57 @@ def _member(word: str) -> str | None:
     """The full name of a group's command that was given without the group."""
     names = {name.split()[1]: name for name in COMMANDS if " " in name}
     return names.get(nearest(word, names) or "")
+
+
+# What an operating system refuses for reasons that the user can remove; any other OSError is a bug, and keeps
+# its traceback.
+_REFUSALS = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status.
+
+    1: `verify` found faults; 2: an error of the user's; 3: a release was refused; 130: stopped by a signal;
+    141: whoever read stdout has closed it, as `| head` does.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python flushes stdout once more at exit
+        return 141
+    except AnondermError as error:
+        print(f"\nanonderm: {error}", file=sys.stderr)
+        return 3 if isinstance(error, ReleaseRefused) else 2
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        print(f"\nanonderm: {error.filename}: {error.strerror}.", file=sys.stderr)
+        print("  Fix this, then run the same command again.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nanonderm: stopped. To resume, run the same command again.", file=sys.stderr)
+        return 130
+
+
+def _stop(_signal: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(arguments: list[str]) -> int:
+    for argument in arguments:
+        if argument.encode("utf-8", "replace").decode() != argument:
+            raise AnondermError(f"{argument!a}: not UTF-8.", "Rename this file or folder.")
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(overview(), end="")
+            return 0
+        if arguments[0] == "--version":
+            print(f"anonderm {__version__}")
+            return 0
+        return run_command(arguments)
+    finally:
+        sys.stdout.flush()

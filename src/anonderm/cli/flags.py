@@ -64,7 +64,8 @@ def field_help(cls: type) -> dict[str, str]:
             tree: Any = ast.parse(textwrap.dedent(inspect.getsource(cast(type, base))))
             for field, text in pairwise(tree.body[0].body):
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    help_text = ast.literal_eval(text.value) if _is_string(text) else ""
+                    is_string = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                    help_text = ast.literal_eval(text.value) if is_string else ""
                     found[field.target.id] = " ".join(help_text.split())
     return found
 
@@ -112,18 +113,13 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return REQUIRED if field.default is dataclasses.MISSING else field.default
 
 
-def _is_string(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
 def _field(flag: Flag, positional: bool) -> tuple[str, Any, Any]:
     """What dataclasses.make_dataclass takes, with tyro's annotations."""
-    unset = flag.default is None
     hint = "(required)" if flag.default is REQUIRED else "" if flag.default in (None, "", ()) else None
     metavar = flag.metavar or (flag.shown.upper() if positional else None)
     argument = tyro.conf.arg(help=flag.help, metavar=metavar, help_behavior_hint=hint)
     annotated: Any = Annotated[flag.type, argument]
-    if unset:
+    if flag.default is None:
         annotated = Annotated[annotated, tyro.conf.DisallowNone]
     if positional:
         annotated = tyro.conf.Positional[annotated]  # type: ignore[misc]

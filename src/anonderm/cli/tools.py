@@ -1,7 +1,8 @@
-"""The commands that run no single stage: recipes, checks of a release, conversion of GANs."""
+"""The commands that run no single stage: recipes, weights, checks of a release, conversion of GANs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import tyro
 
 from anonderm.cli.flags import flags_of, parse
 from anonderm.cli.stage_command import print_outputs
+from anonderm.core import weights
 from anonderm.core.config import Positive, Settings
 
 if TYPE_CHECKING:
@@ -90,3 +92,47 @@ def export_gan(arguments: list[str]) -> int:
 
 def _parse(command: str, cls: Callable[..., Any], arguments: list[str]) -> Any:
     return cls(**parse(command, cls.__doc__ or "", flags_of(cls), arguments))
+
+
+@dataclass(frozen=True)
+class AddConfig:
+    """Copy third-party weights that you have downloaded to where anonderm looks for them."""
+
+    name: tyro.conf.Positional[str]
+    """A name from `anonderm weights list`."""
+    path: tyro.conf.Positional[Path]
+    """Their file, or the folder that holds their files."""
+
+
+@dataclass(frozen=True)
+class FetchConfig:
+    """Download third-party weights. This is the only command that uses a network."""
+
+    name: tyro.conf.Positional[str]
+    """A name from `anonderm weights list`."""
+
+
+def list_weights(arguments: list[str]) -> int:
+    parse("weights list", "List all registered weights.", [], arguments)
+    for shipped in weights.SHIPPED.values():
+        state = "ships" if shipped.path.exists() else "missing"
+        print(f"{shipped.name:<16} {state:<8} {shipped.purpose}\n{'':26}{shipped.licence}")
+    for entry in weights.third_party().values():
+        state = "present" if entry.is_present else "absent"
+        print(f"{entry.name:<16} {state:<8} {entry.purpose}\n{'':26}{entry.licence}; {entry.page}")
+    print(f"Third-party weights are kept in {weights.user_folder()}.", file=sys.stderr)
+    return 0
+
+
+def add_weights(arguments: list[str]) -> int:
+    config = _parse("weights add", AddConfig, arguments)
+    print(weights.add(config.name, config.path))
+    return 0
+
+
+def fetch_weights(arguments: list[str]) -> int:
+    config = _parse("weights fetch", FetchConfig, arguments)
+    from anonderm.core.download import fetch
+
+    print(fetch(config.name))
+    return 0

@@ -74,7 +74,8 @@ def _problem(error: Any) -> str:
     bound = next((text for name, text in _BOUNDS.items() if name in first.get("ctx", {})), None)
     if bound is not None:
         return bound.format(**first["ctx"])
-    return _PROBLEMS.get(first["type"]) or first["msg"][:1].lower() + first["msg"][1:]
+    kind = first["type"].partition("_")[0]
+    return _PROBLEMS.get(kind) or first["msg"][:1].lower() + first["msg"][1:]
 
 
 _BOUNDS = {
@@ -86,18 +87,14 @@ _BOUNDS = {
     "min_length": "must have {min_length:g} or more entries",
 }
 _PROBLEMS = {
-    "finite_number": "must be finite",
-    "predicate_failed": "must be finite",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
+    "finite": "must be finite",
+    "predicate": "must be finite",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "bool": "must be true or false",
+    "string": "must be text",
+    "list": "must be a list",
+    "tuple": "must be a list",
 }
 
 
@@ -137,6 +134,12 @@ def typed(kind: type[T], value: Any, where: str) -> T:
         name = ".".join(str(part) for part in first["loc"])
         place = f"{where}: {name}" if name else where
         raise ConfigError(f"{place} = {first['input']!r}: {_problem(error)}.") from error
+
+
+def inherited_settings(cls: type[T], config: Any) -> T:
+    """The settings that `config`, of a subclass, has from the configuration class `cls`."""
+    names = (field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]
+    return cls(**{name: getattr(config, name) for name in names})
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,33 +63,19 @@ class World:
         """The tensors of rank 0, whose names, shapes and dtypes the other ranks need not know."""
         if self.size == 1:
             return tensors
-        import torch
-
-        layout = {
-            name: (str(each.dtype).removeprefix("torch."), list(each.shape)) for name, each in tensors.items()
-        }
-        layout = self.broadcast_object(layout)
-        if not self.is_main:
-            tensors = {
-                name: torch.empty(shape, dtype=getattr(torch, dtype))
-                for name, (dtype, shape) in layout.items()
-            }
-        self.broadcast(list(tensors.values()))
-        return tensors
+        sent: dict[str, Tensor] = self.broadcast_object({name: each.cpu() for name, each in tensors.items()})
+        return sent
 
     def broadcast_object(self, value: Any) -> Any:
-        """The JSON value of rank 0; the values of the other ranks are ignored."""
+        """The value of rank 0, which must be picklable; the values of the other ranks are ignored."""
         if self.size == 1:
             return value
-        import torch
+        import torch.distributed as dist
 
-        message = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
-        length = torch.tensor([len(message)])
-        self.broadcast([length])
-        if not self.is_main:
-            message = torch.empty(int(length), dtype=torch.uint8)
-        self.broadcast([message])
-        return json.loads(message.numpy().tobytes())
+        sent = [value]
+        with self._process_lost():
+            dist.broadcast_object_list(sent, 0)
+        return sent[0]
 
     def any(self, here: bool) -> bool:
         """Whether `here` is true in at least one process."""

@@ -15,16 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
+from anonderm.core.errors import BrokenArtefact, EmptyFolder, InputError, MissingPath
 from anonderm.core.files import (
     append_line,
     atomic_path,
     link_or_copy,
     read_json_lines,
     sha256_bytes,
+    sha256_file,
     write_bytes,
 )
-from anonderm.core.images import Pixels, encode_png, read_image, resize, write_png
+from anonderm.core.images import (
+    KNOWN_SUFFIXES,
+    Pixels,
+    encode_png,
+    is_image_name,
+    read_image,
+    resize,
+    write_png,
+)
+from anonderm.core.names import is_hidden, slugs
 from anonderm.core.records import Face, order_labels
 
 MANIFEST = "manifest.parquet"
@@ -270,3 +280,29 @@ def _table(faces: tuple[Face, ...]) -> Any:
     names = [field.name for field in dataclasses.fields(Face)]
     schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     return pa.Table.from_pylist([face.to_row() for face in faces], schema=schema)
+
+
+def pictures(path: Path) -> FaceSet:
+    """One image file, or every image below a folder, ordered by name; without labels, people or splits.
+
+    Hidden files and folders are skipped. Raises MissingPath or EmptyFolder.
+    """
+    if not path.exists():
+        raise MissingPath(f"{path}: no such file or folder.")
+    folder = path.parent if path.is_file() else path
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if _is_image(each, path))
+    if not files:
+        raise EmptyFolder(
+            f"{path}: no image in this folder ({KNOWN_SUFFIXES}).", "Give an image or a folder of images."
+        )
+    names = [file.relative_to(folder).as_posix() for file in files]
+    ids = slugs(names)
+    faces = (
+        Face(ids[name], file=name, sha256=sha256_file(file)) for name, file in zip(names, files, strict=True)
+    )
+    return FaceSet(folder, tuple(faces))
+
+
+def _is_image(file: Path, folder: Path) -> bool:
+    hidden = any(map(is_hidden, file.relative_to(folder).parts))
+    return not hidden and is_image_name(file.name) and file.is_file()

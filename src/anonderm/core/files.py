@@ -16,10 +16,6 @@ from typing import Any, BinaryIO
 
 from anonderm.core.errors import BrokenArtefact, MissingPath, StorageError
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-_NO_FOLDER = {errno.EEXIST, errno.ENOTDIR}
-
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -27,20 +23,18 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL_DISK:
-            raise StorageError(
-                f"{path}: the disk is full.",
-                "Free some space, then run the same command again to continue where it stopped.",
-            ) from error
-        if error.errno in _READ_ONLY:
-            raise StorageError(
-                f"{path}: no permission to write here.", "Choose another folder with --out."
-            ) from error
-        if error.errno in _NO_FOLDER:
-            raise StorageError(
-                f"{path}: {error.filename} is a file, and a folder is needed there.", "Choose another --out."
-            ) from error
-        raise
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+                problem = "the disk is full"
+                hint = "Free some space, then run the same command again to continue where it stopped."
+            case errno.EROFS | errno.EACCES | errno.EPERM:
+                problem, hint = "no permission to write here", "Choose another folder with --out."
+            case errno.EEXIST | errno.ENOTDIR:
+                problem = f"{error.filename} is a file, and a folder is needed there"
+                hint = "Choose another --out."
+            case _:
+                raise
+        raise StorageError(f"{path}: {problem}.", hint) from error
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""The small values that stages exchange."""
+"""The small values that stages exchange: faces, lesions, and groups of skin tone."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -108,3 +109,13 @@ class Face:
 
     def to_row(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+# Individual typology angle in degrees: above the first number, up to the second (Chardon et al. 1991: very
+# light and light, intermediate and tan, brown and dark).
+TONES = {"light": (41.0, math.inf), "medium": (10.0, 41.0), "dark": (-math.inf, 10.0)}
+
+
+def tone_of(ita: float | None) -> str | None:
+    """The group of an angle; None where it is unknown."""
+    return next((name for name, (low, high) in TONES.items() if ita is not None and low < ita <= high), None)

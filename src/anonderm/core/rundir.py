@@ -129,7 +129,8 @@ class RunDir:
                 yield run
             except BaseException as error:
                 if run.finished is None:
-                    run._stop(_status_after(error), str(error))
+                    status = {KeyboardInterrupt: "interrupted", ReleaseRefused: "refused"}
+                    run._stop(status.get(type(error), "failed"), str(error))
                 raise
 
     def _resume_or_start(self) -> None:
@@ -259,12 +260,6 @@ def _locked(folder: Path) -> Iterator[None]:
                 "Wait for it, or choose another --out.",
             ) from error
         yield
-
-
-def _status_after(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return "refused" if isinstance(error, ReleaseRefused) else "failed"
 
 
 def _now() -> str:

@@ -34,7 +34,7 @@ class ShippedWeights:
     name: str
     made_by: str
     purpose: str
-    licence: str
+    licence: str = "Apache-2.0"
 
     @property
     def path(self) -> Path:
@@ -87,19 +87,16 @@ SHIPPED = {
             "phantom-64",
             "train-gan",
             "GAN of healthy phantom faces, 64 px: the base for `train-gan --base phantom-64`",
-            "Apache-2.0",
         ),
         ShippedWeights(
             "phantom-encoder",
             "train-encoder",
             "face embedding with 128 dimensions, trained on phantom faces, for fidelity and privacy",
-            "Apache-2.0",
         ),
         ShippedWeights(
             "phantom-skin",
             "train-skin",
             "skin segmentation, trained on phantom faces: the default of `skin`",
-            "Apache-2.0",
         ),
     )
 }
@@ -222,8 +219,7 @@ def _find(wanted: ThirdPartyWeights, each: WeightsFile, source: Path) -> Path:
                 "Give the folder with all of them.",
             )
         return source
-    candidates = (path for path in source.rglob(Path(each.file).name) if path.is_file())
-    path = next(candidates, None)
+    path = next((path for path in source.rglob(Path(each.file).name) if path.is_file()), None)
     if path is None:
         raise MissingPath(f"{source}: no {each.file} in this folder.", f"Get it from {wanted.page}.")
     return path

@@ -15,7 +15,7 @@ import numpy as np
 
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.calibration import Calibration
+from anonderm.core.results.audit import Calibration
 from anonderm.core.results.privacy_screen import PrivacyScreen, ScreeningMatcher
 from anonderm.core.rundir import RunDir
 from anonderm.curate.config import ScreenConfig

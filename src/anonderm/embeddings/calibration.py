@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.calibration import Calibration, Level, extrapolated_threshold
+from anonderm.core.results.audit import Calibration, Level, extrapolated_threshold
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.metrics.bootstrap import Rows, wilson_interval

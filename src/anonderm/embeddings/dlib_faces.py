@@ -20,8 +20,8 @@ from anonderm.core.affine import map_points
 from anonderm.core.errors import InputError, MissingExtra
 from anonderm.core.files import sha256_bytes, sha256_file
 from anonderm.core.images import Pixels
+from anonderm.core.parallel import in_threads
 from anonderm.core.progress import Bar
-from anonderm.core.threads import in_order
 from anonderm.embeddings.store import Store, describe_each
 
 FIVE_POINTS = "shape_predictor_5_face_landmarks.dat"
@@ -140,7 +140,7 @@ def describe(photos: Sequence[Picture], bar: Bar) -> NDArray[np.float32]:
 
     Raises MissingExtra, MissingPath, UnreadableImage or ProcessLost.
     """
-    keys = list(in_order(lambda photo: sha256_bytes(photo.read()), photos))
+    keys = list(in_threads(lambda photo: sha256_bytes(photo.read()), photos))
     return describe_each(Store("dlib", dlib_digest(), (128,)), photos, keys, _describer, bar)
 
 

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from anonderm import __version__
 from anonderm.core.errors import StorageError
 from anonderm.core.files import atomic_path
+from anonderm.core.parallel import in_processes
 from anonderm.core.progress import Bar
-from anonderm.core.workers import in_order
 
 Row = NDArray[np.float32]
 T = TypeVar("T")
@@ -166,7 +166,7 @@ def describe_each(
     def compute(missing: list[int]) -> Iterable[NDArray[np.float32]]:
         todo = [items[position] for position in missing]
         bar.advance(len(items) - len(todo))
-        for row in in_order(start, todo, 1 if len(todo) <= _FEW else None):
+        for row in in_processes(start, todo, 1 if len(todo) <= _FEW else None):
             yield np.full((1, *store.shape), np.nan, np.float32) if row is None else row[None]
             bar.advance()
 

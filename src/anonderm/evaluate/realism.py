@@ -22,7 +22,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.progress import Bar
 from anonderm.core.results.base import Score
-from anonderm.core.results.realism import CNN, Example, ManipulationDetection, RealismResult, TwoSampleTest
+from anonderm.core.results.fidelity import CNN, Example, ManipulationDetection, RealismResult, TwoSampleTest
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import hold_out_people
 from anonderm.embeddings.extractors import embed

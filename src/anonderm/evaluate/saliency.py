@@ -20,7 +20,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Face, Lesion
 from anonderm.core.results.base import Score
-from anonderm.core.results.saliency import MapMeasure, MapMeasures, SaliencyResult
+from anonderm.core.results.classifier import MapMeasure, MapMeasures, SaliencyResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.held_out import check_labels, held_out_faces

@@ -17,7 +17,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.launch import device
 from anonderm.core.records import SEVERITIES, Face
-from anonderm.core.results.utility import Explanation, UtilityArm, UtilityResult
+from anonderm.core.results.classifier import Explanation, UtilityArm, UtilityResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
 from anonderm.evaluate.held_out import labelled_test_faces

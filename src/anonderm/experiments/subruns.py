@@ -56,13 +56,9 @@ def run_all(subruns: Sequence[SubRun], jobs: int, run: RunDir) -> None:
     One that diverges is logged and left unfinished; the others continue. Raises what run_stage raises, and
     for a failure in another process AnondermError, which names the file with its output.
     """
-    if jobs == 1:
-        _run_in_sequence(subruns, run)
-    else:
+    if jobs > 1:
         _run_in_parallel(subruns, jobs, run)
-
-
-def _run_in_sequence(subruns: Sequence[SubRun], run: RunDir) -> None:
+        return
     for number, each in enumerate(subruns, 1):
         run.log(f"[{number}/{len(subruns)}] {each.label}")
         try:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from anonderm.core.errors import BadLabel, InputError, UnreadableImage
 from anonderm.core.memory import Memory
+from anonderm.core.parallel import in_threads
 from anonderm.core.progress import Bar
-from anonderm.core.threads import in_order
 from anonderm.embeddings.near_duplicates.search import groups_of_copies, thumbnail
 from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
 
@@ -39,7 +39,7 @@ def check_photos(photos: Iterable[Photo], min_side: int, memory: Memory) -> Iter
         stamp = photo.place.stamp
         return photo, stamp, {} if stamp in memory else _decode(photo)
 
-    for photo, stamp, facts in in_order(decode, photos):
+    for photo, stamp, facts in in_threads(decode, photos):
         if "problem" in facts:
             yield Check(photo, **facts)
             continue

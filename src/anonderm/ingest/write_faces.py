@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import encode_png, resize, resize_mask, square
+from anonderm.core.parallel import in_threads
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.core.threads import in_order
 from anonderm.ingest.checks import Check
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.photo import Photo
@@ -45,7 +45,7 @@ def write_faces(
         run.log(f"{lost} lesion boxes lie outside the square cut from their photo and are left out")
     todo = [source for source in sources if source.id not in writer.done]
     with run.bar("storing faces", len(sources), done=len(sources) - len(todo)) as bar:
-        encoded = in_order(lambda source: _encode(source, config), todo)
+        encoded = in_threads(lambda source: _encode(source, config), todo)
         for source, (data, suffix, mask_HW) in zip(todo, encoded, strict=True):
             face = Face(
                 source.id,

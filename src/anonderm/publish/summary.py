@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.audit import AuditResult, Rule
 from anonderm.core.results.base import LeftOut, Score
-from anonderm.core.results.classifier import ConfusionMatrix
+from anonderm.core.results.classifier import ConfusionMatrix, UtilityResult
 from anonderm.core.results.data_mix import DataMixResult
 from anonderm.core.results.fidelity import FidelityResult
-from anonderm.core.results.utility import UtilityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number

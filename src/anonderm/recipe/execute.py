@@ -10,18 +10,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from anonderm.core.errors import ConfigChanged, ReleaseRefused
+from anonderm.core.errors import BrokenArtefact, ConfigChanged, MissingPath, MissingWeights, ReleaseRefused
 from anonderm.core.files import read_json, write_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
-from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
-from anonderm.recipe.estimate import estimate
-from anonderm.recipe.needs import missing_weights, refuse_missing_weights
-from anonderm.recipe.plan import read_recipe
-from anonderm.recipe.steps import Recipe, Step
+from anonderm.recipe.budget import estimate, fit_to_budget, with_planned_lengths
+from anonderm.recipe.plan import Recipe, Step, read_recipe
 from anonderm.stages import Reference, run_stage
 
 
@@ -45,7 +42,10 @@ def run_recipe(
     to_do = [step for step in steps if _state(out / step.name) != "done"]
     if dry_run:
         _print_plan(recipe, steps, out)
-        _print_missing(to_do)
+        if missing := missing_weights(to_do):
+            _print("Missing weights:")
+        for problem, names in missing.items():
+            _print(f"  {', '.join(names)}: {problem}")
         return []
     refuse_missing_weights(recipe.path, to_do)
     _print(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
@@ -145,14 +145,6 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
     Console().print(table)
 
 
-def _print_missing(steps: Iterable[Step]) -> None:
-    missing = missing_weights(steps)
-    if missing:
-        _print("Missing weights:")
-    for problem, names in missing.items():
-        _print(f"  {', '.join(names)}: {problem}")
-
-
 def _state(folder: Path) -> str:
     if not (folder / "run.json").exists():
         return "to do"
@@ -162,3 +154,34 @@ def _state(folder: Path) -> str:
 
 def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+_IMPORT = "Convert a StyleGAN2 pickle from NVIDIA's code with `anonderm import-gan PICKLE {}`."
+
+
+def missing_weights(steps: Iterable[Step]) -> dict[str, list[str]]:
+    """What is missing and how to get it, with the names of the steps that load it."""
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        for problem in _problems(step):
+            found.setdefault(problem, []).append(step.name)
+    return found
+
+
+def refuse_missing_weights(place: object, steps: Iterable[Step]) -> None:
+    """Raise MissingWeights if any are missing, naming all of them."""
+    found = missing_weights(steps)
+    if found:
+        lines = "\n  ".join(f"{', '.join(names)}: {problem}" for problem, names in found.items())
+        raise MissingWeights(f"{place}: needs weights that are missing.", lines)
+
+
+def _problems(step: Step) -> Iterator[str]:
+    for source in (each for sources in step.inputs.values() for each in sources):
+        if source.endswith(".safetensors") and not Path(source).exists():
+            yield f"{source}: no such file. {_IMPORT.format(source)}"
+    for look_up in step.stage.lookups(step.config):
+        try:
+            look_up()
+        except (MissingPath, MissingWeights, BrokenArtefact) as error:
+            yield f"{error.message} {error.hint}".strip()

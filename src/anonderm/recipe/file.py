@@ -201,14 +201,11 @@ def _without(where: str, steps: dict[str, Body], name: str) -> dict[str, Body]:
     inputs = steps[name].get("from", {}).values()
     read = [each for value in inputs for each in (value if isinstance(value, list) else [value])]
     check(len(read) == 1, f"{where}: {name} has {len(read)} inputs; only a step with one can be skipped.")
-    return {other: _reading(body, name, read[0]) for other, body in steps.items() if other != name}
-
-
-def _reading(body: Body, old: str, new: str) -> Body:
-    if not isinstance(body.get("from"), dict):
-        return body
-    sources = {key: _renamed(value, old, new) for key, value in body["from"].items()}
-    return {**body, "from": sources}
+    others = {other: dict(body) for other, body in steps.items() if other != name}
+    for body in others.values():
+        if isinstance(body.get("from"), dict):
+            body["from"] = {key: _renamed(value, name, read[0]) for key, value in body["from"].items()}
+    return others
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:

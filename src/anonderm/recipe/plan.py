@@ -17,16 +17,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anonderm.core import weights
 from anonderm.core.config import check, from_dict, typed
 from anonderm.core.errors import BadLabel, ConfigError
-from anonderm.core.names import is_plain, slugs
+from anonderm.core.names import is_plain, nearest, slugs
 from anonderm.recipe.file import RecipeFile, check_known, read_file
-from anonderm.recipe.inputs import Groups, read_inputs
-from anonderm.recipe.steps import Recipe, Step
-from anonderm.stages import STAGES
+from anonderm.stages import STAGES, Input, Stage
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a recipe; `inputs` name earlier steps or registered weights."""
+
+    name: str
+    stage: Stage
+    config: Any
+    inputs: dict[str, tuple[str, ...]]
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    path: Path
+    title: str
+    classes: tuple[str, ...]
+    steps: tuple[Step, ...]
+    photos: int = 0
+    """How many a dry run reckons with where it is given none."""
+
+    def until(self, name: str | None) -> tuple[Step, ...]:
+        """The steps up to and including `name` (a step, or a stage: its last step)."""
+        if name is None:
+            return self.steps
+        last = [index for index, step in enumerate(self.steps) if name in (step.name, step.stage.name)]
+        if not last:
+            names = ", ".join(step.name for step in self.steps)
+            raise ConfigError(f"{self.path}: no step or stage is called {name!r}.", f"Steps: {names}.")
+        return self.steps[: last[-1] + 1]
+
 
 _READER = next(stage for stage in STAGES.values() if stage.labels)  # the stage that reads photos
 _DATA, _CLASS = "{data}", "{class}"
@@ -140,3 +172,67 @@ def fill(where: str, value: Any, label: str | None, data: Path) -> Any:
         f'The placeholders are "{_DATA}" and "{_CLASS}", each as a whole value.',
     )
     return value
+
+
+Groups = dict[str, tuple[Step, ...]]
+"""The steps so far, by the names in the file; a repeated step has several."""
+
+
+def read_inputs(where: str, stage: Stage, sources: Any, groups: Groups) -> dict[str, tuple[str, ...]]:
+    """`from` of a step, repeated steps in full. Raises ConfigError for an input that does not fit."""
+    given = typed(dict[str, str | list[str]], sources, f"{where}: from")
+    inputs = {}
+    for key, value in given.items():
+        check_known(where, "input", key, stage.inputs, of=stage.name)
+        references = [value] if isinstance(value, str) else value
+        wanted, place = stage.inputs[key], f"{where}: {key}"
+        found = [name for each in references for name in _resolved(place, each, wanted, groups)]
+        check(
+            wanted.many or len(found) == 1, f"{place} takes one input, not {len(found)}: {', '.join(found)}."
+        )
+        inputs[key] = tuple(found)
+    for key, wanted in stage.inputs.items():
+        if not wanted.optional and not inputs.get(key):
+            raise ConfigError(f"{where}: the input {key!r} is missing from `from`.", f"It is: {wanted.help}")
+    return inputs
+
+
+def _resolved(where: str, reference: str, wanted: Input, groups: Groups) -> list[str]:
+    """The steps or the checkpoint that a reference stands for."""
+    where = f"{where} = {reference!r}"
+    if reference in groups:
+        stages = {step.stage.name for step in groups[reference]}
+        fitting = [
+            name
+            for name, of_name in groups.items()
+            if all(_fits(each.stage.name, wanted) for each in of_name)
+        ]
+        check(
+            reference in fitting,
+            f"{where} is from {', '.join(stages)}; it must be {_described(wanted)}.",
+            f"Earlier steps that fit: {', '.join(fitting) or 'none'}.",
+        )
+        return [step.name for step in groups[reference]]
+    if reference in weights.SHIPPED:
+        made_by = weights.SHIPPED[reference].made_by
+        check(_fits(made_by, wanted), f"{where} is from {made_by}; it must be {_described(wanted)}.")
+        return [reference]
+    if reference.endswith(".safetensors"):
+        check(wanted.kind == "checkpoint", f"{where} is a checkpoint; it must be {_described(wanted)}.")
+        return [str(weights.user_folder() / reference)]
+    near = nearest(reference, [*groups, *weights.SHIPPED])
+    known = f"Earlier steps: {', '.join(groups)}; shipped weights: {', '.join(weights.SHIPPED)}."
+    raise ConfigError(
+        f"{where} is not an earlier step, shipped weights or a .safetensors file.",
+        f"Did you mean {near!r}?" if near else known,
+    )
+
+
+def _fits(stage: str, wanted: Input) -> bool:
+    kind = "faces" if wanted.kind == "images" else wanted.kind
+    return kind in ("run", STAGES[stage].output) and (not wanted.made_by or stage in wanted.made_by)
+
+
+def _described(wanted: Input) -> str:
+    kind = {"faces": "faces", "images": "faces", "run": "a run"}.get(wanted.kind, f"a {wanted.kind}")
+    return f"{kind} from {' or '.join(wanted.made_by)}" if wanted.made_by else kind

@@ -25,12 +25,12 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
+from anonderm.core.parallel import in_threads
 from anonderm.core.results.base import FILE, Score
 from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, train_steps
 from anonderm.core.splits import hold_out_people, train_and_val
-from anonderm.core.threads import in_order
 from anonderm.metrics.dice import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
 from anonderm.models.skin_segmenter.segment import CLASSES, load_pair, load_published, load_segmenter
@@ -129,7 +129,7 @@ def evaluate(network: BiSeNet, faces: FaceSet, size: int, run: RunDir, what: str
     network.eval()
     with torch.inference_mode():
         for batch in run.progress(list(faces.batches(16)), what):
-            x_NCSS, labels_NSS = _stack(list(in_order(lambda face: load_pair(faces, face, size), batch)))
+            x_NCSS, labels_NSS = _stack(list(in_threads(lambda face: load_pair(faces, face, size), batch)))
             agreement.add(labels_NSS.numpy(), network(normalised(x_NCSS)).argmax(1).cpu().numpy())
     return agreement
 
@@ -188,7 +188,7 @@ class _Trainer:
         """One update; returns the loss. Steps must be consecutive. Raises Diverged."""
         config = self.config
         if self._batches is None:  # the photos of a step are read during the previous steps
-            self._batches = in_order(self._batch, range(step, config.steps))
+            self._batches = in_threads(self._batch, range(step, config.steps))
         x_NCSS, labels_NSS = _stack(next(self._batches))
         generator = step_generator(config.seed, step)
         x_NCTT, labels_NTT = self._augment(x_NCSS, labels_NSS, config.crop_size, generator)

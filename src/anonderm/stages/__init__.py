@@ -1,7 +1,6 @@
 """The stages: a table of them, and how one is run."""
 
-from anonderm.stages.artefacts import Artefact, Reference, open_artefact
-from anonderm.stages.run import run_stage
+from anonderm.stages.run import Artefact, Reference, open_artefact, run_stage
 from anonderm.stages.stage import Input, Kind, Stage
 from anonderm.stages.table import STAGES
 

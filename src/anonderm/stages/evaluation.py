@@ -64,7 +64,7 @@ EVALUATION = (
         },
         output="result",
         common=("ratios", "seeds", "lengths", "backbone", "epochs"),
-        cost="experiments.data_mix.cost:data_mix_cost",
+        cost="experiments.data_mix.config:data_mix_cost",
         needs="classify.planning:backbone_needs",
         min_classes=2,
     ),

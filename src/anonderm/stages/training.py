@@ -33,7 +33,7 @@ TRAINING = (
         _GAN_INPUTS,
         output="checkpoint",
         common=("sweep", "jobs", "kimg", "preset", "batch"),
-        cost="experiments.gan_sweep.cost:sweep_gan_cost",
+        cost="experiments.gan_sweep.config:sweep_gan_cost",
         needs="gan.planning:train_gan_needs",
     ),
     Stage(

@@ -18,8 +18,7 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels, read_image
 from anonderm.core.records import Face
 from anonderm.core.results.base import FILE
-from anonderm.core.results.detector import DetectorResult
-from anonderm.core.results.lesions import LesionFidelityResult
+from anonderm.core.results.lesions import DetectorResult, LesionFidelityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
 from anonderm.metrics.average_precision import Detection

@@ -12,9 +12,8 @@ from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import Face
 from anonderm.core.results.data_mix import Shortage
-from anonderm.experiments.data_mix.arms import Arm, arms
+from anonderm.experiments.data_mix.arms import Arm, arms, joined, real_pool, synthetic_pool
 from anonderm.experiments.data_mix.config import DataMixConfig
-from anonderm.experiments.data_mix.pools import joined, real_pool, synthetic_pool
 
 REAL = FaceSet(
     Path("/data/real"),

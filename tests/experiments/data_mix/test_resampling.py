@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from anonderm.evaluate.statistics import classification_metrics
-from anonderm.experiments.data_mix.resampling import Draws, score, values
+from anonderm.experiments.data_mix.scoring import Draws, score, values
 from anonderm.metrics.bootstrap import interval
 
 CLASSES = ("healthy", "mild", "severe")

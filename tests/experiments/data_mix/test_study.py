@@ -16,7 +16,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.images import read_image
 from anonderm.core.results.data_mix import ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
-from anonderm.experiments.data_mix.training import Training
+from anonderm.experiments.data_mix.study import Training
 
 SHORT = {
     "ratios": (),

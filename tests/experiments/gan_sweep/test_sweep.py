@@ -20,8 +20,7 @@ from anonderm.core.images import read_image
 from anonderm.core.results.sweep import SweepMeasures, SweepResult, SweepRow
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.experiments.gan_sweep.config import SweepGanConfig, configurations
-from anonderm.experiments.gan_sweep.sweep import sweep_gan
-from anonderm.experiments.gan_sweep.table import compare
+from anonderm.experiments.gan_sweep.sweep import compare, sweep_gan
 from anonderm.gan import train as gan_train
 
 SHORT = dataclasses.replace(QUICK, kimg=0.008, tick_kimg=0.004)

@@ -16,7 +16,7 @@ from torch import Tensor
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.image_folder import pictures as loose_pictures
+from anonderm.core.faceset import pictures as loose_pictures
 from anonderm.core.images import write_png
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir, RunRecord

@@ -3,10 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
-from anonderm.core.results.base import Headline, LeftOut, Result, Score
-from anonderm.core.results.calibration import Calibration, Estimate
+from anonderm.core.results.base import LeftOut, Result, Score
+
+Estimate = tuple[float, float, float]
+"""A value and its 95% interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The largest distance at which two faces match, for a target false match rate.
+
+    how: measured; extrapolated (too few pairs for so small a rate: from a normal distribution fitted to the
+    median and the lower 16% of the impostor distances); or unreachable: there is no threshold. fmr, fnmr: the
+    measured rates, each with its 95% interval over people.
+    """
+
+    target_fmr: float
+    threshold: float | None
+    how: Literal["measured", "extrapolated", "unreachable"]
+    fmr: Estimate | None = None
+    fnmr: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The error rates of one matcher on one set of faces.
+
+    genuine, impostor: number of pairs. genuine_source: photos (several of a person) or copies (altered copies
+    of one photo; these give a lower bound of the FNMR, as two photos differ more). uninformative: the reason
+    why the matcher cannot be relied on here, or None. curve: [threshold, FMR, FNMR], ascending.
+    impostor_spread: median of the impostor distances, and how far their lower 16% lie below it; None without
+    impostor pairs.
+    """
+
+    matcher: str
+    faces: int
+    failed_to_enrol: int
+    genuine: int
+    genuine_people: int
+    genuine_source: Literal["photos", "copies"]
+    impostor: int
+    impostor_people: int
+    eer: float | None
+    levels: tuple[Level, ...]
+    uninformative: str | None
+    curve: tuple[Estimate, ...]
+    impostor_spread: tuple[float, float] | None
+
+    def extrapolated_threshold(self, fmr: float) -> float | None:
+        """The threshold for any rate; None where it would not be above 0."""
+        return None if self.impostor_spread is None else extrapolated_threshold(self.impostor_spread, fmr)
+
+    def threshold(self, fmr: float) -> float | None:
+        """For a calibrated rate; None where it is unreachable."""
+        return next(level.threshold for level in self.levels if level.target_fmr == fmr)
+
+
+def extrapolated_threshold(spread: tuple[float, float], fmr: float) -> float | None:
+    """The quantile of a normal distribution with this `impostor_spread`; None where it is not above 0."""
+    threshold = spread[0] + NormalDist().inv_cdf(fmr) * spread[1]
+    return threshold if threshold > 0 else None
+
 
 ANY = "any"
 """In place of a matcher's name: found by at least one informative matcher."""
@@ -215,20 +275,16 @@ class AuditResult(Result):
         """Names of the matchers that count."""
         return tuple(each.matcher for each in self.matchers if each.uninformative is None)
 
-    def headline(self) -> tuple[Headline, ...]:
-        lines = [Headline("failed rules of the privacy audit (release of images)", _failed(self.images))]
+    def headline(self) -> dict[str, Score | None]:
         singled_out = self._first("singling_out", "FMR 0.1%")
-        if singled_out:
-            lines.append(
-                Headline("training subjects singled out, excess over held-out people", singled_out.score)
-            )
-        membership = self._first("membership", "AUC")
-        if membership:
-            lines.append(Headline("membership inference by distance, AUC minus 0.5", membership.score))
-        return tuple(lines)
+        return {
+            "failed rules of the privacy audit (release of images)": _failed(self.images),
+            "training subjects singled out, excess over held-out people": singled_out,
+            "membership inference by distance, AUC minus 0.5": self._first("membership", "AUC"),
+        }
 
-    def _first(self, name: str, level: str) -> Attack | None:
-        return next((each for each in self.attacks if (each.name, each.level) == (name, level)), None)
+    def _first(self, name: str, level: str) -> Score | None:
+        return next((each.score for each in self.attacks if (each.name, each.level) == (name, level)), None)
 
     def scores(self) -> dict[str, Score]:
         """Failed rules, canary recall, repeated faces, and the excess of every attack."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,24 +16,6 @@ from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import read_json, write_json
 
 FILE = "results.json"
-
-# The class of each kind of result, as `module:class` below this package.
-KINDS: dict[str, str] = {
-    "audit": "audit:AuditResult",
-    "privacy-screen": "privacy_screen:PrivacyScreen",
-    "screen-audit": "privacy_screen:ScreenAudit",
-    "skin-tones": "skin:SkinTones",
-    "skin-segmentation": "skin:SkinSegmentation",
-    "classifier": "classifier:ClassifierResult",
-    "utility": "utility:UtilityResult",
-    "data-mix": "data_mix:DataMixResult",
-    "fidelity": "fidelity:FidelityResult",
-    "realism": "realism:RealismResult",
-    "saliency": "saliency:SaliencyResult",
-    "detector": "detector:DetectorResult",
-    "lesions": "lesions:LesionFidelityResult",
-    "gan-sweep": "sweep:SweepResult",
-}
 
 AnyResult = TypeVar("AnyResult", bound="Result")
 
@@ -56,14 +40,6 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """A score that a summary states first; `label` says in words what it measures."""
-
-    label: str
-    score: Score
-
-
 @dataclass(frozen=True)
 class Result:
     """The base of all results; `kind` names the class in the file.
@@ -73,9 +49,9 @@ class Result:
 
     kind: ClassVar[str]
 
-    def headline(self) -> tuple[Headline, ...]:
-        """The scores that the data set card and the summary of a report state first."""
-        return ()
+    def headline(self) -> dict[str, Score | None]:
+        """The scores that the data set card states first, by what they measure in words."""
+        return {}
 
     def scores(self) -> dict[str, Score]:
         """Every score by its place in the file, such as `tstr/f1/mild`."""
@@ -99,13 +75,11 @@ def load_result(path: Path) -> Result:
 
     content = read_json(path)
     kind = content.get("kind") if isinstance(content, dict) else None
-    if not isinstance(kind, str) or kind not in KINDS:
+    if kind not in kinds():
         raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
     fields = {name: value for name, value in content.items() if name != "kind"}
     try:
-        adapter = pydantic.TypeAdapter(_class(kind))
-        result: Result = adapter.validate_json(json.dumps(fields), strict=True)
-        return result
+        return pydantic.TypeAdapter(kinds()[kind]).validate_json(json.dumps(fields), strict=True)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -114,9 +88,12 @@ def load_result(path: Path) -> Result:
         ) from error
 
 
-def _class(kind: str) -> Any:
-    module, _, name = KINDS[kind].partition(":")
-    return getattr(importlib.import_module(f"anonderm.core.results.{module}"), name)
+@cache
+def kinds() -> dict[Any, type[Result]]:
+    """The class of each kind of result."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"anonderm.core.results.{module.name}")
+    return {each.kind: each for each in Result.__subclasses__()}
 
 
 def scores_in(value: Any) -> dict[str, Score]:

@@ -1,10 +1,11 @@
-"""What `evaluate classifier` measures, and the measures of a classifier that other results hold too."""
+"""What `evaluate classifier`, `evaluate utility` and `evaluate saliency` measure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from anonderm.core.results.base import Headline, Result, Score
+from anonderm.core.results.base import Result, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,109 @@ class ClassifierResult(Result):
     majority_share: float | None
     """Accuracy of always predicting the most frequent class."""
 
-    def headline(self) -> tuple[Headline, ...]:
+    def headline(self) -> dict[str, Score | None]:
         if self.classification is not None:
-            return (Headline("classifier accuracy on test faces", self.classification.accuracy),)
-        if self.multi_label is not None and self.multi_label.macro_auc is not None:
-            return (Headline("macro AUC of lesion types on test faces", self.multi_label.macro_auc),)
-        return ()
+            return {"classifier accuracy on test faces": self.classification.accuracy}
+        types = self.multi_label
+        return {"macro AUC of lesion types on test faces": types.macro_auc if types else None}
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityArm:
+    """One of the two classifiers, tested on real faces. `weights`: what it was initialised with."""
+
+    scores: ClassificationScores
+    confusion: ConfusionMatrix
+    weights: str | None
+    warnings: tuple[str, ...]
+    """What a reader must know before relying on the scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A Grad-CAM overlay of the predicted class, and its probability. image, overlay: files of the run."""
+
+    arm: Literal["trtr", "tstr"]
+    label: str
+    predicted: str
+    probability: float
+    image: str
+    overlay: str
+
+
+def accuracy_headlines(trtr: ClassificationScores, tstr: ClassificationScores) -> dict[str, Score | None]:
+    """Accuracy and macro F1 of both, the classifier trained on synthetic faces first."""
+    where = "on real test photos of a classifier trained on"
+    return {
+        f"accuracy {where} synthetic faces only": tstr.accuracy,
+        f"accuracy {where} real photos": trtr.accuracy,
+        f"macro F1 {where} synthetic faces only": tstr.macro_f1,
+        f"macro F1 {where} real photos": trtr.macro_f1,
+    }
+
+
+@dataclass(frozen=True)
+class UtilityResult(Result):
+    """Trained on real, tested on real (TRTR) beside trained on synthetic, tested on real (TSTR)."""
+
+    kind = "utility"
+
+    classes: tuple[str, ...]
+    n_people: int
+    majority_share: float
+    """Accuracy of always predicting the most frequent class."""
+    trtr: UtilityArm
+    tstr: UtilityArm
+    tstr_over_trtr_accuracy: Score | None
+    """Ratio of the two accuracies, over the same people; None where TRTR is never right."""
+    explanations: tuple[Explanation, ...]
+
+    def headline(self) -> dict[str, Score | None]:
+        return accuracy_headlines(self.trtr.scores, self.tstr.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class MapMeasure:
+    """A measure of the maps and its baselines, all shares.
+
+    baseline: of a uniform map; skin_baseline: of a map that is uniform on the skin and zero elsewhere, None
+    where no mask is known. above_...: the difference, map by map.
+    """
+
+    value: Score
+    baseline: Score
+    above_baseline: Score
+    skin_baseline: Score | None
+    above_skin_baseline: Score | None
+
+
+@dataclass(frozen=True, slots=True)
+class MapMeasures:
+    """Of some maps. in_lesions: share of the heat inside lesion boxes; pointing: share of the maps whose
+    maximum lies in a box or near it (pointing game); in_skin: share of the heat on the skin.
+
+    A measure is None where no face has boxes, or a mask.
+    """
+
+    in_lesions: MapMeasure | None
+    pointing: MapMeasure | None
+    in_skin: MapMeasure | None
+
+
+@dataclass(frozen=True)
+class SaliencyResult(Result):
+    """groups: `all`, and each class or lesion type that has maps."""
+
+    kind = "saliency"
+
+    backbone: str
+    head: str
+    weights: str | None
+    """What the network was initialised with."""
+    explain: str
+    maps: int
+    maps_without_heat: int
+    n_people: int
+    sheet: str | None
+    """A picture of some maps, in the run folder."""
+    groups: dict[str, MapMeasures]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from anonderm.core.results.base import Headline, Result, Score
-from anonderm.core.results.classifier import ClassificationScores, ConfusionMatrix
-from anonderm.core.results.utility import accuracy_headlines
+from anonderm.core.results.base import Result, Score
+from anonderm.core.results.classifier import ClassificationScores, ConfusionMatrix, accuracy_headlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +132,5 @@ class DataMixResult(Result):
     def _by_ratio(self) -> list[ArmResult]:
         return [arm for arm in self.arms if arm.ratio is not None]
 
-    def headline(self) -> tuple[Headline, ...]:
+    def headline(self) -> dict[str, Score | None]:
         return accuracy_headlines(self.trtr.scores, self.tstr.scores)

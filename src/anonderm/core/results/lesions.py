@@ -1,11 +1,68 @@
-"""What `evaluate lesions` measures: the lesions that a detector finds on synthetic and on real faces."""
+"""What `evaluate detector` and `evaluate lesions` measure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from anonderm.core.results.base import Headline, Result, Score
+from anonderm.core.results.base import Result, Score
+
+
+@dataclass(frozen=True, slots=True)
+class CountScores:
+    """Lesions counted on a face. error: mean absolute error; bias: mean of counted minus true; lesions: the
+    true mean, to compare them with."""
+
+    error: Score
+    bias: Score
+    lesions: Score
+
+
+@dataclass(frozen=True, slots=True)
+class KindScores:
+    """Of one kind of lesion. ap50: average precision at an overlap (IoU) of 0.5; None where it has no box."""
+
+    ap50: Score | None
+    count: CountScores
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCount:
+    """Lesions on one test face: true, and counted by the detector."""
+
+    id: str
+    label: str | None
+    true: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoxPictures:
+    """A test face with its true boxes, and with those found: files of the run folder."""
+
+    label: str | None
+    true: str
+    found: str
+
+
+@dataclass(frozen=True)
+class DetectorResult(Result):
+    """map50: mean average precision over the kinds at IoU 0.5; map50_95: over IoU 0.5 to 0.95."""
+
+    kind = "detector"
+
+    n_people: int
+    map50: Score | None
+    map50_95: Score | None
+    count: CountScores
+    kinds: dict[str, KindScores]
+    faces: tuple[FaceCount, ...]
+    pictures: tuple[BoxPictures, ...]
+    warnings: tuple[str, ...]
+
+    def headline(self) -> dict[str, Score | None]:
+        return {"mAP50 of the lesion detector on real test photos": self.map50}
+
 
 ALL = "all"
 """Every class of faces, or every kind of lesion."""
@@ -84,10 +141,9 @@ class LesionFidelityResult(Result):
     pictures: tuple[FoundPicture, ...]
     warnings: tuple[str, ...]
 
-    def headline(self) -> tuple[Headline, ...]:
+    def headline(self) -> dict[str, Score | None]:
         whole = self.parts[ALL][ALL]
-        lines = (
-            ("difference in lesions a face, synthetic from real test faces", whole.synthetic.count),
-            ("difference in lesions a face, other real photos from real test faces", whole.baseline.count),
-        )
-        return tuple(Headline(label, score) for label, score in lines if score is not None)
+        return {
+            "difference in lesions a face, synthetic from real test faces": whole.synthetic.count,
+            "difference in lesions a face, other real photos from real test faces": whole.baseline.count,
+        }

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
+from anonderm.core.parallel import in_threads
 from anonderm.core.rundir import RunDir
-from anonderm.core.threads import in_order
 from anonderm.embeddings.matchers.matcher import Rows, Templates
 from anonderm.embeddings.near_duplicates.edge_histograms import (
     DIGEST,
@@ -34,7 +34,7 @@ class CopyMatcher:
         def compute(missing: list[int]) -> Iterable[Rows]:
             todo = [faces.faces[position] for position in missing]
             with run.bar(f"describing pictures of {len(todo)} faces", len(todo)) as bar:
-                for rows_VD in in_order(lambda face: described(faces.image(face)), todo):
+                for rows_VD in in_threads(lambda face: described(faces.image(face)), todo):
                     yield rows_VD[None]
                     bar.advance()
 

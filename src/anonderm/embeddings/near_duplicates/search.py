@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.images import Pixels
+from anonderm.core.parallel import in_threads
 from anonderm.core.progress import Bar
-from anonderm.core.threads import in_order
 from anonderm.embeddings.near_duplicates.same_picture import Crop, same_picture, small_grey
 
 THUMBNAIL = 32
@@ -75,7 +75,7 @@ def groups_of_copies(
         return same_picture(grey(pair.part), grey(pair.whole), pair.crop, pair.mirrored)
 
     groups = DisjointSet(range(len(thumbnails_NTT)))
-    for pair, is_copy in zip(candidates, in_order(confirmed, candidates), strict=True):
+    for pair, is_copy in zip(candidates, in_threads(confirmed, candidates), strict=True):
         if is_copy:
             groups.merge(pair.part, pair.whole)
     return sorted(sorted(group) for group in groups.subsets() if len(group) > 1)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from anonderm.classify.config import TrainClassifierConfig
-from anonderm.core.config import Count, Positive, check
-
-_OWN = ("ratios", "seeds", "lengths", "bootstrap_samples", "jobs")
+from anonderm.classify.planning import face_seconds
+from anonderm.core.config import Count, Positive, check, inherited_settings
+from anonderm.core.cost import Cost, Workload
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,26 @@ class DataMixConfig(TrainClassifierConfig):
         self, seed: int | None = None, epoch_faces: int | None = None, *, augmented: bool = True
     ) -> TrainClassifierConfig:
         """The settings of one training."""
-        shared = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in _OWN
-        }
-        config = TrainClassifierConfig(**shared)
+        config = inherited_settings(TrainClassifierConfig, self)
         config = dataclasses.replace(
-            config,
-            seed=self.seed if seed is None else seed,
-            epoch_faces=self.epoch_faces if epoch_faces is None else epoch_faces,
+            config, seed=self.seed if seed is None else seed, epoch_faces=epoch_faces or self.epoch_faces
         )
         if augmented:
             return config
         return dataclasses.replace(
             config, flip=False, brightness=(1.0, 1.0), rotation=0.0, translation=0.0, zoom=0.0
         )
+
+
+def data_mix_cost(config: DataMixConfig, work: Workload) -> Cost:
+    shown = config.seeds * config.epochs * _shown_in_all_arms(config, work.faces.count)
+    return Cost(
+        work.faces, measured_s=shown * face_seconds(config.classifier(), config.size or work.faces.size)
+    )
+
+
+def _shown_in_all_arms(config: DataMixConfig, real: int) -> float:
+    """Faces shown in an epoch, summed over the arms."""
+    if config.lengths == "steps":
+        return (4 + len(config.ratios)) * (config.epoch_faces or real)
+    return real * (4 + sum(1 + ratio for ratio in config.ratios))

@@ -1,11 +1,12 @@
 """Scores, differences and confusion matrices of all arms, from the predictions of their classifiers.
 
-Shapes: N faces, S trainings (seeds), R resamples, K classes.
+Shapes: N faces, P people, S trainings (seeds), R resamples, K classes. All arms are scored over the same
+resamples of the people; row 0 of everything with R rows is the original sample: it holds every person once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +14,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import SEVERITIES
+from anonderm.core.records import SEVERITIES, TONES
 from anonderm.core.results.base import Score
 from anonderm.core.results.classifier import ConfusionMatrix
 from anonderm.core.results.data_mix import ArmScores, Difference, ToneScores
 from anonderm.core.rundir import RunDir
-from anonderm.core.splits import families
-from anonderm.core.tones import TONES
+from anonderm.core.splits import families, rows_by_group
 from anonderm.evaluate.statistics import classification_metrics, classification_scores
 from anonderm.experiments.data_mix.arms import REAL, SYNTHETIC
 from anonderm.experiments.data_mix.config import DataMixConfig
-from anonderm.experiments.data_mix.resampling import Draws, Values, score, values
 from anonderm.metrics import confusion
+from anonderm.metrics.confusion import Metric
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each person is in each resample; `person_N` is the number of each face's person."""
+
+    counts_RP: NDArray[np.int64]
+    person_N: NDArray[np.intp]
+
+    @staticmethod
+    def of(people: Sequence[Hashable], rng: np.random.Generator, repeats: int) -> Draws:
+        """The same draws as `bootstrap.interval` with the same generator."""
+        members = rows_by_group(people)
+        person_N = np.empty(len(people), np.intp)
+        for person, rows in enumerate(members):
+            person_N[rows] = person
+        count = len(members)
+        drawn = [np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(repeats)]
+        return Draws(np.stack([np.ones(count, np.int64), *drawn]), person_N)
+
+    def matrices(
+        self,
+        truth_N: NDArray[np.intp],
+        predicted_SN: NDArray[np.intp],
+        classes: int,
+        among_N: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int64]:
+        """Confusion matrices [R, S, K, K] of all faces, or of those `among_N`."""
+        cells, people = classes * classes, self.counts_RP.shape[1]
+        kept_N = np.ones(len(truth_N), bool) if among_N is None else among_N
+        found = []
+        for predicted_N in predicted_SN:
+            cell_N = self.person_N * cells + truth_N * classes + predicted_N
+            by_person_PC = np.bincount(cell_N[kept_N], minlength=people * cells).reshape(people, cells)
+            found.append((self.counts_RP @ by_person_PC).reshape(-1, classes, classes))
+        return np.stack(found, axis=1)
+
+
+def values(metrics: Mapping[str, Metric], matrices_RSKK: NDArray[np.int64]) -> dict[str, Values]:
+    """Each metric, [R, S]; NaN where a resample leaves it undefined (it holds no face of some class)."""
+    shape = matrices_RSKK.shape
+    filled = matrices_RSKK.reshape(-1, *shape[2:])
+    defined = filled.sum((1, 2)) > 0
+    found = {}
+    for name, metric in metrics.items():
+        each = [metric(matrix) if some else np.nan for matrix, some in zip(filled, defined, strict=True)]
+        found[name] = np.array(each).reshape(shape[:2])
+    return found
+
+
+def score(values_R: Values, n: int, *, higher_is_better: bool, note: str = "") -> Score | None:
+    """The value with all people, and its 95% percentile interval; None where it is undefined."""
+    value, resampled = values_R[0], values_R[1:]
+    resampled = resampled[~np.isnan(resampled)]
+    if np.isnan(value):
+        return None
+    if len(resampled) == 0:
+        return Score(float(value), n=n, higher_is_better=higher_is_better, note=note)
+    low, high = np.quantile(resampled, (0.025, 0.975))
+    return Score(float(value), float(low), float(high), n, higher_is_better, note)
+
 
 REFERENCE = {REAL: "trtr", SYNTHETIC: "tsts"}
 """The arm that the others on the same test set are compared with."""
@@ -43,8 +106,13 @@ class TestSet:
     __test__ = False
 
     faces: FaceSet
-    people: Sequence[Any]
     predicted: Mapping[str, NDArray[np.intp]]
+
+    @property
+    def people(self) -> list[Any]:
+        """The unit of resampling: people; of synthetic faces, those that share a parent or a latent."""
+        drawn = all(face.subject is None for face in self.faces)
+        return families(self.faces).tolist() if drawn else [face.person for face in self.faces]
 
     def truth(self, classes: tuple[str, ...]) -> NDArray[np.intp]:
         return np.array([classes.index(str(face.label)) for face in self.faces], np.intp)
@@ -57,12 +125,6 @@ class TestSet:
         return {
             name: among_N for name, among_N in found.items() if len(set(people_N[among_N])) >= _FEWEST_PEOPLE
         }
-
-
-def people_of(faces: FaceSet) -> list[Any]:
-    """The unit of resampling: people; of synthetic faces, those that share a parent or a latent."""
-    drawn = all(face.subject is None for face in faces)
-    return families(faces).tolist() if drawn else [face.person for face in faces]
 
 
 def score_arms(
@@ -112,8 +174,7 @@ def _arm_scores(
     difference = None
     if reference is not None:
         apart = {
-            group: _differences(of_group, reference[group], counts[group])
-            for group, of_group in measured.items()
+            group: _scores(of_group, counts[group], reference[group]) for group, of_group in measured.items()
         }
         difference = Difference(classification_scores(apart[_WHOLE], matrix.classes), _tone_scores(apart))
     return ArmScores(
@@ -133,25 +194,19 @@ def _tone_scores(scores: Mapping[str, Mapping[str, Score]]) -> dict[str, ToneSco
     }
 
 
-def _scores(measured: Mapping[str, Values], n: int) -> dict[str, Score]:
-    found = {
-        name: score(each_RS.mean(1), n, higher_is_better=not name.endswith("mae"), note=_spread(each_RS))
-        for name, each_RS in measured.items()
-    }
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def _differences(measured: Mapping[str, Values], reference: Mapping[str, Values], n: int) -> dict[str, Score]:
-    found = {
-        name: score(
-            each_RS.mean(1) - reference[name].mean(1),
-            n,
-            higher_is_better=not name.endswith("mae"),
-            note="over the same people",
-        )
-        for name, each_RS in measured.items()
-    }
-    return {name: each for name, each in found.items() if each is not None}
+def _scores(
+    measured: Mapping[str, Values], n: int, reference: Mapping[str, Values] | None = None
+) -> dict[str, Score]:
+    """Of each metric, or of its difference to the reference; without those that are undefined."""
+    found = {}
+    for name, each_RS in measured.items():
+        values_R, note = each_RS.mean(1), _spread(each_RS)
+        if reference is not None:
+            values_R, note = values_R - reference[name].mean(1), "over the same people"
+        each = score(values_R, n, higher_is_better=not name.endswith("mae"), note=note)
+        if each is not None:
+            found[name] = each
+    return found
 
 
 def _spread(values_RS: Values) -> str:

@@ -79,11 +79,9 @@ def _text(score: Score | None, sign: str = "") -> str:
 
 def write_picture(path: Path, result: DataMixResult) -> None:
     """Accuracy and macro F1 of every arm, and over the ratio of added synthetic faces, with intervals."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 1.6 + 0.34 * max(6, len(result.tests))), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _draw_arms(left, result)
     _draw_ratios(right, result)

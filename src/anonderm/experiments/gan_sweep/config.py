@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from anonderm.core.config import Count, check, from_dict
+from anonderm.core.config import Count, check, from_dict, inherited_settings
+from anonderm.core.cost import Cost, Workload
 from anonderm.core.errors import ConfigError
 from anonderm.core.results.sweep import shown
 from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.planning import training_cost
 
 # Trainings that differ in these cannot be compared.
 _FIXED = ("metric_faces", "metric_extractor", "label")
@@ -78,19 +80,18 @@ def _value(key: str, text: str, where: str) -> Any:
 
 def configurations(sweep: SweepGanConfig) -> list[Configuration]:
     """All combinations. Raises ConfigError, naming a combination that is not allowed."""
-    shared = {
-        field.name: getattr(sweep, field.name)
-        for field in dataclasses.fields(sweep)
-        if field.name not in _OWN
-    }
-    lists = axes(sweep)
+    shared, lists = inherited_settings(TrainGanConfig, sweep), axes(sweep)
     found = []
     for number, values in enumerate(itertools.product(*lists.values()), 1):
         changed = dict(zip(lists, values, strict=True))
         text = "-".join(f"{key}={shown(value)}" for key, value in changed.items())
         try:
-            config = TrainGanConfig(**{**shared, **changed})
+            config = dataclasses.replace(shared, **changed)
         except ConfigError as error:
             raise ConfigError(f"--sweep, at {text}: {error.message}", error.hint) from error
         found.append(Configuration(f"{number:02d}-{re.sub(r'[^A-Za-z0-9._=-]', '_', text)}", changed, config))
     return found
+
+
+def sweep_gan_cost(config: SweepGanConfig, work: Workload) -> Cost:
+    return training_cost(config, work, len(configurations(config)))

@@ -18,8 +18,8 @@ from anonderm.core.errors import TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import read_csv, write_csv, write_json_lines
 from anonderm.core.images import write_png
+from anonderm.core.parallel import in_processes
 from anonderm.core.rundir import RunDir
-from anonderm.core.workers import in_order
 from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.contact_sheet import contact_sheet
 from anonderm.ingest.align.cutter import CutFace, Cutter, Result, Task
@@ -41,7 +41,7 @@ def align(config: AlignConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     writer = FaceSetWriter(run.folder / "faces")
     processes = 1 if len(tasks) <= _FEW else None
     with run.bar("aligning", len(faces), len(faces) - len(tasks)) as bar:
-        for result in in_order(partial(Cutter, config), tasks, processes):
+        for result in in_processes(partial(Cutter, config), tasks, processes):
             for each in result.cuts:
                 writer.add_photo(each.png, ".png", each.face, each.mask_HW)
             run.remember(result.photo, partial(_summary, result))

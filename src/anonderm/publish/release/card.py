@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
+from anonderm.core.records import TONES, tone_of
 from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
-from anonderm.core.tones import TONES, tone_of
 from anonderm.publish.blocks import interval
 from anonderm.publish.charts import number
 from anonderm.publish.release.config import ExportConfig
@@ -57,9 +57,10 @@ def card(
         decision=decision,
         measured=bool(scores),
         headlines=[
-            (line.label, number(line.score.value), interval(line.score), line.score.n)
+            (label, number(score.value), interval(score), score.n)
             for each in results
-            for line in each.headline()
+            for label, score in each.headline().items()
+            if score is not None
         ],
         scores=[
             (name, number(s.value), interval(s), s.n, s.note)

@@ -12,7 +12,7 @@ from typing import Any
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_file
-from anonderm.core.tones import TONES, tone_of
+from anonderm.core.records import TONES, tone_of
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.release.lineage import Ancestor

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.classifier import ClassifierResult
-from anonderm.core.results.saliency import MapMeasure, MapMeasures, SaliencyResult
+from anonderm.core.results.classifier import ClassifierResult, MapMeasure, MapMeasures, SaliencyResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from anonderm.core.records import TONES
 from anonderm.core.results.base import Score
 from anonderm.core.results.data_mix import ArmResult, ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
-from anonderm.core.tones import TONES
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
     Block,

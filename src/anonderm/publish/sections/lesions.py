@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.detector import DetectorResult
 from anonderm.core.results.lesions import (
     ALL,
+    DetectorResult,
     LesionDistances,
     LesionFidelityResult,
     LesionPart,

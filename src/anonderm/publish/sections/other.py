@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from anonderm.core.results.audit import AuditResult
-from anonderm.core.results.classifier import ClassifierResult
+from anonderm.core.results.classifier import ClassifierResult, SaliencyResult, UtilityResult
 from anonderm.core.results.data_mix import DataMixResult
-from anonderm.core.results.detector import DetectorResult
-from anonderm.core.results.fidelity import FidelityResult
-from anonderm.core.results.lesions import LesionFidelityResult
-from anonderm.core.results.realism import RealismResult
-from anonderm.core.results.saliency import SaliencyResult
-from anonderm.core.results.utility import UtilityResult
+from anonderm.core.results.fidelity import FidelityResult, RealismResult
+from anonderm.core.results.lesions import DetectorResult, LesionFidelityResult
 from anonderm.publish.blocks import Section, score_table
 from anonderm.publish.pipeline import Pipeline
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.results.realism import CNN, Example, RealismResult, TwoSampleTest
+from anonderm.core.results.fidelity import CNN, Example, RealismResult, TwoSampleTest
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (

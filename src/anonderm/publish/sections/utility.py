@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.utility import Explanation, UtilityResult
+from anonderm.core.results.classifier import Explanation, UtilityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
