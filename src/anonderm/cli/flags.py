@@ -84,9 +84,7 @@ def parse(
     """
     arguments = list(_normalised(command, flags, arguments, elsewhere))
     named = {argument.partition("=")[0] for argument in arguments}
-    fields = {
-        flag: _field(flag, positional=flag.positional and f"--{flag.shown}" not in named) for flag in flags
-    }
+    fields = {flag: _field(flag, flag.positional and f"--{flag.shown}" not in named) for flag in flags}
     members = [fields[flag] for flag in flags if not flag.more]
     more = [fields[flag] for flag in flags if flag.more]
     if more:

@@ -203,14 +203,12 @@ class FaceSetWriter:
         return tuple(self._rows.values())
 
     def add(self, image_HWC: Pixels, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write an image (and its skin mask) as PNG and its row; returns the row with file and sha256.
-
-        Raises InputError for an id that cannot name a file.
-        """
+        """As `add_photo`, for pixels, which are written as PNG."""
         return self.add_photo(encode_png(image_HWC), ".png", face, mask_HW)
 
     def add_photo(self, data: bytes, suffix: str, face: Face, mask_HW: np.ndarray | None = None) -> Face:
-        """Write the bytes of an image file that `read_image` can read (suffix with the dot), and its row.
+        """Write the bytes of an image file that `read_image` can read (suffix with the dot), its skin mask as
+        PNG, and its row; returns the row with file and sha256.
 
         Raises InputError for an id that cannot name a file.
         """

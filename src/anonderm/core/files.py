@@ -116,10 +116,7 @@ def _drop_incomplete_line(file: BinaryIO) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file, without an incomplete last line (its writer was killed).
-
-    Raises BrokenArtefact.
-    """
+    """The rows, without an incomplete last line (its writer was killed). Raises BrokenArtefact."""
     if not path.exists():
         return []
     *whole, _incomplete = path.read_bytes().split(b"\n")
@@ -139,10 +136,7 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Create `target` as a hard link to `source`, or as a copy where the file system has no hard links.
-
-    Raises MissingPath.
-    """
+    """Create `target` as a hard link to `source`, or a copy where there are none. Raises MissingPath."""
     if target.exists():
         return
     with atomic_path(target) as temporary:

@@ -41,8 +41,7 @@ def read_image(path: Path) -> Pixels:
 
 
 def decode_image(data: bytes, name: str) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: rotated per EXIF, alpha composited on white, 16 bits and CMYK
-    converted.
+    """Any photo as uint8 RGB [H, W, 3]: turned per EXIF, on white where transparent, 16 bits, CMYK converted.
 
     `name` identifies the photo in errors. Raises UnreadableImage.
     """

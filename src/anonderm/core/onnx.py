@@ -14,8 +14,7 @@ from anonderm.core.errors import InputError, MissingExtra, MissingPath
 class OnnxNetwork:
     """Runs on one core, as pictures are divided among processes. shape: of the first input.
 
-    Raises MissingExtra, MissingPath with `wanted` as its hint, or InputError for a file that is not a
-    network.
+    Raises MissingExtra, MissingPath with `wanted` as its hint, or InputError if the file is no network.
     """
 
     def __init__(self, path: Path, wanted: str) -> None:

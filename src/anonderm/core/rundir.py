@@ -165,9 +165,7 @@ class RunDir:
 
     def _output_names(self) -> list[str]:
         own = {"run.json", "config.toml", "log.txt"}
-        return sorted(
-            p.name for p in self.folder.iterdir() if p.name not in own and not p.name.startswith(".")
-        )
+        return sorted(p.name for p in self.folder.iterdir() if p.name not in own and p.name[0] != ".")
 
     def _refuse_foreign_folder(self) -> None:
         foreign = self._output_names()

@@ -135,10 +135,7 @@ def _numbers(progress: Progress) -> dict[str, Any]:
 def resume_training(
     folder: Path, fresh: AnyProgress, network: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> AnyProgress:
-    """Restore network and optimiser from folder/SNAPSHOT; return its progress, or `fresh` without a file.
-
-    Raises BrokenArtefact if the file is damaged.
-    """
+    """Restore folder/SNAPSHOT and return its progress, or `fresh` if there is none. Raises BrokenArtefact."""
     path = folder / SNAPSHOT
     if not path.exists():
         return fresh

@@ -166,10 +166,7 @@ def locate(name: str) -> Path:
 
 
 def find(reference: str) -> Path:
-    """A user's file or folder of weights by its path, or third-party weights by their name.
-
-    Raises MissingPath, and whatever `locate` raises.
-    """
+    """A user's weights by their path, third-party ones by their name. Raises MissingPath, or as `locate`."""
     if reference in third_party():
         return locate(reference)
     if not Path(reference).exists():

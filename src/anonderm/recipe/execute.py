@@ -119,9 +119,8 @@ def _budgeted(recipe: Recipe, out: Path, minutes: float | None, keep: bool) -> R
         return recipe
     fitted = fit_to_budget(recipe, minutes)
     if keep:
-        write_json(
-            file, {"minutes": minutes, "kimg": {s.name: s.config.kimg for s in fitted.steps if s.share}}
-        )
+        kimg = {step.name: step.config.kimg for step in fitted.steps if step.share}
+        write_json(file, {"minutes": minutes, "kimg": kimg})
     return fitted
 
 
@@ -136,9 +135,8 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
     for step in steps:
         sources = ", ".join(source for many in step.inputs.values() for source in many)
         shown = sources if len(sources) < 45 else sources[:42] + "..."
-        table.add_row(
-            step.name, step.stage.name, shown, _state(out / step.name), duration(seconds[step.name])
-        )
+        state, estimated = _state(out / step.name), duration(seconds[step.name])
+        table.add_row(step.name, step.stage.name, shown, state, estimated)
     left = sum(seconds[step.name] for step in steps if _state(out / step.name) != "done")
     table.add_section()
     table.add_row("", "", "", "left to do", duration(left))
@@ -148,8 +146,7 @@ def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:
 def _state(folder: Path) -> str:
     if not (folder / "run.json").exists():
         return "to do"
-    record = RunRecord.load(folder)
-    return "done" if record.done else "interrupted"
+    return "done" if RunRecord.load(folder).done else "interrupted"
 
 
 def _print(text: str) -> None:

@@ -146,11 +146,8 @@ def _step(path: Path, name: str, body: Body, content: RecipeFile, small: Small |
     where, where_small = f"{path} [steps.{name}]", f"{path} [small.steps.{name}]"
     changes = small.steps.get(name, {}) if small else {}
     if small and "stage" in changes:
-        taken = {
-            **_taken(where_small, changes, content, content),
-            **_taken(where_small, changes, content, small),
-        }
-        return _changed(where_small, taken, changes)
+        taken = [_taken(where_small, changes, content, shared) for shared in (content, small)]
+        return _changed(where_small, taken[0] | taken[1], changes)
     merged = _changed(where, _taken(where, body, content, content), body)
     check("use" not in changes, f"{where_small}: use: only a step with a stage of its own can have it.")
     if small:

@@ -130,7 +130,7 @@ EVALUATION = (
                 made_by=("train-gan", "sweep-gan"),
             ),
             "others": Input(
-                "faces", "Other photos of the subjects in `real`, not used for training.", optional=True
+                "faces", "Other photos of `real`'s subjects, not used for training.", optional=True
             ),
             "screen": Input(
                 "run",

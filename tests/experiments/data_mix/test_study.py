@@ -95,7 +95,7 @@ def test_the_table_and_the_picture_have_every_arm(evaluated: DataMixResult, fold
     assert rows[2]["accuracy_minus_trtr"] == "0.0"
     assert json.loads((folder / "run/data-mix.json").read_text())["rows"][0]["arm"] == "trtr"
     assert read_image(folder / "run/data-mix.png").shape[1] > 800
-    assert [ratio for ratio, _ in evaluated.accuracy_by_ratio] == [0, 1]
+    assert [ratio for ratio, _ in evaluated.by_ratio("accuracy")] == [0, 1]
 
 
 def test_a_killed_arm_resumes_to_the_same_weights_and_finished_ones_are_not_trained_again(

@@ -71,10 +71,6 @@ class ArmResult:
     on_real: ArmScores
     on_synthetic: ArmScores | None
 
-    @property
-    def actual_ratio(self) -> float:
-        return self.synthetic / self.real
-
 
 Test = tuple[ArmResult, ArmScores, Literal["real", "synthetic"]]
 """An arm, its scores on one test set, and which faces that set has."""
@@ -117,20 +113,11 @@ class DataMixResult(Result):
     def tstr(self) -> ArmScores:
         return self.arms[1].on_real
 
-    @property
-    def accuracy_by_ratio(self) -> list[tuple[float, Score]]:
-        """On real faces, by the actual ratio of synthetic to real training faces, from 0 on."""
-        return [(arm.actual_ratio, arm.on_real.scores.accuracy) for arm in self._by_ratio]
-
-    @property
-    def macro_f1_by_ratio(self) -> list[tuple[float, Score]]:
-        """As accuracy_by_ratio, without arms for which it is undefined."""
-        found = ((arm.actual_ratio, arm.on_real.scores.macro_f1) for arm in self._by_ratio)
+    def by_ratio(self, measure: Literal["accuracy", "macro_f1"]) -> list[tuple[float, Score]]:
+        """Of arms tested on real faces, by the ratio of synthetic to real training faces that they really have."""
+        arms = [arm for arm in self.arms if arm.ratio is not None]
+        found = ((arm.synthetic / arm.real, getattr(arm.on_real.scores, measure)) for arm in arms)
         return [(ratio, score) for ratio, score in found if score is not None]
-
-    @property
-    def _by_ratio(self) -> list[ArmResult]:
-        return [arm for arm in self.arms if arm.ratio is not None]
 
     def headline(self) -> dict[str, Score | None]:
         return accuracy_headlines(self.trtr.scores, self.tstr.scores)

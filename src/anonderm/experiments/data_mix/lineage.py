@@ -60,9 +60,7 @@ def _unknown_models(real: FaceSet, synthetic: FaceSet, source_models: Sequence[C
             "is taken on trust (give these models as source_models)"
         )
         return
-    missing = {face.checkpoint for face in synthetic if face.checkpoint} - {
-        each.digest for each in source_models
-    }
+    missing = {face.checkpoint for face in synthetic} - {None, "", *(each.digest for each in source_models)}
     if missing:
         yield f"{len(missing)} GANs that generated synthetic faces are missing from source_models"
     known = _digests_without_test(real)

@@ -108,7 +108,7 @@ def _draw_arms(axes: Axes, result: DataMixResult) -> None:
 
 
 def _draw_ratios(axes: Axes, result: DataMixResult) -> None:
-    curves = {"accuracy": result.accuracy_by_ratio, "macro F1": result.macro_f1_by_ratio}
+    curves = {"accuracy": result.by_ratio("accuracy"), "macro F1": result.by_ratio("macro_f1")}
     for shift, (label, points) in zip((-0.004, 0.004), curves.items(), strict=True):  # or bars would overlap
         if points:
             ratios, scores = zip(*points, strict=True)

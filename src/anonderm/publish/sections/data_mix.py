@@ -123,7 +123,7 @@ def _accuracies(result: DataMixResult) -> Chart | None:
 
 def _ratios(result: DataMixResult) -> Chart | None:
     """Scores by the actual ratio of synthetic to real training faces."""
-    curves = {"Accuracy": result.accuracy_by_ratio, "Macro F1": result.macro_f1_by_ratio}
+    curves = {"Accuracy": result.by_ratio("accuracy"), "Macro F1": result.by_ratio("macro_f1")}
     curves = {name: curve for name, curve in curves.items() if len(curve) > 1}
     points = {name: [(ratio, score.value) for ratio, score in curve] for name, curve in curves.items()}
     spans = {name: [span for each in curve for span in _span(*each)] for name, curve in curves.items()}
