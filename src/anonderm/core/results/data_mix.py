@@ -114,7 +114,7 @@ class DataMixResult(Result):
         return self.arms[1].on_real
 
     def by_ratio(self, measure: Literal["accuracy", "macro_f1"]) -> list[tuple[float, Score]]:
-        """Of arms tested on real faces, by the ratio of synthetic to real training faces that they really have."""
+        """On real faces, by the ratio of synthetic to real training faces that the arms have, from 0 on."""
         arms = [arm for arm in self.arms if arm.ratio is not None]
         found = ((arm.synthetic / arm.real, getattr(arm.on_real.scores, measure)) for arm in arms)
         return [(ratio, score) for ratio, score in found if score is not None]
