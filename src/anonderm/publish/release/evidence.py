@@ -18,17 +18,18 @@ from anonderm.core.results.audit import AuditResult, Verdict
 from anonderm.publish.blocks import Block, Section, Table, Text
 from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release import frames
-from anonderm.publish.release.attacks import (
+from anonderm.publish.release.config import ExportConfig
+from anonderm.publish.release.findings import (
     canaries,
     left_out,
     matchers,
+    rule_blocks,
     section_of,
+    tones,
     white_box,
     worst_first,
 )
-from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.gate import Decision
-from anonderm.publish.release.rules import rule_blocks, tones
 from anonderm.publish.templates import environment, style
 
 
@@ -36,18 +37,15 @@ def evidence_page(
     config: ExportConfig, decision: Decision, audit: AuditResult | None, faces: FaceSet, signed: bool
 ) -> str:
     """HTML; without an audit it states that there is no evidence, and who released the set."""
-    return (
-        environment()
-        .get_template("evidence.html.jinja")
-        .render(
-            title=config.title,
-            style=style(),
-            version=__version__,
-            digest=faces.digest,
-            summary=_summary(audit, len(faces)),
-            warnings=list(decision.faults),
-            sections=[_decision(decision, audit), *_sections(audit), _signing(signed)],
-        )
+    template = environment().get_template("evidence.html.jinja")
+    return template.render(
+        title=config.title,
+        style=style(),
+        version=__version__,
+        digest=faces.digest,
+        summary=_summary(audit, len(faces)),
+        warnings=list(decision.faults),
+        sections=[_decision(decision, audit), *_sections(audit), _signing(signed)],
     )
 
 
@@ -61,7 +59,7 @@ def evidence_json(
         "faces_digest": faces.digest,
         "labels": faces.label_counts,
         "signed": signed,
-        "decision": decision.to_json(),
+        "decision": {"passed": decision.passed, **asdict(decision)},
         "verdicts": {"images": _verdict_json(images), "weights": _verdict_json(weights)},
     }
 
@@ -69,8 +67,7 @@ def evidence_json(
 def _verdict_json(verdict: Verdict | None) -> dict[str, Any] | str:
     if verdict is None:
         return "not_audited"
-    rules = [asdict(rule) for rule in verdict.rules]
-    return {"passed": verdict.passed, "reasons": list(verdict.reasons), "rules": rules}
+    return {"passed": verdict.passed, "reasons": verdict.reasons, **asdict(verdict)}
 
 
 def evidence(pipeline: Pipeline) -> Section | None:
@@ -78,7 +75,7 @@ def evidence(pipeline: Pipeline) -> Section | None:
     audit = pipeline.result(AuditResult)
     if audit is None:
         return None
-    blocks: list[Block] = [*rule_blocks(audit.images)]
+    blocks = list(rule_blocks(audit.images))
     for each in _sections(audit):
         blocks += [Text(each.title, (each.lead,)), *each.blocks]
     return Section("evidence", "Evidence for the release decision", _found(audit), tuple(blocks))

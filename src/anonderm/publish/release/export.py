@@ -62,11 +62,8 @@ def export(
     scores = tuple(without_paths(each) for each in scores)
     decision = decide(config, faces, audit)
     _log_override(decision, run)
-    signer = (
-        Signer(config.c2pa_certificate, config.c2pa_key)
-        if config.c2pa_certificate and config.c2pa_key
-        else None
-    )
+    certificate, key = config.c2pa_certificate, config.c2pa_key
+    signer = Signer(certificate, key) if certificate and key else None
     pictures = Pictures(faces, run.folder / "pictures", signer)
     release = run.folder / "release"
     _write_formats(config, pictures, release, run)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from anonderm.core.errors import BadLabel, InputError, ReleaseRefused, TooFewImages
 from anonderm.core.faceset import FaceSet
@@ -33,34 +32,26 @@ class Decision:
     def passed(self) -> bool:
         return not self.faults
 
-    def to_json(self) -> dict[str, Any]:
-        override = asdict(self.override) if self.override else None
-        return {"passed": self.passed, "faults": list(self.faults), "override": override}
-
 
 def decide(config: ExportConfig, faces: FaceSet, audit: AuditResult | None) -> Decision:
     """Raises ReleaseRefused, with every rule that failed, unless the decision is overridden."""
-    decision = _decision(config, faces, audit)
-    if decision.faults and decision.override is None:
-        listed = "".join(f"\n    {fault}" for fault in decision.faults)
-        raise ReleaseRefused(
-            f"{faces.folder}: not released, because the audit does not allow it:{listed}",
-            "Screen the faces or train again, and repeat the audit. A responsible person may override it "
-            "with --override-name, --override-reason and --override-date; the release states all three.",
-        )
-    return decision
+    faults = tuple(_faults(faces, audit))
+    if not faults:
+        return Decision(())
+    if config.override_name:
+        override = Override(config.override_name, config.override_reason, config.override_date)
+        return Decision(faults, override)
+    listed = "".join(f"\n    {fault}" for fault in faults)
+    raise ReleaseRefused(
+        f"{faces.folder}: not released, because the audit does not allow it:{listed}",
+        "Screen the faces or train again, and repeat the audit. A responsible person may override it with "
+        "--override-name, --override-reason and --override-date; the release states all three.",
+    )
 
 
 def reasons_in(refusal: str) -> list[str]:
     """The reasons in the message of a ReleaseRefused, as a run's record keeps it."""
     return [line.strip() for line in refusal.splitlines() if line.startswith("    ")]
-
-
-def _decision(config: ExportConfig, faces: FaceSet, audit: AuditResult | None) -> Decision:
-    """The faults, and the override if there are any."""
-    faults = tuple(_faults(faces, audit))
-    override = Override(config.override_name, config.override_reason, config.override_date)
-    return Decision(faults, override if faults and config.override_name else None)
 
 
 def _faults(faces: FaceSet, audit: AuditResult | None) -> list[str]:

@@ -24,8 +24,8 @@ _XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PICTURE = {b"IHDR", b"IDAT", b"IEND"}
 _MANIFEST = b"caBX"  # chunk of C2PA's signed manifest
+_ALLOWED = {b"IHDR", b"IDAT", b"IEND", b"iTXt", _MANIFEST}
 
 
 def marked_png(image_HWC: Pixels) -> bytes:
@@ -49,18 +49,15 @@ def fault_of(png: bytes) -> str:
     except ValueError as error:
         return str(error)
     texts = [_xmp(body) for kind, body in chunks if kind == b"iTXt"]
-    foreign = sorted({kind.decode("latin-1") for kind, _ in chunks} - _allowed())
+    foreign = {kind for kind, _ in chunks} - _ALLOWED
     if foreign:
-        return f"contains more than the picture and its mark ({', '.join(foreign)})"
+        names = sorted(kind.decode("latin-1") for kind in foreign)
+        return f"contains more than the picture and its mark ({', '.join(names)})"
     if not texts:
         return "is not marked as made by a trained algorithm"
     if len(texts) > 1 or texts[0] is None:
         return "contains text besides its mark"
     return _fault_of_xmp(texts[0])
-
-
-def _allowed() -> set[str]:
-    return {kind.decode() for kind in (*_PICTURE, _MANIFEST, b"iTXt")}
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any
 
 _REMOVED = "(a path)"
 # An absolute path with at least two parts; `singling_out[dlib]/FMR 1%` and `and/or` are none.
@@ -15,21 +13,18 @@ _PATH = re.compile(r"(?<![\w\])~.])(?:[A-Za-z]:)?[\\/](?:[\w.~@+-]+[\\/])+[\w.~@
 _HOME = re.compile(r"(?<!\w)~(?:[\\/][\w.@+-]+)+")
 
 
-def without_paths(value: T) -> T:
+def without_paths(value: Any) -> Any:
     """The same result, with every path in its texts replaced."""
-    cleaned: T = _cleaned(value)
-    return cleaned
-
-
-def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return _without_paths(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _cleaned(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = {
+            field.name: without_paths(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
         return dataclasses.replace(value, **fields)
     if isinstance(value, dict):
-        return {key: _cleaned(each) for key, each in value.items()}
-    return type(value)(_cleaned(each) for each in value) if isinstance(value, list | tuple) else value
+        return {key: without_paths(each) for key, each in value.items()}
+    return type(value)(without_paths(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 def _without_paths(text: str) -> str:

@@ -1,18 +1,35 @@
-"""The audit's findings as tables: attacks by the question that they answer, canary recall, matchers."""
+"""The audit's findings as tables: rules, attacks by the question they answer, canary recall, matchers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anonderm.core.results.audit import Attack, AuditResult
+from anonderm.core.results.audit import Attack, AuditResult, Verdict
 from anonderm.publish import charts
-from anonderm.publish.audit_tables import attack_table, canary_table, matcher_table
+from anonderm.publish.audit_tables import attack_table, canary_table, matcher_table, rule_table
 from anonderm.publish.blocks import Block, Charts, Section, Table, Text
 from anonderm.publish.charts import Estimate
 from anonderm.publish.release.frames import QUESTIONS, WHITE_BOX, Question
 
 _MOST_ROWS_DRAWN = 6
 _WORST = 5
+
+
+def rule_blocks(verdict: Verdict) -> tuple[Block, ...]:
+    """Failed rules first, all rules in a folded table."""
+    if not verdict.rules:
+        return (Text("", ("Not part of this audit.",)),)
+    failed = verdict.failed
+    first = rule_table("Rules that fail", failed) if failed else Text("", ("Every rule holds.",))
+    return (first, rule_table(f"All {len(verdict.rules)} rules", verdict.rules, folded=True))
+
+
+def tones(verdict: Verdict) -> Section:
+    """Whether people of one skin tone are protected worse than all people together."""
+    lead = "Are people of one skin tone re-identified more often than all people together?"
+    rules = [rule for rule in verdict.rules if rule.kind == "tone"]
+    untested = Text("", ("Not tested: the skin tone of too few people is known.",))
+    return Section("tones", "By skin tone", lead, (rule_table("", rules) if rules else untested,))
 
 
 def section_of(question: Question, audit: AuditResult) -> Section:
@@ -81,9 +98,9 @@ def matchers(audit: AuditResult) -> Section | None:
 
 def left_out(audit: AuditResult) -> Section | None:
     """What could not be tested, and why."""
-    rows = tuple((each.name, each.reason) for each in audit.left_out)
-    if not rows:
+    if not audit.left_out:
         return None
     lead = "What is listed here was not tested; that does not mean it is safe."
+    rows = tuple((each.name, each.reason) for each in audit.left_out)
     table = Table("", ("Not tested", "Reason"), rows)
     return Section("left-out-attacks", "What was not tested", lead, (table,))
