@@ -1,4 +1,4 @@
-"""Settings of `ingest` and `phantom`."""
+"""Settings of `ingest`, `phantom`, `align` and `restore`."""
 
 from __future__ import annotations
 
@@ -195,4 +195,80 @@ class PhantomConfig(Settings):
         check(
             self.photos_min <= self.photos_max,
             f"photos_min = {self.photos_min}: must not exceed photos_max = {self.photos_max}.",
+        )
+
+
+@dataclass(frozen=True)
+class AlignConfig(Settings):
+    """Cut the faces out of whole photos, all in the framing of FFHQ."""
+
+    size: Annotated[int, Ge(8)] = 256
+    """Side of the stored faces, in pixels."""
+
+    several: Literal["largest", "all"] = "largest"
+    """Which faces to take from a photo that shows several. With all, the smaller faces count as unknown
+    people in the split of their photo."""
+
+    fallback: Literal["center", "skip", "keep"] = "center"
+    """What to do with a photo in which no face can be aligned, such as a profile or a close-up of lesions:
+    cut out its largest centred square (center), leave it out (skip), or keep all of it, padded to a square
+    with mirrored and blurred bars (keep)."""
+
+    points: Path | None = None
+    """CSV or JSON file of landmarks marked by hand, used instead of detected ones; the points.csv of an
+    earlier run has this form. Columns: photo (id or file), left_eye_x, left_eye_y, and likewise right_eye,
+    mouth_left and mouth_right, in pixels of the photo as displayed; left is the left side of the upright
+    picture."""
+
+    model: Path | None = None
+    """Another landmark model: a dlib shape predictor with 5 or 68 points (.dat; commercial use of the
+    published 68-point weights is not permitted) or an ONNX network (.onnx, see docs/photos.md). Default:
+    dlib's 5 points."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        suffixes = {"points": (self.points, (".csv", ".json")), "model": (self.model, (".dat", ".onnx"))}
+        for name, (path, known) in suffixes.items():
+            ending = path.suffix.lower() if path else known[0]
+            check(ending in known, f"{name} = {path}: must end in {' or '.join(known)}.")
+
+
+@dataclass(frozen=True)
+class RestoreConfig(Settings):
+    """Bring aligned faces to one size: larger ones by averaging, smaller ones with a restorer."""
+
+    size: Annotated[int, Ge(8), Le(2048)] = 512
+    """Side of the stored faces, in pixels."""
+
+    restorer: Literal["lanczos", "spandrel", "dfdnet"] = "lanczos"
+    """How small faces are enlarged: lanczos interpolates and adds no detail; spandrel runs published weights
+    of GFPGAN, RestoreFormer, the ESRGAN family and others; dfdnet those of Li et al. 2020."""
+
+    weights: str | None = None
+    """Weights of the restorer: a file (for dfdnet, the folder that contains latest_net_G.pth) or a name
+    listed by `anonderm weights list`. Default for dfdnet: the weights of that name."""
+
+    points: Path | None = None
+    """CSV file with the 68 landmarks of each face in pixels, one row per face: id,x0,y0,...,x67,y67. dfdnet
+    uses them to locate eyes, nose and mouth; without them it uses their average positions."""
+
+    batch: Count = 4
+    """Number of faces that a restorer processes at once."""
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        check(
+            self.weights is None or self.restorer != "lanczos",
+            f"weights = {self.weights}: lanczos takes none.",
+            "Add --restorer spandrel (or dfdnet).",
+        )
+        check(
+            self.weights is not None or self.restorer != "spandrel",
+            "restorer = spandrel: no weights given.",
+            "Add --weights FILE, or a name listed by `anonderm weights list`, such as gfpgan.",
+        )
+        check(
+            self.points is None or self.restorer == "dfdnet",
+            f"points = {self.points}: only dfdnet uses landmarks.",
+            "Remove --points.",
         )

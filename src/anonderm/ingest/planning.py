@@ -8,8 +8,7 @@ from anonderm.core import weights
 from anonderm.core.cost import Cost, FaceCost, Flow, Workload
 from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.core.records import order_labels
-from anonderm.ingest.config import IngestConfig, PhantomConfig
-from anonderm.ingest.restore.config import RestoreConfig
+from anonderm.ingest.config import IngestConfig, PhantomConfig, RestoreConfig
 
 _PHANTOM = FaceCost(1.0, 0.008)
 _INGEST = FaceCost(1.0, 0.006)

@@ -14,10 +14,9 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face, Lesion
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.config import PhantomConfig
+from anonderm.ingest.config import PhantomConfig, RestoreConfig
 from anonderm.ingest.phantom import phantom
 from anonderm.ingest.restore import restore as stage
-from anonderm.ingest.restore.config import RestoreConfig
 from anonderm.ingest.restore.restore import restore
 from anonderm.models.restorers.load import read_points
 

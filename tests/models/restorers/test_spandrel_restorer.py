@@ -14,7 +14,7 @@ from anonderm.core.faceset import FaceSetWriter
 from anonderm.core.files import sha256_file
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.restore.config import RestoreConfig
+from anonderm.ingest.config import RestoreConfig
 from anonderm.ingest.restore.restore import restore
 from anonderm.models.restorers import spandrel_restorer
 from anonderm.models.restorers.spandrel_restorer import SpandrelRestorer

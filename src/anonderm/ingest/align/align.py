@@ -20,11 +20,11 @@ from anonderm.core.files import read_csv, write_csv, write_json_lines
 from anonderm.core.images import write_png
 from anonderm.core.parallel import in_processes
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.contact_sheet import contact_sheet
 from anonderm.ingest.align.cutter import CutFace, Cutter, Result, Task
 from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
+from anonderm.ingest.config import AlignConfig
 
 _LARGE_PADDING = 0.25  # share of a picture outside its photo above which the log mentions it
 _FEW = 16  # photos for which more processes are not worth starting

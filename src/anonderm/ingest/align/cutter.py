@@ -13,7 +13,6 @@ from anonderm.core.affine import map_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, encode_png, resize_mask
 from anonderm.core.records import Face
-from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.framing import (
     Square,
@@ -25,6 +24,7 @@ from anonderm.ingest.align.framing import (
     whole_square,
 )
 from anonderm.ingest.align.landmarks import Landmarker, landmarker
+from anonderm.ingest.config import AlignConfig
 
 Mask = NDArray[np.bool_] | None
 
