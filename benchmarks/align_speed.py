@@ -17,9 +17,9 @@ import results
 from anonderm.core.faceset import pictures
 from anonderm.core.images import read_image
 from anonderm.embeddings.dlib_faces import DlibFaces
-from anonderm.ingest.align.config import AlignConfig
 from anonderm.ingest.align.cutter import Cutter, Task
-from anonderm.ingest.align.face_points import points_of
+from anonderm.ingest.align.landmarks import points_of
+from anonderm.ingest.config import AlignConfig
 
 # Rows of the FRL template: pupils, corners of the eyes, corners and lids, corners of the mouth.
 _PUPILS = ((0,), (1,))

@@ -25,8 +25,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.embeddings.alterations import copies_of
 from anonderm.embeddings.calibration import CalibratedMatcher, calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
-from anonderm.ingest.align.config import AlignConfig
-from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.config import AlignConfig, IngestConfig
 from anonderm.stages import STAGES, run_stage
 
 MATCHERS = ("copy", "encoder", "dlib")

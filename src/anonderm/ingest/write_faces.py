@@ -64,11 +64,11 @@ def write_faces(
 
 def _encode(source: Source, config: IngestConfig) -> tuple[bytes, str, Mask | None]:
     """The image file of a face, its suffix, and the skin mask."""
-    mask, check = source.photo.mask, source.check
-    mask_HW = None if mask is None else resize_mask(mask.read(), check.width, check.height)
+    photo, check = source.photo, source.check
+    mask_HW = resize_mask(photo.mask_HW(), check.width, check.height) if photo.masks else None
     if config.whole:
-        return source.photo.read(), source.photo.place.suffix, mask_HW
-    image_HWC = resize(square(source.photo.pixels()), config.size)
+        return photo.read(), photo.place.suffix, mask_HW
+    image_HWC = resize(square(photo.pixels()), config.size)
     if mask_HW is not None:
         mask_HW = resize_mask(square(mask_HW), config.size, config.size)
     return encode_png(image_HWC), ".png", mask_HW

@@ -13,8 +13,7 @@ from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.records import Face, Lesion
 from anonderm.ingest.align import cutter
-from anonderm.ingest.align.face_points import FacePoints
-from anonderm.ingest.align.framing import ffhq_square
+from anonderm.ingest.align.framing import FacePoints, ffhq_square
 from anonderm.ingest.align.point_file import read_points, row_of
 from anonderm.ingest.config import AlignConfig
 from anonderm.stages import STAGES, run_stage

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from anonderm.core.affine import map_lesions, map_points
 from anonderm.core.records import Lesion
-from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.framing import (
+    FacePoints,
     Square,
     centre_square,
     cut,

@@ -3,8 +3,8 @@ import pytest
 
 from anonderm.core.errors import ConfigError, InputError, MissingPath
 from anonderm.core.images import read_image
-from anonderm.ingest.align.face_points import from_five, points_of
-from anonderm.ingest.align.landmarks import DlibLandmarker, landmarker
+from anonderm.ingest.align.landmarks import from_five, landmarker, points_of
+from anonderm.ingest.config import AlignConfig
 
 # A head in 3-D, in distances between the eyes: x to the right of the picture, y down, z towards the camera.
 # Right eye (outer, inner corner), left eye (outer, inner), nose base, middle of the mouth.
@@ -50,7 +50,7 @@ def test_another_number_of_points_is_refused():
 
 def test_another_kind_of_model_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"\.onnx"):
-        landmarker(tmp_path / "weights.pth")
+        AlignConfig(model=tmp_path / "weights.pth")
 
 
 # WebMorph's template, found by drawing its points: outer and inner corner, upper lid, lower lid of each eye.
@@ -60,7 +60,7 @@ _MOUTH = (87, 93)
 
 def test_eyes_are_within_3_percent_of_manual_landmarks(shared_data):
     pytest.importorskip("dlib")
-    find, errors, mouths = DlibLandmarker(), [], []
+    find, errors, mouths = landmarker(), [], []
     for path in sorted((shared_data / "pairs").glob("*_neutral.jpg"))[::3]:
         hand_N2 = np.loadtxt(path.with_suffix(".landmarks.csv"), delimiter=",", skiprows=1)
         left, right, mouth = find(read_image(path))[0].points_32
@@ -121,7 +121,7 @@ def test_points_of_an_onnx_network_are_carried_back_into_the_photo(shared_data, 
     pytest.importorskip("onnxruntime")
     pytest.importorskip("dlib")
     photo_HWC = read_image(shared_data / "portraits" / "female_20.jpg")
-    known = DlibLandmarker()(photo_HWC)[0]
+    known = landmarker()(photo_HWC)[0]
     bias_52 = np.array([(0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.35, 0.75), (0.65, 0.75)])
     (tmp_path / "points.onnx").write_bytes(linear_onnx(bias_52))
     found = landmarker(tmp_path / "points.onnx")(photo_HWC)[0]

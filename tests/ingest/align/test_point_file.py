@@ -4,7 +4,7 @@ import json
 import pytest
 
 from anonderm.core.errors import InputError, MissingPath
-from anonderm.ingest.align.face_points import FacePoints
+from anonderm.ingest.align.framing import FacePoints
 from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
 
 POINTS = FacePoints((10.0, 20.0), (50.5, 21.0), (30.0, 60.0))

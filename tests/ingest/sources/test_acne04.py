@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from anonderm.cli import main
 from anonderm.core.errors import MissingPath
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.acne04 import find, parse_line
+from anonderm.ingest.sources.acne04 import find, parse_line, read_voc
 from anonderm.ingest.sources.layouts import recognise
-from anonderm.ingest.sources.voc import read_voc
 
 XML = """<annotation><folder>VOC2007</folder><filename>levle1_0.jpg</filename>
 <size><width>40</width><height>40</height><depth>3</depth></size>
@@ -124,10 +123,12 @@ def test_an_annotation_that_would_read_other_files_is_refused(tmp_path):
     for text in (evil, "<annotation>", "", "<a>" * 5):
         path = tmp_path / "a.xml"
         path.write_text(text)
-        assert "not a VOC annotation" in str(read_voc(path))
+        lesions, size, (problem,) = read_voc(path)
+        assert (lesions, size) == ((), None)
+        assert "not a VOC annotation" in problem
 
 
 @given(st.text())
 def test_any_line_is_read_or_refused(text):
     line = parse_line(text)
-    assert line is None or (line.level in range(4) and line.name)
+    assert line is None or (line[1] in range(4) and line[0])

@@ -6,8 +6,9 @@ from PIL import Image
 
 from anonderm.core.errors import UnreadableImage
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.celebamask import PartsMask, find
+from anonderm.ingest.sources.celebamask import find
 from anonderm.ingest.sources.layouts import recognise
+from anonderm.ingest.sources.photo import File, Photo
 
 # number here, number in CelebA: of train, val and test
 NUMBERS = {0: 119613, 1: 99094, 2: 170000, 17: 162771, 2001: 182638, 2002: 200000}
@@ -87,4 +88,4 @@ def test_a_mask_that_cannot_be_read_is_named(celebamask, tmp_path):
 def test_parts_of_two_sizes_are_refused(tmp_path, draw):
     parts = (draw(tmp_path / "a.png", 0), draw(tmp_path / "b.png", 1, width=41))
     with pytest.raises(UnreadableImage, match="its size differs"):
-        PartsMask(parts).read()
+        Photo("a", File(parts[0]), masks=parts).mask_HW()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
-from anonderm.ingest.sources.folders import list_photos
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.folders import find
 
 
 def touch(path: Path) -> Path:
@@ -18,7 +19,7 @@ def touch(path: Path) -> Path:
 def test_photos_are_listed_class_by_class_in_order(tmp_path):
     for name in ("mild/b.JPG", "mild/a.png", "healthy/sub/c.jpeg"):
         touch(tmp_path / name)
-    photos = list_photos(tmp_path).photos
+    photos = find(IngestConfig(tmp_path)).photos
     assert [(photo.name, photo.label) for photo in photos] == [
         ("healthy/sub/c.jpeg", "healthy"),
         ("mild/a.png", "mild"),
@@ -31,39 +32,39 @@ def test_other_files_are_ignored_and_counted_by_suffix(tmp_path):
     for name in files:
         touch(tmp_path / name)
     touch(tmp_path / ".git" / "b.jpg")
-    listing = list_photos(tmp_path)
+    listing = find(IngestConfig(tmp_path))
     assert [photo.name for photo in listing.photos] == ["mild/a.jpg"]
     assert listing.ignored == {".db": 1, "": 1, ".heic": 1, ".txt": 1, ".jpg": 1}
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(MissingPath, match="nowhere: no such folder"):
-        list_photos(tmp_path / "nowhere")
+        find(IngestConfig(tmp_path / "nowhere"))
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     with pytest.raises(MissingPath, match="is a file"):
-        list_photos(touch(tmp_path / "photos.zip"))
+        find(IngestConfig(touch(tmp_path / "photos.zip")))
 
 
 def test_an_empty_class_is_named(tmp_path):
     touch(tmp_path / "mild" / "a.jpg")
     touch(tmp_path / "severe" / "readme.txt")
     with pytest.raises(EmptyFolder, match="severe"):
-        list_photos(tmp_path)
+        find(IngestConfig(tmp_path))
 
 
 def test_photos_without_a_class_folder_are_refused(tmp_path):
     touch(tmp_path / "a.jpg")
     with pytest.raises(EmptyFolder, match="no sub-folder"):
-        list_photos(tmp_path)
+        find(IngestConfig(tmp_path))
 
 
 def test_a_folder_of_ready_made_splits_is_refused(tmp_path):
     for split in ("train", "Test"):
         touch(tmp_path / split / "a.jpg")
     with pytest.raises(BadLabel, match="splits"):
-        list_photos(tmp_path)
+        find(IngestConfig(tmp_path))
 
 
 def test_loops_of_links_are_not_followed(tmp_path):
@@ -71,26 +72,26 @@ def test_loops_of_links_are_not_followed(tmp_path):
     (tmp_path / "mild" / "again").symlink_to(tmp_path / "mild")
     (tmp_path / "back").symlink_to(tmp_path)
     (tmp_path / "itself").symlink_to(tmp_path / "itself")
-    assert [photo.name for photo in list_photos(tmp_path).photos] == ["mild/a.jpg"]
+    assert [photo.name for photo in find(IngestConfig(tmp_path)).photos] == ["mild/a.jpg"]
 
 
 def test_a_link_to_a_class_folder_elsewhere_is_a_class(tmp_path):
     touch(tmp_path / "archive" / "a.jpg")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mild").symlink_to(tmp_path / "archive")
-    assert [photo.name for photo in list_photos(tmp_path / "photos").photos] == ["mild/a.jpg"]
+    assert [photo.name for photo in find(IngestConfig(tmp_path / "photos")).photos] == ["mild/a.jpg"]
 
 
 def test_class_names_equal_in_unicode_are_refused(tmp_path):
     touch(tmp_path / "R\u00f6te" / "a.jpg")
     touch(tmp_path / "Ro\u0308te" / "b.jpg")
     with pytest.raises(BadLabel, match="two classes of the same name"):
-        list_photos(tmp_path)
+        find(IngestConfig(tmp_path))
 
 
 def test_a_file_name_that_is_not_text_is_escaped(tmp_path):
     folder = tmp_path / "mild"
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png")).touch()
-    assert list_photos(tmp_path).photos[0].name == r"mild/\xff.png"
-    assert list_photos(tmp_path).photos[0].place.read() == b""
+    assert find(IngestConfig(tmp_path)).photos[0].name == r"mild/\xff.png"
+    assert find(IngestConfig(tmp_path)).photos[0].place.read() == b""

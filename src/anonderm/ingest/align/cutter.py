@@ -13,8 +13,8 @@ from anonderm.core.affine import map_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, encode_png, resize_mask
 from anonderm.core.records import Face
-from anonderm.ingest.align.face_points import FacePoints
 from anonderm.ingest.align.framing import (
+    FacePoints,
     Square,
     centre_square,
     cut,
@@ -43,7 +43,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class CutFace:
-    """The row and picture of a face; its `points` if it was aligned, otherwise the `reason`.
+    """The row and picture of a face, and its `points` if it was aligned.
 
     outside: the share of the picture outside the photo. lost: how many lesions of the photo it does not show.
     """
@@ -52,7 +52,6 @@ class CutFace:
     png: bytes
     mask_HW: Mask
     points: FacePoints | None
-    reason: str
     outside: float
     lost: int
 
@@ -89,11 +88,9 @@ class Cutter:
             reason = "seen from the side" if found else "no face found"
             return self._fallback(task.face, photo_HWC, mask_HW, reason, len(found))
         wanted = good if self._config.several == "all" else good[:1]
-        squares = [ffhq_square(points) for points in wanted]
-        rows = _rows(task.face, len(wanted))
         cuts = tuple(
-            self._cut(row, photo_HWC, mask_HW, square, points)
-            for row, square, points in zip(rows, squares, wanted, strict=True)
+            self._cut(_row(task.face, number), photo_HWC, mask_HW, ffhq_square(points), points)
+            for number, points in enumerate(wanted, start=1)
         )
         return Result(task.face.id, cuts, len(found))
 
@@ -107,17 +104,10 @@ class Cutter:
             return Result(face.id, (), found, reason)
         height, width = photo_HWC.shape[:2]
         chosen = whole_square if self._config.fallback == "keep" else centre_square
-        picture = self._cut(face, photo_HWC, mask_HW, chosen(width, height), None, reason)
-        return Result(face.id, (picture,), found, reason)
+        return Result(face.id, (self._cut(face, photo_HWC, mask_HW, chosen(width, height)),), found, reason)
 
     def _cut(
-        self,
-        face: Face,
-        photo_HWC: Pixels,
-        mask_HW: Mask,
-        square: Square,
-        points: FacePoints | None,
-        reason: str = "",
+        self, face: Face, photo_HWC: Pixels, mask_HW: Mask, square: Square, points: FacePoints | None = None
     ) -> CutFace:
         size, framing = self._config.size, "ffhq" if points else self._config.fallback
         picture_HWC = cut(photo_HWC, square, size)
@@ -125,7 +115,7 @@ class Cutter:
         outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
         row = dataclasses.replace(face, lesions=lesions, framing=framing)
         mask = None if mask_HW is None else cut_mask(mask_HW, square, size)
-        return CutFace(row, encode_png(picture_HWC), mask, points, reason, outside, lost)
+        return CutFace(row, encode_png(picture_HWC), mask, points, outside, lost)
 
 
 def _in_profile(points: FacePoints) -> bool:
@@ -134,9 +124,6 @@ def _in_profile(points: FacePoints) -> bool:
     return bool(across < _PROFILE * down)
 
 
-def _rows(face: Face, count: int) -> list[Face]:
-    """The row of the largest face, and of the others, who are unknown people."""
-    others = (
-        dataclasses.replace(face, id=f"{face.id}-{number}", subject=None) for number in range(2, count + 1)
-    )
-    return [face, *others]
+def _row(face: Face, number: int) -> Face:
+    """The row of the largest face (1) or of another, who is an unknown person."""
+    return face if number == 1 else dataclasses.replace(face, id=f"{face.id}-{number}", subject=None)

@@ -1,4 +1,4 @@
-"""Squares on a photo, and the picture cut out along one."""
+"""Eyes and mouth of a face, squares on a photo, and the picture cut out along one."""
 
 # H x W pixels, C channels, S side of the picture; coordinates along pixel edges, as in core/affine
 
@@ -13,12 +13,34 @@ from numpy.typing import NDArray
 
 from anonderm.core.affine import Affine
 from anonderm.core.images import Pixels, resize
-from anonderm.ingest.align.face_points import FacePoints, Point
+
+Point = tuple[float, float]
 
 _BLURRED_FROM = (
     0.04  # distance from the photo's edge at which padding is fully blurred, in sides of the square
 )
 _BLUR = 0.02  # standard deviation of that blur, in sides of the square
+
+
+@dataclass(frozen=True, slots=True)
+class FacePoints:
+    """Eyes and mouth of a face; left and right refer to the upright picture.
+
+    The point of an eye is the mean of its outline, that of the mouth the middle between its corners.
+    """
+
+    left_eye: Point
+    right_eye: Point
+    mouth: Point
+
+    @property
+    def points_32(self) -> NDArray[np.float64]:
+        return np.array([self.left_eye, self.right_eye, self.mouth], float)
+
+
+def face_points(*points_2: NDArray[np.float64]) -> FacePoints:
+    left, right, mouth = ((float(x), float(y)) for x, y in points_2)
+    return FacePoints(left, right, mouth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,50 +8,36 @@ faces.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.affine import map_points
-from anonderm.core.errors import ConfigError, InputError
+from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
 from anonderm.core.onnx import OnnxNetwork
-from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces
-from anonderm.ingest.align.face_points import FacePoints, face_points, from_five, points_of
-from anonderm.ingest.align.framing import Square, cut
+from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces, eyes_and_mouth
+from anonderm.ingest.align.framing import FacePoints, Square, cut, face_points
 
 _WIDENED = 1.3  # side of the network's input, in sides of dlib's box
 
 
-class Landmarker(Protocol):
-    """Finds the faces of a photo."""
-
-    def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
-        """Every face, the largest first, in pixels of the photo; uint8 RGB [H, W, 3]."""
+Landmarker = Callable[[Pixels], list[FacePoints]]
+"""uint8 RGB [H, W, 3] -> every face, the largest first, in pixels of the photo."""
 
 
-def landmarker(model: Path | None, every: bool = False) -> Landmarker:
+def landmarker(model: Path | None = None, every: bool = False) -> Landmarker:
     """dlib's five points, or those of a user's model; `every` also finds small faces beside a large one.
 
-    Raises MissingExtra, MissingPath, InputError (not a model) or ConfigError (another kind of file).
+    Raises MissingExtra, MissingPath, or InputError (not a model, or one of other than 5 or 68 points).
     """
-    if model is None or model.suffix == ".dat":
-        return DlibLandmarker(model, every)
-    if model.suffix == ".onnx":
+    if model is not None and model.suffix.lower() == ".onnx":
         return OnnxLandmarker(model, every)
-    raise ConfigError(f"model = {model}: must be a dlib predictor (.dat) or an ONNX file (.onnx).")
-
-
-class DlibLandmarker:
-    """Raises MissingExtra, or InputError for a predictor of other than 5 or 68 points."""
-
-    def __init__(self, predictor: Path | None = None, every: bool = False) -> None:
-        self._faces = DlibFaces(predictor, every)
-
-    def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
-        return [points_of(face.points_N2) for face in self._faces.find(photo_HWC)]
+    faces = DlibFaces(model, every)
+    return lambda photo_HWC: [points_of(face.points_N2) for face in faces.find(photo_HWC)]
 
 
 class OnnxLandmarker:
@@ -97,3 +83,23 @@ def _around(face: DlibFace) -> Square:
     across_2 = np.subtract(points.right_eye, points.left_eye)
     half_2 = across_2 / np.hypot(*across_2) * max(right - left, bottom - top) * _WIDENED / 2
     return Square(((left + right) / 2, (top + bottom) / 2), (float(half_2[0]), float(half_2[1])))
+
+
+def points_of(points_N2: NDArray[np.float64]) -> FacePoints:
+    """Eyes and mouth from dlib's 5 or the iBUG scheme's 68 points. Raises InputError for any other number."""
+    match len(points_N2):
+        case 5:
+            return from_five(points_N2)
+        case 68:
+            left_2, right_2 = points_N2[36:42].mean(axis=0), points_N2[42:48].mean(axis=0)
+            return face_points(left_2, right_2, (points_N2[48] + points_N2[54]) / 2)
+        case count:
+            raise InputError(f"the predictor returns {count} points; 5 or 68 are supported.")
+
+
+def from_five(points_52: NDArray[np.float64]) -> FacePoints:
+    """Eyes and mouth from dlib's five points.
+
+    The mouth is estimated; it only affects the size of long or turned faces, and a tenth of it the centre.
+    """
+    return face_points(*eyes_and_mouth(points_52))

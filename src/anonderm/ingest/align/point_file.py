@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.files import read_csv
-from anonderm.ingest.align.face_points import FacePoints, Point
+from anonderm.ingest.align.framing import FacePoints, face_points
 
 PLACES = ("left_eye", "right_eye", "mouth_left", "mouth_right")
 COLUMNS = ("photo", *(f"{place}_{axis}" for place in PLACES for axis in "xy"))
@@ -59,21 +61,13 @@ def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
 
 def _points(row: Mapping[str, Any], where: str) -> FacePoints:
     try:
-        left, right, *mouth = [_point(row, place) for place in PLACES]
+        numbers = {name: float(row[name]) for name in COLUMNS[1:]}
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}.", "Points are numbers of pixels.") from error
-    middle = _middle(*mouth)
-    if math.dist(left, right) < 1 or math.dist(_middle(left, right), middle) < 1:
+    if infinite := [name for name, number in numbers.items() if not math.isfinite(number)]:
+        raise InputError(f"{where}: {', '.join(infinite)} is not finite.", "Points are numbers of pixels.")
+    points_42 = np.array(list(numbers.values())).reshape(4, 2)
+    eyes_2, mouth_2 = points_42[:2].mean(axis=0), points_42[2:].mean(axis=0)
+    if min(np.hypot(*(points_42[0] - points_42[1])), np.hypot(*(eyes_2 - mouth_2))) < 1:
         raise InputError(f"{where}: the points coincide.", "Mark both eyes and the mouth, or delete the row.")
-    return FacePoints(left, right, middle)
-
-
-def _middle(one: Point, other: Point) -> Point:
-    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
-
-
-def _point(row: Mapping[str, Any], place: str) -> Point:
-    x, y = float(row[f"{place}_x"]), float(row[f"{place}_y"])
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise ValueError(f"{place} is not finite")
-    return x, y
+    return face_points(*points_42[:2], mouth_2)

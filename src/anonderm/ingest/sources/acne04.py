@@ -9,28 +9,26 @@ Detection/**/Annotations/levle0_12.xml      Pascal VOC boxes, if they were downl
 from __future__ import annotations
 
 import dataclasses
+import math
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
 from anonderm.core.errors import MissingPath
+from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import read_lines
-from anonderm.ingest.sources.voc import VocBoxes, read_voc
 
 PATTERNS = ("NNEW_*.txt", "*/NNEW_*.txt")
 LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
 _LEVELS = ("mild", "moderate", "severe", "very severe")
 _FILES = {"test": "test", "trainval": "train"}  # test first: it counts for a photo that both files name
 _NAME = re.compile(r"levle([0-3])_\d+\.\w+")
-
-
-class _Line(NamedTuple):
-    name: str
-    level: int
+_LINE = re.compile(r"(\S+)\s+([0-3])\s+\d+")
 
 
 def find(config: IngestConfig) -> Found:
@@ -38,11 +36,9 @@ def find(config: IngestConfig) -> Found:
     lists = {split: _list_file(listing, f"NNEW_{word}_{config.fold}.txt") for word, split in _FILES.items()}
     annotations = _annotations(listing)
     for split, label_file in lists.items():
-        for line in _lines(listing, label_file):
-            photo = _photo(listing, line, label_file)
-            if photo is not None:
-                photo = _with_boxes(listing, photo, annotations)
-                listing.photos.append(dataclasses.replace(photo, split=split))
+        for photo in _photos(listing, label_file):
+            with_boxes = _with_boxes(listing, photo, annotations)
+            listing.photos.append(dataclasses.replace(with_boxes, split=split))
     read = {name for name in listing.files if posixpath.basename(name).startswith("NNEW_")}
     pictures = posixpath.join(posixpath.dirname(lists["train"]), "JPEGImages")
     return listing.found(read | set(annotations.values()), pictures)  # Detection holds the same photos
@@ -64,34 +60,27 @@ def _list_file(listing: Listing, file_name: str) -> str:
     return found[0]
 
 
-def _lines(listing: Listing, label_file: str) -> Iterator[_Line]:
+def _photos(listing: Listing, label_file: str) -> Iterator[Photo]:
     for number, text in read_lines(listing.files[label_file]):
         line = parse_line(text)
         if line is None:
             reason = f"not `name level count`: {text[:80]!r}"
             listing.skip(f"{label_file}:{number}", reason, "label unknown")
+            continue
+        file_name, level = line
+        name = listing.find(f"JPEGImages/{file_name}", posixpath.dirname(label_file))
+        if name is None:
+            listing.skip_missing(label_file, file_name)
+        elif severity(file_name) not in (None, _LEVELS[level]):
+            listing.skip(name, f"level {level} in {label_file} contradicts its name", "label unknown")
         else:
-            yield line
+            yield dataclasses.replace(listing.photo(name), label=_LEVELS[level], licence=LICENCE)
 
 
-def parse_line(text: str) -> _Line | None:
-    """`levle0_12.jpg 0 3`; None for anything else."""
-    words = text.split()
-    if len(words) != 3 or words[1] not in ("0", "1", "2", "3") or not words[2].isdecimal():
-        return None
-    return _Line(words[0], int(words[1]))
-
-
-def _photo(listing: Listing, line: _Line, label_file: str) -> Photo | None:
-    name = listing.find(f"JPEGImages/{line.name}", posixpath.dirname(label_file))
-    label = _LEVELS[line.level]
-    if name is None:
-        listing.skip_missing(label_file, line.name)
-    elif severity(line.name) not in (None, label):
-        listing.skip(name, f"level {line.level} in {label_file} contradicts its name", "label unknown")
-    else:
-        return dataclasses.replace(listing.photo(name), label=label, licence=LICENCE)
-    return None
+def parse_line(text: str) -> tuple[str, int] | None:
+    """Name and level in `levle0_12.jpg 0 3`; None for anything else."""
+    match = _LINE.fullmatch(text.strip())
+    return (match[1], int(match[2])) if match else None
 
 
 def _annotations(listing: Listing) -> dict[str, str]:
@@ -104,10 +93,41 @@ def _with_boxes(listing: Listing, photo: Photo, annotations: dict[str, str]) -> 
     file = annotations.get(posixpath.splitext(posixpath.basename(photo.name))[0])
     if file is None:
         return photo
-    boxes = read_voc(listing.files[file])
-    problems = boxes.problems if isinstance(boxes, VocBoxes) else [boxes]
+    lesions, size, problems = read_voc(listing.files[file])
     for problem in problems:
         listing.skip(file, problem, "box unusable")
-    if not isinstance(boxes, VocBoxes):
-        return photo
-    return dataclasses.replace(photo, lesions=boxes.lesions, boxes_in=boxes.size)
+    return dataclasses.replace(photo, lesions=lesions, boxes_in=size)
+
+
+def read_voc(path: Path) -> tuple[tuple[Lesion, ...], tuple[float, float] | None, tuple[str, ...]]:
+    """Pascal VOC boxes, the (width, height) of the picture they refer to if stated, and what was wrong with
+    other boxes or with the file. XML entities are not resolved."""
+    import defusedxml.ElementTree as Xml
+    from defusedxml import DefusedXmlException
+
+    try:
+        root = Xml.fromstring(path.read_bytes())
+    except (Xml.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        return (), None, (f"not a VOC annotation ({type(error).__name__}: {error})",)
+    except OSError as error:
+        return (), None, (f"cannot be read ({error.strerror})",)
+    lesions, problems = [], []
+    for number, item in enumerate(root.findall("object"), start=1):
+        kind = (item.findtext("name") or "").strip()
+        sides = [_number(item, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+        if not kind or not all(map(math.isfinite, sides)):
+            problems.append(f"object {number} has no name or no box")
+        else:
+            x0, y0, x1, y1 = sides
+            lesions.append(Lesion(kind, x0 - 1, y0 - 1, x1, y1))  # VOC counts pixels from 1, ends included
+    width, height = _number(root, "size/width"), _number(root, "size/height")
+    size = (width, height) if width > 0 and height > 0 else None
+    return tuple(lesions), size, tuple(problems)
+
+
+def _number(element: Any, path: str) -> float:
+    """NaN if there is none."""
+    try:
+        return float(element.findtext(path) or "nan")
+    except ValueError:
+        return math.nan

@@ -19,8 +19,7 @@ from anonderm.ingest.sources.acne04 import LICENCE, severity
 from anonderm.ingest.sources.coco import read_photos
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import read_json_object
-from anonderm.ingest.sources.values import numbers
+from anonderm.ingest.sources.reading import numbers, read_json_object
 
 _FILES = re.compile(r".*acne04-?v2.*\.json", re.IGNORECASE)
 

@@ -12,14 +12,8 @@ excluded from "skin" by the set itself.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from anonderm.core.errors import UnreadableImage
-from anonderm.core.images import read_image
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
@@ -35,19 +29,6 @@ _LICENCE = (
 _FIRST_VAL, _FIRST_TEST = 162771, 182638  # numbers of CelebA's photos, from 0, at which its splits begin
 
 
-@dataclass(frozen=True, slots=True)
-class PartsMask:
-    """The union of the masks of several parts."""
-
-    parts: tuple[Path, ...]
-
-    def read(self) -> NDArray[np.bool_]:
-        masks = [read_image(path)[:, :, 0] > 0 for path in self.parts]
-        if len({mask.shape for mask in masks}) > 1:
-            raise UnreadableImage(f"{self.parts[0]}: its size differs from that of the other parts' masks.")
-        return np.logical_or.reduce(masks)
-
-
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
     facts = _facts(listing)
@@ -59,7 +40,7 @@ def find(config: IngestConfig) -> Found:
             listing.skip(name, "no mask of its skin", "skin mask missing")
             continue
         split, subject = facts.get(_stem(name), (None, None))
-        photo = dataclasses.replace(listing.photo(name), mask=PartsMask(parts), split=split, subject=subject)
+        photo = dataclasses.replace(listing.photo(name), masks=parts, split=split, subject=subject)
         listing.photos.append(dataclasses.replace(photo, licence=_LICENCE))
     _skip_masks_without_photo(listing)
     read = {name for name in listing.files if name.startswith(f"{_MASKS}/")} | {_MAPPING, _IDENTITIES}

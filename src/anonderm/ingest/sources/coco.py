@@ -18,8 +18,7 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import read_json_object
-from anonderm.ingest.sources.values import lesion_types, numbers, read_split, split_of
+from anonderm.ingest.sources.reading import lesion_types, numbers, read_json_object, read_split, split_of
 
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import read_json
+from anonderm.ingest.sources.reading import parse_json, read_text
 
 # Folder -> its key in the metadata; the first that exists is read.
 _FOLDERS = {"images1024x1024": "image", "thumbnails128x128": "thumbnail", "in-the-wild-images": "in_the_wild"}
@@ -57,7 +57,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
     def kept(entry: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in entry.items() if key in _KEPT or key.isdecimal()}
 
-    content = read_json(path, kept)
+    content = parse_json(read_text(path), str(path), kept)
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise InputError(f"{path}: not the metadata of FFHQ.", "Download it again.")
     return content

@@ -12,16 +12,12 @@ from anonderm.core.names import is_hidden, is_plain
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import count_suffixes, files_below
 from anonderm.ingest.sources.photo import File, Found, Photo, printable
-from anonderm.ingest.sources.values import read_split
+from anonderm.ingest.sources.reading import read_split
 
 
 def fits(source: Path) -> bool:
     """Every folder of folders fits."""
     return source.is_dir() and any(entry.is_dir() for entry in source.iterdir())
-
-
-def find(config: IngestConfig) -> Found:
-    return list_photos(config.source)
 
 
 def fits_flat(source: Path) -> bool:
@@ -36,13 +32,14 @@ def find_flat(config: IngestConfig) -> Found:
     return Found(photos, ignored=count_suffixes([path.name for path in files if not is_image(path)]))
 
 
-def list_photos(source: Path) -> Found:
+def find(config: IngestConfig) -> Found:
     """Every image below a class folder, at any depth.
 
     Hidden files and files without the suffix of an image are ignored and counted. Links to folders are not
     followed inside a class, so loops of links do no harm. Raises MissingPath, EmptyFolder (no class, or one
     without photos) or BadLabel (an unusable name).
     """
+    source = config.source
     ignored = _loose_files(source)
     photos: list[Photo] = []
     for label, folder in _class_folders(source).items():

@@ -10,26 +10,38 @@ data/train-00000-of-00001.parquet       or tables with an image column, {bytes, 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import io
 import json
 import posixpath
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.errors import InputError
+from anonderm.core.errors import InputError, MissingPath, UnreadableImage
+from anonderm.core.images import is_image_name
 from anonderm.core.names import is_hidden
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
-from anonderm.ingest.sources.parquet_images import Cell
-from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import Table, read_table
+from anonderm.ingest.sources.photo import Found, Photo, stamp
+from anonderm.ingest.sources.reading import (
+    Table,
+    cell_text,
+    lesion_types,
+    numbers,
+    read_split,
+    read_table,
+    split_of,
+)
 from anonderm.ingest.sources.table import choose_columns, photos_of, with_facts
-from anonderm.ingest.sources.values import cell_text, lesion_types, numbers, read_split, split_of
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SHARD = re.compile(r"(?P<split>[A-Za-z]+)(-\d+-of-\d+.*)?\.parquet")
+_LOCK = threading.Lock()  # neighbouring cells lie in one row group, which is read once
 
 
 def fits(source: Path) -> bool:
@@ -167,3 +179,62 @@ def _with_objects(listing: Listing, photo: Photo, row: Mapping[str, Any]) -> Pho
         else:
             lesions.append(Lesion.from_corner(str(names[index]), *box))
     return dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=lesion_types(lesions))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The bytes in one cell of an image column, a struct of `bytes` and `path`."""
+
+    table: Path
+    column: str
+    group: int
+    row: int
+    path: str
+
+    def read(self) -> bytes:
+        with _LOCK:
+            group = _row_group(self.table, stamp(self.table), self.column, self.group)
+        if self.row >= len(group):
+            raise MissingPath("no longer in the table.")
+        value = group[self.row].as_py()
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if not isinstance(data, bytes):
+            raise UnreadableImage("no image in this cell.")
+        return data
+
+    @property
+    def stamp(self) -> str:
+        return f"{stamp(self.table)} {self.column} {self.group} {self.row}"
+
+    @property
+    def file_name(self) -> str:
+        return posixpath.basename(self.path.replace("\\", "/"))
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the cell's path, or that of the image's format."""
+        return posixpath.splitext(self.path)[1].lower() if is_image_name(self.path) else _suffix(self.read())
+
+
+def _suffix(data: bytes) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return f".{(image.format or 'png').lower()}"
+    except (UnidentifiedImageError, OSError):
+        return ".png"
+
+
+@functools.lru_cache(maxsize=2)
+def _row_group(table: Path, _state: str, column: str, group: int) -> Any:
+    """One column of a row group; `_state` changes with the file."""
+    import pyarrow.lib
+    import pyarrow.parquet as parquet
+
+    try:
+        return parquet.ParquetFile(table).read_row_group(group, columns=[column])[column]
+    except FileNotFoundError as error:
+        raise MissingPath("no such file.") from error
+    except (pyarrow.lib.ArrowException, OSError) as error:
+        raise UnreadableImage(f"the table cannot be read ({error}).") from error

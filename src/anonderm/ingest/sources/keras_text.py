@@ -10,27 +10,16 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import re
-from dataclasses import dataclass
 
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import read_lines
-from anonderm.ingest.sources.values import class_name, lesion_types, numbers, split_of
+from anonderm.ingest.sources.reading import class_name, lesion_types, numbers, read_lines, split_of
 
 PATTERNS = ("_annotations.txt", "*/_annotations.txt")
 _LIST, _CLASSES = "_annotations.txt", "_classes.txt"
 _BOX = re.compile(r"\S+,\S+,\S+,\S+,\S+")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A photo's name, its boxes, and what was wrong with others."""
-
-    name: str
-    lesions: tuple[Lesion, ...]
-    problems: tuple[str, ...]
 
 
 def find(config: IngestConfig) -> Found:
@@ -41,26 +30,26 @@ def find(config: IngestConfig) -> Found:
         classes = listing.find(_CLASSES, folder)
         names = tuple(line for _, line in read_lines(listing.files[classes])) if classes else ()
         for number, text in read_lines(listing.files[label_file]):
-            _add_photo(listing, parse_line(text, names), folder, f"{label_file}:{number}")
+            where = f"{label_file}:{number}"
+            file_name, lesions, problems = parse_line(text, names)
+            name = listing.find(file_name, folder)
+            if name is None:
+                listing.skip_missing(where, file_name)
+                continue
+            for problem in problems:
+                listing.skip(name, f"{where}: {problem}", "box unusable")
+            photo, kinds = listing.photo(name), lesion_types(lesions)
+            listing.photos.append(
+                dataclasses.replace(photo, lesions=lesions, lesion_types=kinds, split=split_of(name))
+            )
     return listing.found_by_roboflow({*lists, *listing.named(_CLASSES)})
 
 
-def _add_photo(listing: Listing, line: Line, folder: str, where: str) -> None:
-    name = listing.find(line.name, folder)
-    if name is None:
-        listing.skip_missing(where, line.name)
-        return
-    for problem in line.problems:
-        listing.skip(name, f"{where}: {problem}", "box unusable")
-    kinds = lesion_types(line.lesions)
-    photo = listing.photo(name)
-    listing.photos.append(
-        dataclasses.replace(photo, lesions=line.lesions, lesion_types=kinds, split=split_of(name))
-    )
+def parse_line(text: str, names: tuple[str, ...]) -> tuple[str, tuple[Lesion, ...], tuple[str, ...]]:
+    """A photo's name, its boxes, and what was wrong with others, in `a.jpg 43,46,100,108,1`.
 
-
-def parse_line(text: str, names: tuple[str, ...]) -> Line:
-    """`a.jpg 43,46,100,108,1`; the name may contain spaces, and a photo may have no box."""
+    The name may contain spaces, and a photo may have no box.
+    """
     words = text.split(" ")
     first = len(words)
     while first > 1 and (not words[first - 1] or _BOX.fullmatch(words[first - 1].strip())):
@@ -75,4 +64,4 @@ def parse_line(text: str, names: tuple[str, ...]) -> Line:
             problems.append(f"the box {word!r}: class {number} is not one of the {len(names)} classes")
         else:
             lesions.append(Lesion(kind, *box))
-    return Line(" ".join(words[:first]).strip(), tuple(lesions), tuple(problems))
+    return " ".join(words[:first]).strip(), tuple(lesions), tuple(problems)

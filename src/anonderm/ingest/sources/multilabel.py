@@ -16,8 +16,7 @@ from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import read_table
-from anonderm.ingest.sources.values import split_of
+from anonderm.ingest.sources.reading import read_table, split_of
 
 PATTERNS = ("_classes.csv", "*/_classes.csv")
 _TABLE = "_classes.csv"

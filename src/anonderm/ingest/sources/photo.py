@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import InputError, MissingPath, UnreadableImage
-from anonderm.core.images import Pixels, decode_image
+from anonderm.core.images import Pixels, decode_image, read_image
 from anonderm.core.records import Lesion
 
 
@@ -31,13 +31,6 @@ class Place(Protocol):
         """The suffix of a file of these bytes, with the dot, in lower case."""
 
 
-class Mask(Protocol):
-    """A skin mask of the source."""
-
-    def read(self) -> NDArray[np.bool_]:
-        """bool [H, W], of the whole photo but not necessarily of its size. Raises InputError."""
-
-
 @dataclass(frozen=True, slots=True)
 class Photo:
     """An image and its annotations in the source; everything except the name and the place may be unknown.
@@ -48,6 +41,7 @@ class Photo:
     lesions: boxes in pixels of the displayed picture (rotated per EXIF) or, with `boxes_in`, of a picture of
     this (width, height): (1, 1) for shares of width and height.
     lesion_types: types of lesions on the face, with or without boxes.
+    masks: files whose union is the skin mask, of the whole photo but not necessarily of its size.
     credit: attribution that the licence requires.
     """
 
@@ -60,7 +54,7 @@ class Photo:
     lesions: tuple[Lesion, ...] = ()
     boxes_in: tuple[float, float] | None = None
     lesion_types: tuple[str, ...] = ()
-    mask: Mask | None = None
+    masks: tuple[Path, ...] = ()
     licence: str = ""
     credit: str = ""
 
@@ -74,6 +68,13 @@ class Photo:
     def pixels(self) -> Pixels:
         """uint8 RGB [H, W, 3], as displayed. Raises MissingPath or UnreadableImage."""
         return decode_image(self.read(), self.name)
+
+    def mask_HW(self) -> NDArray[np.bool_]:
+        """bool [H, W], the union of `masks`. Raises MissingPath or UnreadableImage."""
+        masks = [read_image(path)[:, :, 0] > 0 for path in self.masks]
+        if len({mask.shape for mask in masks}) > 1:
+            raise UnreadableImage(f"{self.masks[0]}: its size differs from that of the other parts' masks.")
+        return np.logical_or.reduce(masks)
 
 
 SkipKind = Literal[

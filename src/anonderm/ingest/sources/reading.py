@@ -1,20 +1,29 @@
-"""Reading label files: text, JSON and tables, with the same errors for every layout."""
+"""Reading label files: text, JSON, tables and their values, with the same errors for every layout."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+import math
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError
+from anonderm.core.records import Lesion
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 _DOWNLOAD_AGAIN = "Download or export it again."
+_SPLIT_NAMES = {
+    "train": ("train", "training", "trainval"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+_SPLITS = {name: split for split, names in _SPLIT_NAMES.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +53,9 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
-def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Raises InputError."""
-    return parse_json(read_text(path), str(path), object_hook)
-
-
 def read_json_object(path: Path) -> dict[str, Any]:
     """Raises InputError."""
-    return _object(read_json(path), str(path))
+    return _object(parse_json(read_text(path), str(path)), str(path))
 
 
 def parse_json(
@@ -111,3 +115,47 @@ def _parquet_table(path: Path) -> Table:
     except (pyarrow.lib.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a Parquet table ({error}).", _DOWNLOAD_AGAIN) from error
     return Table(tuple(names), tuple(enumerate(rows, start=1)))
+
+
+def read_split(word: str) -> str | None:
+    """train, val or test for the usual words in any case."""
+    return _SPLITS.get(word.strip().lower())
+
+
+def split_of(name: str) -> str | None:
+    """The split after which a folder in this path is named: train, val or test."""
+    found = (_SPLITS.get(part.lower()) for part in posixpath.dirname(name).split("/"))
+    return next(filter(None, found), None)
+
+
+def class_name(number: str, names: Sequence[str]) -> str | None:
+    """The class with this number from 0, or None; the number itself if there are no names."""
+    if not number.isdecimal() or not number.isascii() or len(number) > 9:
+        return None
+    if not names:
+        return number
+    return names[int(number)] if int(number) < len(names) else None
+
+
+def numbers(values: object, count: int | None = None) -> list[float] | None:
+    """A list of finite numbers, of this length if one is given; None for anything else."""
+    if not isinstance(values, list) or (count is not None and len(values) != count):
+        return None
+    try:
+        found = [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if all(map(math.isfinite, found)) else None
+
+
+def lesion_types(lesions: Sequence[Lesion]) -> tuple[str, ...]:
+    """The distinct kinds, in alphabetical order."""
+    return tuple(sorted({lesion.kind for lesion in lesions}))
+
+
+def cell_text(value: Any) -> str:
+    """The value of a table's cell as text; "" for an empty cell."""
+    if value is None or value != value:  # NaN, as pandas writes an empty cell
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value).strip()

@@ -10,19 +10,25 @@ A label is the number of a class, or a one-hot vector. If `class_names` lists na
 from __future__ import annotations
 
 import dataclasses
+import functools
+import posixpath
+import zipfile
+import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.errors import InputError, MissingPath
+from anonderm.core.errors import InputError, MissingPath, UnreadableImage
 from anonderm.core.images import is_image_name
+from anonderm.core.names import is_hidden
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing, count_suffixes
-from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.photo import Found, Photo, Skipped, stamp
 from anonderm.ingest.sources.reading import parse_json
-from anonderm.ingest.sources.zip_archive import Member, members, read_member
 
 _LABELS = "dataset.json"
+_LARGEST = 1 << 30  # bytes of one unpacked member of a ZIP file; nothing larger is a photo
 
 
 def fits(source: Path) -> bool:
@@ -84,3 +90,70 @@ def label_of(label: Any, class_names: Any) -> str | None:
     if not isinstance(class_names, list):
         return str(label)
     return str(class_names[label]) if label < len(class_names) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The bytes of one member of a ZIP file."""
+
+    archive: Path
+    name: str
+
+    def read(self) -> bytes:
+        return _read(self.archive, self.name)
+
+    @property
+    def stamp(self) -> str:
+        return f"{stamp(self.archive)} {self.name}"
+
+    @property
+    def suffix(self) -> str:
+        return posixpath.splitext(self.name)[1].lower()
+
+
+def members(archive: Path) -> tuple[list[str], list[Skipped]]:
+    """The names of the files in a ZIP file, and those that would be unpacked outside the target folder.
+
+    Raises MissingPath or InputError.
+    """
+    names, skipped = [], []
+    for name in dict.fromkeys(_open(archive, stamp(archive)).namelist()):
+        parts = name.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            skipped.append(Skipped(name, "its path leads out of the ZIP", "path outside the ZIP"))
+        elif parts[-1] and not any(map(is_hidden, parts)):
+            names.append(name)
+    return names, skipped
+
+
+def read_member(archive: Path, name: str) -> bytes:
+    """Raises InputError."""
+    try:
+        return _read(archive, name)
+    except UnreadableImage as error:
+        raise InputError(
+            f"{archive}: {name}: {error.message}", "Download or export the ZIP again."
+        ) from error
+
+
+def _read(archive: Path, name: str) -> bytes:
+    try:
+        opened = _open(archive, stamp(archive))
+        if opened.getinfo(name).file_size > _LARGEST:
+            raise UnreadableImage(f"larger than {_LARGEST} bytes.")
+        return opened.read(name)
+    except KeyError as error:
+        raise MissingPath("no longer in the ZIP.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        raise UnreadableImage(f"cannot be unpacked ({error}).") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _open(archive: Path, _state: str) -> zipfile.ZipFile:
+    """Kept open, as listing the members takes long; `_state` changes with the file. Threads may share it."""
+    try:
+        return zipfile.ZipFile(archive)
+    except FileNotFoundError as error:
+        raise MissingPath(f"{archive}: no such file.") from error
+    except (zipfile.BadZipFile, OSError) as error:
+        raise InputError(f"{archive}: not a ZIP ({error}).", "Download or export it again.") from error

@@ -13,8 +13,7 @@ from anonderm.core.errors import ConfigError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import TABLE_SUFFIXES, Table, read_table
-from anonderm.ingest.sources.values import cell_text, read_split
+from anonderm.ingest.sources.reading import TABLE_SUFFIXES, Table, cell_text, read_split, read_table
 
 # Common names of columns, which are recognised if the settings name none.
 _COMMON_NAMES = {

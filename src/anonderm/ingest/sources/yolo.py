@@ -21,8 +21,7 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import read_lines, read_text
-from anonderm.ingest.sources.values import class_name, lesion_types, numbers, split_of
+from anonderm.ingest.sources.reading import class_name, lesion_types, numbers, read_lines, read_text, split_of
 
 _CARDS = ("data.yaml", "data.yml", "dataset.yaml")
 PATTERNS = (
