@@ -108,18 +108,12 @@ def calibrate_matcher(
     genuine, impostor = photo_pairs(faces, views, people, rng)
     source: GenuineSource = "photos"
     if not matcher.recognises_people or len(genuine) < ENOUGH_GENUINE or genuine.people < ENOUGH_PEOPLE:
-        genuine, source = _pairs_of_copies(matcher, real, copies, views, run), "copies"
+        row_of = {face.id: row for row, face in enumerate(real.faces)}
+        originals_R = np.array([row_of[face.parents[0]] for face in copies], np.intp)
+        genuine, source = copy_pairs(matcher.extract(copies, run), views, originals_R, people), "copies"
     enrolled = (int(faces.enrolled_N.sum()), len(faces))
     calibration = calibrate(matcher.name, genuine, impostor, source, enrolled, rng)
     return CalibratedMatcher(matcher, faces, views, calibration)
-
-
-def _pairs_of_copies(
-    matcher: Matcher, real: FaceSet, copies: FaceSet, views: Templates, run: RunDir
-) -> Pairs:
-    row_of = {face.id: row for row, face in enumerate(real.faces)}
-    originals_R = np.array([row_of[face.parents[0]] for face in copies], np.intp)
-    return copy_pairs(matcher.extract(copies, run), views, originals_R, [face.person for face in real])
 
 
 def calibrate(

@@ -10,7 +10,6 @@ inception, dinov2  the networks of the published FID and FD (published.py); the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +18,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core import progress
+from anonderm.core import progress, weights
 from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import sha256_file
+from anonderm.core.files import sha256_bytes, sha256_file
 from anonderm.core.images import LUMINANCE, Pixels, resize
 from anonderm.core.records import Face
 from anonderm.embeddings.store import Store, key
@@ -63,29 +62,23 @@ def extractor(name: str) -> Extractor:
     """Raises ConfigError for a name not in EXTRACTORS, MissingWeights if its weights are not installed."""
     if name == "thumbnail":
         recipe = f"thumbnail-{_THUMBNAIL_SIDE}-luminance-gradients"
-        return Extractor(name, 4 * _THUMBNAIL_SIDE, hashlib.sha256(recipe.encode()).hexdigest(), _thumbnail)
+        return Extractor(name, 4 * _THUMBNAIL_SIDE, sha256_bytes(recipe.encode()), _thumbnail)
     if name == "phantom-encoder":
-        from anonderm.core import weights
         from anonderm.embeddings.encoder import embedder
 
         checkpoint = weights.load(name)
         return Extractor(name, checkpoint.card.resolution, checkpoint.digest, embedder(checkpoint))
     if name in PUBLISHED:
-        return _published(name)
+        from anonderm.embeddings import published
+
+        file = weights.locate(PUBLISHED[name])
+        make, size = {
+            "inception": (published.inception, published.INCEPTION_SIZE),
+            "dinov2": (published.dinov2, published.DINOV2_SIZE),
+        }[name]
+        digest = sha256_bytes(f"{name}-{size}-clean-{sha256_file(file)}".encode())
+        return Extractor(name, size, digest, make(file), published.clean_resize)
     raise ConfigError(f"unknown extractor {name!r}.", f"Known extractors: {', '.join(EXTRACTORS)}.")
-
-
-def _published(name: str) -> Extractor:
-    from anonderm.core import weights
-    from anonderm.embeddings import published
-
-    file = weights.locate(PUBLISHED[name])
-    make, size = {
-        "inception": (published.inception, published.INCEPTION_SIZE),
-        "dinov2": (published.dinov2, published.DINOV2_SIZE),
-    }[name]
-    digest = hashlib.sha256(f"{name}-{size}-clean-{sha256_file(file)}".encode()).hexdigest()
-    return Extractor(name, size, digest, make(file), published.clean_resize)
 
 
 def embed_pixels(pixels_NHWC: Pixels, name: str) -> Embeddings:

@@ -79,16 +79,12 @@ def average_precisions(of_faces: Sequence[Matches]) -> NDArray[np.float64]:
     hits_TN = np.cumsum(correct_TN, axis=1)
     precision_TN = hits_TN / np.arange(1, len(order_N) + 1)
     best_TN = np.maximum.accumulate(precision_TN[:, ::-1], axis=1)[:, ::-1]
-    return np.array(
-        [_mean_precision(hits_N / lesions, best_N) for hits_N, best_N in zip(hits_TN, best_TN, strict=True)]
-    )
-
-
-def _mean_precision(recall_N: NDArray[np.float64], best_N: NDArray[np.float64]) -> float:
-    """Mean over the levels of recall; the precision of a level that is not reached is 0."""
-    rows = np.searchsorted(recall_N, _RECALLS, side="left")
-    reached = rows < len(recall_N)
-    return float(best_N[rows[reached]].sum() / len(_RECALLS))
+    found_T = np.zeros(count)
+    for threshold, recall_N in enumerate(hits_TN / lesions):
+        rows = np.searchsorted(recall_N, _RECALLS)
+        reached = rows[rows < len(recall_N)]  # the precision of a recall that is not reached is 0
+        found_T[threshold] = best_TN[threshold, reached].sum() / len(_RECALLS)
+    return found_T
 
 
 def matches_by_kind(

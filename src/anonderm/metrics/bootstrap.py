@@ -61,9 +61,8 @@ def jackknife_variances(
         statistics(np.setdiff1d(everything, np.concatenate(left_out)))
         for left_out in group_folds(groups, count, rng)
     ]
-    names = set.intersection(*(set(replicate) for replicate in replicates))
-    values = {name: np.array([replicate[name] for replicate in replicates]) for name in sorted(names)}
-    return {name: float((count - 1) * values[name].var()) for name in values}
+    names = sorted(set(replicates[0]).intersection(*replicates))
+    return {name: float((count - 1) * np.var([each[name] for each in replicates])) for name in names}
 
 
 def jackknife_interval(value: float, *variances: float) -> tuple[float, float]:

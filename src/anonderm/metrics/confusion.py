@@ -81,10 +81,7 @@ PLAIN: dict[str, Metric] = {
     "macro_recall": macro_recall,
     "macro_f1": macro_f1,
 }
-GRADED: dict[str, Metric] = {
-    "macro_mae": macro_mae,
-    "quadratic_kappa": quadratic_kappa,
-}
+GRADED: dict[str, Metric] = {"macro_mae": macro_mae, "quadratic_kappa": quadratic_kappa}
 
 
 def measures(

@@ -165,14 +165,12 @@ def _infinity(
     Both sets are halved together, so the bias of both goes. Source: Chong and Forsyth 2020, sec. 4, who
     extrapolate over the synthetic set alone.
     """
-    points = [(1, whole)]
-    for parts, sides in ((2, halves), (4, quarters)):
-        points += [
-            (parts, _quick_distance(real.gaussian(), fake.gaussian()))
-            for real, fake in zip(*sides, strict=True)
-        ]
-    means = {parts: np.mean([value for at, value in points if at == parts]) for parts in (1, 2, 4)}
-    return float(np.polyfit(list(means), list(means.values()), 1)[1])
+    means = [whole]
+    for sides in (halves, quarters):
+        pairs = zip(*sides, strict=True)
+        distances = [_quick_distance(real.gaussian(), fake.gaussian()) for real, fake in pairs]
+        means.append(float(np.mean(distances)))
+    return float(np.polyfit((1, 2, 4), means, 1)[1])
 
 
 def _influence(rows_ND: NDArray[np.floating], own: Gaussian, other: Gaussian, toward_DS: Floats) -> Floats:

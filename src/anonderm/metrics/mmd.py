@@ -59,8 +59,8 @@ def kernel_distance(
     )
     if min(len(real.people), len(fake.people)) < 2:
         raise TooFewImages("the kernel distance needs images of at least 2 people a set.")
-    sums = (within(real, kernels), within(fake, kernels), across(real, fake, kernels))
-    return float(Discrepancy(*sums).value()[0])
+    own, other = (across(each, each, kernels).without_same_person(each, kernels) for each in (real, fake))
+    return float(Discrepancy(own, other, across(real, fake, kernels)).value()[0])
 
 
 def median_distance(rows_ND: Rows, most: int = 1000) -> float:
@@ -114,11 +114,6 @@ class KernelSums:
                 sums_LBB[index, block, block] -= kernel(products_PNN, squared_PNN).sum(dtype=np.float64)
             pairs_BB[block, block] -= products_PNN.size
         return KernelSums(sums_LBB, pairs_BB)
-
-
-def within(sample: Sample, kernels: Sequence[Kernel]) -> KernelSums:
-    """Over the pairs of different people of one set."""
-    return across(sample, sample, kernels).without_same_person(sample, kernels)
 
 
 def across(one: Sample, other: Sample, kernels: Sequence[Kernel]) -> KernelSums:

@@ -136,7 +136,8 @@ def repeats(rows_ND: Rows, limit: float) -> dict[int, tuple[int, float]]:
         near_AE = distances(rows_ND[block_A], rows_ND[earlier_E]) ** 2 < limit**2 + slack
         for row, near_E in zip(block_A.tolist(), near_AE, strict=True):
             for earlier in earlier_E[near_E & (earlier_E < row)].tolist():
-                if earlier not in found and (distance := _distance(rows_ND[row], rows_ND[earlier])) < limit:
+                distance = float(np.linalg.norm(rows_ND[row].astype(np.float64) - rows_ND[earlier]))
+                if earlier not in found and distance < limit:
                     found[row] = (earlier, distance)
                     break
         kept_E = np.array([row for row in earlier_E.tolist() if row not in found], np.intp)
@@ -178,10 +179,9 @@ def exact_squared(
     return squared_H
 
 
-Blocks = Iterator[tuple[slice, NDArray[np.float32]]]
-
-
-def _squared_blocks(query_AVD: Rows, gallery_NVD: Rows, centre_D: Floats) -> Blocks:
+def _squared_blocks(
+    query_AVD: Rows, gallery_NVD: Rows, centre_D: Floats
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Column range and squared distances [A, B] of the queries to these items; perhaps just below 0."""
     queries = _prepared(query_AVD, centre_D)
     squares_AV = np.einsum("avd,avd->av", queries, queries)
@@ -305,10 +305,6 @@ def _longest(rows_NVD: Rows, centre_D: Floats) -> float:
     """The largest squared distance from the centre."""
     parts = (rows_NVD[part] - centre_D for part in _ranges(len(rows_NVD)))
     return max((float(np.nanmax(np.einsum("bvd,bvd->bv", p, p), initial=0.0)) for p in parts), default=0.0)
-
-
-def _distance(one_D: Rows, other_D: Rows) -> float:
-    return float(np.linalg.norm(one_D.astype(np.float64) - other_D))
 
 
 def _ranges(stop: int, step: int = _TILE_COLUMNS, start: int = 0) -> Iterator[slice]:

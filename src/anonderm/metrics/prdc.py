@@ -75,14 +75,11 @@ class Radii:
         return self._kth(exact_NL)
 
     def _kth(self, squared_NL: Floats) -> Floats:
-        blocks, kept = self._sample.blocks, self._squared_NBK.shape[2]
-        columns = [np.partition(squared_NL, self._k - 1, axis=1)[:, self._k - 1]]
-        for block in range(blocks):
-            others_NL = np.delete(squared_NL, np.s_[block * kept : (block + 1) * kept], axis=1)
-            if others_NL.shape[1] < self._k:
-                columns.append(np.full(len(squared_NL), np.inf))
-            else:
-                columns.append(np.partition(others_NL, self._k - 1, axis=1)[:, self._k - 1])
+        block_of_L = np.arange(squared_NL.shape[1]) // self._squared_NBK.shape[2]
+        columns = []
+        for left_out in range(-1, self._sample.blocks):  # -1: none
+            others_NL = np.where(block_of_L == left_out, np.inf, squared_NL)
+            columns.append(np.partition(others_NL, self._k - 1, axis=1)[:, self._k - 1])
         return np.stack(columns, axis=1)
 
 

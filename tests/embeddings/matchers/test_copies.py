@@ -8,7 +8,7 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.matchers.copies import CopyMatcher
+from anonderm.embeddings.matchers.registry import CopyMatcher
 from anonderm.embeddings.near_duplicates.edge_histograms import edges, mirrored
 from anonderm.metrics.pairwise import distances
 

@@ -8,14 +8,44 @@ from typing import get_args
 
 from anonderm.core.errors import AnondermError, ConfigError, MissingExtra, MissingWeights
 from anonderm.core.faceset import FaceSet
+from anonderm.core.parallel import in_threads
 from anonderm.core.results.base import LeftOut
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import embed, embed_both_sides
-from anonderm.embeddings.matchers.copies import CopyMatcher
 from anonderm.embeddings.matchers.identity import dlib_matcher
-from anonderm.embeddings.matchers.matcher import Matcher, MatcherName, Templates
+from anonderm.embeddings.matchers.matcher import Matcher, MatcherName, Rows, Templates
+from anonderm.embeddings.near_duplicates.edge_histograms import (
+    DIGEST,
+    VIEWS,
+    WIDTH,
+    describe,
+    describe_views,
+)
+from anonderm.embeddings.store import Store
 
 MATCHERS: tuple[str, ...] = get_args(MatcherName)
+
+
+@dataclass(frozen=True)
+class CopyMatcher:
+    """Finds copies of a picture and recognises no faces, by near_duplicates.edge_histograms."""
+
+    name: str = "copy"
+    recognises_people: bool = False
+
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment never fails."""
+        described = describe_views if views else describe
+        store = Store("copy-views" if views else "copy", DIGEST, (VIEWS if views else 1, WIDTH))
+
+        def compute(missing: list[int]) -> Iterable[Rows]:
+            todo = [faces.faces[position] for position in missing]
+            with run.bar(f"describing pictures of {len(todo)} faces", len(todo)) as bar:
+                for rows_VD in in_threads(lambda face: described(faces.image(face)), todo):
+                    yield rows_VD[None]
+                    bar.advance()
+
+        return Templates(store.rows([face.sha256 for face in faces], compute))
 
 
 @dataclass(frozen=True)

@@ -67,13 +67,8 @@ def _cut(grey: Plane, margin: float, right: float, down: float) -> Plane:
 
     full = len(grey)
     scale = 1 - 2 * margin
-    from_centres = (scale - 1) / 2
-    affine = np.array(
-        [
-            [scale, 0.0, (margin + right) * full + from_centres],
-            [0.0, scale, (margin + down) * full + from_centres],
-        ]
-    )
+    x, y = ((margin + move) * full + (scale - 1) / 2 for move in (right, down))  # from pixel centres
+    affine = np.array([[scale, 0.0, x], [0.0, scale, y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     window = cv2.warpAffine(grey, affine, (full, full), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(cv2.resize(window, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA))
