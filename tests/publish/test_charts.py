@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anonderm.core.results.base import Score
 from anonderm.publish import charts
 from anonderm.publish.charts import Chart, Estimate
 
@@ -64,7 +65,7 @@ def test_real_and_synthetic_keep_their_colours() -> None:
 
 
 def test_a_whisker_spans_the_interval_and_the_dot_lies_in_it() -> None:
-    rows = [Estimate("a", 0.5, 0.4, 0.9, "real"), Estimate("b", 0.2, None, None, "real")]
+    rows = [Estimate("a", Score(0.5, 0.4, 0.9), "real"), Estimate("b", Score(0.2), "real")]
     svg = drawn(charts.intervals("scores", rows, "x", within=(0.0, 1.0), mark=("chance", 0.25)))
     whiskers = [line for line in svg.iter("line") if "whisker" in line.attrib["class"]]
     dots = [float(dot.attrib["cx"]) for dot in svg.iter("circle")]
@@ -75,7 +76,7 @@ def test_a_whisker_spans_the_interval_and_the_dot_lies_in_it() -> None:
 
 
 def test_names_are_escaped() -> None:
-    chart = charts.intervals('<b>"x"</b>', [Estimate("<script>", 1.0, None, None, "real")], "a & b")
+    chart = charts.intervals('<b>"x"</b>', [Estimate("<script>", Score(1.0), "real")], "a & b")
     assert "<script>" not in str(chart.svg)  # type: ignore[union-attr]
     drawn(chart)
 

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from PIL import Image
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, read_image
-from anonderm.core.records import Face
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.results.classifier import ConfusionMatrix
 from anonderm.publish.charts import Chart, number
@@ -29,7 +28,6 @@ class Picture:
 
     source: str
     alt: str
-    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,38 +128,67 @@ Block = Text | Gallery | Sheet | Chart | Charts | Table | Matrix | Bars | Row
 
 @dataclass(frozen=True)
 class Section:
+    """A block that is None is left out, and so is a section of the report that has no block."""
+
     id: str
     title: str
     lead: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block | None]
 
 
-def picture(image_HWC: Pixels, alt: str, side: int = 128, caption: str = "") -> Picture:
+def picture(image_HWC: Pixels, alt: str, side: int = 128) -> Picture:
     """The image as WebP, at most `side` pixels high or wide."""
     image = Image.fromarray(image_HWC)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return Picture("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(), alt, caption)
+    return Picture("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode(), alt)
 
 
-def picture_file(path: Path, alt: str, side: int, caption: str = "") -> Picture | None:
+def picture_file(path: Path, alt: str, side: int) -> Picture | None:
     """As `picture`, from a file; None if it is gone."""
-    return picture(read_image(path), alt, side, caption) if path.is_file() else None
+    return picture(read_image(path), alt, side) if path.is_file() else None
 
 
 def face_pictures(faces: FaceSet, count: int, alt: str, rng: np.random.Generator) -> tuple[Picture, ...]:
     """Up to `count` faces drawn at random, in the set's order."""
-    return tuple(face_picture(faces, face, alt) for face in faces.sample(count, rng))
+    return tuple(
+        picture(faces.image(face), f"{alt}, {face.label}" if face.label else alt)
+        for face in faces.sample(count, rng)
+    )
 
 
-def face_picture(faces: FaceSet, face: Face, alt: str, side: int = 128) -> Picture:
-    return picture(faces.image(face), f"{alt}, {face.label}" if face.label else alt, side)
+def sheet(path: Path, title: str, side: int = 1280, alt: str = "") -> Sheet | None:
+    """None if the file is gone."""
+    shown = picture_file(path, alt or title, side)
+    return Sheet(title, shown) if shown else None
 
 
-def cards(pictures: Sequence[Picture]) -> tuple[tuple[Picture, ...], ...]:
-    """Each picture on its own card."""
-    return tuple((each,) for each in pictures)
+def gallery(
+    title: str,
+    folder: Path,
+    shown: Iterable[tuple[Sequence[tuple[str, str]], str]],
+    side: int,
+    tone: str = "",
+    caption: str = "",
+) -> Gallery | None:
+    """For each card, the files below `folder` with their alternative texts, and its caption.
+
+    Files that are gone are left out; None if all of them are.
+    """
+    cards, captions = [], []
+    for files, text in shown:
+        pictures = [picture_file(folder / file, alt, side) for file, alt in files]
+        if card := tuple(each for each in pictures if each):
+            cards.append(card)
+            captions.append(text)
+    captions = captions if any(captions) else []
+    return Gallery(title, tuple(cards), tone, tuple(captions), caption) if cards else None
+
+
+def charts_block(title: str, drawn: Iterable[Chart | None]) -> Charts | None:
+    charts = tuple(chart for chart in drawn if chart)
+    return Charts(title, charts) if charts else None
 
 
 def compact(table: Table) -> Table:
@@ -207,9 +234,9 @@ def score_table(title: str, scores: dict[str, Score], folded: bool = False) -> T
     return compact(Table(title, columns, rows, frozenset({"Value", "95% interval", "Faces"}), folded=folded))
 
 
-def left_out_table(left_out: Sequence[LeftOut]) -> list[Block]:
+def left_out_table(left_out: Sequence[LeftOut]) -> Table | None:
     rows = tuple((each.name, each.reason) for each in left_out)
-    return [Table("Left out", ("Measurement", "Reason"), rows, folded=True)] if rows else []
+    return Table("Left out", ("Measurement", "Reason"), rows, folded=True) if rows else None
 
 
 def percent(share: float) -> str:

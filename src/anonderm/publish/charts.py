@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -52,9 +53,9 @@ class _Axis:
         return [index * step for index in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def tone_of(name: str, index: int) -> str:
-    """The CSS class of a series."""
-    return _TONE_OF.get(name, _TONES[index % len(_TONES)])
+def _legend(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Each series with the CSS class that it is drawn in."""
+    return tuple((name, _TONE_OF.get(name, _TONES[index % len(_TONES)])) for index, name in enumerate(names))
 
 
 def lines(
@@ -76,10 +77,9 @@ def lines(
     spans = {name: each for name, each in (spans or {}).items() if name in drawn}
     ends = [end for each in spans.values() for _, *both in each for end in both]
     x, y = _axes(every[:, 0], _padded(np.array([*every[:, 1], *ends])))
-    body, legend = [], []
-    for index, (name, points) in enumerate(drawn.items()):
-        tone = tone_of(name, index)
-        legend.append((name, tone))
+    body, legend = [], _legend(drawn)
+    for index, (name, tone) in enumerate(legend):
+        points = drawn[name]
         path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
         # The dash pattern differs when the tones repeat.
         dash = (index + index // len(_TONES)) % 3
@@ -93,7 +93,7 @@ def lines(
             (at, height), *_ = points
             body.append(f'<circle class="dot {tone}" cx="{x(at):.1f}" cy="{y(height):.1f}" r="3"/>')
     summary = f"{title}: " + ", ".join(f"{name} ends at {number(p[-1][1])}" for name, p in drawn.items())
-    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), tuple(legend), caption)
+    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), legend, caption)
 
 
 def histogram(
@@ -114,10 +114,9 @@ def histogram(
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
     shares = {name: np.histogram(values, edges)[0] / len(values) for name, values in drawn.items()}
     x, y = _axes(edges, np.array([0.0, 1.05 * max(share.max() for share in shares.values()) or 1.0]))
-    body, legend = [], []
-    for index, (name, share) in enumerate(shares.items()):
-        tone = tone_of(name, index)
-        legend.append((f"{name} ({len(drawn[name]):,})", tone))
+    body, tones = [], _legend(drawn)
+    for index, (name, tone) in enumerate(tones):
+        share = shares[name]
         steps = [f"{x(edges[0]):.1f},{y(0):.1f}"]
         for position, value in enumerate(share):
             steps += [f"{x(edge):.1f},{y(value):.1f}" for edge in edges[position : position + 2]]
@@ -125,8 +124,9 @@ def histogram(
         fill = "area" if len(shares) <= 2 else "line"
         body.append(f'<polygon class="{fill} {tone} dash{index % 3}" points="{" ".join(steps)}"/>')
     medians = ", ".join(f"median of {name} {number(float(np.median(v)))}" for name, v in drawn.items())
+    legend = tuple((f"{name} ({len(drawn[name]):,})", tone) for name, tone in tones)
     frame = _frame(x, y, x_label, percent=True)
-    return Chart(title, _svg(f"{title}: {medians}", frame + "".join(body)), tuple(legend), caption)
+    return Chart(title, _svg(f"{title}: {medians}", frame + "".join(body)), legend, caption)
 
 
 def scatter(
@@ -138,29 +138,34 @@ def scatter(
         return None
     every = np.array([point for points in drawn.values() for point in points], float)
     x, y = _axes(_padded(every[:, 0]), _padded(every[:, 1]))
-    body, legend = [], []
-    for index, (name, points) in enumerate(drawn.items()):
-        tone = tone_of(name, index)
-        legend.append((name, tone))
-        dots = "".join(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.2"/>' for a, b in points)
+    body, legend = [], _legend(drawn)
+    for name, tone in legend:
+        dots = "".join(f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.2"/>' for a, b in drawn[name])
         body.append(f'<g class="dot {tone}">{dots}</g>')
     summary = f"{title}: " + ", ".join(f"{len(points)} {name}" for name, points in drawn.items())
-    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), tuple(legend), caption)
+    return Chart(title, _svg(summary, _frame(x, y, x_label) + "".join(body)), legend, caption)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its interval, and the tone it is drawn in."""
+class Estimate(NamedTuple):
+    """A score, and the tone that it is drawn in."""
 
     name: str
-    value: float
-    low: float | None
-    high: float | None
+    score: Score
     tone: str
 
-    @staticmethod
-    def of(name: str, score: Score, tone: str) -> Estimate:
-        return Estimate(name, score.value, score.low, score.high, tone)
+
+def estimates(scores: Iterable[tuple[str, Score | None, str]]) -> list[Estimate]:
+    """Without the scores that are undefined."""
+    return [Estimate(name, score, tone) for name, score, tone in scores if score is not None]
+
+
+def with_baselines(scores: Iterable[tuple[str, Score | None, Score | None]]) -> list[Estimate]:
+    """Each name's score of the synthetic faces, and below it that of its real baseline."""
+    return [
+        each
+        for name, synthetic, baseline in scores
+        for each in estimates([(name, synthetic, "synthetic"), (f"{name}, baseline", baseline, "real")])
+    ]
 
 
 def intervals(
@@ -174,7 +179,8 @@ def intervals(
     """A dot and its interval in each row; `mark` draws a named vertical line, such as chance."""
     if not rows:
         return None
-    ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None and math.isfinite(v)]
+    scores = [score for _, score, _ in rows]
+    ends = [v for s in scores for v in (s.value, s.low, s.high) if v is not None and math.isfinite(v)]
     ends += [mark[1]] if mark else []
     low, high = within or (min(0.0, *ends), max(ends) * 1.05 or 1.0)
     height = 26.0 * len(rows) + _BOTTOM + 18
@@ -186,16 +192,16 @@ def intervals(
         at = x(mark[1])
         parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="14" y2="{bottom:.1f}"/>')
         parts.append(_text("middle", at, 9, mark[0], "label"))
-    for index, row in enumerate(rows):
+    for index, (name, score, tone) in enumerate(rows):
         y = 30 + 26.0 * index
-        parts.append(_text("end", left - 8, y + 4, row.name))
-        if row.low is not None and row.high is not None:
+        parts.append(_text("end", left - 8, y + 4, name))
+        if score.low is not None and score.high is not None:
             parts.append(
-                f'<line class="whisker {row.tone}" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" '
+                f'<line class="whisker {tone}" x1="{x(score.low):.1f}" x2="{x(score.high):.1f}" '
                 f'y1="{y}" y2="{y}"/>'
             )
-        parts.append(f'<circle class="dot solid {row.tone}" cx="{x(row.value):.1f}" cy="{y}" r="5"/>')
-    summary = f"{title}: " + ", ".join(f"{row.name} {number(row.value)}" for row in rows)
+        parts.append(f'<circle class="dot solid {tone}" cx="{x(score.value):.1f}" cy="{y}" r="5"/>')
+    summary = f"{title}: " + ", ".join(f"{row.name} {number(row.score.value)}" for row in rows)
     return Chart(title, _svg(summary, "".join(parts), height), caption=caption)
 
 

@@ -16,10 +16,8 @@ from anonderm.publish.sections import classifiers, faces, photos, provenance, tr
 from anonderm.publish.sections.data_mix import data_mix
 from anonderm.publish.sections.fidelity import fidelity
 from anonderm.publish.sections.lesions import lesions
-from anonderm.publish.sections.other import other_scores
 from anonderm.publish.sections.privacy import privacy
 from anonderm.publish.sections.realism import realism
-from anonderm.publish.sections.sweeps import sweeps
 from anonderm.publish.sections.utility import utility
 from anonderm.publish.summary import summarise
 from anonderm.publish.templates import environment, style
@@ -41,9 +39,9 @@ SECTIONS = (
     evidence,
     faces.screening,
     training.generators,
-    sweeps,
+    training.sweeps,
     training.classifiers,
-    other_scores,
+    provenance.other_scores,
     provenance.release,
     provenance.provenance,
 )
@@ -69,7 +67,7 @@ def report(config: ReportConfig, runs: tuple[RunRecord, ...], run: RunDir) -> Pa
         version=__version__,
         real_shown=config.show_real and pipeline.private,
         summary=summarise(pipeline, unfinished),
-        sections=[section for section in written if section is not None],
+        sections=[section for section in written if section and any(section.blocks)],
         steps=len(finished),
     )
     path = run.folder / "report.html"

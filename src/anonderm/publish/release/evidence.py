@@ -75,7 +75,7 @@ def evidence(pipeline: Pipeline) -> Section | None:
     audit = pipeline.result(AuditResult)
     if audit is None:
         return None
-    blocks = list(rule_blocks(audit.images))
+    blocks: list[Block | None] = [*rule_blocks(audit.images)]
     for each in _sections(audit):
         blocks += [Text(each.title, (each.lead,)), *each.blocks]
     return Section("evidence", "Evidence for the release decision", _found(audit), tuple(blocks))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anonderm.core.results.audit import Attack, AuditResult, Verdict
+from anonderm.core.results.base import Score
 from anonderm.publish import charts
 from anonderm.publish.audit_tables import attack_table, canary_table, matcher_table, rule_table
 from anonderm.publish.blocks import Block, Charts, Section, Table, Text
@@ -67,7 +68,7 @@ def _drawn(attacks: Sequence[Attack]) -> tuple[Charts, ...]:
         for arm, tone, who in ((each.main, "synthetic", "members"), (each.control, "real", "non-members")):
             if arm is not None:
                 name = f"{each.matcher} {each.level}, {who}"
-                rows.append(Estimate(name, arm.value, arm.low, arm.high, tone))
+                rows.append(Estimate(name, Score(arm.value, arm.low, arm.high), tone))
     drawn = charts.intervals("Share of people", rows, "with 95% interval", within=(0.0, 1.0))
     return (Charts("Success on members and on non-members", (drawn,)),) if drawn else ()
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.classifier import ClassifierResult, MapMeasure, MapMeasures, SaliencyResult
+from anonderm.core.results.classifier import (
+    ClassifierResult,
+    LesionTypeScores,
+    MapMeasure,
+    MapMeasures,
+    SaliencyResult,
+)
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
     Block,
-    Charts,
     Section,
     Sheet,
     Table,
+    charts_block,
     compact,
     in_rows,
     matrix,
-    picture_file,
     score_table,
+    sheet,
     value_and_interval,
 )
-from anonderm.publish.charts import Chart, Estimate
+from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 Runs = list[tuple[RunRecord, ClassifierResult]]
@@ -31,15 +37,12 @@ _MAPS: dict[str, Callable[[MapMeasures], MapMeasure | None]] = {
     "maximum at a lesion (pointing game)": lambda of: of.pointing,
     "heat on the skin": lambda of: of.in_skin,
 }
-_SHEET_SIDE = 1280
 
 
-def classifier_scores(pipeline: Pipeline) -> Section | None:
+def classifier_scores(pipeline: Pipeline) -> Section:
     """Every run of `evaluate classifier`, side by side."""
     runs = pipeline.all(ClassifierResult)
-    if not runs:
-        return None
-    tables = [_main_measures(runs), _other_measures(runs), *_by_class(runs), *_by_lesion_type(runs)]
+    tables = [_main_measures(runs), _other_measures(runs), _by_class(runs), *_by_lesion_type(runs)]
     blocks: list[Block] = [table for table in tables if len(table.columns) > 1]
     blocks += in_rows(
         [matrix(record.name, result.confusion, "real") for record, result in runs if result.confusion]
@@ -51,7 +54,7 @@ def classifier_scores(pipeline: Pipeline) -> Section | None:
         "Each classifier on held-out test faces, with 95% intervals over people. The table states what each "
         "network was initialised with, because random weights cannot match pretrained ones."
     )
-    return Section("classifier-scores", "Classifiers", lead, tuple(blocks))
+    return Section("classifier-scores", "Classifiers", lead, blocks)
 
 
 def _main_measures(runs: Runs) -> Table:
@@ -87,23 +90,24 @@ def _other_measures(runs: Runs) -> Table:
     return compact(Table("Other measures", ("Run", *measures), tuple(rows), frozenset(measures)))
 
 
-def _by_class(runs: Runs) -> list[Table]:
+def _by_class(runs: Runs) -> Table:
     found = {record.name: result.classification.f1 for record, result in runs if result.classification}
-    return [_by_name("F1 of each class", found)]
+    return _by_name("F1 of each class", found)
 
 
 def _by_lesion_type(runs: Runs) -> list[Table]:
     found = {record.name: result.multi_label.types for record, result in runs if result.multi_label}
-    measures: dict[str, dict[str, dict[str, Score | None]]] = {
-        "F1 of each lesion type": {run: {k: v.f1 for k, v in types.items()} for run, types in found.items()},
-        "Accuracy of each lesion type": {
-            run: {k: v.accuracy for k, v in types.items()} for run, types in found.items()
-        },
-        "AUC of each lesion type": {
-            run: {k: v.auc for k, v in types.items()} for run, types in found.items()
-        },
+    measures: dict[str, Callable[[LesionTypeScores], Score | None]] = {
+        "F1 of each lesion type": lambda of: of.f1,
+        "Accuracy of each lesion type": lambda of: of.accuracy,
+        "AUC of each lesion type": lambda of: of.auc,
     }
-    return [_by_name(title, scores) for title, scores in measures.items()]
+    return [
+        _by_name(
+            title, {run: {kind: of(each) for kind, each in types.items()} for run, types in found.items()}
+        )
+        for title, of in measures.items()
+    ]
 
 
 def _by_name(title: str, scores: Mapping[str, Mapping[str, Score | None]]) -> Table:
@@ -115,43 +119,40 @@ def _by_name(title: str, scores: Mapping[str, Mapping[str, Score | None]]) -> Ta
     return Table(title, ("Run", *names), rows, frozenset(names))
 
 
-def saliency(pipeline: Pipeline) -> Section | None:
+def saliency(pipeline: Pipeline) -> Section:
     """Every run of `evaluate saliency`."""
-    blocks: list[Block] = []
+    blocks: list[Block | None] = []
     for record, result in pipeline.all(SaliencyResult):
-        drawn = [chart for title in _MAPS if (chart := _map_chart(title, record, result))]
-        blocks += [Charts(f"{record.name}: Grad-CAM beside its baselines", tuple(drawn))] if drawn else []
-        blocks += _sheet(record, result, pipeline)
-        blocks.append(score_table(f"All scores of {record.name}", result.scores(), folded=True))
-    if not blocks:
-        return None
+        drawn = [_map_chart(title, record, result) for title in _MAPS]
+        blocks += [
+            charts_block(f"{record.name}: Grad-CAM beside its baselines", drawn),
+            _sheet(record, result, pipeline),
+            score_table(f"All scores of {record.name}", result.scores(), folded=True),
+        ]
     lead = (
         "Grad-CAM in numbers: the share of the heat inside lesion boxes or on the skin, and how often the "
         "maximum lies at a lesion. The baseline is a uniform map; the skin baseline is uniform on the "
         "skin and zero elsewhere."
     )
-    return Section("saliency", "Saliency", lead, tuple(blocks))
+    return Section("saliency", "Saliency", lead, blocks)
 
 
 def _map_chart(title: str, record: RunRecord, result: SaliencyResult) -> Chart | None:
-    rows = []
+    rows: list[tuple[str, Score | None, str]] = []
     for group, measures in result.groups.items():
         if (measure := _MAPS[title](measures)) is None:
             continue
-        rows.append(Estimate.of(group, measure.value, "synthetic"))
+        rows.append((group, measure.value, "synthetic"))
         if group == "all":
-            rows.append(Estimate.of("all, baseline", measure.baseline, "real"))
-            if measure.skin_baseline is not None:
-                rows.append(Estimate.of("all, skin baseline", measure.skin_baseline, "c1"))
-    return charts.intervals(f"{record.name}: {title}", rows, "share", (0.0, 1.0))
+            rows.append(("all, baseline", measure.baseline, "real"))
+            rows.append(("all, skin baseline", measure.skin_baseline, "c1"))
+    return charts.intervals(f"{record.name}: {title}", charts.estimates(rows), "share", (0.0, 1.0))
 
 
-def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> list[Block]:
+def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> Sheet | None:
     """The picture sheet, unless it shows real people and real photos are to be left out."""
     generated = {faces.digest for each in pipeline.of(*GENERATION) if (faces := faces_of(each))}
     may_show = pipeline.config.show_real or record.content["inputs"].get("faces") in generated
     if result.sheet is None or not may_show:
-        return []
-    title = f"{record.name}: faces beside their Grad-CAM maps"
-    picture = picture_file(record.folder / result.sheet, title, _SHEET_SIDE)
-    return [Sheet(title, picture)] if picture else []
+        return None
+    return sheet(record.folder / result.sheet, f"{record.name}: faces beside their Grad-CAM maps")

@@ -10,17 +10,16 @@ from anonderm.core.results.data_mix import ArmResult, ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
-    Block,
-    Charts,
     Section,
     Table,
+    charts_block,
     compact,
     in_rows,
     matrix,
     score_table,
     value_and_interval,
 )
-from anonderm.publish.charts import Chart, Estimate
+from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import Pipeline
 
 _CURVES = {
@@ -37,19 +36,22 @@ def data_mix(pipeline: Pipeline) -> Section | None:
     if found is None:
         return None
     record, result = found
-    blocks: list[Block] = [_overview(result)]
-    drawn = [chart for chart in (_differences(result), _accuracies(result), _ratios(result)) if chart]
-    blocks += [Charts("", tuple(drawn))] if drawn else []
-    blocks += [_other_measures(result), *_by_tone(result)]
-    blocks += in_rows(
-        [
-            matrix(f"{_label(test)}, on {tested_on} faces", test.confusion, _tone(arm))
-            for arm, test, tested_on in result.tests
-        ]
-    )
-    curves = [chart for key, title in _CURVES.items() if (chart := _curve(record, result, key, title))]
-    blocks += [Charts("Training curves of each arm", tuple(curves))] if curves else []
-    blocks.append(score_table("All scores of the data-mix study", result.scores(), folded=True))
+    matrices = [
+        matrix(f"{_label(test)}, on {tested_on} faces", test.confusion, _tone(arm))
+        for arm, test, tested_on in result.tests
+    ]
+    blocks = [
+        _overview(result),
+        charts_block("", (_differences(result), _accuracies(result), _ratios(result))),
+        _other_measures(result),
+        _by_tone(result),
+        *in_rows(matrices),
+        charts_block(
+            "Training curves of each arm",
+            (_curve(record, result, key, title) for key, title in _CURVES.items()),
+        ),
+        score_table("All scores of the data-mix study", result.scores(), folded=True),
+    ]
     times = "once" if result.seeds == 1 else f"{result.seeds} times"
     lead = (
         "One classifier trained on real faces (TRTR), on synthetic faces only (TSTR) and on mixes of "
@@ -58,7 +60,7 @@ def data_mix(pipeline: Pipeline) -> Section | None:
         "paired over the same people: judge whether an arm is better by the interval of its difference, "
         "not by the overlap of two intervals."
     )
-    return Section("data-mix", "Data mix", lead, tuple(blocks))
+    return Section("data-mix", "Data mix", lead, blocks)
 
 
 def _length(result: DataMixResult) -> str:
@@ -107,7 +109,7 @@ def _other_measures(result: DataMixResult) -> Table:
 
 def _differences(result: DataMixResult) -> Chart | None:
     rows = [
-        Estimate.of(_label(arm.on_real), arm.on_real.difference.scores.accuracy, _tone(arm))
+        charts.Estimate(_label(arm.on_real), arm.on_real.difference.scores.accuracy, _tone(arm))
         for arm in result.arms
         if arm.on_real.difference is not None
     ]
@@ -116,7 +118,9 @@ def _differences(result: DataMixResult) -> Chart | None:
 
 
 def _accuracies(result: DataMixResult) -> Chart | None:
-    rows = [Estimate.of(_label(arm.on_real), arm.on_real.scores.accuracy, _tone(arm)) for arm in result.arms]
+    rows = [
+        charts.Estimate(_label(arm.on_real), arm.on_real.scores.accuracy, _tone(arm)) for arm in result.arms
+    ]
     mark = ("majority class", result.majority_share)
     return charts.intervals("Accuracy on real test faces", rows, "with 95% interval", (0.0, 1.0), mark)
 
@@ -136,11 +140,11 @@ def _span(ratio: float, score: Score) -> list[tuple[float, float, float]]:
     return [] if score.low is None or score.high is None else [(ratio, score.low, score.high)]
 
 
-def _by_tone(result: DataMixResult) -> list[Block]:
+def _by_tone(result: DataMixResult) -> Table | None:
     """Accuracy by skin tone of the real test faces, where it is known."""
     counts = {tone: result.trtr.by_tone[tone].accuracy.n for tone in TONES if tone in result.trtr.by_tone}
     if not counts:
-        return []
+        return None
     rows = []
     for arm in result.arms:
         by_tone = arm.on_real.by_tone
@@ -148,7 +152,7 @@ def _by_tone(result: DataMixResult) -> list[Block]:
         rows.append((_label(arm.on_real), *map(value_and_interval, accuracies)))
     columns = tuple(f"{tone} skin ({count:,} faces)" for tone, count in counts.items())
     caption = "By the individual typology angle: light above 41 degrees, dark up to 10."
-    return [Table("Accuracy by skin tone", ("Arm", *columns), tuple(rows), frozenset(columns), caption)]
+    return Table("Accuracy by skin tone", ("Arm", *columns), tuple(rows), frozenset(columns), caption)
 
 
 def _curve(record: RunRecord, result: DataMixResult, key: str, title: str) -> Chart | None:

@@ -7,18 +7,7 @@ from collections import defaultdict
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import (
-    Bar,
-    Bars,
-    Block,
-    Gallery,
-    Picture,
-    Row,
-    Section,
-    cards,
-    face_pictures,
-    percent,
-)
+from anonderm.publish.blocks import Bar, Bars, Block, Gallery, Picture, Row, Section, face_pictures, percent
 from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 _EXAMPLES = 8
@@ -26,11 +15,9 @@ _EXAMPLES = 8
 _SHAREABLE = ("artefact", "deformed", "duplicate", "ambiguous", "surplus")
 
 
-def faces(pipeline: Pipeline) -> Section | None:
+def faces(pipeline: Pipeline) -> Section:
     """Samples of each class, synthetic beside real."""
-    rows = tuple(Row(galleries) for label in pipeline.labels if (galleries := _beside(pipeline, label)))
-    if not rows:
-        return None
+    rows = [Row(galleries) for label in pipeline.labels if (galleries := _beside(pipeline, label))]
     lead = "Random samples, not a selection: equally many of each class, synthetic faces beside photos."
     if not pipeline.config.show_real:
         lead = "Random samples, not a selection. Real photos are left out of this copy."
@@ -47,20 +34,18 @@ def _beside(pipeline: Pipeline, label: str) -> tuple[Block, ...]:
         if of_label:
             alt = f"{tone} face"
             pictures = face_pictures(of_label, pipeline.config.faces_per_class, alt, pipeline.rng())
-            galleries.append(Gallery(f"{label}, {tone}", cards(pictures), tone))
+            galleries.append(Gallery(f"{label}, {tone}", tuple((each,) for each in pictures), tone))
     return tuple(galleries)
 
 
-def screening(pipeline: Pipeline) -> Section | None:
+def screening(pipeline: Pipeline) -> Section:
     """How many of the generated faces each step rejected, and why."""
     blocks = [block for record in pipeline.of(*GENERATION) for block in _steps(record, pipeline)]
-    if not blocks:
-        return None
     lead = "The generated faces after each step, with examples of those rejected for each reason."
-    return Section("screening", "Screening and grading", lead, tuple(blocks))
+    return Section("screening", "Screening and grading", lead, blocks)
 
 
-def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block]:
+def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block | None]:
     kept, rejected = faces_of(record), faces_of(record, "rejected")
     total = len(kept or ()) + len(rejected or ())
     if not total:
@@ -72,9 +57,8 @@ def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block]:
         if pipeline.config.show_real or code in _SHAREABLE:
             examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", pipeline.rng())
         bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
-    blocks: list[Block] = [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept))]
     chart = _confidence(kept, rejected) if record.stage == "grade" else None
-    return [*blocks, chart] if chart else blocks
+    return [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept)), chart]
 
 
 def _by_reason(rejected: FaceSet | None) -> dict[str, FaceSet]:

@@ -8,16 +8,15 @@ from anonderm.core.results.base import Score
 from anonderm.core.results.fidelity import ExtractorDistances, FidelityResult, Projection, SetDistances
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
-    Block,
-    Charts,
     Section,
     Table,
+    charts_block,
     compact,
     left_out_table,
     percent,
     value_and_interval,
 )
-from anonderm.publish.charts import Chart, Estimate
+from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import Pipeline
 
 Measure = Callable[[SetDistances], Score | None]
@@ -41,24 +40,18 @@ def fidelity(pipeline: Pipeline) -> Section | None:
     result = pipeline.result(FidelityResult)
     if result is None:
         return None
-    drawn = [
-        chart
-        for title in _FIELDS
-        for name, each in result.extractors.items()
-        for chart in _chart(title, name, each)
-    ]
-    drawn += [
-        chart for name, each in result.extractors.items() if (chart := _projection(name, each.projection))
-    ]
-    blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
-    blocks += [_table(name, each) for name, each in result.extractors.items()]
-    blocks += left_out_table(result.left_out)
+    extractors = result.extractors.items()
+    drawn = [_chart(title, name, each) for title in _FIELDS for name, each in extractors]
+    drawn += [_projection(name, each.projection) for name, each in extractors]
+    tables = [_table(name, each) for name, each in extractors]
     lead = (
         "How close the synthetic faces are to real test photos in the feature space of a network. The "
         "baseline is the score of other real photos, those of the training split: no synthetic set can be "
         "expected to do better."
     )
-    return Section("fidelity", "Fidelity", lead, tuple(blocks))
+    return Section(
+        "fidelity", "Fidelity", lead, (charts_block("", drawn), *tables, left_out_table(result.left_out))
+    )
 
 
 def _title(measure: str, distances: ExtractorDistances) -> str:
@@ -66,22 +59,17 @@ def _title(measure: str, distances: ExtractorDistances) -> str:
     return distances.names.get(_FIELDS.get(measure, ""), measure)
 
 
-def _chart(measure: str, extractor: str, distances: ExtractorDistances) -> list[Chart]:
+def _chart(measure: str, extractor: str, distances: ExtractorDistances) -> Chart | None:
     """The distance of all faces and of each class, beside its baseline."""
-    rows = []
-    for part, compared in distances.parts.items():
-        for name, side, tone in (
-            (part, compared.synthetic, "synthetic"),
-            (f"{part}, baseline", compared.baseline, "real"),
-        ):
-            if (score := _MEASURES[measure](side)) is not None:
-                rows.append(Estimate.of(name, score, tone))
+    of = _MEASURES[measure]
+    rows = charts.with_baselines(
+        (name, of(part.synthetic), of(part.baseline)) for name, part in distances.parts.items()
+    )
     caption = ""
     if measure == _FRECHET:
         caption = "Biased upwards in small sets: compare only with the baseline, which has as many faces."
     label = f"lower is better, {extractor} features"
-    chart = charts.intervals(_title(measure, distances), rows, label, caption=caption)
-    return [chart] if chart else []
+    return charts.intervals(_title(measure, distances), rows, label, caption=caption)
 
 
 def _projection(extractor: str, projection: Projection) -> Chart | None:

@@ -16,8 +16,8 @@ from anonderm.core.results.lesions import (
 )
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import Block, Charts, Gallery, Picture, Section, Table, picture_file, score_table
-from anonderm.publish.charts import Chart, Estimate, number
+from anonderm.publish.blocks import Block, Charts, Gallery, Section, Table, charts_block, gallery, score_table
+from anonderm.publish.charts import Chart, number
 from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.sections.training import series
 
@@ -35,25 +35,22 @@ _SETS: dict[str, Callable[[LesionPart], LesionStatistics | None]] = {
 }
 
 
-def lesions(pipeline: Pipeline) -> Section | None:
+def lesions(pipeline: Pipeline) -> Section:
     compared, detector = pipeline.last(LesionFidelityResult), pipeline.last(DetectorResult)
-    blocks: list[Block] = []
-    if compared:
-        blocks += _compared(*compared, pipeline)
-    blocks += _training_curves(pipeline)
-    if detector:
-        blocks += _detector(*detector, pipeline)
-    if not blocks:
-        return None
+    blocks = [
+        *(_compared(*compared, pipeline) if compared else []),
+        _training_curves(pipeline),
+        *(_detector(*detector, pipeline) if detector else []),
+    ]
     lead = (
         "Lesions found by a detector on synthetic faces and on real test photos, with the same errors on "
         "both. The baseline is the score of real photos of other people: no synthetic set can be expected "
         "to do better."
     )
-    return Section("lesions", "Lesions", lead, tuple(blocks))
+    return Section("lesions", "Lesions", lead, blocks)
 
 
-def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipeline) -> list[Block]:
+def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipeline) -> list[Block | None]:
     sides = {"real": result.real, "synthetic": result.synthetic}
     counts = {side: values.counts for side, values in sides.items()}
     sizes = {
@@ -67,26 +64,20 @@ def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipelin
         charts.scatter("Lesion locations", places, "percent of the picture's width", "Each dot is a lesion."),
         *(_distance_chart(title, result) for title in _DISTANCES),
     ]
-    galleries = (_gallery(record, result, name) for name in _shown_sets(pipeline))
     return [
-        Charts("", tuple(chart for chart in drawn if chart)),
+        charts_block("", drawn),
         _table(result),
-        *(gallery for gallery in galleries if gallery),
+        _gallery(record, result, "real") if pipeline.config.show_real else None,
+        _gallery(record, result, "synthetic"),
         score_table("All lesion scores", result.scores(), folded=True),
     ]
 
 
 def _distance_chart(title: str, result: LesionFidelityResult) -> Chart | None:
     """The distance for each class of faces, all kinds of lesions together, beside its baseline."""
-    rows = []
-    for label, by_kind in result.parts.items():
-        part = by_kind[ALL]
-        for name, distances, tone in (
-            (label, part.synthetic, "synthetic"),
-            (f"{label}, baseline", part.baseline, "real"),
-        ):
-            if (score := _DISTANCES[title](distances)) is not None:
-                rows.append(Estimate.of(name, score, tone))
+    of = _DISTANCES[title]
+    parts = ((label, by_kind[ALL]) for label, by_kind in result.parts.items())
+    rows = charts.with_baselines((label, of(part.synthetic), of(part.baseline)) for label, part in parts)
     return charts.intervals(title, rows, "lower is better")
 
 
@@ -111,23 +102,19 @@ def _mean_and_size(statistics: LesionStatistics | None) -> str:
     return number(statistics.count) + (f" ({number(statistics.size)})" if statistics.size is not None else "")
 
 
-def _shown_sets(pipeline: Pipeline) -> tuple[Literal["real", "synthetic"], ...]:
-    return ("real", "synthetic") if pipeline.config.show_real else ("synthetic",)
-
-
 def _gallery(
     record: RunRecord, result: LesionFidelityResult, name: Literal["real", "synthetic"]
 ) -> Gallery | None:
-    cards, captions = [], []
-    for each in result.pictures:
-        alt = f"{name} face with boxes around the detected lesions"
-        if each.set == name and (picture := picture_file(record.folder / each.file, alt, _PX)):
-            cards.append((picture,))
-            captions.append(f"{each.label or 'unlabelled'}: {each.found} detected")
-    return Gallery(f"Lesions detected, {name}", tuple(cards), name, tuple(captions)) if cards else None
+    alt = f"{name} face with boxes around the detected lesions"
+    cards = [
+        ([(each.file, alt)], f"{each.label or 'unlabelled'}: {each.found} detected")
+        for each in result.pictures
+        if each.set == name
+    ]
+    return gallery(f"Lesions detected, {name}", record.folder, cards, _PX, name)
 
 
-def _training_curves(pipeline: Pipeline) -> list[Block]:
+def _training_curves(pipeline: Pipeline) -> Charts | None:
     drawn: list[Chart | None] = []
     for record in pipeline.of("train-detector"):
         curves = {
@@ -136,20 +123,16 @@ def _training_curves(pipeline: Pipeline) -> list[Block]:
         }
         drawn.append(charts.lines(f"{record.name}: loss", {"loss": series(record.metrics, "loss")}, "step"))
         drawn.append(charts.lines(f"{record.name}: validation faces", curves, "step"))
-    shown = tuple(chart for chart in drawn if chart)
-    return [Charts("Training of the detector", shown)] if shown else []
+    return charts_block("Training of the detector", drawn)
 
 
-def _detector(record: RunRecord, result: DetectorResult, pipeline: Pipeline) -> list[Block]:
-    blocks: list[Block] = [score_table("The detector on real test faces", result.scores())]
-    cards: list[tuple[Picture, ...]] = []
-    for each in result.pictures if pipeline.config.show_real else ():
-        pair = [
-            picture_file(record.folder / file, f"real test face, {name} boxes", _PX)
-            for name, file in (("true", each.true), ("detected", each.found))
-        ]
-        if shown := tuple(picture for picture in pair if picture):
-            cards.append(shown)
-    if cards:
-        blocks.append(Gallery("True and detected boxes", tuple(cards), "real"))
-    return blocks
+def _detector(record: RunRecord, result: DetectorResult, pipeline: Pipeline) -> list[Block | None]:
+    alt = "real test face, {} boxes"
+    pictures = result.pictures if pipeline.config.show_real else ()
+    cards = [
+        ([(each.true, alt.format("true")), (each.found, alt.format("detected"))], "") for each in pictures
+    ]
+    return [
+        score_table("The detector on real test faces", result.scores()),
+        gallery("True and detected boxes", record.folder, cards, _PX, "real"),
+    ]

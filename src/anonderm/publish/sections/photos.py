@@ -19,18 +19,17 @@ from anonderm.publish.blocks import (
     Picture,
     Row,
     Section,
-    Sheet,
     Table,
     compact,
     face_pictures,
     percent,
     picture_file,
+    sheet,
 )
 from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import INTAKE, Pipeline, faces_of
 
 _EXAMPLES = 12
-_SHEET_SIDE = 1280
 _SHEETS = {
     "ingest": {"people.png": "Photos grouped as the same person"},
     "align": {"aligned.png": "Faces with their landmarks, and photos that could not be aligned"},
@@ -98,10 +97,10 @@ def _sizes(pipeline: Pipeline) -> Chart | None:
 
 def excluded(pipeline: Pipeline) -> Section | None:
     """Photos, and annotations of them, that ingest excluded."""
-    records = [record for record in pipeline.of("ingest") if (record.folder / "skipped.jsonl").exists()]
     rows = [
         row | {"folder": record.folder}
-        for record in records
+        for record in pipeline.of("ingest")
+        if (record.folder / "skipped.jsonl").exists()
         for row in read_json_lines(record.folder / "skipped.jsonl")
     ]
     if not rows:
@@ -126,27 +125,26 @@ def _skipped_pictures(group: list[dict[str, Any]]) -> tuple[Picture, ...]:
     return tuple(picture for picture in found if picture)
 
 
-def preparation(pipeline: Pipeline) -> Section | None:
+def preparation(pipeline: Pipeline) -> Section:
     """Alignment, enlargement and skin masks, with the picture sheets of these steps."""
-    blocks: list[Block] = []
+    blocks: list[Block | None] = []
     for record in pipeline.of(*_SHEETS):
-        blocks += [*_framings(record, pipeline), *_restorers(record)]
-        blocks += _sheets(record) if pipeline.config.show_real else []
-    if not blocks:
-        return None
+        if record.stage in _BARS and (faces := faces_of(record)):
+            blocks.append(_BARS[record.stage](record, faces, pipeline))
+        if pipeline.config.show_real:
+            blocks += [
+                sheet(record.folder / file, f"{record.name}: {title.lower()}", alt=title)
+                for file, title in _SHEETS[record.stage].items()
+            ]
     lead = (
         "From photos to faces of one framing and size. Inspect the sheets: the numbers alone hide failures."
     )
-    return Section("preparation", "Preparation", lead, tuple(blocks))
+    return Section("preparation", "Preparation", lead, blocks)
 
 
-def _framings(record: RunRecord, pipeline: Pipeline) -> list[Block]:
-    faces = faces_of(record)
-    if record.stage != "align" or faces is None:
-        return []
-    unaligned = read_json_lines(record.folder / "unaligned.jsonl")
+def _framings(record: RunRecord, faces: FaceSet, pipeline: Pipeline) -> Bars:
     reasons: dict[str, set[str]] = defaultdict(set)
-    for row in unaligned:
+    for row in read_json_lines(record.folder / "unaligned.jsonl"):
         reasons[row["reason"]].add(row["photo"])
     aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
     bars = [Bar("aligned", f"{aligned:,} ({percent(aligned / total)})", aligned / total, "c1")]
@@ -154,7 +152,7 @@ def _framings(record: RunRecord, pipeline: Pipeline) -> list[Block]:
         some = faces.where(ids=ids) if pipeline.config.show_real else None
         pictures = face_pictures(some, _EXAMPLES, "photo not aligned", pipeline.rng()) if some else ()
         bars.append(Bar(reason, f"{len(ids):,}", len(ids) / total, "", pictures))
-    return [Bars(f"{record.name}: faces in FFHQ framing", tuple(bars), _FALLBACKS[record.config["fallback"]])]
+    return Bars(f"{record.name}: faces in FFHQ framing", tuple(bars), _FALLBACKS[record.config["fallback"]])
 
 
 _FALLBACKS = {
@@ -164,21 +162,13 @@ _FALLBACKS = {
 }
 
 
-def _restorers(record: RunRecord) -> list[Block]:
-    faces = faces_of(record)
-    if record.stage != "restore" or faces is None:
-        return []
+def _restorers(record: RunRecord, faces: FaceSet, _pipeline: Pipeline) -> Bars:
     counts = Counter(face.restorer or "large enough" for face in faces)
     bars = tuple(
         Bar(name, f"{count:,} ({percent(count / len(faces))})", count / len(faces), "c1")
         for name, count in counts.most_common()
     )
-    return [Bars(f"{record.name}: faces by enlargement method", bars)]
+    return Bars(f"{record.name}: faces by enlargement method", bars)
 
 
-def _sheets(record: RunRecord) -> list[Block]:
-    found = {
-        title: picture_file(record.folder / file, title, _SHEET_SIDE)
-        for file, title in _SHEETS[record.stage].items()
-    }
-    return [Sheet(f"{record.name}: {title.lower()}", picture) for title, picture in found.items() if picture]
+_BARS = {"align": _framings, "restore": _restorers}

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anonderm.core.results.audit import (
-    Attack,
-    AuditResult,
-    MatcherCalibration,
-    Repeats,
-    Verdict,
-)
+from anonderm.core.results.audit import Attack, AuditResult, MatcherCalibration, Repeats, Verdict
 from anonderm.core.results.privacy_screen import ScreenAudit
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.audit_tables import ATTACKS, attack_table, canary_table, rule_table, success, tone_table
 from anonderm.publish.blocks import (
     Block,
-    Charts,
     Gallery,
     Section,
     Sheet,
     Table,
     Text,
+    charts_block,
+    gallery,
     left_out_table,
     percent,
-    picture_file,
+    sheet,
 )
 from anonderm.publish.charts import Chart, number
 from anonderm.publish.pipeline import Pipeline
@@ -33,24 +28,25 @@ from anonderm.publish.pipeline import Pipeline
 _MOST_PAIRS = 12
 
 
-def privacy(pipeline: Pipeline) -> Section | None:
+def privacy(pipeline: Pipeline) -> Section:
     found = pipeline.last(AuditResult)
     screen = pipeline.result(ScreenAudit)
+    screened = _screen(screen) if screen else []
     if found is None:
-        return Section("privacy", "Privacy", "", tuple(_screen(screen))) if screen else None
+        return Section("privacy", "Privacy", "", screened)
     record, audit = found
-    blocks: list[Block] = [_verdict(name, verdict) for name, verdict in verdicts(audit).items()]
-    blocks += [canary_table(audit.canaries), *_matchers(audit.matchers)]
-    blocks.append(attack_table("Attacks", audit.attacks))
-    if pipeline.config.show_real:
-        blocks += _pairs(record, audit.attacks)
-    blocks += [
+    blocks = [
+        *(_verdict(name, verdict) for name, verdict in verdicts(audit).items()),
+        canary_table(audit.canaries),
+        charts_block("Error rates of the matchers on these photos", map(_curve, audit.matchers)),
+        attack_table("Attacks", audit.attacks),
+        _pairs(record, audit.attacks) if pipeline.config.show_real else None,
         *_repeats(record, audit.repeats),
-        *([tone_table(audit.tones)] if audit.tones else []),
-        *_screen(screen),
+        tone_table(audit.tones) if audit.tones else None,
+        *screened,
+        left_out_table(audit.left_out),
     ]
-    blocks += left_out_table(audit.left_out)
-    return Section("privacy", "Privacy", f"{outcome(audit)} {_LEAD}", tuple(blocks))
+    return Section("privacy", "Privacy", f"{outcome(audit)} {_LEAD}", blocks)
 
 
 _LEAD = (
@@ -89,13 +85,8 @@ def _verdict(name: str, verdict: Verdict) -> Table:
     return rule_table(f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}", rules)
 
 
-def _matchers(matchers: Sequence[MatcherCalibration]) -> list[Block]:
-    """Error rates of each matcher on the photos, by distance."""
-    drawn = tuple(chart for each in matchers if (chart := _curve(each)))
-    return [Charts("Error rates of the matchers on these photos", drawn)] if drawn else []
-
-
 def _curve(calibration: MatcherCalibration) -> Chart | None:
+    """Error rates of a matcher on the photos, by distance."""
     series = {
         "false matches (FMR)": [(at, fmr) for at, fmr, _ in calibration.curve],
         "false non-matches (FNMR)": [(at, fnmr) for at, _, fnmr in calibration.curve],
@@ -114,7 +105,7 @@ def _curve(calibration: MatcherCalibration) -> Chart | None:
     return charts.lines(calibration.matcher, series, "distance", " ".join(caption))
 
 
-def _pairs(record: RunRecord, attacks: Sequence[Attack]) -> list[Block]:
+def _pairs(record: RunRecord, attacks: Sequence[Attack]) -> Gallery | None:
     """The worst cases, once each; they show real people."""
     by_file: dict[str, list[str]] = {}
     for each in attacks:
@@ -122,29 +113,28 @@ def _pairs(record: RunRecord, attacks: Sequence[Attack]) -> list[Block]:
             label = f"{ATTACKS[each.name]} by {each.matcher}: {number(pair.distance)}"
             by_file.setdefault(pair.file, []).append(label)
     alt = "synthetic face, and to its right the nearest photo"
-    found = [(labels, picture_file(record.folder / file, alt, 320)) for file, labels in by_file.items()]
-    shown = [(labels, picture) for labels, picture in found if picture][:_MOST_PAIRS]
-    cards = tuple((picture,) for _, picture in shown)
-    captions = tuple("; ".join(dict.fromkeys(labels)) for labels, _ in shown)
+    cards = [([(file, alt)], "; ".join(dict.fromkeys(labels))) for file, labels in by_file.items()]
     caption = "Left: synthetic face. Right: the nearest photo. Do they show the same person?"
-    return [Gallery("Worst cases", cards, "", captions, caption)] if cards else []
+    return gallery("Worst cases", record.folder, cards[:_MOST_PAIRS], 320, caption=caption)
 
 
-def _repeats(record: RunRecord, repeats: Sequence[Repeats]) -> list[Block]:
+def _repeats(record: RunRecord, repeats: Sequence[Repeats]) -> list[Sheet | None]:
     """Synthetic faces that show the same person, one sheet for each matcher."""
-    blocks: list[Block] = []
-    for each in (each for each in repeats if each.file):
-        title = f"Repeated faces ({each.matcher}): {each.faces:,} in {each.groups:,} groups"
-        alt = "sheet of synthetic faces that repeat, one group in each row"
-        picture = picture_file(record.folder / str(each.file), alt, 1200)
-        blocks += [Sheet(title, picture)] if picture else []
-    return blocks
+    alt = "sheet of synthetic faces that repeat, one group in each row"
+    return [
+        sheet(
+            record.folder / each.file,
+            f"Repeated faces ({each.matcher}): {each.faces:,} in {each.groups:,} groups",
+            1200,
+            alt,
+        )
+        for each in repeats
+        if each.file
+    ]
 
 
-def _screen(audit: ScreenAudit | None) -> list[Block]:
+def _screen(audit: ScreenAudit) -> list[Block]:
     """Every attack before and after the privacy screen, and what the second audit cannot show."""
-    if audit is None:
-        return []
     rows = tuple(
         (
             ATTACKS[each.after.name],
@@ -167,9 +157,7 @@ def _screen(audit: ScreenAudit | None) -> list[Block]:
     paragraphs = [f"Audit of the images before the screen: {before}; after it: {after}."]
     paragraphs += [audit.caveat] if audit.caveat else []
     if audit.caveat and not audit.independent_matchers:
-        paragraphs.append(
-            "Every informative matcher selected the faces: none checks the screen independently."
-        )
+        paragraphs += ["Every informative matcher selected the faces: none checks the screen independently."]
     return [table, Text("", tuple(paragraphs))]
 
 

@@ -1,4 +1,4 @@
-"""The report's last sections: the release; and the steps, settings, versions, machine and times."""
+"""The report's last sections: other scores; the release; the steps, settings, versions, machine, times."""
 
 from __future__ import annotations
 
@@ -8,11 +8,32 @@ from typing import Any
 from anonderm.core.files import read_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
-from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table
+from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table, score_table
 from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release.gate import reasons_in
 
 _PATHS = ("source", "detector", "c2pa_certificate", "c2pa_key")  # settings that hold a path
+_IN_OWN_SECTIONS = {
+    "audit",
+    "classifier",
+    "data-mix",
+    "detector",
+    "fidelity",
+    "lesions",
+    "realism",
+    "saliency",
+    "utility",
+}
+
+
+def other_scores(pipeline: Pipeline) -> Section:
+    """The results that have no section of their own."""
+    tables = [
+        score_table(f"{record.name} ({record.stage})", scores)
+        for record, result in pipeline.results
+        if result.kind not in _IN_OWN_SECTIONS and (scores := result.scores())
+    ]
+    return Section("other-scores", "Other scores", "", tables)
 
 
 def release(pipeline: Pipeline) -> Section | None:
@@ -49,9 +70,7 @@ def _refused(record: RunRecord) -> Section:
     return Section("release", "Release", lead, (Table("Reasons", ("Reason",), reasons),))
 
 
-def provenance(pipeline: Pipeline) -> Section | None:
-    if not pipeline.runs:
-        return None
+def provenance(pipeline: Pipeline) -> Section:
     total = sum(seconds(record) for record in pipeline.runs)
     longest = max(seconds(record) for record in pipeline.runs) or 1.0
     bars = tuple(
@@ -65,7 +84,7 @@ def provenance(pipeline: Pipeline) -> Section | None:
         f"{len(pipeline.runs)} steps, {duration(total)} in total. The same settings and seeds on the same "
         "machine give the same faces."
     )
-    return Section("provenance", "Provenance", lead, tuple(blocks))
+    return Section("provenance", "Provenance", lead, blocks)
 
 
 def seconds(record: RunRecord) -> float:

@@ -11,17 +11,8 @@ from numpy.typing import NDArray
 from anonderm.core.results.fidelity import CNN, Example, RealismResult, TwoSampleTest
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import (
-    Block,
-    Charts,
-    Gallery,
-    Section,
-    Table,
-    percent,
-    picture_file,
-    score_table,
-)
-from anonderm.publish.charts import Chart, Estimate
+from anonderm.publish.blocks import Gallery, Section, Table, charts_block, gallery, percent, score_table
+from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
@@ -34,18 +25,17 @@ def realism(pipeline: Pipeline) -> Section | None:
     if found is None:
         return None
     record, result = found
-    probabilities = (_probabilities(name, test) for name, test in result.tests.items())
-    drawn = [chart for chart in (_aucs(result), *probabilities, _detector_chart(result)) if chart]
-    blocks: list[Block] = [Charts("", tuple(drawn))] if drawn else []
-    blocks += _bins(result)
-    blocks += [block for name, test in result.tests.items() for block in _examples(record, name, test)]
-    blocks.append(score_table("All realism scores", result.scores(), folded=bool(drawn)))
+    tests = result.tests.items()
+    probabilities = (_probabilities(name, test) for name, test in tests)
+    drawn = charts_block("", (_aucs(result), *probabilities, _detector_chart(result)))
+    examples = [each for name, test in tests for each in _examples(record, name, test)]
+    table = score_table("All realism scores", result.scores(), folded=drawn is not None)
     lead = (
         "Classifier two-sample tests: classifiers are trained to separate synthetic from real faces and "
         "scored on held-out people. An AUC of 0.5 means that they cannot. The baseline is the same test "
         "between two halves of the real people."
     )
-    return Section("realism", "Realism", lead, tuple(blocks))
+    return Section("realism", "Realism", lead, (drawn, *_bins(result), *examples, table))
 
 
 def _label(test: str) -> str:
@@ -53,13 +43,9 @@ def _label(test: str) -> str:
 
 
 def _aucs(result: RealismResult) -> Chart | None:
-    rows = []
-    for name, test in result.tests.items():
-        rows.append(Estimate.of(_label(name), test.auc, "synthetic"))
-        if test.auc_baseline is not None:
-            rows.append(Estimate.of(f"{_label(name)}, baseline", test.auc_baseline, "real"))
-    if result.detector is not None:
-        rows.append(Estimate.of(result.detector.variant, result.detector.auc, "synthetic"))
+    tests = [(_label(name), test.auc, test.auc_baseline) for name, test in result.tests.items()]
+    detector = [(result.detector.variant, result.detector.auc, None)] if result.detector else []
+    rows = charts.with_baselines([*tests, *detector])
     caption = "Share of pairs of a real and a synthetic face that the classifier ranks correctly."
     label = "AUC: further right is easier to separate"
     mark = ("inseparable", 0.5)
@@ -83,10 +69,10 @@ def _detector_chart(result: RealismResult) -> Chart | None:
     return charts.histogram(title, sides, "probability of being manipulated", _BINS, (0.0, 1.0))
 
 
-def _bins(result: RealismResult) -> list[Block]:
+def _bins(result: RealismResult) -> list[Table]:
     """Counts and shares in ten bins, as in AcneGAN's Table 6: of the detector, and of each test."""
     edges = np.linspace(0.0, 1.0, _BINS + 1)
-    tables: list[Block] = []
+    tables = []
     if (detector := result.detector) is not None:
         title = f"Faces by the score of the detector {detector.variant}"
         tables.append(_binned(title, edges, detector.real_counts, detector.synthetic_counts))
@@ -112,24 +98,24 @@ def _counted(counts: Sequence[int], index: int) -> tuple[str, str]:
     return f"{counts[index]:,}", percent(counts[index] / max(1, sum(counts)))
 
 
-def _examples(record: RunRecord, name: str, test: TwoSampleTest) -> list[Block]:
+def _examples(record: RunRecord, name: str, test: TwoSampleTest) -> list[Gallery | None]:
     """Synthetic faces that a test detects with the highest and the lowest probability."""
-    galleries = (
-        _gallery(
-            record, f"Synthetic faces detected most clearly: {_label(name)}", "detected", test.most_detected
-        ),
-        _gallery(
-            record, f"Synthetic faces taken for real: {_label(name)}", "taken for real", test.least_detected
-        ),
+    groups = (
+        ("Synthetic faces detected most clearly", "detected", test.most_detected),
+        ("Synthetic faces taken for real", "taken for real", test.least_detected),
     )
-    return [gallery for gallery in galleries if gallery is not None]
+    return [
+        gallery(
+            f"{title}: {_label(name)}",
+            record.folder,
+            [_card(example, f"synthetic face, {outcome}") for example in examples],
+            128,
+            "synthetic",
+        )
+        for title, outcome, examples in groups
+    ]
 
 
-def _gallery(record: RunRecord, title: str, outcome: str, examples: tuple[Example, ...]) -> Gallery | None:
-    cards, captions = [], []
-    for each in examples:
-        alt = f"synthetic face, {outcome}" + (f", {each.label}" if each.label else "")
-        if (picture := picture_file(record.folder / each.file, alt, 128)) is not None:
-            cards.append((picture,))
-            captions.append(f"{percent(each.probability)} synthetic")
-    return Gallery(title, tuple(cards), "synthetic", tuple(captions)) if cards else None
+def _card(example: Example, alt: str) -> tuple[list[tuple[str, str]], str]:
+    label = f", {example.label}" if example.label else ""
+    return [(example.file, alt + label)], f"{percent(example.probability)} synthetic"

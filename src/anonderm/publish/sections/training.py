@@ -1,4 +1,4 @@
-"""The report's sections on training: curves of the generators and the classifiers."""
+"""The report's sections on training: curves of the generators, of sweeps and of the classifiers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from anonderm.core.results.sweep import FILE, SweepResult, SweepRow
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import Block, Charts, Gallery, Section, cards, picture_file
+from anonderm.publish.blocks import Block, Charts, Gallery, Section, Table, charts_block, gallery, sheet
+from anonderm.publish.charts import number
 from anonderm.publish.pipeline import Pipeline
 
 _SHEETS = 4
@@ -19,15 +21,13 @@ _GAN_CHARTS = {
 }
 
 
-def generators(pipeline: Pipeline) -> Section | None:
-    blocks: list[Block] = []
+def generators(pipeline: Pipeline) -> Section:
+    blocks: list[Block | None] = []
     for record in pipeline.of("train-gan"):
         named = {**_GAN_CHARTS, **{title: (key,) for key, title in distance_titles(record).items()}}
-        drawn = [chart for name, keys in named.items() if (chart := _curve(record, name, keys, "kimg"))]
-        if drawn:
-            blocks += [Charts(f"{record.name}{_trained_on(record)}", tuple(drawn)), *_samples(record)]
-    if not blocks:
-        return None
+        drawn = [_curve(record, name, keys, "kimg") for name, keys in named.items()]
+        if curves := charts_block(f"{record.name}{_trained_on(record)}", drawn):
+            blocks += [curves, _samples(record)]
     lead = (
         "Training curves of each generator, by kimg: thousands of real images shown to the discriminator. "
         "The kernel distance to held-out faces should fall and then level off; the augmentation "
@@ -35,7 +35,7 @@ def generators(pipeline: Pipeline) -> Section | None:
         "as close to a training face as only the nearest 5% of held-out faces are, relative to the share "
         "expected by chance (1)."
     )
-    return Section("generators", "Generator training", lead, tuple(blocks))
+    return Section("generators", "Generator training", lead, blocks)
 
 
 def distance_titles(record: RunRecord) -> dict[str, str]:
@@ -45,14 +45,18 @@ def distance_titles(record: RunRecord) -> dict[str, str]:
     return {"kernel_distance": "Kernel distance", "frechet_distance": "Fréchet distance"}
 
 
-def _samples(record: RunRecord) -> list[Block]:
+def _samples(record: RunRecord) -> Gallery | None:
     """The same latents at some ticks from first to last."""
     sheets = sorted(record.folder.glob("samples/kimg-*.png"))
     chosen = sorted({round(place) for place in np.linspace(0, len(sheets) - 1, _SHEETS)}) if sheets else []
-    pictures = [picture_file(sheets[index], "sheet of synthetic faces", 320) for index in chosen]
-    captions = tuple(f"{float(sheets[index].stem.removeprefix('kimg-')):g} kimg" for index in chosen)
-    shown = cards([picture for picture in pictures if picture])
-    return [Gallery("The same latents during training", shown, "", captions)] if shown else []
+    cards = [
+        (
+            [(f"samples/{sheets[index].name}", "sheet of synthetic faces")],
+            f"{float(sheets[index].stem.removeprefix('kimg-')):g} kimg",
+        )
+        for index in chosen
+    ]
+    return gallery("The same latents during training", record.folder, cards, 320)
 
 
 def _trained_on(record: RunRecord) -> str:
@@ -60,16 +64,68 @@ def _trained_on(record: RunRecord) -> str:
     return f", trained on {label}" if label else ", trained on every class"
 
 
-def classifiers(pipeline: Pipeline) -> Section | None:
-    drawn = []
-    for record in pipeline.of("train-classifier"):
-        for measure in ("loss", "accuracy"):
-            chart = _curve(record, f"{record.name}: {measure}", (measure, f"val_{measure}"), "epoch")
-            drawn += [chart] if chart else []
-    if not drawn:
-        return None
+def sweeps(pipeline: Pipeline) -> Section:
+    """The trainings with each combination of settings, compared."""
+    blocks: list[Block | None] = []
+    for record in pipeline.of("sweep-gan"):
+        result = SweepResult.load(record.folder / FILE)
+        title = f"{record.name}: samples of each training"
+        blocks += [
+            _table(record, result),
+            _ticks(record, result),
+            sheet(record.folder / "sweep.png", title),
+        ]
+    lead = (
+        "Generators that differ only in the settings shown, each measured at the tick that was kept. A "
+        "training is not worse than the best if it lies within the standard error of the difference."
+    )
+    return Section("sweeps", "Hyperparameter sweep", lead, blocks)
+
+
+def _table(record: RunRecord, result: SweepResult) -> Table:
+    rows = tuple((row.label, *_measures(row), _verdict(row, result)) for row in result.rows)
+    columns = (
+        "Settings",
+        "Kernel distance",
+        "Near-copies, over expected",
+        "Kept at kimg",
+        "Trained kimg",
+        "",
+    )
+    return Table(f"{record.name}: every training", columns, rows, frozenset(columns[1:5]))
+
+
+def _measures(row: SweepRow) -> tuple[str, str, str, str]:
+    if (of := row.measures) is None:
+        return "", "", "", ""
+    distance = f"{number(of.kernel_distance)} ± {number(of.kernel_distance_error)}"
+    return distance, number(of.near_copy_ratio), number(of.kimg), number(of.trained_kimg)
+
+
+def _verdict(row: SweepRow, result: SweepResult) -> str:
+    if row.measures is None:
+        return "diverged"
+    return "best" if row.run == result.best else "not worse" if row.run in result.not_worse else ""
+
+
+def _ticks(record: RunRecord, result: SweepResult) -> Charts | None:
+    """The distances of each training's ticks."""
+    metrics = {row.run: RunRecord.load(record.folder / row.run).metrics for row in result.rows}
+    drawn = [
+        charts.lines(title, {run[3:]: series(rows, key) for run, rows in metrics.items()}, "kimg")
+        for key, title in distance_titles(record).items()
+    ]
+    return charts_block(f"{record.name}: every tick", drawn)
+
+
+def classifiers(pipeline: Pipeline) -> Section:
+    drawn = [
+        _curve(record, f"{record.name}: {measure}", (measure, f"val_{measure}"), "epoch")
+        for record in pipeline.of("train-classifier")
+        for measure in ("loss", "accuracy")
+    ]
     lead = "Training curves. The epoch with the best score on the validation faces is kept."
-    return Section("classifiers", "Classifier training", lead, (Charts("", tuple(drawn)),))
+    return Section("classifiers", "Classifier training", lead, (charts_block("", drawn),))
 
 
 def _curve(record: RunRecord, title: str, keys: tuple[str, ...], unit: str) -> charts.Chart | None:
