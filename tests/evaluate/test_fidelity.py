@@ -155,7 +155,7 @@ def test_people_with_many_photos_widen_the_interval():
 
 
 def test_without_a_test_split_there_is_nothing_to_compare_with(real, synthetic, tmp_path):
-    with pytest.raises(InputError, match="split test"):
+    with pytest.raises(InputError, match="test split"):
         run_stage(tmp_path / "run", real.where(split="train"), synthetic)
 
 

@@ -8,11 +8,12 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from anonderm.core.images import Pixels
 from anonderm.core.launch import device, step_generator
+from anonderm.embeddings.encoder import to_tensor
 from anonderm.metrics.bootstrap import Rows
 from anonderm.metrics.c2st import FitAndScore, Floats, Truth
 
@@ -61,7 +62,7 @@ def _train(network: nn.Module, pixels_NHWC: Pixels, second_N: Truth, epochs: int
         random = step_generator(seed, 1 + epoch)
         order_N = torch.randperm(len(pixels_NHWC), generator=random)
         for rows in order_N.tensor_split(steps):
-            x_NCHW = _input(pixels_NHWC[rows.numpy()])
+            x_NCHW = to_tensor(pixels_NHWC[rows.numpy()]).to(device())
             mirrored_N = torch.rand(len(rows), generator=random) < 0.5
             x_NCHW = torch.where(mirrored_N[:, None, None, None].to(x_NCHW.device), x_NCHW.flip(3), x_NCHW)
             logits_N = network(x_NCHW)[:, 0]
@@ -75,9 +76,6 @@ def _train(network: nn.Module, pixels_NHWC: Pixels, second_N: Truth, epochs: int
 @torch.inference_mode()
 def _scores(network: nn.Module, pixels_NHWC: Pixels) -> Floats:
     batches = [pixels_NHWC[start : start + 256] for start in range(0, len(pixels_NHWC), 256)]
-    return np.concatenate([network(_input(each))[:, 0].double().cpu().numpy() for each in batches])
-
-
-def _input(pixels_NHWC: Pixels) -> Tensor:
-    x_NCHW = torch.from_numpy(np.ascontiguousarray(pixels_NHWC)).permute(0, 3, 1, 2).to(device())
-    return x_NCHW.float() / 127.5 - 1
+    return np.concatenate(
+        [network(to_tensor(each).to(device()))[:, 0].double().cpu().numpy() for each in batches]
+    )

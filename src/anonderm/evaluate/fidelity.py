@@ -11,14 +11,13 @@ measures but the kernels depend on how many there are.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.results.fidelity import (
@@ -32,6 +31,7 @@ from anonderm.core.results.fidelity import (
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.extractors import Embeddings, embed
 from anonderm.evaluate.config import FidelityConfig
+from anonderm.evaluate.held_out import faces_to_compare
 from anonderm.metrics.bootstrap import Rows, jackknife_interval
 from anonderm.metrics.set_comparison import MAX_PAIRED, compare_sets
 
@@ -40,16 +40,7 @@ NAMES = {
     "inception": {"kernel": "KID", "frechet": "FID", "frechet_infinity": "FID-infinity"},
     "dinov2": {"frechet": "FD-DINOv2", "frechet_infinity": "FD-DINOv2-infinity"},
 }
-_HIGHER_IS_BETTER = {
-    "kernel": False,
-    "rbf": False,
-    "precision": True,
-    "recall": True,
-    "density": True,
-    "coverage": True,
-    "frechet": False,
-    "frechet_infinity": False,
-}
+_HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage")
 _SHARES = ("precision", "recall", "coverage")
 _ENOUGH_ROWS = 10  # images for each feature from which the bias of the Frechet distance is small
 _MOST_POINTS = 500
@@ -63,11 +54,12 @@ def evaluate_fidelity(
 
     Raises InputError where the real set has no test split or the synthetic one is empty.
     """
-    _check_inputs(real, synthetic)
+    sets = faces_to_compare(real, synthetic)
+    parts = ["all", *(label for label in real.labels if label in synthetic.labels)]
     extractors: dict[str, ExtractorDistances] = {}
     left_out: list[LeftOut] = []
     for extractor in config.extractors:
-        extractors[extractor], reasons = _compare_sets(config, extractor, real, synthetic, run)
+        extractors[extractor], reasons = _compare_sets(config, extractor, sets, parts, run)
         left_out += reasons
     for each in left_out:
         run.log(f"left out {each.name}: {each.reason}")
@@ -75,16 +67,12 @@ def evaluate_fidelity(
 
 
 def _compare_sets(
-    config: FidelityConfig, extractor: str, real: FaceSet, synthetic: FaceSet, run: RunDir
+    config: FidelityConfig, extractor: str, sets: dict[str, FaceSet], names: list[str], run: RunDir
 ) -> tuple[ExtractorDistances, list[LeftOut]]:
     rng = np.random.default_rng(config.seed)
-    sides = {
-        "test": Side.of(real.where(split="test"), extractor),
-        "train": Side.of(real.where(split="train"), extractor),
-        "synthetic": Side.of(synthetic, extractor),
-    }
+    sides = {name: Side.of(faces, extractor) for name, faces in sets.items()}
     parts, left_out = {}, []
-    for part in run.progress(_parts(real, synthetic), f"comparing by {extractor}"):
+    for part in run.progress(names, f"comparing by {extractor}"):
         chosen = _equal_sizes({name: side.part(part) for name, side in sides.items()}, config, rng)
         to_test = partial(compare, chosen["test"], neighbours=config.neighbours, rng=rng)
         distances, reasons = to_test(chosen["synthetic"])
@@ -106,8 +94,8 @@ class Side:
 
     @staticmethod
     def of(faces: FaceSet, extractor: str) -> Side:
-        groups = tuple(face.person for face in faces)
-        return Side(embed(faces, extractor), tuple(face.label for face in faces), groups)
+        labels, groups = tuple(face.label for face in faces), tuple(face.person for face in faces)
+        return Side(embed(faces, extractor), labels, groups)
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -123,20 +111,6 @@ class Side:
 
     def sample(self, count: int, rng: np.random.Generator) -> Side:
         return self if count >= len(self) else self.take(np.sort(rng.permutation(len(self))[:count]))
-
-
-def _check_inputs(real: FaceSet, synthetic: FaceSet) -> None:
-    if not real.where(split="test").faces:
-        raise InputError(
-            f"{real.folder}: no face is in split test, so there are no held-out faces to compare with.",
-            "Ingest the photos with a test share above 0.",
-        )
-    if not synthetic.faces:
-        raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
-
-
-def _parts(real: FaceSet, synthetic: FaceSet) -> list[str]:
-    return ["all", *(label for label in real.labels if label in synthetic.labels)]
 
 
 def _equal_sizes(sides: dict[str, Side], config: FidelityConfig, rng: np.random.Generator) -> dict[str, Side]:
@@ -160,10 +134,8 @@ def compare(
     features = other.embeddings.shape[1]
     few = min(len(other), len(reference)) < _ENOUGH_ROWS * features
     bias = f"; biased upwards by so few faces for {features} features: compare with the baseline only"
-    scores: dict[str, Score | None] = dict.fromkeys(_HIGHER_IS_BETTER)
-    for name, better in _HIGHER_IS_BETTER.items():
-        if (each := found.get(name)) is None:
-            continue
+    scores: dict[str, Score | None] = {field.name: None for field in fields(SetDistances)}
+    for name, each in found.items():
         low, high = None, None
         if each.variance is not None:
             low, high = jackknife_interval(each.value, each.variance)
@@ -173,7 +145,7 @@ def compare(
         count, of_test = min(len(other), most), min(len(reference), most)
         note = f"{count} faces against {of_test} real test faces"
         note += bias if few and name == "frechet" else ""
-        scores[name] = Score(each.value, low, high, count, better, note)
+        scores[name] = Score(each.value, low, high, count, name in _HIGHER_IS_BETTER, note)
     return SetDistances(**scores), reasons
 
 

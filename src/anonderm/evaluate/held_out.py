@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.errors import BadLabel, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import probabilities
@@ -20,26 +20,36 @@ BATCH = 256
 
 def held_out_faces(faces: FaceSet) -> FaceSet:
     """The test split, or all faces of a set without splits. Raises InputError if it is empty."""
-    test = faces.where(split="test") if any(face.split for face in faces) else faces
-    if len(test) == 0:
-        raise InputError(
-            f"{faces.folder}: no face is in the test split.",
-            "Ingest the photos with a test_share above 0, or give a set without splits.",
-        )
-    return test
+    return faces if faces and not any(face.split for face in faces) else test_faces(faces)
 
 
 def labelled_test_faces(faces: FaceSet) -> FaceSet:
     """The test split. Raises InputError if it is empty, BadLabel if a face has no label."""
-    test = faces.where(split="test")
-    if len(test) == 0:
-        raise InputError(
-            f"{faces.folder}: no face is in the test split.",
-            "Ingest the photos with a test_share above 0, and train on the resulting FaceSet.",
-        )
+    test = test_faces(faces)
     unlabelled = [face.id for face in test if face.label is None]
     if unlabelled:
         raise BadLabel(f"{faces.folder}: test face {unlabelled[0]} has no label.")
+    return test
+
+
+def faces_to_compare(real: FaceSet, synthetic: FaceSet) -> dict[str, FaceSet]:
+    """The real test and training faces and the synthetic ones: test, train, synthetic.
+
+    Raises InputError without test faces, TooFewImages without synthetic ones.
+    """
+    test = test_faces(real)
+    if not synthetic.faces:
+        raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
+    return {"test": test, "train": real.where(split="train"), "synthetic": synthetic}
+
+
+def test_faces(faces: FaceSet) -> FaceSet:
+    test = faces.where(split="test")
+    if not test.faces:
+        raise InputError(
+            f"{faces.folder}: no face is in the test split.",
+            "Ingest the photos with a test_share above 0 (some stages also take a set without splits).",
+        )
     return test
 
 

@@ -46,7 +46,7 @@ def evaluate_realism(config: RealismConfig, real: FaceSet, synthetic: FaceSet, r
     rng = np.random.default_rng(config.seed)
     chosen = matched(real, synthetic, config.max_faces, rng)
     halves = hold_out_people(chosen[0], chosen[0].people // 2, rng)[::-1]
-    tests = {}
+    tests: dict[str, TwoSampleTest] = {}
     names = (CNN, *config.extractors)
     with run.bar("training to separate real from synthetic", 2 * len(names) * config.folds) as bar:
         for name in names:
@@ -115,12 +115,18 @@ def _result(
 ) -> TwoSampleTest:
     real, synthetic = chosen
     non_members = [row for row, face in enumerate(real) if face.split != "train"]
-    probabilities_N = _sigmoid(test.scores_N)
-    order = np.argsort(probabilities_N[test.second_N], kind="stable")
+    probabilities_N = 1 / (1 + np.exp(-np.clip(test.scores_N, -50, 50)))
+    real_N, synthetic_M = probabilities_N[~test.second_N], probabilities_N[test.second_N]
+    order = np.argsort(synthetic_M, kind="stable").tolist()
     count = min(_EXAMPLES, len(order) // 2)
 
     def examples(kind: str, rows: Sequence[int]) -> tuple[Example, ...]:
-        return _examples(f"{name}-{kind}", synthetic, probabilities_N[test.second_N], rows, run)
+        found = []
+        for place, row in enumerate(rows):
+            face, file = synthetic.faces[row], f"examples/{name}-{kind}-{place}.png"
+            write_png(run.folder / file, synthetic.image(face))
+            found.append(Example(file, face.label, round(float(synthetic_M[row]), 4)))
+        return tuple(found)
 
     return TwoSampleTest(
         auc=_auc(config, test),
@@ -128,10 +134,10 @@ def _result(
         if 0 < len(non_members) < len(real)
         else None,
         auc_baseline=None if baseline is None else _auc(config, baseline),
-        real=_rounded(probabilities_N[~test.second_N]),
-        synthetic=_rounded(probabilities_N[test.second_N]),
-        most_detected=examples("detected", order[::-1][:count].tolist()),
-        least_detected=examples("undetected", order[:count].tolist()),
+        real=_rounded(real_N),
+        synthetic=_rounded(synthetic_M),
+        most_detected=examples("detected", order[::-1][:count]),
+        least_detected=examples("undetected", order[:count]),
     )
 
 
@@ -144,23 +150,8 @@ def _auc(config: RealismConfig, test: C2ST, rows: NDArray[np.intp] | None = None
     return Score(test.auc(rows), low, high, len(rows), higher_is_better=False, note=note)
 
 
-def _sigmoid(logits_N: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(logits_N, -50, 50)))
-
-
 def _rounded(probabilities_N: Floats) -> tuple[float, ...]:
     return tuple(round(float(each), 4) for each in probabilities_N)
-
-
-def _examples(
-    name: str, synthetic: FaceSet, probabilities_M: Floats, rows: Sequence[int], run: RunDir
-) -> tuple[Example, ...]:
-    found = []
-    for place, row in enumerate(rows):
-        face, file = synthetic.faces[row], f"examples/{name}-{place}.png"
-        write_png(run.folder / file, synthetic.image(face))
-        found.append(Example(file, face.label, round(float(probabilities_M[row]), 4)))
-    return tuple(found)
 
 
 def _detection(

@@ -7,9 +7,10 @@ H x W pixels of a map.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,9 @@ from anonderm.models.classifier.label_encoding import types_on
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_classifier
 
-# A measure of one map, beside that of a uniform map and of one that is uniform on the skin (if known).
 Values = dict[str, float]
+"""A measure of one map, beside that of a uniform map and of one that is uniform on the skin (if known)."""
+_MEASURES = ("in_lesions", "pointing", "in_skin")
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,6 @@ class Target:
     @property
     def key(self) -> str:
         return f"{self.face.id}/{self.name}"
-
-
-@dataclass(frozen=True)
-class MapValues:
-    """The measures of one target's map, by name of the field of MapMeasure; None where boxes or mask are
-    unknown. peak: its largest value."""
-
-    peak: float
-    in_lesions: Values | None
-    pointing: Values | None
-    in_skin: Values | None
 
 
 def evaluate_saliency(
@@ -78,8 +69,15 @@ def evaluate_saliency(
             f"{faces.folder}: no face has lesion boxes or a skin mask to compare the maps with.",
             "Give a set whose source has them, such as the phantom.",
         )
-    values = _measure_all(config, faces, targets, network, run)
-    flat = sum(values[target.key].peak == 0 for target in targets)
+
+    def measured(target: Target) -> dict[str, Any]:
+        return _measure(config, faces, target, _heat(config, faces, target, network))
+
+    values: dict[str, dict[str, Any]] = {
+        target.key: run.remember(target.key, partial(measured, target))
+        for target in run.progress(targets, "Grad-CAM")
+    }
+    flat = sum(values[target.key]["peak"] == 0 for target in targets)
     if flat:
         run.log(f"{flat} of {len(targets)} maps are zero everywhere; they count as missing the lesions")
     return SaliencyResult(
@@ -92,7 +90,7 @@ def evaluate_saliency(
         n_people=len({target.face.person for target in targets}),
         sheet=_sheet(config, faces, targets, network, run),
         groups={
-            name: _group(config, members, [values[target.key] for target in members])
+            name: _group(config, [(values[target.key], target.face.person) for target in members])
             for name, members in run.progress(_by_name(targets, network), "intervals")
         },
     )
@@ -138,20 +136,6 @@ def _targets(faces: FaceSet, network: Classifier) -> Iterator[Target]:
                 yield Target(face, kind, tuple(box for box in face.lesions if box.kind == kind))
 
 
-def _measure_all(
-    config: SaliencyConfig, faces: FaceSet, targets: list[Target], network: Classifier, run: RunDir
-) -> dict[str, MapValues]:
-    """The measures of each map, by the target's key."""
-
-    def measure(target: Target) -> dict[str, float | Values | None]:
-        return vars(_measure(config, faces, target, _heat(config, faces, target, network)))
-
-    return {
-        target.key: MapValues(**run.remember(target.key, partial(measure, target)))
-        for target in run.progress(targets, "Grad-CAM")
-    }
-
-
 def _heat(config: SaliencyConfig, faces: FaceSet, target: Target, network: Classifier) -> NDArray[np.float32]:
     image_HWC = faces.image(target.face)
     if config.explain == "severity":
@@ -161,7 +145,8 @@ def _heat(config: SaliencyConfig, faces: FaceSet, target: Target, network: Class
 
 def _measure(
     config: SaliencyConfig, faces: FaceSet, target: Target, heat_HW: NDArray[np.float32]
-) -> MapValues:
+) -> dict[str, Any]:
+    """peak: the map's largest value; and each of _MEASURES, None where boxes or mask are unknown."""
     shape = (heat_HW.shape[0], heat_HW.shape[1])
     skin_HW, in_skin, in_lesions, hit = None, None, None, None
     if target.face.mask is not None:
@@ -177,41 +162,34 @@ def _measure(
         if skin_HW is not None and skin_HW.any():
             in_lesions["skin_baseline"] = pointing.share_inside(skin_HW, cover_HW)
             hit["skin_baseline"] = pointing.share_inside(skin_HW, near_HW.astype(np.float64))
-    return MapValues(float(heat_HW.max()), in_lesions, hit, in_skin)
+    return {"peak": float(heat_HW.max()), "in_lesions": in_lesions, "pointing": hit, "in_skin": in_skin}
 
 
-def _group(config: SaliencyConfig, targets: list[Target], values: list[MapValues]) -> MapMeasures:
-    def summarise(of: Callable[[MapValues], Values | None]) -> MapMeasure | None:
-        found = [
-            (each, target.face.person)
-            for target, one in zip(targets, values, strict=True)
-            if (each := of(one)) is not None
-        ]
-        return _summarise(config, found) if found else None
+def _group(config: SaliencyConfig, maps: Sequence[tuple[dict[str, Any], str]]) -> MapMeasures:
+    """maps: the measures and the person of each."""
 
-    return MapMeasures(
-        in_lesions=summarise(lambda one: one.in_lesions),
-        pointing=summarise(lambda one: one.pointing),
-        in_skin=summarise(lambda one: one.in_skin),
-    )
+    def summarise(name: str) -> MapMeasure | None:
+        known = [(values[name], person) for values, person in maps if values[name] is not None]
+        return _summarise(config, known) if known else None
+
+    return MapMeasures(**{name: summarise(name) for name in _MEASURES})
 
 
-def _summarise(config: SaliencyConfig, found: Sequence[tuple[Values, str]]) -> MapMeasure:
-    """Means over maps, each a pair of values and person."""
-    beside_skin = [(each, person) for each, person in found if "skin_baseline" in each]
+def _summarise(config: SaliencyConfig, maps: Sequence[tuple[Values, str]]) -> MapMeasure:
+    """Means over maps, each a measure and its person."""
+    on_skin = [(values, person) for values, person in maps if "skin_baseline" in values]
 
     def mean(
-        rows: Sequence[tuple[Values, str]], value: Callable[[Values], float], better: bool | None = True
+        known: Sequence[tuple[Values, str]], name: str, minus: str | None = None, better: bool | None = True
     ) -> Score:
-        bootstrap = Bootstrap([person for _, person in rows], config.seed, config.bootstrap_samples)
-        return bootstrap.mean(np.array([value(each) for each, _ in rows]), better)
+        bootstrap = Bootstrap([person for _, person in known], config.seed, config.bootstrap_samples)
+        differences = [values[name] - (values[minus] if minus else 0.0) for values, _ in known]
+        return bootstrap.mean(np.array(differences), better)
 
     return MapMeasure(
-        value=mean(found, lambda each: each["value"]),
-        baseline=mean(found, lambda each: each["baseline"], None),
-        above_baseline=mean(found, lambda each: each["value"] - each["baseline"]),
-        skin_baseline=mean(beside_skin, lambda each: each["skin_baseline"], None) if beside_skin else None,
-        above_skin_baseline=mean(beside_skin, lambda each: each["value"] - each["skin_baseline"])
-        if beside_skin
-        else None,
+        value=mean(maps, "value"),
+        baseline=mean(maps, "baseline", better=None),
+        above_baseline=mean(maps, "value", "baseline"),
+        skin_baseline=mean(on_skin, "skin_baseline", better=None) if on_skin else None,
+        above_skin_baseline=mean(on_skin, "value", "skin_baseline") if on_skin else None,
     )

@@ -38,13 +38,8 @@ def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str
 def classification_scores(scores: Mapping[str, Score], classes: Sequence[str]) -> ClassificationScores:
     """From scores by the names of `classification_metrics`; those that are not there are undefined."""
     return ClassificationScores(
-        accuracy=scores["accuracy"],
-        macro_precision=scores.get("macro_precision"),
-        macro_recall=scores.get("macro_recall"),
-        macro_f1=scores.get("macro_f1"),
         f1={label: scores[f"f1/{label}"] for label in classes if f"f1/{label}" in scores},
-        macro_mae=scores.get("macro_mae"),
-        quadratic_kappa=scores.get("quadratic_kappa"),
+        **{name: scores.get(name) for name in (confusion.PLAIN | confusion.GRADED)},  # type: ignore[arg-type]
     )
 
 
@@ -68,19 +63,16 @@ def multi_label_scores(
     bootstrap: Bootstrap,
     run: RunDir,
 ) -> MultiLabelScores:
-    def by_type(measure: Callable[..., float], predictions_NK: NDArray[np.number]) -> dict[str, Statistic]:
-        columns = zip(types, truth_NK.T, predictions_NK.T, strict=True)
-        return {kind: partial(_of_rows, measure, truth_N, each_N) for kind, truth_N, each_N in columns}
-
-    by_measure = {
-        "auc": by_type(auc, probabilities_NK),
-        "f1": by_type(confusion.type_f1, predicted_NK),
-        "accuracy": by_type(_share_equal, predicted_NK),
+    measures: dict[str, tuple[Callable[..., float], NDArray[np.number]]] = {
+        "auc": (auc, probabilities_NK),
+        "f1": (confusion.type_f1, predicted_NK),
+        "accuracy": (_share_equal, predicted_NK),
     }
-    statistics: dict[str, Statistic] = {
-        f"macro_{name}": partial(_mean, list(of.values())) for name, of in by_measure.items()
-    }
-    statistics |= {f"{name}/{kind}": each for name, of in by_measure.items() for kind, each in of.items()}
+    statistics: dict[str, Statistic] = {}
+    for name, (measure, values_NK) in measures.items():
+        columns = zip(types, truth_NK.T, values_NK.T, strict=True)
+        by_type = {f"{name}/{kind}": partial(_of_rows, measure, *column) for kind, *column in columns}
+        statistics |= {f"macro_{name}": partial(_mean, tuple(by_type.values())), **by_type}
     scores = bootstrap.scores(statistics, run)
     return MultiLabelScores(
         macro_auc=scores.get("macro_auc"),

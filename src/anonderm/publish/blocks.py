@@ -1,4 +1,4 @@
-"""The blocks that the sections of the report consist of; `kind` names the template macro of each."""
+"""The blocks that the sections of the report consist of; a template macro of the same name draws each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ class Text:
 
     title: str
     paragraphs: tuple[str, ...]
-    kind: str = "text"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ class Gallery:
     tone: str = ""
     captions: tuple[str, ...] = ()
     caption: str = ""
-    kind: str = "gallery"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class Sheet:
 
     title: str
     picture: Picture
-    kind: str = "sheet"
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,6 @@ class Charts:
 
     title: str
     charts: tuple[Chart, ...]
-    kind: str = "charts"
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,6 @@ class Table:
     numeric: frozenset[str] = frozenset()
     caption: str = ""
     folded: bool = False
-    kind: str = "table"
 
 
 @dataclass(frozen=True)
@@ -87,13 +82,8 @@ class Matrix:
     """A confusion matrix: a row for each true class, a column for each predicted one."""
 
     title: str
-    labels: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    confusion: ConfusionMatrix
     tone: str
-    kind: str = "matrix"
-
-    def share(self, row: int, column: int) -> float:
-        return self.counts[row][column] / max(1, sum(self.counts[row]))
 
 
 @dataclass(frozen=True)
@@ -106,13 +96,17 @@ class Bar:
     tone: str = ""
     examples: tuple[Picture, ...] = ()
 
+    @staticmethod
+    def of(name: str, count: int, total: int, tone: str, examples: tuple[Picture, ...] = ()) -> Bar:
+        """A count, and its share of the total."""
+        return Bar(name, f"{count:,} ({percent(count / total)})", count / total, tone, examples)
+
 
 @dataclass(frozen=True)
 class Bars:
     title: str
     bars: tuple[Bar, ...]
     caption: str = ""
-    kind: str = "bars"
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,6 @@ class Row:
     """Blocks side by side if the page is wide enough."""
 
     blocks: tuple[Block, ...]
-    kind: str = "row"
 
 
 Block = Text | Gallery | Sheet | Chart | Charts | Table | Matrix | Bars | Row
@@ -212,10 +205,6 @@ def value_and_interval(score: Score | None) -> str:
         return ""
     span = interval(score)
     return f"{number(score.value)} ({span})" if span else number(score.value)
-
-
-def matrix(title: str, confusion: ConfusionMatrix, tone: str) -> Matrix:
-    return Matrix(title, confusion.classes, confusion.counts, tone)
 
 
 def in_rows(blocks: Sequence[Block], width: int = 2) -> list[Block]:

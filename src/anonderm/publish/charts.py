@@ -29,7 +29,6 @@ class Chart:
     svg: Markup
     legend: tuple[tuple[str, str], ...] = ()
     caption: str = ""
-    kind: str = "chart"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.audit import AuditResult, Rule
-from anonderm.core.results.base import LeftOut, Score
-from anonderm.core.results.classifier import ConfusionMatrix, UtilityResult
+from anonderm.core.results.base import Score
+from anonderm.core.results.classifier import UtilityResult
 from anonderm.core.results.data_mix import DataMixResult
 from anonderm.core.results.fidelity import FidelityResult
 from anonderm.core.rundir import RunRecord
@@ -41,10 +41,8 @@ def summarise(pipeline: Pipeline, unfinished: Sequence[str] = ()) -> Summary:
     data_mix, audit = pipeline.result(DataMixResult), pipeline.result(AuditResult)
     utility = pipeline.result(UtilityResult)
     fidelity = pipeline.result(FidelityResult)
-    sentences, numbers = _faces(pipeline)
-    for found in (_utility(utility or data_mix), _fidelity(fidelity), _privacy(audit)):
-        sentences += found[0]
-        numbers += found[1]
+    findings = (*_faces(pipeline), *_utility(utility or data_mix), *_fidelity(fidelity), *_privacy(audit))
+    numbers = tuple(number for _, numbers in findings for number in numbers)
     warnings = [
         f"The release was refused: {reason}"
         for record in pipeline.refused
@@ -52,23 +50,25 @@ def summarise(pipeline: Pipeline, unfinished: Sequence[str] = ()) -> Summary:
     ]
     warnings += [f"The step {name} is not finished; its results are missing." for name in unfinished]
     warnings += [*_input_warnings(pipeline), *_utility_warnings(utility, data_mix), *_audit_warnings(audit)]
-    warnings += _left_out_warning("fidelity", fidelity.left_out if fidelity else ())
-    return Summary(" ".join(sentences), tuple(numbers), tuple(warnings))
+    if left_out := fidelity.left_out if fidelity else ():
+        warnings.append(
+            f"{len(left_out)} fidelity scores are left out, because there are too few photos for them."
+        )
+    return Summary(" ".join(sentence for sentence, _ in findings), numbers, tuple(warnings))
 
 
-_Found = tuple[list[str], list[KeyNumber]]
+_Findings = Iterable[tuple[str, tuple[KeyNumber, ...]]]
+"""Each a sentence with its key numbers."""
 
 
-def _faces(pipeline: Pipeline) -> _Found:
-    sentences, numbers = [], []
+def _faces(pipeline: Pipeline) -> _Findings:
     if (photos := pipeline.photos) is not None:
         noun = "photos" if pipeline.private else "phantom photos"
-        sentences.append(f"Input: {len(photos):,} {noun} of {photos.people:,} people ({_counts(photos)}).")
-        numbers.append(KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {photos.people:,} people"))
+        sentence = f"Input: {len(photos):,} {noun} of {photos.people:,} people ({_counts(photos)})."
+        yield sentence, (KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {photos.people:,} people"),)
     if (made := pipeline.synthetic) is not None:
-        sentences.append(f"Output: {len(made):,} synthetic faces ({_counts(made)}).")
-        numbers.append(KeyNumber("synthetic faces", f"{len(made):,}", f"in {len(made.labels)} classes"))
-    return sentences, numbers
+        sentence = f"Output: {len(made):,} synthetic faces ({_counts(made)})."
+        yield sentence, (KeyNumber("synthetic faces", f"{len(made):,}", f"in {len(made.labels)} classes"),)
 
 
 def _counts(faces: FaceSet) -> str:
@@ -78,38 +78,41 @@ def _counts(faces: FaceSet) -> str:
     return f"{named}, {without:,} without a class" if without and named else named or "no classes"
 
 
-def _utility(result: UtilityResult | DataMixResult | None) -> _Found:
+def _utility(result: UtilityResult | DataMixResult | None) -> _Findings:
     if result is None:
-        return [], []
+        return
     trtr, tstr = result.trtr.scores.accuracy, result.tstr.scores.accuracy
     sentence = (
         f"Of {tstr.n:,} real test photos, a classifier trained on synthetic faces alone classifies "
         f"{_with_range(tstr)} correctly; one trained on real photos, {_with_range(trtr)}."
     )
-    return [sentence], [
-        KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
-        KeyNumber("accuracy on real photos, trained on real", percent(trtr.value), _range(trtr)),
-    ]
+    yield (
+        sentence,
+        (
+            KeyNumber("accuracy on real photos, trained on synthetic", percent(tstr.value), _range(tstr)),
+            KeyNumber("accuracy on real photos, trained on real", percent(trtr.value), _range(trtr)),
+        ),
+    )
 
 
-def _fidelity(fidelity: FidelityResult | None) -> _Found:
+def _fidelity(fidelity: FidelityResult | None) -> _Findings:
     whole = next(iter(fidelity.extractors.values())).parts["all"] if fidelity else None
     if whole is None or (distance := whole.synthetic.kernel) is None:
-        return [], []
+        return
     baseline = whole.baseline.kernel
     sentence = f"The kernel distance of the synthetic faces to real test photos is {number(distance.value)}"
     sentence += f"; that of other real photos is {number(baseline.value)}." if baseline else "."
     beside = f"other real photos: {number(baseline.value)}" if baseline else interval(distance)
-    return [sentence], [KeyNumber("kernel distance to real photos", number(distance.value), beside)]
+    yield sentence, (KeyNumber("kernel distance to real photos", number(distance.value), beside),)
 
 
-def _privacy(audit: AuditResult | None) -> _Found:
+def _privacy(audit: AuditResult | None) -> _Findings:
     if audit is None:
-        return [], []
+        return
     verdict = audit.images
     result = "passed" if verdict.passed else "failed"
     beside = f"{len(verdict.failed)} of {len(verdict.rules)} rules failed"
-    return [f"Privacy: {outcome(audit)}"], [KeyNumber("privacy audit of the images", result, beside)]
+    yield f"Privacy: {outcome(audit)}", (KeyNumber("privacy audit of the images", result, beside),)
 
 
 def _utility_warnings(utility: UtilityResult | None, data_mix: DataMixResult | None) -> Iterable[str]:
@@ -119,22 +122,13 @@ def _utility_warnings(utility: UtilityResult | None, data_mix: DataMixResult | N
             yield from (f"Classifier {trained_on}: {warning}" for warning in arm.warnings)
     if data_mix is not None:
         yield from (f"Data mix: {warning}" for warning in data_mix.warnings)
-    result = utility or data_mix
-    if result is not None:
-        yield from _never_predicted(TRAINED_ON["trtr"], result.trtr.confusion)
-        yield from _never_predicted(TRAINED_ON["tstr"], result.tstr.confusion)
+    if (result := utility or data_mix) is not None:
+        confusions = {"trtr": result.trtr.confusion, "tstr": result.tstr.confusion}
+        for arm_name, confusion in confusions.items():
+            for name in confusion.never_predicted:
+                yield f"The classifier {TRAINED_ON[arm_name]} never predicts {name}."
         if (count := result.trtr.scores.accuracy.n) < _FEW_TEST_FACES:
             yield f"There are only {count} real test photos: the accuracies are rough estimates."
-
-
-def _never_predicted(trained_on: str, confusion: ConfusionMatrix) -> list[str]:
-    return [f"The classifier {trained_on} never predicts {name}." for name in confusion.never_predicted]
-
-
-def _left_out_warning(kind: str, left_out: Sequence[LeftOut]) -> list[str]:
-    if not left_out:
-        return []
-    return [f"{len(left_out)} {kind} scores are left out, because there are too few photos for them."]
 
 
 def _input_warnings(pipeline: Pipeline) -> list[str]:

@@ -20,7 +20,7 @@ from anonderm.core.records import Face
 from anonderm.core.results.base import FILE
 from anonderm.core.results.lesions import DetectorResult, LesionFidelityResult
 from anonderm.core.rundir import RunRecord
-from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
+from anonderm.evaluate.config import DetectorScoresConfig, LesionFidelityConfig
 from anonderm.metrics.average_precision import Detection
 from anonderm.models.lesion_detector.network import Architecture, build
 from anonderm.models.lesion_detector.predict import Detector, load_detector
@@ -189,7 +189,7 @@ def test_sets_that_cannot_be_compared_are_refused(tmp_path: Path, detector: Path
     empty = FaceSetWriter(tmp_path / "empty").finish()
     with pytest.raises(TooFewImages, match="empty"):
         compare(real, empty, detector, tmp_path / "a")
-    with pytest.raises(InputError, match="split test"):
+    with pytest.raises(InputError, match="test split"):
         compare(write_faces(tmp_path / "s", 1, synthetic=True), real, detector, tmp_path / "b")
 
 

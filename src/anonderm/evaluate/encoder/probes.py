@@ -23,6 +23,8 @@ def probe(checkpoint: Checkpoint, train: FaceSet, held_out: FaceSet, run: RunDir
     """Measures of the embedding for the checkpoint's card; empty without held-out faces."""
     if len(held_out) < 2:
         return {}
+    from scipy.stats import spearmanr
+
     embed = embedder(checkpoint)
 
     def embed_all(faces: FaceSet, which: str) -> NDArray[np.float32]:
@@ -40,7 +42,9 @@ def probe(checkpoint: Checkpoint, train: FaceSet, held_out: FaceSet, run: RunDir
         targets, true = [truth(face) for face in train], [truth(face) for face in held_out]
         if None not in (*targets, *true) and len(set(true)) > 1:
             predicted_M = _ridge(train_ND, np.array(targets, float), test_MD)
-            notes[f"held_out_{name}_rank_correlation"] = round(_rank_correlation(predicted_M, true), 3)
+            notes[f"held_out_{name}_rank_correlation"] = round(
+                float(spearmanr(predicted_M, true).statistic), 3
+            )
     return notes
 
 
@@ -63,9 +67,3 @@ def _ridge(
     centred_ND = train_ND - mean_D
     gram_DD = centred_ND.T @ centred_ND + np.eye(train_ND.shape[1])
     return (test_MD - mean_D) @ np.linalg.solve(gram_DD, centred_ND.T @ (target_N - mean)) + mean
-
-
-def _rank_correlation(predicted: NDArray[np.float64], truth: list[float | None]) -> float:
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(predicted, truth).statistic)

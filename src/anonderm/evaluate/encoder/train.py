@@ -22,7 +22,7 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import LESION_KINDS, Face
+from anonderm.core.records import LESION_KINDS
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import (
     SNAPSHOT,
@@ -65,15 +65,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
                 training.save(state, step + 1)
     tensors = _compact(training.encoder)
     held_out = faces.where(split="test")
-    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, _card(config, train))
-    notes = {"photos": len(train), "people": len(pool.people)} | probe(checkpoint, train, held_out, run)
-    checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(checkpoint.card, notes=notes))
-    state.unlink(missing_ok=True)
-    return checkpoint
-
-
-def _card(config: EncoderConfig, train: FaceSet) -> CheckpointCard:
-    return CheckpointCard(
+    card = CheckpointCard(
         kind="encoder",
         architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(WIDTHS)},
         resolution=RESOLUTION,
@@ -82,6 +74,11 @@ def _card(config: EncoderConfig, train: FaceSet) -> CheckpointCard:
         licence=train.licence,
         command=command_line("train-encoder", config),
     )
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, card)
+    notes = {"photos": len(train), "people": len(pool.people)} | probe(checkpoint, train, held_out, run)
+    checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(card, notes=notes))
+    state.unlink(missing_ok=True)
+    return checkpoint
 
 
 def _compact(encoder: Encoder) -> dict[str, Tensor]:
@@ -106,8 +103,16 @@ class _Pool:
         self.labels = faces.labels
         self.pixels_NHWC = faces.pixels(RESOLUTION)
         self.ita_N = torch.tensor([math.nan if face.ita is None else face.ita for face in faces])
-        self.label_N = torch.tensor([_label_index(self.labels, face) for face in faces])
-        self.lesions_NK = torch.tensor([_lesion_counts(face) for face in faces])
+        self.label_N = torch.tensor(
+            # cross_entropy ignores -100.
+            [-100 if face.label is None else faces.labels.index(face.label) for face in faces]
+        )
+        self.lesions_NK = torch.tensor(
+            [
+                [float(sum(box.kind == kind for box in face.lesions)) for kind in LESION_KINDS]
+                for face in faces
+            ]
+        )
 
     def draw(self, people: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows [N] of two photos of each of `people` people, and the person of each row [N]."""
@@ -115,14 +120,6 @@ class _Pool:
         pairs = [torch.randperm(len(self.people[who]), generator=generator)[:2].tolist() for who in chosen]
         rows = [self.people[who][pair] for who, pair in zip(chosen, pairs, strict=True)]
         return torch.from_numpy(np.concatenate(rows)), torch.tensor(chosen).repeat_interleave(2)
-
-
-def _label_index(labels: tuple[str, ...], face: Face) -> int:
-    return -100 if face.label is None else labels.index(face.label)  # -100: ignored by cross_entropy
-
-
-def _lesion_counts(face: Face) -> list[float]:
-    return [float(sum(lesion.kind == kind for lesion in face.lesions)) for kind in LESION_KINDS]
 
 
 class _Training:

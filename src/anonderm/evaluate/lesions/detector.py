@@ -17,7 +17,7 @@ from anonderm.core.launch import device
 from anonderm.core.records import Lesion
 from anonderm.core.results.lesions import BoxPictures, CountScores, DetectorResult, FaceCount, KindScores
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.lesions.config import DetectorScoresConfig
+from anonderm.evaluate.config import DetectorScoresConfig
 from anonderm.evaluate.lesions.detections import detect_all, draw_boxes, faces_with_boxes
 from anonderm.evaluate.statistics import Bootstrap
 from anonderm.metrics.average_precision import (

@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
 from anonderm.core.records import Face, Lesion
@@ -32,7 +31,8 @@ from anonderm.core.results.lesions import (
     LesionValues,
 )
 from anonderm.core.rundir import RunDir
-from anonderm.evaluate.lesions.config import LesionFidelityConfig
+from anonderm.evaluate.config import LesionFidelityConfig
+from anonderm.evaluate.held_out import faces_to_compare
 from anonderm.evaluate.lesions.detections import detect_all, draw_boxes, faces_with_boxes
 from anonderm.metrics.lesion_distances import (
     MEASURES,
@@ -54,9 +54,12 @@ def evaluate_lesions(
     Raises InputError if the real set has no test split, TooFewImages for an empty synthetic set.
     """
     network, rng = load_detector(detector, device()), np.random.default_rng(config.seed)
-    sets = _chosen(config, real, synthetic, rng)
+    sets = {
+        name: each if len(each) <= config.max_faces else each.sample(config.max_faces, rng)
+        for name, each in faces_to_compare(real, synthetic).items()
+    }
     test, train, generated = (_detected(network, sets[name], name, run) for name in sets)
-    known = faces_with_boxes(sets["real"], network)
+    known = faces_with_boxes(sets["test"], network)
     boxes = Side.of(known, [face.lesions for face in known]) if any(f.lesions for f in known) else None
     sides = Sides(test, train, generated, boxes)
     warnings = _warnings(test, generated)
@@ -71,7 +74,7 @@ def evaluate_lesions(
         real=_values(test, network.kinds),
         synthetic=_values(generated, network.kinds),
         pictures=(
-            *_pictures(config, "real", sets["real"], test, network, run),
+            *_pictures(config, "real", sets["test"], test, network, run),
             *_pictures(config, "synthetic", sets["synthetic"], generated, network, run),
         ),
         warnings=tuple(warnings),
@@ -116,22 +119,6 @@ class Sides:
 def _detected(network: Detector, faces: FaceSet, name: str, run: RunDir) -> Side:
     detections_F = detect_all(network, faces, run, f"detecting lesions: {name}")
     return Side.of(faces, [network.above_threshold(detections) for detections in detections_F])
-
-
-def _chosen(
-    config: LesionFidelityConfig, real: FaceSet, synthetic: FaceSet, rng: np.random.Generator
-) -> dict[str, FaceSet]:
-    test = real.where(split="test")
-    if not test.faces:
-        raise InputError(
-            f"{real.folder}: no face is in split test, so there are no held-out faces to compare with.",
-            "Ingest the photos with a test share above 0.",
-        )
-    if not synthetic.faces:
-        raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
-    sets = {"real": test, "train": real.where(split="train"), "synthetic": synthetic}
-    most = config.max_faces
-    return {name: each if len(each) <= most else each.sample(most, rng) for name, each in sets.items()}
 
 
 def _warnings(test: Side, generated: Side) -> list[str]:

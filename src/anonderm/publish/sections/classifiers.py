@@ -16,13 +16,13 @@ from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
     Block,
+    Matrix,
     Section,
     Sheet,
     Table,
     charts_block,
     compact,
     in_rows,
-    matrix,
     score_table,
     sheet,
     value_and_interval,
@@ -45,7 +45,7 @@ def classifier_scores(pipeline: Pipeline) -> Section:
     tables = [_main_measures(runs), _other_measures(runs), _by_class(runs), *_by_lesion_type(runs)]
     blocks: list[Block] = [table for table in tables if len(table.columns) > 1]
     blocks += in_rows(
-        [matrix(record.name, result.confusion, "real") for record, result in runs if result.confusion]
+        [Matrix(record.name, result.confusion, "real") for record, result in runs if result.confusion]
     )
     blocks += [
         score_table(f"All scores of {record.name}", result.scores(), folded=True) for record, result in runs

@@ -10,12 +10,12 @@ from anonderm.core.results.data_mix import ArmResult, ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
+    Matrix,
     Section,
     Table,
     charts_block,
     compact,
     in_rows,
-    matrix,
     score_table,
     value_and_interval,
 )
@@ -37,7 +37,7 @@ def data_mix(pipeline: Pipeline) -> Section | None:
         return None
     record, result = found
     matrices = [
-        matrix(f"{_label(test)}, on {tested_on} faces", test.confusion, _tone(arm))
+        Matrix(f"{_label(test)}, on {tested_on} faces", test.confusion, _tone(arm))
         for arm, test, tested_on in result.tests
     ]
     blocks = [

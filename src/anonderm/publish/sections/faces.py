@@ -7,7 +7,7 @@ from collections import defaultdict
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import Bar, Bars, Block, Gallery, Picture, Row, Section, face_pictures, percent
+from anonderm.publish.blocks import Bar, Bars, Block, Gallery, Picture, Row, Section, face_pictures
 from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 _EXAMPLES = 8
@@ -51,12 +51,12 @@ def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block | None]:
     if not total:
         return []
     verb = "generated" if record.stage == "generate" else "kept"
-    bars = [Bar(verb, _of(len(kept or ()), total), len(kept or ()) / total, "synthetic")]
+    bars = [Bar.of(verb, len(kept or ()), total, "synthetic")]
     for code, faces_of_code in _by_reason(rejected).items():
         examples: tuple[Picture, ...] = ()
         if pipeline.config.show_real or code in _SHAREABLE:
             examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", pipeline.rng())
-        bars.append(Bar(code, _of(len(faces_of_code), total), len(faces_of_code) / total, "", examples))
+        bars.append(Bar.of(code, len(faces_of_code), total, "", examples))
     chart = _confidence(kept, rejected) if record.stage == "grade" else None
     return [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept)), chart]
 
@@ -68,10 +68,6 @@ def _by_reason(rejected: FaceSet | None) -> dict[str, FaceSet]:
         ids[(face.reason or "no reason").partition(":")[0]].append(face.id)
     ordered = sorted(ids.items(), key=lambda item: -len(item[1]))
     return {code: rejected.where(ids=set(found)) for code, found in ordered} if rejected else {}
-
-
-def _of(count: int, total: int) -> str:
-    return f"{count:,} ({percent(count / total)})"
 
 
 def _by_class(kept: FaceSet | None) -> str:

@@ -22,7 +22,6 @@ from anonderm.publish.blocks import (
     Table,
     compact,
     face_pictures,
-    percent,
     picture_file,
     sheet,
 )
@@ -97,18 +96,14 @@ def _sizes(pipeline: Pipeline) -> Chart | None:
 
 def excluded(pipeline: Pipeline) -> Section | None:
     """Photos, and annotations of them, that ingest excluded."""
-    rows = [
-        row | {"folder": record.folder}
-        for record in pipeline.of("ingest")
-        if (record.folder / "skipped.jsonl").exists()
-        for row in read_json_lines(record.folder / "skipped.jsonl")
-    ]
-    if not rows:
+    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in pipeline.of("ingest"):
+        if (record.folder / "skipped.jsonl").exists():
+            for row in read_json_lines(record.folder / "skipped.jsonl"):
+                by_kind[row["kind"]].append(row | {"folder": record.folder})
+    if not by_kind:
         return None
     shown = pipeline.config.show_real
-    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_kind[row["kind"]].append(row)
     most = max(map(len, by_kind.values()))
     bars = tuple(
         Bar(kind, f"{len(group):,}", len(group) / most, "", _skipped_pictures(group) if shown else ())
@@ -147,7 +142,7 @@ def _framings(record: RunRecord, faces: FaceSet, pipeline: Pipeline) -> Bars:
     for row in read_json_lines(record.folder / "unaligned.jsonl"):
         reasons[row["reason"]].add(row["photo"])
     aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
-    bars = [Bar("aligned", f"{aligned:,} ({percent(aligned / total)})", aligned / total, "c1")]
+    bars = [Bar.of("aligned", aligned, total, "c1")]
     for reason, ids in reasons.items():
         some = faces.where(ids=ids) if pipeline.config.show_real else None
         pictures = face_pictures(some, _EXAMPLES, "photo not aligned", pipeline.rng()) if some else ()
@@ -164,10 +159,7 @@ _FALLBACKS = {
 
 def _restorers(record: RunRecord, faces: FaceSet, _pipeline: Pipeline) -> Bars:
     counts = Counter(face.restorer or "large enough" for face in faces)
-    bars = tuple(
-        Bar(name, f"{count:,} ({percent(count / len(faces))})", count / len(faces), "c1")
-        for name, count in counts.most_common()
-    )
+    bars = tuple(Bar.of(name, count, len(faces), "c1") for name, count in counts.most_common())
     return Bars(f"{record.name}: faces by enlargement method", bars)
 
 

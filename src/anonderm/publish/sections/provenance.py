@@ -71,11 +71,11 @@ def _refused(record: RunRecord) -> Section:
 
 
 def provenance(pipeline: Pipeline) -> Section:
-    total = sum(seconds(record) for record in pipeline.runs)
-    longest = max(seconds(record) for record in pipeline.runs) or 1.0
+    seconds = [_seconds(record) for record in pipeline.runs]
+    total, longest = sum(seconds), max(seconds) or 1.0
     bars = tuple(
-        Bar(record.name, duration(seconds(record)), seconds(record) / longest, "c6")
-        for record in pipeline.runs
+        Bar(record.name, duration(each), each / longest, "c6")
+        for record, each in zip(pipeline.runs, seconds, strict=True)
     )
     facts = Row((_machine(pipeline.runs[-1]), _versions(pipeline.runs)))
     blocks: list[Block] = [Bars("Time of each step", bars), facts]
@@ -87,7 +87,7 @@ def provenance(pipeline: Pipeline) -> Section:
     return Section("provenance", "Provenance", lead, blocks)
 
 
-def seconds(record: RunRecord) -> float:
+def _seconds(record: RunRecord) -> float:
     return float(record.content.get("seconds", 0.0))
 
 
@@ -112,7 +112,7 @@ def _settings(record: RunRecord) -> Table:
     """The effective settings and inputs of a step, folded."""
     rows = [(name, _shown(name, value)) for name, value in record.config.items()]
     rows += [(f"input {name}", _digests(value)) for name, value in record.content["inputs"].items()]
-    title = f"{record.name}: {record.stage}, {duration(seconds(record))}"
+    title = f"{record.name}: {record.stage}, {duration(_seconds(record))}"
     return Table(title, ("Setting", "Value"), tuple(rows), folded=True)
 
 

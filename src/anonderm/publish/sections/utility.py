@@ -7,7 +7,7 @@ from collections import defaultdict
 from anonderm.core.results.classifier import Explanation, UtilityResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
-from anonderm.publish.blocks import Gallery, Row, Section, gallery, matrix, percent, score_table
+from anonderm.publish.blocks import Gallery, Matrix, Row, Section, gallery, percent, score_table
 from anonderm.publish.pipeline import Pipeline
 
 TRAINED_ON = {"trtr": "trained on real faces", "tstr": "trained on synthetic faces"}
@@ -37,8 +37,8 @@ def utility(pipeline: Pipeline) -> Section | None:
     beside = Row(
         (
             *([chart] if chart else []),
-            matrix(f"Classifier {TRAINED_ON['trtr']}", result.trtr.confusion, "real"),
-            matrix(f"Classifier {TRAINED_ON['tstr']}", result.tstr.confusion, "synthetic"),
+            Matrix(f"Classifier {TRAINED_ON['trtr']}", result.trtr.confusion, "real"),
+            Matrix(f"Classifier {TRAINED_ON['tstr']}", result.tstr.confusion, "synthetic"),
         )
     )
     lead = (
