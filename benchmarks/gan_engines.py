@@ -17,8 +17,7 @@ from reference_gan import ReferenceGan
 
 from anonderm.core import launch
 from anonderm.gan import phases
-from anonderm.gan.config import Preset, TrainGanConfig, architecture
-from anonderm.gan.step_settings import step_settings
+from anonderm.gan.config import Preset, TrainGanConfig, architecture, step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import new_networks, new_state
 from anonderm.models.stylegan2.allocator import keep_freed_memory

@@ -40,9 +40,8 @@ from anonderm.core.files import write_json
 from anonderm.core.images import Pixels, grid, write_png
 from anonderm.embeddings.extractors import embed_pixels
 from anonderm.gan.batch_split import BatchShare
-from anonderm.gan.config import PRESETS, TrainGanConfig
+from anonderm.gan.config import PRESETS, TrainGanConfig, step_settings
 from anonderm.gan.random_streams import Purpose, RandomStreams
-from anonderm.gan.step_settings import step_settings
 from anonderm.gan.ticks import Schedule
 from anonderm.gan.training_images import load_images, training_faces
 from anonderm.ingest.config import IngestConfig

@@ -18,9 +18,8 @@ import reference
 import torch
 from torch import Tensor
 
-from anonderm.gan.config import Preset
+from anonderm.gan.config import Preset, StepSettings
 from anonderm.gan.phases import ADA_INTERVAL
-from anonderm.gan.step_settings import StepSettings
 from anonderm.gan.training_state import PATH_LENGTH_INTERVAL, R1_INTERVAL
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, GENERATOR
 from anonderm.models.stylegan2.third_party.pytorch_networks import discriminator_tensor, generator_tensor

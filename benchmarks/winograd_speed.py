@@ -34,8 +34,7 @@ import results
 import torch
 import torch.nn.functional as F
 
-from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
-from anonderm.gan.step_settings import step_settings
+from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import new_networks, new_state
 from anonderm.models.stylegan2 import winograd

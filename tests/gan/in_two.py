@@ -12,9 +12,8 @@ import torch
 from anonderm.core.distributed import join
 from anonderm.core.errors import ProcessLost
 from anonderm.gan import training_loop
-from anonderm.gan.config import PRESETS, GenerateConfig, Preset, TrainGanConfig, architecture
+from anonderm.gan.config import PRESETS, GenerateConfig, Preset, TrainGanConfig, architecture, step_settings
 from anonderm.gan.phases import train_step
-from anonderm.gan.step_settings import step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import new_networks, new_state
 from anonderm.stages import STAGES, run_stage

@@ -11,10 +11,9 @@ from torch import Tensor
 from anonderm.core.distributed import SINGLE, World
 from anonderm.core.errors import ConfigError
 from anonderm.gan.batch_split import BatchShare, BatchSplit
-from anonderm.gan.config import PRESETS, TrainGanConfig
+from anonderm.gan.config import PRESETS, TrainGanConfig, step_settings
 from anonderm.gan.phases import WHOLE_BATCH, Values, train_step
 from anonderm.gan.random_streams import Purpose, RandomStreams
-from anonderm.gan.step_settings import step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import TrainingState, new_networks, new_state
 from anonderm.models.stylegan2.architecture import Architecture
@@ -69,7 +68,7 @@ def test_passes_of_a_micro_batch_train_the_same_weights(micro_batch: int) -> Non
 def test_a_share_is_grouped_for_the_deviation_statistics_as_in_the_whole_batch() -> None:
     x = torch.randn(BATCH, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     whole = with_deviation(x, 4)
-    for share in BatchSplit.of(BATCH, 8, 4, SINGLE).grouped(BATCH):
+    for share in BatchSplit.of(BATCH, 8, 4, SINGLE).shares(BATCH, grouped=True):
         torch.testing.assert_close(with_deviation(share.of(x), 4), share.of(whole))
 
 
@@ -77,8 +76,8 @@ def test_a_share_is_grouped_for_the_deviation_statistics_as_in_the_whole_batch()
 def test_every_image_is_in_one_share_of_one_process(size: int, micro_batch: int | None) -> None:
     splits = [BatchSplit.of(BATCH, micro_batch, 4, World(rank, size)) for rank in range(size)]
     for count, shares in (
-        (BATCH, [share for split in splits for share in split.grouped(BATCH)]),
-        (BATCH // 2, [share for split in splits for share in split.ungrouped(BATCH // 2)]),
+        (BATCH, [share for split in splits for share in split.shares(BATCH, grouped=True)]),
+        (BATCH // 2, [share for split in splits for share in split.shares(BATCH // 2, grouped=False)]),
     ):
         assert sorted(index for share in shares for index in share.indices) == list(range(count))
         assert sum(share.weight for share in shares) == 1
@@ -89,7 +88,7 @@ def test_every_image_is_in_one_share_of_one_process(size: int, micro_batch: int 
 def test_the_random_numbers_of_an_image_do_not_depend_on_the_split() -> None:
     streams = RandomStreams(seed=3, step=5, device=torch.device("cpu"))
     whole = streams.normal(Purpose.NOISE, BatchShare.all(BATCH), 1000)
-    for share in BatchSplit.of(BATCH, 4, 4, SINGLE).grouped(BATCH):
+    for share in BatchSplit.of(BATCH, 4, 4, SINGLE).shares(BATCH, grouped=True):
         assert torch.equal(streams.normal(Purpose.NOISE, share, 1000), share.of(whole))
     assert abs(float(whole.mean())) < 0.05
     assert float(whole.std()) == pytest.approx(1, abs=0.05)
@@ -121,4 +120,4 @@ def test_a_batch_that_does_not_split_evenly_is_refused(
 
 def test_a_micro_batch_larger_than_a_process_part_changes_nothing() -> None:
     assert BatchSplit.of(16, 64, 4, World(1, 2)) == BatchSplit.of(16, None, 4, World(1, 2))
-    assert BatchSplit.of(6, None, 4, SINGLE).grouped(6) == [BatchShare.all(6)]
+    assert BatchSplit.of(6, None, 4, SINGLE).shares(6, grouped=True) == [BatchShare.all(6)]

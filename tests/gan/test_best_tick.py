@@ -16,8 +16,7 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import Pixels
-from anonderm.gan.best_tick import MAX_NEAR_COPY_RATIO, BestTick
-from anonderm.gan.tick_metrics import TickEvaluator, TickMetrics
+from anonderm.gan.tick_metrics import MAX_NEAR_COPY_RATIO, BestTick, TickEvaluator, TickMetrics
 
 
 def _updated(
@@ -25,7 +24,7 @@ def _updated(
 ) -> tuple[BestTick, list[bool]]:
     best = best or BestTick()
     kept = [
-        best.update(step, TickMetrics(*each, frechet_distance=1.0))
+        best.update(step, TickMetrics(*each[:2], 1.0, each[2]))
         for step, each in enumerate(numbers, best.step + 1)
     ]
     return best, kept
@@ -116,7 +115,7 @@ def test_the_error_shrinks_with_the_faces_it_rests_on(held_out_faces: FaceSet) -
     few_distance, many_distance = (evaluator.evaluate(fakes).frechet_distance for fakes in (few, many))
     assert few_distance > many_distance > 0  # biased upwards by few faces
     assert (
-        2 < evaluator.evaluate(few).standard_error / evaluator.evaluate(many).standard_error < 8
+        2 < evaluator.evaluate(few).kernel_distance_error / evaluator.evaluate(many).kernel_distance_error < 8
     )  # 4 for independent faces
 
 

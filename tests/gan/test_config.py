@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from anonderm.core.errors import ConfigError
-from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, preset_for
-from anonderm.gan.step_settings import step_settings
+from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, preset_for, step_settings
 from anonderm.models.stylegan2.architecture import Architecture
 
 

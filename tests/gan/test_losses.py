@@ -66,7 +66,7 @@ def test_path_length_of_a_linear_generator_is_the_length_of_its_transposed_jacob
 
 def test_path_length_penalty_reaches_every_weight_that_shapes_the_image() -> None:
     generator = new_generator(TINY, _random())
-    w = generator.map(torch.randn(2, TINY.z_dim, generator=_random()))
+    w = generator.mapping(torch.randn(2, TINY.z_dim, generator=_random()))
     w = w[:, None].expand(-1, generator.style_layers, -1)
     images = generator.synthesise(w, None)
     lengths = losses.path_lengths(images, w, torch.randn(images.shape, generator=_random()))

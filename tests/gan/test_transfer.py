@@ -65,7 +65,7 @@ def test_every_class_starts_as_the_unconditional_base(tmp_path: Path, index: int
     result = transfer(generator, discriminator, base, None)
     z_NZ, images = _inputs()
     label_NK = _one_hot(index, 3)
-    assert _close(generator.map(z_NZ, label_NK), generator_0.map(z_NZ))
+    assert _close(generator.mapping(z_NZ, label_NK), generator_0.mapping(z_NZ))
     assert _close(generator(z_NZ, label_NK, None), generator_0(z_NZ, None, None))
     assert _close(discriminator(images, label_NK), discriminator_0(images))
     assert "classes a, b, c: all start as the base, which has none" in result.log
@@ -77,7 +77,7 @@ def test_each_class_embedding_gets_its_own_gradient(tmp_path: Path) -> None:
     generator, discriminator = new_networks(_arch("a", "b"), 2, "cpu")
     transfer(generator, discriminator, base, None)
     z_NZ, images = _inputs()
-    (generator.map(z_NZ, _one_hot(1, 2)) ** 2).sum().backward()
+    (generator.mapping(z_NZ, _one_hot(1, 2)) ** 2).sum().backward()
     discriminator(images, _one_hot(1, 2)).sum().backward()
     for network in (generator, discriminator):
         slope_DK = network.mapping.embed.weight.grad
@@ -91,10 +91,10 @@ def test_classes_of_the_same_name_keep_their_embeddings(tmp_path: Path) -> None:
     result = transfer(generator, discriminator, base, None)
     z_NZ, images = _inputs()
     for own, old in ((1, 0), (2, 1)):
-        assert _close(generator.map(z_NZ, _one_hot(own, 4)), generator_0.map(z_NZ, _one_hot(old, 2)))
+        assert _close(generator.mapping(z_NZ, _one_hot(own, 4)), generator_0.mapping(z_NZ, _one_hot(old, 2)))
         assert _close(discriminator(images, _one_hot(own, 4)), discriminator_0(images, _one_hot(old, 2)))
-    fresh = generator.map(z_NZ, _one_hot(0, 4))
-    assert not any(_close(fresh, generator_0.map(z_NZ, _one_hot(old, 2))) for old in (0, 1))
+    fresh = generator.mapping(z_NZ, _one_hot(0, 4))
+    assert not any(_close(fresh, generator_0.mapping(z_NZ, _one_hot(old, 2))) for old in (0, 1))
     assert "classes: embeddings kept: mild, severe; fresh: healthy, worst; dropped: none" in result.log
 
 
@@ -103,7 +103,7 @@ def test_a_network_of_one_class_starts_as_that_class_of_the_base(tmp_path: Path)
     generator, discriminator = new_networks(_arch(), 2, "cpu")
     transfer(generator, discriminator, base, "severe")
     z_NZ, images = _inputs()
-    assert _close(generator.map(z_NZ), generator_0.map(z_NZ, _one_hot(1, 2)))
+    assert _close(generator.mapping(z_NZ), generator_0.mapping(z_NZ, _one_hot(1, 2)))
     assert _close(discriminator(images), discriminator_0(images, _one_hot(1, 2)))
 
 

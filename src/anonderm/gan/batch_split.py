@@ -84,16 +84,10 @@ class BatchSplit:
         )
         return BatchSplit(world, own // micro, group if micro < batch else 1)
 
-    def grouped(self, batch: int) -> list[BatchShare]:
-        """The shares of this process, one a pass, of images that the discriminator compares."""
-        return self._shares(batch, self.group)
-
-    def ungrouped(self, batch: int) -> list[BatchShare]:
-        """The shares of this process, one a pass, of images that are independent of each other."""
-        return self._shares(batch, 1)
-
-    def _shares(self, batch: int, group: int) -> list[BatchShare]:
-        run, parts = batch // group, self.passes * self.world.size
+    def shares(self, batch: int, *, grouped: bool) -> list[BatchShare]:
+        """The shares of this process, one a pass; `grouped`: of images that the discriminator compares."""
+        group, parts = self.group if grouped else 1, self.passes * self.world.size
+        run = batch // group
         edges = [run * part // parts for part in range(parts + 1)]
         own = range(self.world.rank * self.passes, (self.world.rank + 1) * self.passes)
         return [BatchShare(batch, group, edges[part], edges[part + 1]) for part in own]

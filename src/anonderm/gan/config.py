@@ -1,4 +1,4 @@
-"""Configurations of train-gan and generate, and the presets of networks and training. Imports no torch."""
+"""Configurations of train-gan and generate, presets, and the settings of a step. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
-from anonderm.core.config import (
-    Count,
-    NonNegative,
-    Positive,
-    Settings,
-    Share,
-    Whole,
-    check,
-    check_bounds,
-)
+from anonderm.core.config import Count, NonNegative, Positive, Settings, Share, Whole, check, check_bounds
 from anonderm.embeddings.extractors import ExtractorName
-from anonderm.gan.augment.groups import PipelineName
 from anonderm.models.stylegan2.architecture import Architecture, Precision
 from anonderm.models.stylegan2.range_options import Psi, parse_psi_layers, parse_seeds
+
+Group = Literal["blit", "geometry", "colour", "filter", "noise", "cutout"]
+
+PipelineName = Literal[
+    "none", "blit", "geometry", "colour", "filter", "noise", "cutout", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc"
+]
+
+_IN_ORDER: tuple[Group, ...] = ("blit", "geometry", "colour", "filter", "noise", "cutout")
+
+PIPELINES: dict[PipelineName, tuple[Group, ...]] = {
+    "none": (),
+    **{group: (group,) for group in _IN_ORDER},
+    "bg": _IN_ORDER[:2],
+    "bgc": _IN_ORDER[:3],
+    "bgcf": _IN_ORDER[:4],
+    "bgcfn": _IN_ORDER[:5],
+    "bgcfnc": _IN_ORDER,
+}
+"""The names of the paper: cumulative groups, by their initials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +198,41 @@ def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> A
         mapping_layers=preset.mapping_layers,
         deviation_group=preset.deviation_group,
         classes=classes,
+    )
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """The settings of one training step; counts are in images."""
+
+    seed: int
+    batch: int
+    r1_gamma: float
+    path_length_weight: float
+    style_mixing: float
+    ema_images: float
+    augment: tuple[Group, ...]
+    augment_p: float | None
+    """Fixed; None: adaptive."""
+    ada_target: float
+    ada_images: float
+    mirror: bool
+
+
+def step_settings(config: TrainGanConfig, preset: Preset, resolution: int) -> StepSettings:
+    """Settings left unset come from the preset, and gamma from a rule."""
+    batch = config.batch or preset.batch
+    gamma = preset.r1_gamma if config.r1_gamma is None else config.r1_gamma
+    return StepSettings(
+        seed=config.seed,
+        batch=batch,
+        r1_gamma=0.0002 * resolution**2 / batch if gamma is None else gamma,
+        path_length_weight=config.path_length_weight,
+        style_mixing=config.style_mixing,
+        ema_images=1000 * (config.ema_kimg or preset.ema_kimg or 10 * batch / 32),
+        augment=PIPELINES[config.augment],
+        augment_p=config.augment_p if PIPELINES[config.augment] else 0.0,
+        ada_target=config.ada_target,
+        ada_images=config.ada_kimg * 1000,
+        mirror=config.mirror,
     )

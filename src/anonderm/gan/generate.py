@@ -15,10 +15,9 @@ from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.gan.config import GenerateConfig
 from anonderm.models.stylegan2.checkpoint import architecture_of
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.precision import use_precision
 from anonderm.models.stylegan2.range_options import parse_seeds, psi_by_layer
-from anonderm.models.stylegan2.sampling import BATCH, draw_faces
+from anonderm.models.stylegan2.sampling import BATCH, LoadedGenerator, draw_faces
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from torch import Tensor, nn
 from anonderm.gan import losses
 from anonderm.gan.augment.pipeline import augment
 from anonderm.gan.batch_split import BatchShare, BatchSplit
+from anonderm.gan.config import StepSettings
 from anonderm.gan.random_streams import Purpose, RandomStreams
-from anonderm.gan.step_settings import StepSettings
 from anonderm.gan.training_images import TrainingImages
-from anonderm.gan.training_state import PATH_LENGTH_INTERVAL, R1_INTERVAL, TrainingState
-from anonderm.gan.training_stats import Sums
+from anonderm.gan.training_state import PATH_LENGTH_INTERVAL, R1_INTERVAL, Sums, TrainingState
 
 ADA_INTERVAL = 4
 _EMA_RAMP = 0.05
@@ -78,7 +77,7 @@ class _Step:
     streams: RandomStreams
 
     def shares(self) -> list[BatchShare]:
-        return self.split.grouped(self.settings.batch)
+        return self.split.shares(self.settings.batch, grouped=True)
 
     def real(self, share: BatchShare) -> tuple[Tensor, Tensor | None]:
         return self.images.batch(share, self.settings.mirror, self.streams.stream(Purpose.REAL))
@@ -120,7 +119,7 @@ def _styles(
     layers = generator.style_layers
     shape = (2, share.batch, generator.arch.z_dim)
     z_NZ, other_NZ = (share.of(z) for z in torch.randn(shape, generator=random, device=random.device))
-    w_ND = generator.map(z_NZ, label)
+    w_ND = generator.mapping(z_NZ, label)
     w_NLD = w_ND[:, None].expand(-1, layers, -1)
     if probability == 0:
         return w_ND, w_NLD
@@ -128,7 +127,7 @@ def _styles(
     chance_N, place_N = (share.of(uniform) for uniform in drawn)
     first_N = torch.where(chance_N < probability, 1 + (place_N * (layers - 1)).floor(), layers)
     mixed_NL = torch.arange(layers, device=random.device) >= first_N[:, None]
-    return w_ND, torch.where(mixed_NL[:, :, None], generator.map(other_NZ, label)[:, None], w_NLD)
+    return w_ND, torch.where(mixed_NL[:, :, None], generator.mapping(other_NZ, label)[:, None], w_NLD)
 
 
 def _discriminator_phase(step: _Step) -> tuple[Values, _Fakes]:
@@ -189,7 +188,7 @@ def _path_length_phase(step: _Step) -> Values:
     share.
     """
     state, settings = step.state, step.settings
-    *others, last = step.split.ungrouped(max(1, settings.batch // _PATH_LENGTH_SHRINK))
+    *others, last = step.split.shares(max(1, settings.batch // _PATH_LENGTH_SHRINK), grouped=False)
     measured, penalties = Sums(), Sums()
     for share in others:
         _path_lengths(step, share, measured)

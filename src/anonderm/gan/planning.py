@@ -27,11 +27,7 @@ _PACE_SETTINGS = (
 """The settings on which the seconds of a kimg depend."""
 
 
-def train_gan_cost(config: TrainGanConfig, work: Workload) -> Cost:
-    return training_cost(config, work, trainings=1)
-
-
-def training_cost(config: TrainGanConfig, work: Workload, trainings: int) -> Cost:
+def train_gan_cost(config: TrainGanConfig, work: Workload, trainings: int = 1) -> Cost:
     """The cost of several trainings of one length; side by side they share the machine."""
     images_per_seed = work.classes if config.conditional else 1
     output = Flow(work.faces.count, work.faces.size, images_per_seed)

@@ -8,9 +8,8 @@ import time
 import torch
 
 from anonderm.core import launch
-from anonderm.gan.config import Preset, PresetName, TrainGanConfig, architecture, preset_for
+from anonderm.gan.config import Preset, PresetName, TrainGanConfig, architecture, preset_for, step_settings
 from anonderm.gan.phases import train_step
-from anonderm.gan.step_settings import step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import R1_INTERVAL, new_networks, new_state
 from anonderm.gan.transfer import freeze_layers

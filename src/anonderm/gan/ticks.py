@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,11 @@ from anonderm.core.images import Pixels, grid, write_png
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
-from anonderm.gan.best_tick import BestTick
 from anonderm.gan.config import TrainGanConfig
 from anonderm.gan.tensorboard_events import EventFile
-from anonderm.gan.tick_metrics import TickEvaluator
+from anonderm.gan.tick_metrics import BestTick, TickEvaluator
 from anonderm.gan.training_images import TrainingImages
-from anonderm.gan.training_state import METRICS, SAMPLES, TrainingState
-from anonderm.gan.training_stats import TickStats
+from anonderm.gan.training_state import METRICS, SAMPLES, TickStats, TrainingState
 from anonderm.models.stylegan2.generator import to_pixels
 
 _BATCH = 32
@@ -137,13 +135,7 @@ class Ticker:
         kept = state.best.update(state.step, metrics)
         if kept:
             state.save_weights(best_file(self._run.folder, state.step))
-        return {
-            "kernel_distance": metrics.kernel_distance,
-            "kernel_distance_error": metrics.standard_error,
-            "frechet_distance": metrics.frechet_distance,
-            "near_copy_ratio": metrics.near_copy_ratio,
-            "kept": float(kept),
-        }
+        return asdict(metrics) | {"kept": float(kept)}
 
 
 def best_file(folder: Path, step: int) -> Path:

@@ -18,8 +18,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.gan.batch_split import BatchSplit
-from anonderm.gan.config import Preset, TrainGanConfig, architecture, preset_for
-from anonderm.gan.step_settings import step_settings
+from anonderm.gan.config import Preset, TrainGanConfig, architecture, preset_for, step_settings
 from anonderm.gan.tick_metrics import TickEvaluator
 from anonderm.gan.ticks import Schedule, Ticker, best_file, remove_best
 from anonderm.gan.training_images import TrainingImages, load_images, training_faces

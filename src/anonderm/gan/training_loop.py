@@ -13,9 +13,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
 from anonderm.core.stop import Stop, deferred_stop
 from anonderm.gan.batch_split import BatchSplit
-from anonderm.gan.config import TrainGanConfig
+from anonderm.gan.config import StepSettings, TrainGanConfig
 from anonderm.gan.phases import ADA_INTERVAL, Values, train_step
-from anonderm.gan.step_settings import StepSettings
 from anonderm.gan.ticks import Schedule, Ticker
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import TrainingState

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,48 @@ from anonderm.core.snapshot import (
     with_prefix,
     write_snapshot,
 )
-from anonderm.gan.augment.adaptive import AdaptiveProbability
-from anonderm.gan.best_tick import BestTick
-from anonderm.gan.training_stats import TickStats
+from anonderm.gan.tick_metrics import BestTick
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.discriminator import Discriminator, new_discriminator
 from anonderm.models.stylegan2.generator import Generator, new_generator
+
+
+@dataclass
+class AdaptiveProbability:
+    """p, adjusted to keep the mean sign of D on real images at a target. Source: sec. 3, r_t."""
+
+    p: float = 0.0
+    sign: float = 0.0
+    """The last measured r_t in -1..1; high where D overfits."""
+
+    def adjust(self, sign: float, target: float, step: float) -> None:
+        """Move p by `step` according to r_t, measured since the last call."""
+        self.sign = sign
+        self.p = min(max(self.p + math.copysign(step, sign - target), 0.0), 1.0)
+
+
+class Sums(dict[str, Tensor]):
+    """Sums of named values, on the device of the values."""
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            self[name] = self[name] + value if name in self else value
+
+
+class TickStats(Sums):
+    """The sum of each value since the last tick and the number of steps that reported it, as a tensor [2].
+
+    Snapshots include them, so that a run interrupted between two ticks reports the same means.
+    """
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add the values of one step."""
+        super().add({name: torch.stack([value, torch.ones_like(value)]) for name, value in values.items()})
+
+    def means(self) -> dict[str, float]:
+        pairs = {name: value.tolist() for name, value in self.items()}
+        return {name: total / count for name, (total, count) in pairs.items()}
+
 
 R1_INTERVAL = 16  # steps
 PATH_LENGTH_INTERVAL = 4

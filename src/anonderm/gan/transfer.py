@@ -24,15 +24,9 @@ from torch import Tensor, nn
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.config import check
 from anonderm.gan.config import TrainGanConfig
+from anonderm.models.stylegan2 import class_layers
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import PATH_LENGTH_MEAN, load_discriminator, load_generator
-from anonderm.models.stylegan2.class_layers import (
-    CLASS_LAYERS_D,
-    CLASS_LAYERS_G,
-    describe_classes,
-    fit_discriminator,
-    fit_generator,
-)
 from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.generator import Generator
 
@@ -65,10 +59,10 @@ def transfer(
     device = str(generator.w_average.device)
     base_g, base_d = load_generator(base, device), load_discriminator(base, device)
     same_classes = base_g.arch.classes == generator.arch.classes
-    result = Transferred(path_length_mean=_path_length_mean(base))
+    result = Transferred(path_length_mean=float(base.tensors().get(PATH_LENGTH_MEAN, 0.0)))
     for name, network, tensors, of_classes in (
-        ("generator", generator, base_g.state_dict(), CLASS_LAYERS_G),
-        ("discriminator", discriminator, _by_resolution(base_d, discriminator), CLASS_LAYERS_D),
+        ("generator", generator, base_g.state_dict(), class_layers.CLASS_LAYERS_G),
+        ("discriminator", discriminator, _by_resolution(base_d, discriminator), class_layers.CLASS_LAYERS_D),
     ):
         usable = {
             key: value for key, value in tensors.items() if same_classes or not key.startswith(of_classes)
@@ -78,15 +72,10 @@ def transfer(
         result.log.append(f"{name}: {copied} tensors from {base.path.name}{rest}")
         result.fresh |= {f"{name}.{key}" for key in fresh}
     if not same_classes:
-        fit_generator(generator, base_g, label)
-        fit_discriminator(discriminator, base_d, label)
-        result.log.append(describe_classes(base_g.arch.classes, generator.arch.classes, label))
+        class_layers.fit_generator(generator, base_g, label)
+        class_layers.fit_discriminator(discriminator, base_d, label)
+        result.log.append(class_layers.describe_classes(base_g.arch.classes, generator.arch.classes, label))
     return result
-
-
-def _path_length_mean(base: Checkpoint) -> float:
-    mean = base.tensors().get(PATH_LENGTH_MEAN)
-    return 0.0 if mean is None else float(mean)
 
 
 def _by_resolution(base: Discriminator, wanted: Discriminator) -> dict[str, Tensor]:

@@ -31,8 +31,8 @@ def place(person: Person, condition: Condition) -> tuple[Array, Array]:
     """Face coordinates of the spots, always on bare skin; the same for every photo of the person."""
     rng = np.random.default_rng(condition.seed)
     density = central_density if condition.severity == "rosacea" else _acne_density
-    found_u: list[Array] = []
-    found_v: list[Array] = []
+    found_u: list[Array] = [np.zeros(0, np.float32)]
+    found_v: list[Array] = [np.zeros(0, np.float32)]
     missing = len(condition.spots)
     while missing > 0:
         tries = 6 * missing + 16
@@ -43,8 +43,6 @@ def place(person: Person, condition: Condition) -> tuple[Array, Array]:
         found_u.append(u[kept][:missing])
         found_v.append(v[kept][:missing])
         missing -= len(found_u[-1])
-    if not found_u:
-        return np.zeros(0, np.float32), np.zeros(0, np.float32)
     return np.concatenate(found_u), np.concatenate(found_v)
 
 

@@ -81,16 +81,9 @@ class View:
     pixel: float
 
     def part(self, part: tuple[slice, slice]) -> View:
-        rows, columns = part
-        return View(
-            self.x[part],
-            self.y[part],
-            self.u[part],
-            self.v[part],
-            self.rgb[:, rows, columns],
-            self.skin[part],
-            self.pixel,
-        )
+        maps = (self.x, self.y, self.u, self.v, self.rgb, self.skin)
+        x, y, u, v, rgb, skin = (each[..., *part] for each in maps)
+        return View(x, y, u, v, rgb, skin, self.pixel)
 
 
 @dataclass(frozen=True)

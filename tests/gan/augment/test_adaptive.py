@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anonderm.gan.augment.adaptive import AdaptiveProbability
+from anonderm.gan.training_state import AdaptiveProbability
 
 
 def test_p_rises_when_d_overfits_and_falls_when_it_does_not() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from anonderm.gan.augment.colour import colour_matrix, transform_colours
 from anonderm.gan.augment.draw import Draw
+from anonderm.gan.batch_split import BatchShare
 
 MANY = 20000
 
@@ -56,7 +57,7 @@ def test_hue_keeps_luma_and_length() -> None:
 @pytest.mark.parametrize("p", [1.0, 0.3])
 def test_strengths_and_frequencies_are_those_of_the_paper(p: float) -> None:
     """Black, and a pure chroma, of which the tinted colours give each drawn value back."""
-    draw = Draw(MANY, p, torch.Generator().manual_seed(0))
+    draw = Draw(BatchShare.all(MANY), p, torch.Generator().manual_seed(0))
     chroma = torch.tensor([1.0, -1.0, 0.0])
     colours_N3P = torch.stack([torch.zeros(3), torch.ones(3), chroma], dim=1).expand(MANY, 3, 3)
     black, white, tinted = transform_colours(colours_N3P[..., None], draw)[..., 0].unbind(2)

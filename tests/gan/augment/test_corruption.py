@@ -7,12 +7,13 @@ import torch
 
 from anonderm.gan.augment.corruption import add_noise, cut_out
 from anonderm.gan.augment.draw import Draw
+from anonderm.gan.batch_split import BatchShare
 
 MANY = 4000
 
 
 def _draw(p: float) -> Draw:
-    return Draw(MANY, p, torch.Generator().manual_seed(0))
+    return Draw(BatchShare.all(MANY), p, torch.Generator().manual_seed(0))
 
 
 def test_noise_has_a_half_normal_strength_in_the_images_it_touches() -> None:

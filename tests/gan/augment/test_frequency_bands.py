@@ -9,12 +9,13 @@ import torch
 
 from anonderm.gan.augment import frequency_bands
 from anonderm.gan.augment.draw import Draw
+from anonderm.gan.batch_split import BatchShare
 
 MANY = 20000
 
 
 def _draw(p: float, count: int = MANY) -> Draw:
-    return Draw(count, p, torch.Generator().manual_seed(0))
+    return Draw(BatchShare.all(count), p, torch.Generator().manual_seed(0))
 
 
 def _wave(size: int, k: int) -> torch.Tensor:

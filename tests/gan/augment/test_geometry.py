@@ -10,12 +10,13 @@ from torch import Tensor
 
 from anonderm.gan.augment import geometry
 from anonderm.gan.augment.draw import Draw
+from anonderm.gan.batch_split import BatchShare
 
 MANY = 20000
 
 
 def _draw(p: float, count: int = MANY) -> Draw:
-    return Draw(count, p, torch.Generator().manual_seed(0))
+    return Draw(BatchShare.all(count), p, torch.Generator().manual_seed(0))
 
 
 def _touched(value_N: Tensor, neutral: float) -> float:

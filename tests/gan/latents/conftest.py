@@ -13,7 +13,7 @@ from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.checkpoint import save_gan
 from anonderm.models.stylegan2.discriminator import new_discriminator
 from anonderm.models.stylegan2.generator import new_generator
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
+from anonderm.models.stylegan2.sampling import LoadedGenerator
 
 Save = Callable[..., Checkpoint]
 

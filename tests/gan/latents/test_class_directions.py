@@ -19,8 +19,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.class_directions import class_directions
 from anonderm.gan.latents.config import ClassDirectionsConfig
 from anonderm.gan.latents.directions import moved
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.sampling import styles, synthesise
+from anonderm.models.stylegan2.sampling import LoadedGenerator, styles, synthesise
 
 CONFIG = ClassDirectionsConfig(samples=500, columns=3, seeds="1-2", alpha=1.0)
 

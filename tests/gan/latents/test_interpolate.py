@@ -13,8 +13,7 @@ from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import InterpolateConfig
 from anonderm.gan.latents.interpolate import closed_curve, interpolate
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.sampling import draw_faces, synthesise
+from anonderm.models.stylegan2.sampling import LoadedGenerator, draw_faces, synthesise
 
 CONFIG = InterpolateConfig(seeds="4,9,2", frames=8, fps=12, psi=0.6)
 

@@ -10,8 +10,7 @@ import torch
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.sampling import draw_faces, synthesise
+from anonderm.models.stylegan2.sampling import LoadedGenerator, draw_faces, synthesise
 
 Save = Callable[..., Checkpoint]
 

@@ -13,8 +13,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.mix import mix, mixed
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.sampling import draw_faces, synthesise
+from anonderm.models.stylegan2.sampling import LoadedGenerator, draw_faces, synthesise
 
 
 def test_mixing_a_face_with_itself_gives_the_plain_face(model: LoadedGenerator) -> None:

@@ -15,8 +15,7 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import moved
 from anonderm.gan.latents.sefa import affines, factorise, sefa
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.sampling import synthesise
+from anonderm.models.stylegan2.sampling import LoadedGenerator, synthesise
 
 
 def style_change(model: LoadedGenerator, layers: range, direction_D: torch.Tensor) -> float:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from anonderm.models.stylegan2.activation import activate
+from anonderm.models.stylegan2.ops import activate
 
 
 def _randn(*shape: int, seed: int = 0) -> Tensor:

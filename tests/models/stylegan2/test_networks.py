@@ -78,8 +78,8 @@ def test_noise_changes_detail_only_once_its_strength_is_learned() -> None:
 
 def test_truncation_moves_each_style_layer_towards_the_average_by_its_psi() -> None:
     generator = new_generator(TINY, _random())
-    generator.track_average(generator.map(_latents(16, TINY)).mean(dim=0))
-    average, w = generator.w_average, generator.map(_latents(3, TINY))
+    generator.track_average(generator.mapping(_latents(16, TINY)).mean(dim=0))
+    average, w = generator.w_average, generator.mapping(_latents(3, TINY))
     psi = [0.0, 0.25, 0.5, 0.7, 0.7, 1.0, 1.5, -1.0]
     truncated = generator.truncate(w, psi)
     assert truncated.shape == (3, generator.style_layers, TINY.w_dim)
@@ -91,7 +91,7 @@ def test_truncation_moves_each_style_layer_towards_the_average_by_its_psi() -> N
 
 def test_a_later_style_layer_cannot_change_what_came_before_it() -> None:
     generator = new_generator(TINY, _random())
-    w = generator.map(_latents(1, TINY))[:, None].repeat(1, generator.style_layers, 1)
+    w = generator.mapping(_latents(1, TINY))[:, None].repeat(1, generator.style_layers, 1)
     changed = w.clone()
     changed[:, -1] += 1
     features: list[Tensor] = []

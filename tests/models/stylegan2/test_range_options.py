@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from anonderm.core.errors import ConfigError
 from anonderm.models.stylegan2.range_options import (
-    layers_of,
     parse_layers,
     parse_psi_layers,
     parse_seeds,
@@ -49,11 +48,11 @@ def test_text_that_is_not_a_list_of_seeds_is_refused(text: str) -> None:
 
 
 def test_layers_are_a_range_or_all() -> None:
-    assert layers_of("2-4", 10) == range(2, 5)
-    assert layers_of("all", 10) == range(10)
-    assert parse_layers("all") is None
+    assert parse_layers("2-4", 10) == range(2, 5)
+    assert parse_layers("all", 10) == range(10)
+    assert parse_layers("all") == range(64)
     with pytest.raises(ConfigError, match="no layer 10") as caught:
-        layers_of("2-10", 10)
+        parse_layers("2-10", 10)
     assert "0-9" in caught.value.hint
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonderm.models.stylegan2 import toom_cook
-from anonderm.models.stylegan2.toom_cook import Algorithm
+from anonderm.models.stylegan2.winograd import Algorithm, toom_cook
 
 
 def _apply(algorithm: Algorithm, x: np.ndarray, taps: np.ndarray) -> np.ndarray:
@@ -16,7 +15,7 @@ def _apply(algorithm: Algorithm, x: np.ndarray, taps: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("results", "products"), [(4, 6), (8, 10)])
 def test_three_taps_need_two_more_products_than_results(results: int, products: int) -> None:
-    random, algorithm = np.random.default_rng(0), toom_cook.algorithm(results)
+    random, algorithm = np.random.default_rng(0), toom_cook(results)
     x, taps = random.normal(size=results + 2), random.normal(size=3)
     assert len(algorithm.data_PS) == products
     assert np.allclose(_apply(algorithm, x, taps), np.correlate(x, taps, "valid"))

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from anonderm.models.stylegan2 import ops, toom_cook, winograd
-from anonderm.models.stylegan2.toom_cook import Algorithm
+from anonderm.models.stylegan2 import ops, winograd
+from anonderm.models.stylegan2.winograd import Algorithm, toom_cook
 
 _BOTH = pytest.mark.parametrize("results", [4, 8])
 
@@ -43,7 +43,7 @@ def _case(results: int) -> tuple[Tensor, Tensor, Tensor]:
 @_BOTH
 def test_convolution_and_its_two_transposes_equal_the_plain_ones(results: int) -> None:
     expected = _all_three_plain(*_case(results))
-    found = _all_three(*_case(results), toom_cook.algorithm(results))
+    found = _all_three(*_case(results), toom_cook(results))
     assert all(torch.allclose(*pair) for pair in zip(found, expected, strict=True))
 
 
@@ -52,7 +52,7 @@ def test_any_memory_layout_gives_the_same(results: int, monkeypatch: pytest.Monk
     expected = _all_three_plain(*_case(results))
     monkeypatch.setattr(winograd, "_CHUNK", 1)  # image by image
     factors = (tensor.contiguous() for tensor in _case(results))
-    for found, right in zip(_all_three(*factors, toom_cook.algorithm(results)), expected, strict=True):
+    for found, right in zip(_all_three(*factors, toom_cook(results)), expected, strict=True):
         assert torch.allclose(found, right)
         assert found.is_contiguous(memory_format=torch.channels_last)
 
@@ -62,7 +62,7 @@ def test_in_float32_it_is_far_more_exact_than_half_precision(results: int, limit
     """Half precision has 5e-4, TensorFloat-32 3e-4, the direct sum 5e-7."""
     x, weight, y = _randn(2, 128, 16, 16), _randn(128, 128, 3, 3, seed=1), _randn(2, 128, 16, 16, seed=2)
     exact = _all_three_plain(x, weight, y)
-    single = _all_three(x.float(), weight.float(), y.float(), toom_cook.algorithm(results))
+    single = _all_three(x.float(), weight.float(), y.float(), toom_cook(results))
     for found, right in zip(single, exact, strict=True):
         assert (found.double() - right).norm() < limit * right.norm()
 
@@ -82,15 +82,15 @@ def test_it_is_chosen_for_wide_float32_layers_on_the_cpu_only() -> None:
 def test_large_tiles_are_for_many_pixels() -> None:
     weight = _randn(128, 128, 3, 3, dtype=torch.float32)
     few, many = (_randn(2, 128, size, size, dtype=torch.float32) for size in (16, 64))
-    assert winograd.choose(few, weight) is toom_cook.algorithm(4)
-    assert winograd.choose(many, weight) is toom_cook.algorithm(8)
+    assert winograd.choose(few, weight) is toom_cook(4)
+    assert winograd.choose(many, weight) is toom_cook(8)
 
 
 @_BOTH
 def test_layers_that_use_it_are_twice_differentiable(results: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight = _randn(1, 2, 8, 8).requires_grad_(), _randn(3, 2, 3, 3, seed=1).requires_grad_()
     plain = ops.convolve(x, weight)
-    monkeypatch.setattr(winograd, "choose", lambda *_, **__: toom_cook.algorithm(results))
+    monkeypatch.setattr(winograd, "choose", lambda *_, **__: toom_cook(results))
     assert torch.allclose(ops.convolve(x, weight), plain)
     assert gradcheck(ops.convolve, (x, weight), fast_mode=True)
     assert gradgradcheck(ops.convolve, (x, weight), fast_mode=True)

@@ -13,7 +13,7 @@ from anonderm.core.cost import Cost, Workload
 from anonderm.core.errors import ConfigError
 from anonderm.core.results.sweep import shown
 from anonderm.gan.config import TrainGanConfig
-from anonderm.gan.planning import training_cost
+from anonderm.gan.planning import train_gan_cost
 
 # Trainings that differ in these cannot be compared.
 _FIXED = ("metric_faces", "metric_extractor", "label")
@@ -94,4 +94,4 @@ def configurations(sweep: SweepGanConfig) -> list[Configuration]:
 
 
 def sweep_gan_cost(config: SweepGanConfig, work: Workload) -> Cost:
-    return training_cost(config, work, len(configurations(config)))
+    return train_gan_cost(config, work, len(configurations(config)))

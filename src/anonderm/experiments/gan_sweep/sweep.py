@@ -20,7 +20,7 @@ from anonderm.core.results.sweep import FILE, SweepMeasures, SweepResult, SweepR
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.experiments.gan_sweep.config import Configuration, SweepGanConfig, configurations
 from anonderm.experiments.subruns import SubRun, run_all
-from anonderm.gan.best_tick import MAX_NEAR_COPY_RATIO
+from anonderm.gan.tick_metrics import MAX_NEAR_COPY_RATIO
 from anonderm.gan.train import check_run
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def add_noise(images_N3HW: Tensor, draw: Draw) -> Tensor:
 
 def cut_out(images_N3HW: Tensor, draw: Draw) -> Tensor:
     """Set a square at a random position to grey (0); it may extend beyond the edges."""
-    half_N = draw.chosen(torch.full((draw.count,), _CUTOUT / 2, device=draw.random.device), 0)
+    half_N = draw.chosen(torch.full((len(draw.share),), _CUTOUT / 2, device=draw.random.device), 0)
     size = images_N3HW.shape[-1]
     place_W = (torch.arange(size, device=draw.random.device) + 0.5) / size
     inside_N2W = (place_W - draw.uniform(2)[:, :, None]).abs() < half_N[:, None, None]

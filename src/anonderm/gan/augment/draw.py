@@ -12,30 +12,24 @@ from anonderm.gan.batch_split import BatchShare
 
 @dataclass(frozen=True)
 class Draw:
-    """Random values for `count` images, to each of which a transformation is applied with probability `p`.
+    """Random values for the images of a share, the same as they would get in the whole batch.
 
-    The images of a share of a batch get the values that they would get in the whole batch.
+    A transformation is applied to each image with probability `p`.
     """
 
-    count: int
+    share: BatchShare
     p: float
     random: torch.Generator
-    share: BatchShare | None = None
 
     def uniform(self, *shape: int) -> Tensor:
         """[N, *shape] in 0..1."""
-        return self._own(torch.rand(self._drawn, *shape, generator=self.random, device=self.random.device))
+        size = (self.share.batch, *shape)
+        return self.share.of(torch.rand(size, generator=self.random, device=self.random.device))
 
     def normal(self, *shape: int) -> Tensor:
         """[N, *shape], standard normal."""
-        return self._own(torch.randn(self._drawn, *shape, generator=self.random, device=self.random.device))
-
-    @property
-    def _drawn(self) -> int:
-        return self.share.batch if self.share else self.count
-
-    def _own(self, values: Tensor) -> Tensor:
-        return self.share.of(values) if self.share else values
+        size = (self.share.batch, *shape)
+        return self.share.of(torch.randn(size, generator=self.random, device=self.random.device))
 
     def angle(self) -> Tensor:
         """[N] in -pi..pi."""

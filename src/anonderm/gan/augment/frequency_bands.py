@@ -33,7 +33,7 @@ def amplify_bands(images_N3HW: Tensor, draw: Draw) -> Tensor:
 def band_gains(draw: Draw) -> Tensor:
     """[N, B]; amplifying a band attenuates the others, which keeps the total power."""
     power_B = torch.tensor(_EXPECTED_POWER, device=draw.random.device)
-    gain_NB = torch.ones(draw.count, _BANDS, device=draw.random.device)
+    gain_NB = torch.ones(len(draw.share), _BANDS, device=draw.random.device)
     for band in range(_BANDS):
         amplitude_N = draw.chosen(draw.log_normal(_AMPLITUDE_OCTAVES), 1)
         kept_N = torch.rsqrt(1 + power_B[band] * (amplitude_N.square() - 1))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anonderm.gan.augment.draw import Draw
-from anonderm.gan.augment.groups import Group
+from anonderm.gan.config import Group
 
 _TRANSLATION = 0.125  # of the image's side: the maximum (integer) or standard deviation (fractional)
 _SCALE_OCTAVES = 0.2
@@ -41,8 +41,8 @@ def _where(chosen_N: Tensor, one_N3HW: Tensor, other_N3HW: Tensor) -> Tensor:
 def look_up(draw: Draw, groups: Sequence[Group], size: int) -> Tensor:
     """Integer translation (blit); scale, rotation, stretch, fractional translation (geometry): [N, 2, 3]."""
     device = draw.random.device
-    linear_N22 = torch.eye(2, device=device).expand(draw.count, 2, 2)
-    offset_N2 = torch.zeros(draw.count, 2, device=device)
+    linear_N22 = torch.eye(2, device=device).expand(len(draw.share), 2, 2)
+    offset_N2 = torch.zeros(len(draw.share), 2, device=device)
     if "blit" in groups:
         furthest = _TRANSLATION * size
         offset_N2 = draw.chosen(((draw.uniform(2) * 2 - 1) * furthest).round() * (2 / size), 0)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from anonderm.gan.augment import colour, corruption, frequency_bands, geometry
 from anonderm.gan.augment.draw import Draw
-from anonderm.gan.augment.groups import Group
 from anonderm.gan.augment.resample import resample
 from anonderm.gan.batch_split import BatchShare
+from anonderm.gan.config import Group
 
 
 def augment(
@@ -33,7 +33,7 @@ def augment(
     if p == 0 or not groups:
         return images_N3HW
     x_N3HW, size = images_N3HW, images_N3HW.shape[-1]
-    draw = Draw(x_N3HW.shape[0], p, random, share)
+    draw = Draw(share or BatchShare.all(len(images_N3HW)), p, random)
     if "blit" in groups:
         x_N3HW = geometry.turn(x_N3HW, draw)
     if "blit" in groups or "geometry" in groups:

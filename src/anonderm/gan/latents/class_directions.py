@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from anonderm.core.checkpoint import Checkpoint
@@ -20,12 +19,11 @@ from anonderm.core.launch import step_generator
 from anonderm.core.records import order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ClassDirectionsConfig
-from anonderm.gan.latents.directions import Directions, write_results
-from anonderm.models.stylegan2 import sampling
+from anonderm.gan.latents.directions import write_results
 from anonderm.models.stylegan2.checkpoint import architecture_of
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.projection import StyleDistribution
-from anonderm.models.stylegan2.range_options import layers_of
+from anonderm.models.stylegan2.range_options import parse_layers
+from anonderm.models.stylegan2.sampling import LoadedGenerator, styles
 
 _SAMPLES = 10_000  # latents for the standard deviation of w
 _VISIBLE = 0.1  # of that standard deviation; shorter directions hardly change a face
@@ -56,13 +54,14 @@ def class_directions(
     if origin not in labels:
         raise ConfigError(f"origin = {origin!r}: no such class.", f"Classes: {', '.join(labels)}.")
     start = classes[origin]
-    others = [label for label in labels if label != origin]
-    vectors_KD = torch.stack([classes[label].mean_D - start.mean_D for label in others])
-    for label, vector_D in zip(others, vectors_KD, strict=True):
-        run.log(_length(start, classes[label], vector_D, f"{origin} to {label}"))
-    layers = layers_of(config.layers, start.model.generator.style_layers)
-    directions = Directions(tuple(f"{origin} to {label}" for label in others), vectors_KD, layers)
-    return write_results(directions, start.model, config, run)
+    directions = {}
+    for label in labels:
+        if label != origin:
+            name = f"{origin} to {label}"
+            directions[name] = classes[label].mean_D - start.mean_D
+            run.log(_length(start, classes[label], directions[name], name))
+    layers = parse_layers(config.layers, start.model.generator.style_layers)
+    return write_results(directions, layers, start.model, config, run)
 
 
 def _length(start: _Class, end: _Class, vector_D: Tensor, name: str) -> str:
@@ -89,12 +88,11 @@ def _of_generators(config: ClassDirectionsConfig, checkpoints: tuple[Checkpoint,
     else:
         _check_comparable(checkpoints)
         models = {str(each.card.label): LoadedGenerator.of(each, None) for each in checkpoints}
-    return {label: _Class(_mean(model, config.samples), model) for label, model in models.items()}
-
-
-def _mean(model: LoadedGenerator, samples: int) -> Tensor:
     # The same latents for every class, so that only the class contributes to a difference.
-    return model.sample_styles(samples, step_generator(0, 0)).mean(dim=0)
+    means = (
+        model.sample_styles(config.samples, step_generator(0, 0)).mean(dim=0) for model in models.values()
+    )
+    return {label: _Class(mean_D, models[label]) for label, mean_D in zip(models, means, strict=True)}
 
 
 def _check_comparable(checkpoints: tuple[Checkpoint, ...]) -> None:
@@ -126,6 +124,6 @@ def _of_faces(faces: FaceSet, checkpoints: tuple[Checkpoint, ...], run: RunDir) 
         )
     run.log("faces: " + ", ".join(f"{len(own)} {label}" for label, own in seeds.items()))
     return {
-        label: _Class(sampling.styles(model.generator, own).mean(dim=0), model, len(own))
+        label: _Class(styles(model.generator, own).mean(dim=0), model, len(own))
         for label, own in seeds.items()
     }

@@ -7,41 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.files import write_bytes
 from anonderm.core.images import write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ClassDirectionsConfig, SefaConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import parse_seeds
-
-
-@dataclass(frozen=True)
-class Directions:
-    """Named vectors [K, D], whose length is one unit of alpha. They are added to w only in `layers`."""
-
-    names: tuple[str, ...]
-    vectors_KD: Tensor
-    layers: range
-
-    def save(self, path: Path, checkpoint: Checkpoint) -> None:
-        """safetensors with `directions` [K, D]; the metadata has their names, layers and checkpoint."""
-        from safetensors.torch import save
-
-        metadata = {
-            "names": json.dumps(self.names),
-            "layers": f"{self.layers[0]}-{self.layers[-1]}",
-            "checkpoint": checkpoint.digest,
-        }
-        write_bytes(path, save({"directions": self.vectors_KD.cpu().contiguous()}, metadata))
+from anonderm.models.stylegan2.sampling import LoadedGenerator
 
 
 def moved(w_NLD: Tensor, direction_D: Tensor, alphas: Sequence[float], layers: range) -> Tensor:
@@ -53,18 +31,33 @@ def moved(w_NLD: Tensor, direction_D: Tensor, alphas: Sequence[float], layers: r
 
 
 def write_results(
-    directions: Directions, model: LoadedGenerator, config: SefaConfig | ClassDirectionsConfig, run: RunDir
+    directions: dict[str, Tensor],
+    layers: range,
+    model: LoadedGenerator,
+    config: SefaConfig | ClassDirectionsConfig,
+    run: RunDir,
 ) -> list[Path]:
-    """Write directions.safetensors and sheet.png: for each direction, faces from -alpha to +alpha."""
+    """Write directions.safetensors and sheet.png: for each direction, faces from -alpha to +alpha.
+
+    directions: vectors [D] by name, one unit of alpha long, which are added to w only in `layers`. They are
+    stored as `directions` [K, D], with their names, the layers and the checkpoint as metadata.
+    """
+    from safetensors.torch import save
+
     seeds = parse_seeds(config.seeds)
     alphas = [float(alpha) for alpha in np.linspace(-config.alpha, config.alpha, config.columns)]
     w_NLD = model.styles(seeds, config.psi)
-    rows_NSLD = [moved(w_NLD, each_D, alphas, directions.layers) for each_D in directions.vectors_KD]
+    rows_NSLD = [moved(w_NLD, each_D, alphas, layers) for each_D in directions.values()]
     images = model.draw(torch.cat(rows_NSLD).flatten(0, 1), run)
-    rows = [f"{name}, seed {seed}" for name in directions.names for seed in seeds]
+    rows = [f"{name}, seed {seed}" for name in directions for seed in seeds]
     columns = [f"{alpha:+.2g}" if alpha else "0" for alpha in alphas]
     grid = images.reshape(len(rows), len(columns), *images.shape[1:])
     files = [run.folder / "directions.safetensors", run.folder / "sheet.png"]
-    directions.save(files[0], model.checkpoint)
+    metadata = {
+        "names": json.dumps(list(directions)),
+        "layers": f"{layers[0]}-{layers[-1]}",
+        "checkpoint": model.checkpoint.digest,
+    }
+    write_bytes(files[0], save({"directions": torch.stack(list(directions.values())).cpu()}, metadata))
     write_png(files[1], labelled_sheet(grid, rows, columns))
     return files

@@ -6,6 +6,7 @@ K waypoints, F frames, L style layers, D size of w.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,13 @@ import torch
 from torch import Tensor
 
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.images import write_png
+from anonderm.core.errors import MissingExtra, StorageError
+from anonderm.core.files import atomic_path
+from anonderm.core.images import read_image, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import InterpolateConfig
-from anonderm.gan.latents.video import write_video
-from anonderm.models.stylegan2 import sampling
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
 from anonderm.models.stylegan2.range_options import parse_seeds
+from anonderm.models.stylegan2.sampling import BATCH, LoadedGenerator, synthesise
 
 
 def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
@@ -33,14 +34,11 @@ def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) 
     )
     folder = run.folder / "frames"
     frames = [folder / f"{index:06d}.png" for index in range(len(curve_FLD))]
-    batches = [
-        range(start, min(start + sampling.BATCH, len(frames)))
-        for start in range(0, len(frames), sampling.BATCH)
-    ]
+    batches = [range(start, min(start + BATCH, len(frames))) for start in range(0, len(frames), BATCH)]
     missing = [batch for batch in batches if not all(frames[index].exists() for index in batch)]
     with run.bar("drawing frames", len(batches), len(batches) - len(missing)) as bar:
         for batch in missing:
-            images = sampling.synthesise(model.generator, curve_FLD[batch.start : batch.stop], "const")
+            images = synthesise(model.generator, curve_FLD[batch.start : batch.stop], "const")
             for index, image_HWC in zip(batch, images, strict=True):
                 write_png(frames[index], image_HWC)
             bar.advance()
@@ -61,3 +59,27 @@ def closed_curve(w_KLD: Tensor, frames: int) -> Tensor:
     curve = CubicSpline(np.arange(len(knots)), knots, bc_type="periodic")
     times_F = np.arange(len(w_KLD) * frames) / frames
     return torch.from_numpy(curve(times_F)).to(w_KLD)
+
+
+def write_video(path: Path, frames: Iterable[Path], fps: int) -> None:
+    """Write images of one size as a video. Raises MissingExtra if OpenCV has no encoder, StorageError."""
+    import cv2
+
+    with atomic_path(path) as temporary:
+        writer = None
+        try:
+            for file in frames:
+                image_HWC = read_image(file)
+                if writer is None:
+                    size = (image_HWC.shape[1], image_HWC.shape[0])
+                    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"vp09"), fps, size)
+                    if not writer.isOpened():
+                        raise MissingExtra(
+                            f"{path}: this OpenCV cannot write VP9.", "pip install opencv-python-headless"
+                        )
+                writer.write(image_HWC[:, :, ::-1])
+        finally:
+            if writer is not None:
+                writer.release()
+        if not temporary.exists() or temporary.stat().st_size == 0:
+            raise StorageError(f"{path}: the video could not be written.", "Check whether the disk is full.")

@@ -17,8 +17,8 @@ from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import MixConfig
 from anonderm.gan.latents.sheet import labelled_sheet
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.range_options import layers_of, parse_seeds
+from anonderm.models.stylegan2.range_options import parse_layers, parse_seeds
+from anonderm.models.stylegan2.sampling import LoadedGenerator
 
 
 def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
@@ -28,7 +28,7 @@ def mix(config: MixConfig, checkpoint: Checkpoint, run: RunDir) -> Path:
     """
     model = LoadedGenerator.of(checkpoint, config.label)
     rows, columns = parse_seeds(config.rows), parse_seeds(config.columns)
-    layers = layers_of(config.layers, model.generator.style_layers)
+    layers = parse_layers(config.layers, model.generator.style_layers)
     row_RLD, column_CLD = (model.styles(seeds, config.psi, config.psi_layers) for seeds in (rows, columns))
     mixed_RCLD = mixed(row_RLD, column_CLD, layers)
     images = model.draw(torch.cat([row_RLD, column_CLD, mixed_RCLD.flatten(0, 1)]), run)

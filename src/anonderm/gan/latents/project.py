@@ -5,9 +5,9 @@ N images, D size of w, H x W pixels.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +26,8 @@ from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import ProjectConfig
 from anonderm.gan.latents.sheet import labelled_sheet
 from anonderm.models.stylegan2.generator import to_pixels
-from anonderm.models.stylegan2.image_distance import ImageDistance, image_distance
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator, target_images
-from anonderm.models.stylegan2.projection import StyleDistribution, project
+from anonderm.models.stylegan2.projection import StyleDistribution, image_features, project
+from anonderm.models.stylegan2.sampling import LoadedGenerator, target_images
 
 _SAMPLES = 10_000  # latents for the mean and standard deviation of w
 _METRICS_INTERVAL = 10  # steps
@@ -44,65 +43,48 @@ def project_images(config: ProjectConfig, checkpoint: Checkpoint, faces: FaceSet
     """
     if not len(faces):
         raise TooFewImages(f"{faces.folder}: no image to project.", "Give at least one.")
-    projector = _Projector.of(config, checkpoint, FaceSetWriter(run.folder / "faces"))
+    model = LoadedGenerator.of(checkpoint, config.label)
+    features = image_features(config.distance, checkpoint, model.device)
+    styles = StyleDistribution.of(model.sample_styles(_SAMPLES, step_generator(config.seed, 0)))
+    writer = FaceSetWriter(run.folder / "faces")
+
+    def project_batch(batch: FaceSet, on_step: Callable[[int, Tensor], None]) -> dict[str, np.ndarray]:
+        target_N3HW = target_images(batch, checkpoint.card.resolution).to(model.device)
+        found = project(model.generator, target_N3HW, features, styles, config, on_step)
+        for face, image_HWC in zip(batch, to_pixels(found.images_N3HW), strict=True):
+            writer.add(image_HWC, _reconstruction(face, checkpoint))
+        return {"w": found.w_ND.cpu().numpy(), "distance": found.distance_N.cpu().numpy()}
+
     batches = list(faces.batches(config.batch))
     done = sum(str(index) in run.memory for index in range(len(batches)))
     run.rewind_metrics(done * config.steps)
+    parts = []
     with run.bar("projecting", len(batches) * config.steps, done * config.steps) as bar:
-        logs = [_DistanceLog(run, bar, index * config.steps, config.steps) for index in range(len(batches))]
-        parts = [
-            run.remember(str(index), partial(projector, batch, log))
-            for index, (batch, log) in enumerate(zip(batches, logs, strict=True))
-        ]
+        for index, batch in enumerate(batches):
+            on_step = partial(_log_distance, run, bar, config.steps, index)
+            parts.append(run.remember(str(index), partial(project_batch, batch, on_step)))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in ("w", "distance")}
-    reconstructions = projector.writer.finish()
-    return _write_results(arrays, faces, reconstructions, checkpoint, config.distance, run)
+    return _write_results(arrays, faces, writer.finish(), checkpoint, config.distance, run)
 
 
-@dataclasses.dataclass(frozen=True)
-class _DistanceLog:
-    """Shows the distances [N] of each step of a batch, and writes some of them to metrics.jsonl."""
-
-    run: RunDir
-    bar: Bar
-    first: int
-    steps: int
-
-    def __call__(self, step: int, distance_N: Tensor) -> None:
-        mean = float(distance_N.mean())
-        self.bar.advance(note=f"distance {mean:.4f}")
-        if step % _METRICS_INTERVAL == 0 or step == self.steps - 1:
-            ends = {"nearest": float(distance_N.min()), "farthest": float(distance_N.max())}
-            self.run.metrics(self.first + step + 1, distance=mean, **ends)
+def _log_distance(run: RunDir, bar: Bar, steps: int, batch: int, step: int, distance_N: Tensor) -> None:
+    """Show the distances of a step of a batch, and write some of them to metrics.jsonl."""
+    mean = float(distance_N.mean())
+    bar.advance(note=f"distance {mean:.4f}")
+    if step % _METRICS_INTERVAL == 0 or step == steps - 1:
+        ends = {"nearest": float(distance_N.min()), "farthest": float(distance_N.max())}
+        run.metrics(batch * steps + step + 1, distance=mean, **ends)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Projector:
-    """Projects batches of images and writes their reconstructions."""
-
-    config: ProjectConfig
-    model: LoadedGenerator
-    distance: ImageDistance
-    styles: StyleDistribution
-    writer: FaceSetWriter
-
-    @staticmethod
-    def of(config: ProjectConfig, checkpoint: Checkpoint, writer: FaceSetWriter) -> _Projector:
-        model = LoadedGenerator.of(checkpoint, config.label)
-        distance = image_distance(config.distance, checkpoint, model.device)
-        styles = StyleDistribution.of(model.sample_styles(_SAMPLES, step_generator(config.seed, 0)))
-        return _Projector(config, model, distance, styles, writer)
-
-    def __call__(self, faces: FaceSet, log: _DistanceLog) -> dict[str, np.ndarray]:
-        """The w and the distances of a batch."""
-        checkpoint = self.model.checkpoint
-        target_N3HW = target_images(faces, checkpoint.card.resolution).to(self.model.device)
-        found = project(self.model.generator, target_N3HW, self.distance, self.styles, self.config, log)
-        for face, image_HWC in zip(faces, to_pixels(found.images_N3HW), strict=True):
-            row = Face(face.id, label=face.label, parents=(face.id,), licence=face.licence)
-            source = "anonderm latents project"
-            self.writer.add(image_HWC, dataclasses.replace(row, source=source, checkpoint=checkpoint.digest))
-        return {"w": found.w_ND.cpu().numpy(), "distance": found.distance_N.cpu().numpy()}
+def _reconstruction(face: Face, checkpoint: Checkpoint) -> Face:
+    return Face(
+        face.id,
+        label=face.label,
+        source="anonderm latents project",
+        licence=face.licence,
+        checkpoint=checkpoint.digest,
+        parents=(face.id,),
+    )
 
 
 def _write_results(
@@ -117,11 +99,7 @@ def _write_results(
 
     ids = json.dumps([face.id for face in faces])
     metadata = {"ids": ids, "checkpoint": checkpoint.digest, "distance": distance_name}
-    files = [
-        run.folder / "projections.safetensors",
-        run.folder / "sheet.png",
-        reconstructions.folder / MANIFEST,
-    ]
+    files = [run.folder / "projections.safetensors", run.folder / "sheet.png"]
     write_bytes(files[0], save(arrays, metadata))
     size = checkpoint.card.resolution
     write_png(files[1], _side_by_side(faces, reconstructions, arrays["distance"], size))

@@ -17,11 +17,11 @@ from anonderm.core.config import check
 from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
-from anonderm.gan.latents.directions import Directions, write_results
+from anonderm.gan.latents.directions import write_results
 from anonderm.models.stylegan2.generator import Block, Generator
 from anonderm.models.stylegan2.layers import Linear
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator
-from anonderm.models.stylegan2.range_options import layers_of
+from anonderm.models.stylegan2.range_options import parse_layers
+from anonderm.models.stylegan2.sampling import LoadedGenerator
 
 _SAMPLES = 10_000  # latents for the standard deviation along a direction
 
@@ -35,12 +35,13 @@ def sefa(config: SefaConfig, checkpoint: Checkpoint, run: RunDir) -> list[Path]:
     generator = model.generator
     size = generator.arch.w_dim
     check(config.directions <= size, f"directions = {config.directions}: w has {size} dimensions.")
-    layers = layers_of(config.layers, generator.style_layers)
+    layers = parse_layers(config.layers, generator.style_layers)
     unit_KD, _ = factorise(generator, layers, config.directions)
     w_ND = model.sample_styles(_SAMPLES, step_generator(0, 0))
     deviation_K = (w_ND @ unit_KD.T).std(dim=0)
-    names = tuple(f"direction {index + 1}" for index in range(config.directions))
-    return write_results(Directions(names, unit_KD * deviation_K[:, None], layers), model, config, run)
+    vectors_KD = unit_KD * deviation_K[:, None]
+    directions = {f"direction {number}": vector_D for number, vector_D in enumerate(vectors_KD, 1)}
+    return write_results(directions, layers, model, config, run)
 
 
 def factorise(generator: Generator, layers: range, count: int) -> tuple[Tensor, Tensor]:

@@ -15,24 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from anonderm.models.stylegan2 import ops
-from anonderm.models.stylegan2.activation import activate
 from anonderm.models.stylegan2.architecture import SMALLEST, Architecture
-from anonderm.models.stylegan2.layers import (
-    RELU_GAIN,
-    Clamped,
-    Linear,
-    Mapping,
-    empty,
-    initialised,
-    set_clamp,
-)
+from anonderm.models.stylegan2.layers import RELU_GAIN, Clamped, Linear, Mapping, empty, initialise, set_clamp
+from anonderm.models.stylegan2.ops import activate
 
 _HALF = math.sqrt(0.5)
 
 
 def new_discriminator(arch: Architecture, random: torch.Generator) -> Discriminator:
     """A freshly initialised discriminator on the CPU."""
-    return initialised(Discriminator(arch), random)
+    return initialise(Discriminator(arch), random)
 
 
 class Convolution(Clamped):
@@ -56,12 +48,6 @@ class Convolution(Clamped):
         self._relu = relu
         self.weight = empty(channels_out, channels_in, side, side)
         self.bias = empty(channels_out) if relu else None
-
-    @torch.no_grad()
-    def reset(self, random: torch.Generator) -> None:
-        self.weight.normal_(generator=random)
-        if self.bias is not None:
-            self.bias.zero_()
 
     def forward(self, x_NIHW: Tensor) -> Tensor:
         y_NOHW = self._convolve(x_NIHW, (self.weight * self._scale).to(x_NIHW.dtype))

@@ -19,17 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anonderm.models.stylegan2 import ops
-from anonderm.models.stylegan2.activation import activate
 from anonderm.models.stylegan2.architecture import SMALLEST, Architecture
-from anonderm.models.stylegan2.layers import (
-    RELU_GAIN,
-    Clamped,
-    Linear,
-    Mapping,
-    empty,
-    initialised,
-    set_clamp,
-)
+from anonderm.models.stylegan2.layers import RELU_GAIN, Clamped, Linear, Mapping, empty, initialise, set_clamp
+from anonderm.models.stylegan2.ops import activate
 
 _W_AVERAGE_DECAY = 0.998
 
@@ -38,7 +30,7 @@ Noise = Sequence[Tensor]
 
 def new_generator(arch: Architecture, random: torch.Generator) -> Generator:
     """A freshly initialised generator on the CPU."""
-    return initialised(Generator(arch), random)
+    return initialise(Generator(arch), random)
 
 
 def to_pixels(images_N3HW: Tensor) -> NDArray[np.uint8]:
@@ -59,13 +51,6 @@ class StyledConvolution(Clamped):
         self.weight = empty(channels_in, channels_out, 3, 3) if up else empty(channels_out, channels_in, 3, 3)
         self.bias, self.noise_strength = empty(channels_out), nn.Parameter(torch.empty(()))
         self.register_buffer("noise", torch.empty(1, 1, size, size))
-
-    @torch.no_grad()
-    def reset(self, random: torch.Generator) -> None:
-        self.weight.normal_(generator=random)
-        self.noise.normal_(generator=random)
-        self.bias.zero_()
-        self.noise_strength.zero_()
 
     def forward(self, x_NIHW: Tensor, w_ND: Tensor, noise_N1HW: Tensor | None) -> Tensor:
         dtype = x_NIHW.dtype
@@ -88,11 +73,6 @@ class ToRGB(Clamped):
         self.style = Linear(size_w, channels, bias=1.0)
         self.weight, self.bias = empty(3, channels, 1, 1), empty(3)
 
-    @torch.no_grad()
-    def reset(self, random: torch.Generator) -> None:
-        self.weight.normal_(generator=random)
-        self.bias.zero_()
-
     def forward(self, x_NCHW: Tensor, w_ND: Tensor) -> Tensor:
         dtype = x_NCHW.dtype
         style_NC = self.style(w_ND) * self._scale
@@ -108,10 +88,6 @@ class FirstBlock(nn.Module):
         self.constant = empty(1, channels, SMALLEST, SMALLEST)
         self.convolution = StyledConvolution(channels, channels, SMALLEST, size_w)
         self.to_rgb = ToRGB(channels, size_w)
-
-    @torch.no_grad()
-    def reset(self, random: torch.Generator) -> None:
-        self.constant.normal_(generator=random)
 
     def forward(self, w_ND: Tensor, noise_N1HW: Tensor | None) -> Tensor:
         return self.convolution(self.constant.expand(w_ND.shape[0], -1, -1, -1), w_ND, noise_N1HW)
@@ -168,10 +144,6 @@ class Generator(nn.Module):
         shapes = [(count, 1, layer.size, layer.size) for layer in self.layers()]
         return [torch.randn(shape, generator=random, device=random.device) for shape in shapes]
 
-    def map(self, z_NZ: Tensor, label_NK: Tensor | None = None) -> Tensor:
-        """w [N, D]."""
-        return self.mapping(z_NZ, label_NK)
-
     def truncate(self, w_ND: Tensor, psi: Sequence[float]) -> Tensor:
         """w [N, L, D] for each style layer, moved towards the average w by 1 - psi of the layer.
 
@@ -212,5 +184,5 @@ class Generator(nn.Module):
         return rgb_N3HW
 
     def forward(self, z_NZ: Tensor, label_NK: Tensor | None, noise: Noise | None) -> Tensor:
-        w_ND = self.map(z_NZ, label_NK)
+        w_ND = self.mapping(z_NZ, label_NK)
         return self.synthesise(w_ND[:, None].expand(-1, self.style_layers, -1), noise)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anonderm.models.stylegan2.activation import SLOPE
+from anonderm.models.stylegan2.ops import SLOPE
 
 RELU_GAIN = math.sqrt(2)
 _MAPPING_RATE = 0.01
@@ -26,12 +26,18 @@ _MAPPING_RATE = 0.01
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
-def initialised(network: _Network, random: torch.Generator) -> _Network:
-    """The network with all parameters drawn from `random`; until then they are uninitialised memory."""
+@torch.no_grad()
+def initialise(network: _Network, random: torch.Generator) -> _Network:
+    """Draw all parameters, which are uninitialised memory until then; return the network."""
     for layer in network.modules():
-        reset = getattr(layer, "reset", None)
-        if reset is not None:
-            reset(random)
+        if isinstance(layer, Linear):
+            layer.reset(random)
+            continue
+        for name, value in (*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)):
+            if name in ("weight", "constant", "noise"):
+                value.normal_(generator=random)
+            else:
+                value.zero_()
     return network
 
 
@@ -72,7 +78,6 @@ class Linear(nn.Module):
         self._first_bias, self._rate, self._relu = bias, rate, relu
         self._gain = (RELU_GAIN if relu else 1.0) * rate
 
-    @torch.no_grad()
     def reset(self, random: torch.Generator) -> None:
         self.weight.normal_(std=1 / self._rate, generator=random)
         self.bias.fill_(self._first_bias / self._rate)
@@ -94,7 +99,7 @@ class Mapping(nn.Module):
         pairs = itertools.pairwise(sizes)
         self.layers = nn.Sequential(*(Linear(a, b, rate=_MAPPING_RATE, relu=True) for a, b in pairs))
 
-    def forward(self, z_NZ: Tensor | None, label_NK: Tensor | None) -> Tensor:
+    def forward(self, z_NZ: Tensor | None, label_NK: Tensor | None = None) -> Tensor:
         parts = [] if z_NZ is None else [_normalise(z_NZ)]
         if self.embed is not None:
             parts.append(_normalise(self.embed(label_NK)))

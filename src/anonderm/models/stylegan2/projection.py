@@ -1,6 +1,10 @@
 """Projection: find the w and noise maps with which a generator best reproduces given images.
 
-N images, L style layers, D size of w, H x W pixels. Source: Karras et al. 2020 (StyleGAN2), appendix D.
+It minimises a distance other than LPIPS, whose VGG weights are not included: of colours at every scale,
+and of the features of the discriminator that belongs to the generator.
+
+N images, L style layers, D size of w, C channels, H x W pixels, F features. Source: Karras et al. 2020
+(StyleGAN2), appendix D.
 """
 
 from __future__ import annotations
@@ -13,13 +17,61 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.launch import step_generator
+from anonderm.models.stylegan2.checkpoint import load_discriminator
+from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.generator import Generator
-from anonderm.models.stylegan2.image_distance import ImageDistance
-from anonderm.models.stylegan2.projection_settings import ProjectionSettings
+from anonderm.models.stylegan2.projection_settings import DistanceName, ProjectionSettings
 
+_SMALLEST = 8  # px
 _RAMP_UP, _RAMP_DOWN, _PERTURBED = 0.05, 0.25, 0.75  # shares of the steps
-_SMALLEST_NOISE = 8
+
+
+Features = Callable[[Tensor], Tensor]
+"""Maps images [N, 3, H, W] in -1..1 to rows [N, F], whose squared distance is that of the images."""
+
+
+def image_features(name: DistanceName, checkpoint: Checkpoint, device: str) -> Features:
+    """The named distance. Raises InputError if it needs a discriminator and the checkpoint has none."""
+    if name == "pyramid":
+        return pyramid
+    discriminator = load_discriminator(checkpoint, device)
+
+    def both(images_N3HW: Tensor) -> Tensor:
+        return torch.cat([pyramid(images_N3HW), discriminator_features(discriminator, images_N3HW)], dim=1)
+
+    return both
+
+
+def pyramid(images_N3HW: Tensor) -> Tensor:
+    """Colours and differences between neighbouring pixels, at full size, half size, and so on down to 8 px.
+
+    The squared distance of two rows is the mean squared difference of colours plus that of the differences
+    between neighbours (edges), summed over sizes.
+    """
+    rows, level = [], images_N3HW
+    while True:
+        down, right = level.diff(dim=2), level.diff(dim=3)
+        rows += [part.flatten(1) / part[0].numel() ** 0.5 for part in (level, down, right)]
+        if level.shape[-1] <= _SMALLEST:
+            return torch.cat(rows, dim=1)
+        level = F.avg_pool2d(level, 2)
+
+
+def discriminator_features(discriminator: Discriminator, images_N3HW: Tensor) -> Tensor:
+    """The feature maps of the discriminator, normalised over the channels of each pixel.
+
+    The squared distance of two rows is the mean over pixels and layers, 0..4. The scheme is that of Zhang et
+    al. 2018 (LPIPS), without learned weights.
+    """
+    rows, x = [], discriminator.from_rgb(images_N3HW)
+    for block in discriminator.blocks:
+        x = block(x)
+        unit = F.normalize(x, dim=1)
+        pixels, layers = x.shape[-1] ** 2, len(discriminator.blocks)
+        rows.append(unit.flatten(1) / (pixels * layers) ** 0.5)
+    return torch.cat(rows, dim=1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +101,7 @@ class Projection:
 def project(
     generator: Generator,
     images_N3HW: Tensor,
-    distance: ImageDistance,
+    features: Features,
     styles: StyleDistribution,
     settings: ProjectionSettings,
     on_step: Callable[[int, Tensor], None] = lambda step, distance_N: None,
@@ -61,7 +113,7 @@ def project(
     batch.
     """
     count, device = len(images_N3HW), images_N3HW.device
-    target_NF = distance.features(images_N3HW).detach()
+    target_NF = features(images_N3HW).detach()
     w_ND = styles.mean_D.expand(count, -1).clone().requires_grad_()
     noise = _first_noise(generator, count, settings.seed, device)
     adam = torch.optim.Adam([w_ND, *noise], betas=(0.9, 0.999))
@@ -72,7 +124,7 @@ def project(
         strength = settings.start_noise * styles.deviation * max(0.0, 1 - done / _PERTURBED) ** 2
         perturbation_1D = _normal((1, w_ND.shape[1]), settings.seed, step + 1, device)
         images = generator.synthesise(_every_layer(generator, w_ND + strength * perturbation_1D), noise)
-        distance_N = distance.between(images, target_NF)
+        distance_N = (features(images) - target_NF).square().sum(dim=1)
         loss = distance_N.sum() + settings.noise_weight * noise_structure(noise)
         adam.zero_grad(set_to_none=True)
         loss.backward()
@@ -81,7 +133,7 @@ def project(
         on_step(step, distance_N.detach())
     with torch.no_grad():
         images = generator.synthesise(_every_layer(generator, w_ND), noise)
-        left_N = distance.between(images, target_NF)
+        left_N = (features(images) - target_NF).square().sum(dim=1)
     return Projection(w_ND.detach(), [each.detach() for each in noise], images, left_N)
 
 
@@ -96,7 +148,7 @@ def noise_structure(noise: list[Tensor]) -> Tensor:
         while True:
             for axis in (2, 3):
                 total = total + (level * level.roll(1, axis)).mean(dim=(1, 2, 3)).square().sum()
-            if level.shape[-1] <= _SMALLEST_NOISE:
+            if level.shape[-1] <= _SMALLEST:
                 break
             level = F.avg_pool2d(level, 2) * 2
     return total

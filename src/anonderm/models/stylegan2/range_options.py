@@ -45,18 +45,11 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     return seeds
 
 
-def parse_layers(text: str) -> range | None:
-    """The style layers of a range; None for `all`. Raises ConfigError."""
-    if text == "all":
-        return None
-    return _range(text, _MAX_LAYER, f"layers {text!r}", "Write 0-5 for the layers 0 to 5, or all.")
-
-
-def layers_of(text: str, count: int) -> range:
+def parse_layers(text: str, count: int = _MAX_LAYER + 1) -> range:
     """The style layers of a range, for a generator with `count` layers. Raises ConfigError."""
-    layers = parse_layers(text)
-    if layers is None:
+    if text == "all":
         return range(count)
+    layers = _range(text, _MAX_LAYER, f"layers {text!r}", "Write 0-5 for the layers 0 to 5, or all.")
     _check_layers(layers, count, f"layers {text!r}")
     return layers
 

@@ -21,10 +21,9 @@ from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.snapshot import under_prefix
 from anonderm.models.stylegan2.checkpoint import DISCRIMINATOR, architecture_of, load_discriminator
-from anonderm.models.stylegan2.image_distance import image_distance
-from anonderm.models.stylegan2.loaded_generator import LoadedGenerator, target_images
-from anonderm.models.stylegan2.projection import StyleDistribution, project
+from anonderm.models.stylegan2.projection import StyleDistribution, image_features, project
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
+from anonderm.models.stylegan2.sampling import LoadedGenerator, target_images
 
 _SAMPLES = 10_000  # latents for the mean and standard deviation of w
 _BATCH = 32
@@ -71,9 +70,9 @@ def projection_distances(checkpoint: Checkpoint, faces: FaceSet, steps: int) -> 
     model = LoadedGenerator.of(checkpoint, faces.faces[0].label if classes else None)
     styles = StyleDistribution.of(model.sample_styles(_SAMPLES, launch.step_generator(0, 0)))
     settings = ProjectionSettings(steps=steps, distance="pyramid")
-    distance = image_distance(settings.distance, checkpoint, model.device)
+    features = image_features(settings.distance, checkpoint, model.device)
     target_N3HW = target_images(faces, checkpoint.card.resolution).to(model.device)
-    found = project(model.generator, target_N3HW, distance, styles, settings)
+    found = project(model.generator, target_N3HW, features, styles, settings)
     return found.distance_N.cpu().double().numpy()
 
 

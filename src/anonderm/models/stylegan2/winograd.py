@@ -4,6 +4,12 @@
 matrices of tiles (or channels) by channels; the convolution and its two transposes are then P x P matrix
 products of two of the three.
 
+The transforms are Toom-Cook evaluation and interpolation: y = pixels^T ((kernel w) * (data x)), with an
+elementwise product; in two dimensions, every matrix acts along both axes. Source: Lavin & Gray 2016, "Fast
+algorithms for convolutional neural networks". Instead of their points 0, +-1, +-2, ..., these points (0,
+pairs of opposite sign, and infinity) minimise the variance of the rounding error, sum_p |data_p|^2
+|kernel_p|^2 |pixels_p|^2.
+
 N images, I / O channels of x / y, H x W pixels, T tiles, P products an axis; S x S pixels of x and M x M of y
 in a tile, L values in a row of a transform. Weights are [O, I, 3, 3]; maps are in channels_last; padding is
 1.
@@ -17,13 +23,49 @@ in a tile, L values in a row of a transform. Weights are [O, I, 3, 3]; maps are 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anonderm.models.stylegan2 import toom_cook
-from anonderm.models.stylegan2.toom_cook import Algorithm
+TAPS = 3
+# Results -> the points, one of each pair.
+_POINTS = {4: (0.0, 0.651, 1.535), 8: (0.0, 0.421, 0.809, 1.236, 2.378)}
+
+
+@dataclass(frozen=True, eq=False)
+class Algorithm:
+    """The matrices [P, M + 2], [P, 3] and [P, M] of P = M + 2 products."""
+
+    data_PS: Tensor
+    kernel_PK: Tensor
+    pixels_PM: Tensor
+
+    @property
+    def results(self) -> int:
+        """M."""
+        return self.pixels_PM.shape[1]
+
+
+@lru_cache(maxsize=2)
+def toom_cook(results: int) -> Algorithm:
+    """Taps and results are coefficients of polynomials, evaluated at the points and at infinity.
+
+    Filtering is the transpose of multiplying polynomials, so the matrix of the data is that of interpolation,
+    transposed.
+    """
+    points = [sign * point for point in _POINTS[results] for sign in ((1, -1) if point else (1,))]
+
+    def evaluation(terms: int) -> np.ndarray:
+        return np.vstack([np.vander(points, terms, increasing=True), np.eye(terms)[-1:]])
+
+    data = np.linalg.inv(evaluation(results + TAPS - 1)).T
+    matrices = (data, evaluation(TAPS), evaluation(results))
+    return Algorithm(*(torch.from_numpy(matrix.astype(np.float64).copy()) for matrix in matrices))
+
 
 # Pixels of an output tile, and the numbers of channels and tiles from which it is faster.
 _SMALL, _LARGE = 4, 8
@@ -46,7 +88,7 @@ def choose(x_NIHW: Tensor, weight_OIkk: Tensor, *, weights: bool = False) -> Alg
     for side in (_LARGE, _SMALL):
         channels = _MIN_CHANNELS_FOR_WEIGHTS if weights else _MIN_CHANNELS[side]
         if min(weight_OIkk.shape[:2]) >= channels and _tiles(x_NIHW, side) >= _MIN_TILES[side]:
-            return toom_cook.algorithm(side)
+            return toom_cook(side)
     return None
 
 
@@ -91,7 +133,7 @@ def weight_gradient(x_NIHW: Tensor, y_NOHW: Tensor, algorithm: Algorithm) -> Ten
     y_PPTO = _transformed(y_NOHW, algorithm.pixels_PM, algorithm.results)
     w_PPOI = _products(y_PPTO.transpose(2, 3), x_PPTI)
     matrix_KP = algorithm.kernel_PK.to(x_NIHW.dtype).T.contiguous()
-    taps = _from_products(matrix_KP, w_PPOI).view(toom_cook.TAPS, toom_cook.TAPS, *w_PPOI.shape[2:])
+    taps = _from_products(matrix_KP, w_PPOI).view(TAPS, TAPS, *w_PPOI.shape[2:])
     return taps.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 

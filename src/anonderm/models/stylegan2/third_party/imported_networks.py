@@ -6,7 +6,7 @@ C feature maps, K classes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -42,19 +42,16 @@ def require(name: str, value: object, *known: object) -> None:
         raise unsupported(f"{name} = {value!r} is not supported, only {known[0]!r}")
 
 
-def resolution_of(sizes: Iterator[int]) -> int:
-    """The largest block. Raises InputError if sizes are missing, which also limits the memory used."""
-    found = sorted(set(sizes))
+def resolution_of(names: Iterable[str], pattern: str) -> int:
+    """The largest block, by names such as `synthesis.b64.conv0.weight`; `pattern` has one group, the size.
+
+    Raises InputError if sizes are missing, which also limits the memory used.
+    """
+    found = sorted({int(match[1]) for match in (re.match(pattern, name) for name in names) if match})
     wanted = [SMALLEST * 2**index for index in range(len(found))]
     if len(found) < 2 or found != wanted:
         raise unsupported(f"blocks of {', '.join(map(str, found)) or 'no'} px")
     return found[-1]
-
-
-def block_sizes(names: Iterator[str], pattern: str) -> Iterator[int]:
-    """The sizes in names such as `synthesis.b64.conv0.weight`; `pattern` has one group."""
-    matches = (re.match(pattern, name) for name in names)
-    return (int(match[1]) for match in matches if match)
 
 
 def same_mapping_rate(tensors: dict[str, Tensor], rate: float) -> None:

@@ -15,7 +15,6 @@ from torch import Tensor
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
     ImportedNetworks,
-    block_sizes,
     require,
     resolution_of,
     same_mapping_rate,
@@ -68,7 +67,7 @@ def _read(
         raise unsupported(f"a {held} instead of the {kind}")
     modules = dict(_modules(network, ""))
     names = [name for place, module in modules.items() for name in _own_tensors(place, module)]
-    resolution = resolution_of(block_sizes(iter(names), r"(?:synthesis\.)?b(\d{1,5})\."))
+    resolution = resolution_of(names, r"(?:synthesis\.)?b(\d{1,5})\.")
     clamps: set[float | None] = set()
     for place, module in modules.items():
         _check_options(place, module, found)

@@ -15,7 +15,6 @@ from torch import Tensor
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
     ImportedNetworks,
-    block_sizes,
     require,
     resolution_of,
     same_mapping_rate,
@@ -109,7 +108,7 @@ def _convert(
     for name in variables:
         if "_lod" in name or name.startswith(("mapping/LabelConcat", "LabelConcat")):
             raise unsupported(f"the variable {name}, of an earlier kind of network")
-    resolution = resolution_of(block_sizes(iter(variables), r"(?:synthesis/)?(\d{1,5})x\d"))
+    resolution = resolution_of(variables, r"(?:synthesis/)?(\d{1,5})x\d")
     for name, tensor in variables.items():
         ours, value = convert(name, tensor, resolution)
         into[ours] = value.float()
@@ -160,11 +159,8 @@ def _noise_map(index: str) -> str:
     if not re.fullmatch(r"\d{1,3}", index):
         raise unsupported(f"a noise map {index}")
     block, layer = divmod(int(index) - 1, 2)
-    return (
-        "first.convolution.noise"
-        if index == "0"
-        else f"blocks.{block}.{('grow', 'convolution')[layer]}.noise"
-    )
+    place = f"blocks.{block}.{('grow', 'convolution')[layer]}" if block >= 0 else "first.convolution"
+    return f"{place}.noise"
 
 
 def _power(block: str) -> int:
