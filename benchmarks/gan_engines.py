@@ -20,7 +20,6 @@ from anonderm.gan import phases
 from anonderm.gan.config import Preset, TrainGanConfig, architecture, step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import new_networks, new_state
-from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.generator import to_pixels
 from anonderm.models.stylegan2.precision import use_precision
 from anonderm.models.stylegan2.sampling import draw_faces
@@ -72,7 +71,7 @@ class Ours:
     """This package."""
 
     def __init__(self, size: int, batch: int, precision: Any) -> None:
-        keep_freed_memory()
+        launch.keep_freed_memory()
         device, self.batch = launch.device(), batch
         preset = _preset(batch)
         self.settings = step_settings(_CONFIG, preset, size)

@@ -34,11 +34,11 @@ import results
 import torch
 import torch.nn.functional as F
 
+from anonderm.core import launch
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture, step_settings
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import new_networks, new_state
 from anonderm.models.stylegan2 import winograd
-from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.precision import use_precision
 from anonderm.models.stylegan2.sampling import BATCH, draw_faces
 
@@ -73,7 +73,7 @@ class Engine(gan_engines.Ours):
     def __init__(self, case: str, precision: Any) -> None:
         torch.manual_seed(0)
         torch.set_num_threads(1)
-        keep_freed_memory()
+        launch.keep_freed_memory()
         preset, size, classes, config = CASES[case]
         self.settings = step_settings(config, preset, size)
         pixels = torch.randint(0, 256, (64, 3, size, size), dtype=torch.uint8)

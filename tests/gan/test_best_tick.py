@@ -120,10 +120,8 @@ def test_the_error_shrinks_with_the_faces_it_rests_on(held_out_faces: FaceSet) -
 
 
 def _pretend(monkeypatch: pytest.MonkeyPatch, numbers: Iterable[tuple[float, float, float]]) -> None:
-    measured = iter(numbers)
-    monkeypatch.setattr(
-        TickEvaluator, "evaluate", lambda _self, _faces: TickMetrics(*next(measured), frechet_distance=1.0)
-    )
+    measured = (TickMetrics(*each[:2], 1.0, each[2]) for each in numbers)
+    monkeypatch.setattr(TickEvaluator, "evaluate", lambda _self, _faces: next(measured))
 
 
 def test_the_checkpoint_is_that_of_the_kept_tick(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from anonderm.gan.tensorboard_events import EventFile
+from anonderm.gan.ticks import EventFile
 
 
 def test_a_resumed_run_shows_each_step_once_and_no_machine_name(tmp_path: Path) -> None:

@@ -27,10 +27,6 @@ class _Job:
     checkpoint: Checkpoint
     label: str | None
 
-    @property
-    def name(self) -> str:
-        return self.label or "face"
-
 
 def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: RunDir) -> FaceSet:
     """Generate the face of each seed, with each checkpoint and class. An interrupted run resumes.
@@ -38,17 +34,21 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     Several processes divide the faces among them; the result is the same. Raises ConfigError if two
     generators have the same label or none has a requested class, InputError, BrokenArtefact.
     """
-    jobs = _of_classes(config.classes, [job for checkpoint in checkpoints for job in _jobs(checkpoint)])
-    stems = slugs(job.name for job in jobs)
+    jobs = _jobs(checkpoints, config.classes)
+    stems = slugs(job.label or "face" for job in jobs)
     if len(stems) < len(jobs):
         raise ConfigError("two generators have the same label.", "Run generate once for each of them.")
     writer = FaceSetWriter(run.folder / "faces", run.world.rank)
-    own = [(job, _own_missing(stems[job.name], config, writer, run.world)) for job in jobs]
-    _check_shared_folder(run)
+    missing = [_own_missing(stem, config, writer, run.world) for stem in stems.values()]
+    if not (run.folder / "run.json").exists():
+        raise ConfigError(
+            f"process {run.world.rank} cannot access {run.folder}, which process 0 created.",
+            "Put --out on a disk that all machines share, or generate on one machine.",
+        )
     run.world.barrier()  # no process writes before all have listed the missing faces
     done = len(writer.done)
-    with run.bar("generating", done + sum(len(ids) for _, ids in own), done) as bar:
-        for job, ids in own:
+    with run.bar("generating", done + sum(map(len, missing)), done) as bar:
+        for job, ids in zip(jobs, missing, strict=True):
             for seed, image_HWC in _generate(job, list(ids), config):
                 writer.add(image_HWC, _row(job, ids[seed], seed, config))
                 bar.advance()
@@ -66,20 +66,11 @@ def _own_missing(stem: str, config: GenerateConfig, writer: FaceSetWriter, world
     return {seed: ids[seed] for start in starts for seed in missing[start : start + BATCH]}
 
 
-def _check_shared_folder(run: RunDir) -> None:
-    if not (run.folder / "run.json").exists():
-        raise ConfigError(
-            f"process {run.world.rank} cannot access {run.folder}, which process 0 created.",
-            "Put --out on a disk that all machines share, or generate on one machine.",
-        )
-
-
-def _jobs(checkpoint: Checkpoint) -> list[_Job]:
-    architecture_of(checkpoint)  # fails for another kind of checkpoint before any face is generated
-    return [_Job(checkpoint, label) for label in checkpoint.card.classes or (checkpoint.card.label,)]
-
-
-def _of_classes(classes: tuple[str, ...], jobs: list[_Job]) -> list[_Job]:
+def _jobs(checkpoints: tuple[Checkpoint, ...], classes: tuple[str, ...]) -> list[_Job]:
+    jobs = []
+    for checkpoint in checkpoints:
+        architecture_of(checkpoint)  # fails for another kind of checkpoint before any face is generated
+        jobs += [_Job(checkpoint, label) for label in checkpoint.card.classes or (checkpoint.card.label,)]
     known = {job.label for job in jobs}
     unknown = [label for label in classes if label not in known]
     if unknown:

@@ -8,19 +8,17 @@ import time
 import torch
 
 from anonderm.core import launch
-from anonderm.gan.config import Preset, PresetName, TrainGanConfig, architecture, preset_for, step_settings
+from anonderm.gan.config import PRESETS, Preset, TrainGanConfig, architecture, preset_for, step_settings
 from anonderm.gan.phases import train_step
 from anonderm.gan.training_images import TrainingImages
 from anonderm.gan.training_state import R1_INTERVAL, new_networks, new_state
 from anonderm.gan.transfer import freeze_layers
-from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.precision import use_precision
 
 _WARM_UP = 2
 _SMALL_BATCH = 4  # for large images, where more might not fit into memory or take too long
 _LARGEST_ON_CPU = 128  # px; a few steps of larger networks would take minutes
-_TIMED_INSTEAD: tuple[PresetName, int] = ("tiny", 64)
 
 
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
@@ -35,27 +33,20 @@ def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     config = dataclasses.replace(config, batch=_SMALL_BATCH)
     if launch.device() != "cpu":
         return _timed(config, preset, resolution)
-    name, size = _TIMED_INSTEAD
-    small = preset_for(name, size)
-    ratio = multiplications(architecture(preset, resolution, ())) / multiplications(
-        architecture(small, size, ())
-    )
-    return ratio * _timed(TrainGanConfig(preset=name), small, size)
+    small = architecture(PRESETS["tiny"], 64, ())
+    ratio = multiplications(architecture(preset, resolution, ())) / multiplications(small)
+    return ratio * _timed(TrainGanConfig(preset="tiny"), PRESETS["tiny"], small.resolution)
 
 
 def multiplications(arch: Architecture) -> int:
     """The multiplications per image in the generator's 3 x 3 convolutions; D has about as many."""
-    total = 0
-    before = arch.channels(arch.sizes[0])
-    for size in arch.sizes:
-        width = arch.channels(size)
-        total += 9 * size**2 * (before * width + width**2)
-        before = width
-    return total
+    widths = [arch.channels(size) for size in arch.sizes]
+    layers = zip(arch.sizes, [widths[0], *widths], widths, strict=False)
+    return sum(9 * size**2 * (before * width + width**2) for size, before, width in layers)
 
 
 def _timed(config: TrainGanConfig, preset: Preset, resolution: int) -> float:
-    keep_freed_memory()
+    launch.keep_freed_memory()
     device = launch.device()
     settings = step_settings(config, preset, resolution)
     pixels = torch.randint(

@@ -8,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import torch
-
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.config import command_line
@@ -26,7 +24,6 @@ from anonderm.gan.training_loop import TrainingLoop
 from anonderm.gan.training_state import TrainingState, new_networks, new_state
 from anonderm.gan.transfer import Transferred, check_base_settings, check_layers, freeze_layers, transfer
 from anonderm.models.stylegan2 import checkpoint as gan_checkpoint
-from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.architecture import Architecture
 from anonderm.models.stylegan2.precision import use_precision
 
@@ -40,7 +37,7 @@ def train_gan(config: TrainGanConfig, faces: FaceSet, base: Checkpoint | None, r
     and raise KeyboardInterrupt. Raises TooFewImages, BadLabel, ConfigError (image size, layers to freeze,
     split of the batch), BrokenArtefact (a damaged base or snapshot), Diverged.
     """
-    keep_freed_memory()
+    launch.keep_freed_memory()
     training, preset, arch = check_run(config, faces, base)
     images = load_images(training, arch.classes, launch.device())
     settings = step_settings(config, preset, arch.resolution)
@@ -140,9 +137,8 @@ def _initial_state(
     """The state of the last snapshot, or a new one with the weights of the base, if any."""
     generator, discriminator = new_networks(arch, config.seed, launch.device())
     use_precision(config.precision, generator, discriminator)
-    lines = [
-        f"{len(images)} faces of {arch.resolution} px; {_parameters(generator, discriminator)} parameters"
-    ]
+    sizes = [sum(p.numel() for p in network.parameters()) for network in (generator, discriminator)]
+    lines = [f"{len(images)} faces of {arch.resolution} px; {sizes[0]:,} + {sizes[1]:,} parameters"]
     transferred = Transferred() if base is None else transfer(generator, discriminator, base, config.label)
     lines += [*transferred.log, freeze_layers(generator, discriminator, config, transferred.fresh)]
     rate = config.learning_rate or preset.learning_rate
@@ -158,10 +154,6 @@ def _initial_state(
         run.log(line)
     state.broadcast(run.world)
     return state
-
-
-def _parameters(*networks: torch.nn.Module) -> str:
-    return " + ".join(f"{sum(p.numel() for p in network.parameters()):,}" for network in networks)
 
 
 def _card(

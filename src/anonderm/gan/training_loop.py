@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from anonderm.core.errors import Diverged
 from anonderm.core.rundir import RunDir
@@ -43,9 +42,7 @@ class TrainingLoop:
     state: TrainingState
     ticker: Ticker
     run: RunDir
-
-    def __post_init__(self) -> None:
-        self._unchecked: list[tuple[int, Values]] = []
+    _unchecked: list[tuple[int, Values]] = field(default_factory=list)
 
     def train(self) -> None:
         """Step until the end of the schedule, or until `patience` ticks in a row brought no improvement.
@@ -59,16 +56,13 @@ class TrainingLoop:
             deferred_stop() as stop,
             self.run.bar("training (kimg)", schedule.kimg(schedule.steps), schedule.kimg(state.step)) as bar,
         ):
-            while state.step < schedule.steps and not self._is_patience_exhausted():
+            while state.step < schedule.steps and not 0 < self.config.patience <= state.best.ticks_since:
                 before = state.step
                 self._step(stop)
                 bar.advance(
                     schedule.kimg(state.step - before),
                     note=f"{self.ticker.seconds_per_kimg():.1f} s/kimg, p {state.augment.p:.2f}",
                 )
-
-    def _is_patience_exhausted(self) -> bool:
-        return 0 < self.config.patience <= self.state.best.ticks_since
 
     def _step(self, stop: Stop) -> None:
         state = self.state
@@ -97,9 +91,10 @@ class TrainingLoop:
         """Describe the first value since the last check that is NaN or infinite; empty if there is none."""
         values = [(step, name, value) for step, named in self._unchecked for name, value in named.items()]
         self._unchecked.clear()
-        bad = _not_finite([value for *_, value in values])
-        if any(bad):
-            step, name, _ = values[bad.index(True)]
+        # A single transfer from the device.
+        finite = torch.stack([value.float() for *_, value in values]).isfinite().tolist()
+        if not all(finite):
+            step, name, _ = values[finite.index(False)]
             return f"{self._place(step)}, {_PHASES.get(name, name)} phase: {name} is NaN or infinite."
         if weights and not self.state.is_finite():
             return f"{self._place(self.state.step)}: a weight is NaN or infinite."
@@ -146,8 +141,3 @@ class TrainingLoop:
         if not self._snapshot.exists():
             return "There is no snapshot yet."
         return f"The last good snapshot is {self._snapshot}."
-
-
-def _not_finite(values: list[Tensor]) -> list[bool]:
-    """Checks all values with a single transfer from the device."""
-    return (~torch.stack([value.float() for value in values]).isfinite()).tolist() if values else []

@@ -133,7 +133,7 @@ def freeze_layers(
     frozen_d = list(discriminator.freezable()[: config.freeze_d])
     frozen_g: Sequence[nn.Module] = ()
     if config.transfer == "mapping":
-        frozen_g = [generator.first, generator.blocks]
+        frozen_g = [generator.first, *generator.blocks]
     elif config.transfer == "last-layers":
         first = len(generator.blocks) - config.last_layers
         frozen_g = [generator.mapping, generator.first, *generator.blocks[:first]]

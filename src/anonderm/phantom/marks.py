@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from anonderm.phantom import shapes
-from anonderm.phantom.paint import Array, unit
+from anonderm.phantom.paint import Array, Colour, unit
 from anonderm.phantom.person import Person
 from anonderm.phantom.photo import Camera, View
 
@@ -56,29 +56,22 @@ def paint_marks(canvas: View, camera: Camera, person: Person) -> None:
         u = rng.uniform(-0.9, 0.9, 4 * person.moles).astype(np.float32) * person.head_width
         v = rng.uniform(-0.20, person.chin - 0.04, 4 * person.moles).astype(np.float32)
         radii = rng.uniform(0.003, 0.0065, 4 * person.moles).astype(np.float32)
-        _dots(canvas, camera, person, u, v, radii, person.moles, _MOLE, 0.85)
+        _dots(canvas, camera, person, np.stack([u, v, radii]), person.moles, _MOLE, 0.85)
     if person.freckles:
         u = rng.normal(0, 0.10, 2 * person.freckles).astype(np.float32)
         v = rng.normal(0.075, 0.045, 2 * person.freckles).astype(np.float32)
         radii = rng.uniform(0.0018, 0.0042, 2 * person.freckles).astype(np.float32)
-        _dots(canvas, camera, person, u, v, radii, person.freckles, _FRECKLE, 0.75)
+        _dots(canvas, camera, person, np.stack([u, v, radii]), person.freckles, _FRECKLE, 0.75)
 
 
 def _dots(
-    canvas: View,
-    camera: Camera,
-    person: Person,
-    u: Array,
-    v: Array,
-    radii: Array,
-    most: int,
-    pigment: tuple[float, float, float],
-    opacity: float,
+    canvas: View, camera: Camera, person: Person, spots_3K: Array, most: int, pigment: Colour, opacity: float
 ) -> None:
-    chosen = np.flatnonzero(shapes.bare_skin(person, u, v, 0.008))[:most]
+    """Paint the first spots on bare skin: their face coordinates u, v and radii."""
+    chosen = np.flatnonzero(shapes.bare_skin(person, spots_3K[0], spots_3K[1], 0.008))[:most]
     if len(chosen) == 0:
         return
-    u, v, radii = u[chosen], v[chosen], radii[chosen]
+    u, v, radii = spots_3K[:, chosen]
     columns, rows = camera.face_to_pixels(u, v)
     patches = Patches(canvas, u, v, columns, rows, float(radii.max()))
     distance = np.sqrt(patches.u**2 + patches.v**2) - radii[:, None, None]

@@ -20,6 +20,10 @@ _XYZ_TO_RGB = np.array(
 )
 _D65 = np.array([0.95047, 1.0, 1.08883])
 _CODES = 8192
+_LINEAR = np.arange(_CODES + 1) / _CODES
+_ENCODED = np.where(_LINEAR <= 0.0031308, 12.92 * _LINEAR, 1.055 * _LINEAR ** (1 / 2.4) - 0.055).astype(
+    np.float32
+)
 
 
 def lab_to_linear(lightness: float, a: float, b: float) -> Colour:
@@ -29,16 +33,6 @@ def lab_to_linear(lightness: float, a: float, b: float) -> Colour:
     xyz = _D65 * np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
     red, green, blue = np.clip(_XYZ_TO_RGB @ xyz, 0.0, 1.0)
     return float(red), float(green), float(blue)
-
-
-def _encode_table() -> Array:
-    linear = np.arange(_CODES + 1) / _CODES
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).astype(
-        np.float32
-    )
-
-
-_ENCODED = _encode_table()
 
 
 def encode_srgb(linear: Array) -> Array:

@@ -82,10 +82,8 @@ class Person:
 
 def skin_lab(ita: float, warmth: float = 0.0) -> tuple[float, float, float]:
     """CIELab of skin with this ITA = atan2(L* - 50, b*), Chardon et al. 1991; warmth is added to b*."""
-    b = (
-        float(np.interp(ita, (-55, -30, 10, 28, 41, 55, 72), (10.5, 14.5, 19.5, 19.0, 17.0, 13.5, 8.5)))
-        + warmth
-    )
+    b = float(np.interp(ita, (-55, -30, 10, 28, 41, 55, 72), (10.5, 14.5, 19.5, 19.0, 17.0, 13.5, 8.5)))
+    b += warmth
     a = float(np.interp(ita, (-55, -30, 10, 41, 72), (8.5, 11.0, 12.5, 10.5, 7.5)))
     return 50 + b * math.tan(math.radians(ita)), a, b
 
@@ -96,7 +94,6 @@ def sample_person(rng: np.random.Generator) -> Person:
     ita = float(rng.uniform(low, high))
     lightness, a, b = skin_lab(ita, float(np.clip(rng.normal(0, 1.0), -2, 2)))
     a += float(np.clip(rng.normal(0, 1.0), -2, 2))
-    lightness = 50 + b * math.tan(math.radians(ita))
     skin = lab_to_linear(lightness, a, b)
 
     def normal(mean: float, deviation: float) -> float:

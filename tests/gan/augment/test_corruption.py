@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from anonderm.gan.augment.corruption import add_noise, cut_out
 from anonderm.gan.augment.draw import Draw
+from anonderm.gan.augment.pipeline import add_noise, cut_out
 from anonderm.gan.batch_split import BatchShare
 
 MANY = 4000

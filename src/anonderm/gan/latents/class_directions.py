@@ -88,11 +88,12 @@ def _of_generators(config: ClassDirectionsConfig, checkpoints: tuple[Checkpoint,
     else:
         _check_comparable(checkpoints)
         models = {str(each.card.label): LoadedGenerator.of(each, None) for each in checkpoints}
-    # The same latents for every class, so that only the class contributes to a difference.
-    means = (
-        model.sample_styles(config.samples, step_generator(0, 0)).mean(dim=0) for model in models.values()
-    )
-    return {label: _Class(mean_D, models[label]) for label, mean_D in zip(models, means, strict=True)}
+    found = {}
+    for label, model in models.items():
+        # The same latents for every class, so that only the class contributes to a difference.
+        w_ND = model.sample_styles(config.samples, step_generator(0, 0))
+        found[label] = _Class(w_ND.mean(dim=0), model)
+    return found
 
 
 def _check_comparable(checkpoints: tuple[Checkpoint, ...]) -> None:

@@ -43,7 +43,8 @@ def interpolate(config: InterpolateConfig, checkpoint: Checkpoint, run: RunDir) 
                 write_png(frames[index], image_HWC)
             bar.advance()
     video = run.folder / "video.mp4"
-    write_video(video, run.progress(frames, "writing the video"), config.fps)
+    size = model.generator.arch.resolution
+    write_video(video, run.progress(frames, "writing the video"), size, config.fps)
     shutil.rmtree(folder)
     return video
 
@@ -61,25 +62,19 @@ def closed_curve(w_KLD: Tensor, frames: int) -> Tensor:
     return torch.from_numpy(curve(times_F)).to(w_KLD)
 
 
-def write_video(path: Path, frames: Iterable[Path], fps: int) -> None:
-    """Write images of one size as a video. Raises MissingExtra if OpenCV has no encoder, StorageError."""
+def write_video(path: Path, frames: Iterable[Path], size: int, fps: int) -> None:
+    """Write square images as MP4 (VP9), which browsers play and which needs no patented or GPL encoder.
+
+    Raises MissingExtra if OpenCV has no encoder, StorageError.
+    """
     import cv2
 
     with atomic_path(path) as temporary:
-        writer = None
-        try:
-            for file in frames:
-                image_HWC = read_image(file)
-                if writer is None:
-                    size = (image_HWC.shape[1], image_HWC.shape[0])
-                    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"vp09"), fps, size)
-                    if not writer.isOpened():
-                        raise MissingExtra(
-                            f"{path}: this OpenCV cannot write VP9.", "pip install opencv-python-headless"
-                        )
-                writer.write(image_HWC[:, :, ::-1])
-        finally:
-            if writer is not None:
-                writer.release()
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"vp09"), fps, (size, size))
+        if not writer.isOpened():
+            raise MissingExtra(f"{path}: this OpenCV cannot write VP9.", "pip install opencv-python-headless")
+        for file in frames:
+            writer.write(read_image(file)[:, :, ::-1])
+        writer.release()
         if not temporary.exists() or temporary.stat().st_size == 0:
             raise StorageError(f"{path}: the video could not be written.", "Check whether the disk is full.")

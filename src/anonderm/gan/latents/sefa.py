@@ -7,7 +7,6 @@ factorization of latent semantics in GANs" (SeFa).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from anonderm.core.launch import step_generator
 from anonderm.core.rundir import RunDir
 from anonderm.gan.latents.config import SefaConfig
 from anonderm.gan.latents.directions import write_results
-from anonderm.models.stylegan2.generator import Block, Generator
+from anonderm.models.stylegan2.generator import Generator
 from anonderm.models.stylegan2.layers import Linear
 from anonderm.models.stylegan2.range_options import parse_layers
 from anonderm.models.stylegan2.sampling import LoadedGenerator
@@ -62,7 +61,7 @@ def factorise(generator: Generator, layers: range, count: int) -> tuple[Tensor, 
 def affines(generator: Generator) -> list[list[Linear]]:
     """The affine layers of each style layer: of its convolution and the to-RGB layer that shares its w."""
     found: list[list[Linear]] = [[generator.first.convolution.style], [generator.first.to_rgb.style]]
-    for block in cast("list[Block]", list(generator.blocks)):
+    for block in generator.blocks:
         found[-1].append(block.grow.style)
         found += [[block.convolution.style], [block.to_rgb.style]]
     return found

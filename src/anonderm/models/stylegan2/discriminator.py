@@ -95,7 +95,8 @@ class Discriminator(nn.Module):
         channels = [arch.channels(size) for size in reversed(arch.sizes)]
         last = channels[-1]
         self.from_rgb = Convolution(3, channels[0], 1)
-        self.blocks = nn.ModuleList(ResidualBlock(a, b) for a, b in itertools.pairwise(channels))
+        blocks = (ResidualBlock(a, b) for a, b in itertools.pairwise(channels))
+        self.blocks = cast("list[ResidualBlock]", nn.ModuleList(blocks))
         self.convolution = Convolution(last + 1, last, 3)
         self.dense = Linear(last * SMALLEST**2, last, relu=True)
         self.logit = Linear(last, arch.label_size if arch.classes else 1)
@@ -123,6 +124,5 @@ class Discriminator(nn.Module):
     def freezable(self) -> list[nn.Module]:
         """The layers that Freeze-D counts, from the image on: from_rgb, then three per block. The last
         layers, at the smallest resolution, do not count."""
-        blocks = cast("list[ResidualBlock]", list(self.blocks))
-        threes = ((block.convolution, block.shrink, block.short_cut) for block in blocks)
+        threes = ((block.convolution, block.shrink, block.short_cut) for block in self.blocks)
         return [self.from_rgb, *itertools.chain(*threes)]

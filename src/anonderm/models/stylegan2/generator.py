@@ -116,9 +116,9 @@ class Generator(nn.Module):
         self.arch = arch
         self.mapping = Mapping(arch.z_dim, arch.w_dim, len(arch.classes), arch.mapping_layers)
         self.first = FirstBlock(arch.channels(SMALLEST), arch.w_dim)
-        self.blocks = nn.ModuleList(
-            Block(arch.channels(size // 2), arch.channels(size), size, arch.w_dim) for size in arch.sizes[1:]
-        )
+        pairs = itertools.pairwise(arch.sizes)
+        blocks = (Block(arch.channels(a), arch.channels(b), b, arch.w_dim) for a, b in pairs)
+        self.blocks = cast("list[Block]", nn.ModuleList(blocks))
         self.register_buffer("w_average", torch.zeros(arch.w_dim))
         set_clamp(self, arch.clamp)
 
@@ -127,12 +127,9 @@ class Generator(nn.Module):
         """L: one for each convolution and one for the last to-RGB layer."""
         return 2 * len(self.blocks) + 2
 
-    def _blocks(self) -> list[Block]:
-        return cast("list[Block]", list(self.blocks))
-
     def layers(self) -> list[StyledConvolution]:
         """The convolutions that take noise, in order."""
-        pairs = ((block.grow, block.convolution) for block in self._blocks())
+        pairs = ((block.grow, block.convolution) for block in self.blocks)
         return [self.first.convolution, *itertools.chain(*pairs)]
 
     def constant_noise(self) -> list[Tensor]:
@@ -175,7 +172,7 @@ class Generator(nn.Module):
         maps = iter(noise if noise is not None else [None] * len(self.layers()))
         x, style_ND = self.first(next(styles), next(maps)), next(styles)
         rgb_N3HW = self.first.to_rgb(x, style_ND)
-        for block in self._blocks():
+        for block in self.blocks:
             # A to-RGB layer shares its w with the convolution that follows it.
             x = block.grow(x.to(self.compute or x.dtype), style_ND, next(maps))
             x = block.convolution(x, next(styles), next(maps))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from anonderm.models.stylegan2.ops import SLOPE
 
 RELU_GAIN = math.sqrt(2)
-_MAPPING_RATE = 0.01
+MAPPING_RATE = 0.01
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -97,7 +97,7 @@ class Mapping(nn.Module):
         first = size_z + (size_w if classes else 0)
         sizes = [first] + [size_w] * layers
         pairs = itertools.pairwise(sizes)
-        self.layers = nn.Sequential(*(Linear(a, b, rate=_MAPPING_RATE, relu=True) for a, b in pairs))
+        self.layers = nn.Sequential(*(Linear(a, b, rate=MAPPING_RATE, relu=True) for a, b in pairs))
 
     def forward(self, z_NZ: Tensor | None, label_NK: Tensor | None = None) -> Tensor:
         parts = [] if z_NZ is None else [_normalise(z_NZ)]

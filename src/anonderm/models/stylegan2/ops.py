@@ -34,7 +34,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, w: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.geometry, ctx.transposed = (stride, padding), transposed
-        if algorithm := _winograd(x, w, stride, padding):
+        if (stride, padding) == (1, 1) and (algorithm := winograd.choose(x, w)):
             return (winograd.adjoint if transposed else winograd.convolution)(x, w, algorithm)
         return (F.conv_transpose2d if transposed else F.conv2d)(x, w, stride=stride, padding=padding)
 
@@ -54,7 +54,7 @@ class _WeightGradient(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, w: Tensor, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = (stride, padding)
-        if algorithm := _winograd(x, w, stride, padding, weights=True):
+        if (stride, padding) == (1, 1) and (algorithm := winograd.choose(x, w, weights=True)):
             return winograd.weight_gradient(x, y, algorithm)
         if _use_taps(x, w, stride, padding):
             return _by_taps(x, y, w.shape[-1], stride)
@@ -70,12 +70,6 @@ class _WeightGradient(torch.autograd.Function):
         gx = _Convolution.apply(y, ggw, *ctx.geometry, True) if ctx.needs_input_grad[0] else None
         gy = _Convolution.apply(x, ggw, *ctx.geometry, False) if ctx.needs_input_grad[1] else None
         return gx, gy, None, None, None
-
-
-def _winograd(
-    x: Tensor, w: Tensor, stride: int, padding: int, *, weights: bool = False
-) -> winograd.Algorithm | None:
-    return winograd.choose(x, w, weights=weights) if (stride, padding) == (1, 1) else None
 
 
 def _use_taps(x: Tensor, w: Tensor, stride: int, padding: int) -> bool:

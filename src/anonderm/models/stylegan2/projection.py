@@ -115,7 +115,8 @@ def project(
     count, device = len(images_N3HW), images_N3HW.device
     target_NF = features(images_N3HW).detach()
     w_ND = styles.mean_D.expand(count, -1).clone().requires_grad_()
-    noise = _first_noise(generator, count, settings.seed, device)
+    maps = generator.random_noise(1, step_generator(settings.seed, 0))
+    noise = [each.to(device).repeat(count, 1, 1, 1).requires_grad_() for each in maps]
     adam = torch.optim.Adam([w_ND, *noise], betas=(0.9, 0.999))
     for step in range(settings.steps):
         done = step / settings.steps
@@ -167,11 +168,6 @@ def _every_layer(generator: Generator, w_ND: Tensor) -> Tensor:
 def _normal(shape: tuple[int, ...], seed: int, stream: int, device: torch.device) -> Tensor:
     # Drawn on the CPU, as CPU random numbers are the same on every machine.
     return torch.randn(shape, generator=step_generator(seed, stream)).to(device)
-
-
-def _first_noise(generator: Generator, count: int, seed: int, device: torch.device) -> list[Tensor]:
-    maps = generator.random_noise(1, step_generator(seed, 0))
-    return [each.to(device).repeat(count, 1, 1, 1).requires_grad_() for each in maps]
 
 
 @torch.no_grad()

@@ -88,10 +88,8 @@ def _range(text: str, largest: int, where: str, hint: str) -> range:
     if found is None:
         raise ConfigError(f"{where}: {text!r} is neither a number nor a range.", hint)
     first, last = int(found[1]), int(found[2] or found[1])
-    if last < first:
-        raise ConfigError(f"{where}: {text!r} runs backwards.", hint)
-    if last > largest:
-        raise ConfigError(f"{where}: {last} is larger than {largest}.", hint)
+    check(first <= last, f"{where}: {text!r} runs backwards.", hint)
+    check(last <= largest, f"{where}: {last} is larger than {largest}.", hint)
     return range(first, last + 1)
 
 

@@ -19,7 +19,6 @@ from anonderm.core.errors import ConfigError
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, resize, square
 from anonderm.core.rundir import RunDir
-from anonderm.models.stylegan2.allocator import keep_freed_memory
 from anonderm.models.stylegan2.checkpoint import load_generator
 from anonderm.models.stylegan2.generator import Generator, Noise, to_pixels
 from anonderm.models.stylegan2.range_options import psi_by_layer
@@ -111,7 +110,7 @@ class LoadedGenerator:
     @staticmethod
     def of(checkpoint: Checkpoint, label: str | None) -> LoadedGenerator:
         """Raises ConfigError (the class is unknown or must be given), InputError, BrokenArtefact."""
-        keep_freed_memory()
+        launch.keep_freed_memory()
         generator = load_generator(checkpoint, launch.device())
         classes = generator.arch.classes
         if not classes and label is None:

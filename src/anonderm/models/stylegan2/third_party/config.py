@@ -49,5 +49,4 @@ class ExportGanConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        fits = self.out.suffix in SUFFIXES
-        check(fits, f"{self.out}: the name must end in {' or '.join(SUFFIXES)}.")
+        check(self.out.suffix in SUFFIXES, f"{self.out}: the name must end in {' or '.join(SUFFIXES)}.")

@@ -6,19 +6,22 @@ C feature maps, K classes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.architecture import SMALLEST, Architecture
+from anonderm.models.stylegan2.layers import MAPPING_RATE
 
-MAPPING_RATE = 0.01
-"""Learning rate multiplier of the mapping layers in this package."""
 _KNOWN = (
     "Only StyleGAN2 as in configurations E and F (skip generator, residual discriminator) can be imported."
 )
+
+
+Convert = Callable[[str, Tensor, int], tuple[str, Tensor]]
+"""A tensor's name in the pickle, the tensor, and the resolution -> its name here, and the tensor to store."""
 
 
 @dataclass
@@ -74,6 +77,7 @@ def architecture(found: ImportedNetworks, classes: tuple[str, ...]) -> Architect
     channels = {SMALLEST: _width(shapes, "first.constant", 1)}
     for index in range(_count(shapes, "blocks.")):
         channels[SMALLEST * 2 ** (index + 1)] = _width(shapes, f"blocks.{index}.convolution.weight", 0)
+    label_mapping = {name: tuple(tensor.shape) for name, tensor in found.discriminator.items() if count}
     return Architecture(
         resolution=max(channels),
         channel_base=max(size * width for size, width in channels.items()),
@@ -83,17 +87,10 @@ def architecture(found: ImportedNetworks, classes: tuple[str, ...]) -> Architect
         mapping_layers=_count(shapes, "mapping.layers."),
         deviation_group=found.deviation_group,
         classes=classes or tuple(str(index) for index in range(count)),
-        **_label_mapping(found.discriminator, count),
+        label_layers=_count(label_mapping, "mapping.layers.") if label_mapping else None,
+        label_dim=_width(label_mapping, "mapping.embed.weight", 0) if label_mapping else None,
         clamp=found.clamp,
     )
-
-
-def _label_mapping(discriminator: dict[str, Tensor], classes: int) -> dict[str, int | None]:
-    if not discriminator or not classes:
-        return {}
-    shapes = {name: tuple(tensor.shape) for name, tensor in discriminator.items()}
-    layers, width = _count(shapes, "mapping.layers."), _width(shapes, "mapping.embed.weight", 0)
-    return {"label_layers": layers, "label_dim": width}
 
 
 def _width(shapes: Mapping[str, tuple[int, ...]], name: str, axis: int) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
+    Convert,
     ImportedNetworks,
     require,
     resolution_of,
@@ -25,7 +26,7 @@ from anonderm.models.stylegan2.third_party.safe_pickle import Stored
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
 _LAYERS = {"conv0": "grow", "conv1": "convolution", "torgb": "to_rgb"}
 _D_LAYERS = {"conv0": "convolution", "conv1": "shrink", "skip": "short_cut"}
-_PARTS = {"noise_const": "noise"}
+_PARTS = {"affine": "style", "noise_const": "noise"}
 _LAST = {"conv": "convolution", "fc": "dense", "out": "logit"}
 _DEPTH = 4
 _LINEAR = ("affine", "embed", "out", "skip")
@@ -59,7 +60,7 @@ def find(content: dict[str, Any]) -> ImportedNetworks:
 
 
 def _read(
-    network: Any, kind: str, tensors: dict[str, Tensor], convert: Any, found: ImportedNetworks
+    network: Any, kind: str, tensors: dict[str, Tensor], convert: Convert, found: ImportedNetworks
 ) -> set[float | None]:
     """Fill `tensors` from one network; return its values of conv_clamp."""
     if not isinstance(network, Stored) or network.class_name != kind:
@@ -161,7 +162,7 @@ def generator_tensor(name: str, tensor: Tensor, resolution: int) -> tuple[str, T
             return "first.constant", tensor[None]
         case ["synthesis", block, layer, *parts] if layer in _LAYERS:
             place = "first" if block == "b4" else f"blocks.{_power(block) - 3}"
-            ours = f"{place}.{_LAYERS[layer]}.{_part(parts)}"
+            ours = ".".join([place, _LAYERS[layer], *(_PARTS.get(part, part) for part in parts)])
             if parts == ["noise_const"]:
                 return ours, tensor[None, None]
             # The up-convolution is stored as a convolution, whose transpose is used here.
@@ -191,13 +192,6 @@ def _mapping_name(name: str, parts: list[str]) -> str:
         case [layer, part] if layer.startswith("fc"):
             return f"mapping.layers.{layer.removeprefix('fc')}.{part}"
     raise unsupported(f"a tensor {name}, which StyleGAN2's mapping does not have")
-
-
-def _part(parts: list[str]) -> str:
-    match parts:
-        case ["affine", part]:
-            return f"style.{part}"
-    return _PARTS.get(parts[-1], parts[-1])
 
 
 def _power(block: str) -> int:

@@ -6,7 +6,6 @@ Convolutions are stored as [height, width, in, out], dense layers as [in, out], 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from anonderm.core.errors import InputError
 from anonderm.models.stylegan2.third_party.imported_networks import (
+    Convert,
     ImportedNetworks,
     require,
     resolution_of,
@@ -99,11 +99,7 @@ def _variables(network: Any, prefix: str = "") -> dict[str, Tensor]:
     return found
 
 
-def _convert(
-    into: dict[str, Tensor],
-    variables: dict[str, Tensor],
-    convert: Callable[[str, Tensor, int], tuple[str, Tensor]],
-) -> None:
+def _convert(into: dict[str, Tensor], variables: dict[str, Tensor], convert: Convert) -> None:
     variables.pop("lod", None)  # the state of progressive growing, left over from StyleGAN
     for name in variables:
         if "_lod" in name or name.startswith(("mapping/LabelConcat", "LabelConcat")):
