@@ -39,7 +39,7 @@ def generate(config: GenerateConfig, checkpoints: tuple[Checkpoint, ...], run: R
     if len(stems) < len(jobs):
         raise ConfigError("two generators have the same label.", "Run generate once for each of them.")
     writer = FaceSetWriter(run.folder / "faces", run.world.rank)
-    missing = [_own_missing(stem, config, writer, run.world) for stem in stems.values()]
+    missing = [_own_missing(stems[job.label or "face"], config, writer, run.world) for job in jobs]
     if not (run.folder / "run.json").exists():
         raise ConfigError(
             f"process {run.world.rank} cannot access {run.folder}, which process 0 created.",
