@@ -1,4 +1,4 @@
-"""The device, processes and machine of a run, and the random generator of each of its steps."""
+"""The device, processes, memory and machine of a run, and the random generator of each of its steps."""
 
 from __future__ import annotations
 

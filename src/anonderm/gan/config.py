@@ -203,7 +203,7 @@ def architecture(preset: Preset, resolution: int, classes: tuple[str, ...]) -> A
 
 @dataclass(frozen=True)
 class StepSettings:
-    """The settings of one training step; counts are in images."""
+    """The settings of one training step, with all defaults resolved; counts are in images."""
 
     seed: int
     batch: int

@@ -30,7 +30,10 @@ from anonderm.models.stylegan2.generator import Generator, new_generator
 
 @dataclass
 class AdaptiveProbability:
-    """p, adjusted to keep the mean sign of D on real images at a target. Source: sec. 3, r_t."""
+    """The augmentation probability p, adjusted to keep the mean sign of D on real images at a target.
+
+    It thereby follows D's overfitting. Source: Karras et al. 2020 (limited data), sec. 3, r_t.
+    """
 
     p: float = 0.0
     sign: float = 0.0

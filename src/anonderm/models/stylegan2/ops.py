@@ -22,6 +22,7 @@ from anonderm.models.stylegan2 import winograd
 
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 _WIDE = 128  # channels
+SLOPE = 0.2
 
 # Resampling geometry: up factor, down factor, zero padding before and after, gain.
 _Geometry = tuple[int, int, int, int, float]
@@ -192,9 +193,6 @@ def demodulation(weight_power_OI: Tensor, style_NI: Tensor) -> Tensor:
 def per_map(values_NC: Tensor) -> Tensor:
     """[N, C] (or [C]) in a shape that broadcasts over [N, C, H, W]."""
     return values_NC[..., None, None]
-
-
-SLOPE = 0.2
 
 
 def activate(

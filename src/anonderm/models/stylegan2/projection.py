@@ -33,7 +33,7 @@ Features = Callable[[Tensor], Tensor]
 
 
 def image_features(name: DistanceName, checkpoint: Checkpoint, device: str) -> Features:
-    """The named distance. Raises InputError if it needs a discriminator and the checkpoint has none."""
+    """Of the named distance. Raises InputError if it needs a discriminator and the checkpoint has none."""
     if name == "pyramid":
         return pyramid
     discriminator = load_discriminator(checkpoint, device)

@@ -34,6 +34,12 @@ from torch import Tensor
 TAPS = 3
 # Results -> the points, one of each pair.
 _POINTS = {4: (0.0, 0.651, 1.535), 8: (0.0, 0.421, 0.809, 1.236, 2.378)}
+# Pixels of an output tile, and the numbers of channels and tiles from which it is faster.
+_SMALL, _LARGE = 4, 8
+_MIN_CHANNELS = {_SMALL: 128, _LARGE: 64}
+_MIN_CHANNELS_FOR_WEIGHTS = 48
+_MIN_TILES = {_SMALL: 32, _LARGE: 128}
+_CHUNK = 1 << 14  # values per pixel of a tile to transform at a time, so that tiles stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,7 @@ class Algorithm:
 
 @lru_cache(maxsize=2)
 def toom_cook(results: int) -> Algorithm:
-    """Taps and results are coefficients of polynomials, evaluated at the points and at infinity.
+    """Toom-Cook: taps and results are coefficients of polynomials, evaluated at the points and at infinity.
 
     Filtering is the transpose of multiplying polynomials, so the matrix of the data is that of interpolation,
     transposed.
@@ -65,14 +71,6 @@ def toom_cook(results: int) -> Algorithm:
     data = np.linalg.inv(evaluation(results + TAPS - 1)).T
     matrices = (data, evaluation(TAPS), evaluation(results))
     return Algorithm(*(torch.from_numpy(matrix.astype(np.float64).copy()) for matrix in matrices))
-
-
-# Pixels of an output tile, and the numbers of channels and tiles from which it is faster.
-_SMALL, _LARGE = 4, 8
-_MIN_CHANNELS = {_SMALL: 128, _LARGE: 64}
-_MIN_CHANNELS_FOR_WEIGHTS = 48
-_MIN_TILES = {_SMALL: 32, _LARGE: 128}
-_CHUNK = 1 << 14  # values per pixel of a tile to transform at a time, so that tiles stay in the cache
 
 
 def choose(x_NIHW: Tensor, weight_OIkk: Tensor, *, weights: bool = False) -> Algorithm | None:
