@@ -19,7 +19,7 @@ import results
 
 from anonderm.audit.canaries import canary_recall, search_canaries, write_canaries
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.false_matches import false_matches
+from anonderm.audit.matcher_audit import false_matches
 from anonderm.core.faceset import FaceSet
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.alterations import copies_of

@@ -7,7 +7,7 @@ import pytest
 
 from anonderm.audit.canaries import canary_recall, search_canaries, write_canaries
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.false_matches import false_matches
+from anonderm.audit.matcher_audit import false_matches
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.records import Face

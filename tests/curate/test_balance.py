@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.errors import Diverged
-from anonderm.curate.balance import class_weights, reweighted
+from anonderm.curate.grade import class_weights, reweighted
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5))

@@ -3,29 +3,40 @@
 It is remembered when it is done, so a killed audit goes on with the next matcher.
 """
 
+# M faces of non-members, N faces of members, P pairs, R canaries
+
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from anonderm.audit.canaries import search_canaries
-from anonderm.audit.false_matches import false_matches
 from anonderm.audit.matcher_attacks import FaceTemplates, attack_all
 from anonderm.audit.people import People
 from anonderm.audit.repeated_people import find_repeats, ids, sheet
 from anonderm.core.config import typed
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
-from anonderm.core.results.audit import Attack, Calibration, MatcherCalibration, Repeats, ToneAttack
+from anonderm.core.results.audit import (
+    Attack,
+    Calibration,
+    FalseMatches,
+    MatcherCalibration,
+    Repeats,
+    ToneAttack,
+)
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.calibration import calibrate_matcher
+from anonderm.embeddings.calibration import calibrate_matcher, rate_over_people
 from anonderm.embeddings.matchers.matcher import Matcher, Templates
 from anonderm.embeddings.matchers.registry import MATCHERS
 from anonderm.metrics.bootstrap import wilson_interval
+from anonderm.metrics.pairwise import distances, nearest
 
+_MOST_FACES = 1000  # a side, whose pairs are counted for the false matches
 _LARGEST = 50  # groups of repeated faces that are listed by id
 
 
@@ -104,13 +115,34 @@ def _repeats(synthetic: Templates, calibration: Calibration, faces: FaceSet, run
         write_png(run.folder / file, sheet(found, faces))
     n, note = found.faces, f"in {len(found.groups_G)} groups"
     share = Score(found.repeated / n, *wilson_interval(found.repeated, n), n, False, note) if n else None
-    return Repeats(
-        found.matcher,
-        found.threshold,
-        n,
-        found.repeated,
-        len(found.groups_G),
-        share,
-        tuple(tuple(group) for group in ids(found, faces)[:_LARGEST]),
-        file,
+    groups, largest = len(found.groups_G), tuple(tuple(group) for group in ids(found, faces)[:_LARGEST])
+    return Repeats(found.matcher, found.threshold, n, found.repeated, groups, share, largest, file)
+
+
+def false_matches(
+    non_members: Templates,
+    non_member_people: Sequence[str],
+    members: Templates,
+    member_people: Sequence[str],
+    threshold: float,
+    rng: np.random.Generator,
+) -> FalseMatches | None:
+    """The interval is over people. None where no face of one side could be enrolled.
+
+    Pairs are counted on at most 1,000 faces a side, drawn at random.
+    """
+    matched_M = nearest(non_members, members).distances_M[non_members.enrolled_N] <= threshold
+    rows_M, rows_N = (np.flatnonzero(side.enrolled_N) for side in (non_members, members))
+    if not len(rows_M) or not len(rows_N):
+        return None
+    rows_M, rows_N = (
+        np.sort(rng.choice(rows, _MOST_FACES, replace=False)) if len(rows) > _MOST_FACES else rows
+        for rows in (rows_M, rows_N)
     )
+    hits_P = (distances(non_members[rows_M], members[rows_N]) <= threshold).ravel()
+    names = np.concatenate([np.asarray(non_member_people)[rows_M], np.asarray(member_people)[rows_N]])
+    _, codes = np.unique(names, return_inverse=True)
+    one_P = np.repeat(codes[: len(rows_M)], len(rows_N))
+    two_P = np.tile(codes[len(rows_M) :], len(rows_M))
+    rate = rate_over_people(hits_P, np.stack([one_P, two_P], axis=1), rng)
+    return FalseMatches(len(hits_P), rate, len(matched_M), float(matched_M.mean()))

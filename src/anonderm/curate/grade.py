@@ -4,14 +4,13 @@ faces/     the faces with a confident prediction, with label and confidence
 rejected/  ambiguous faces, with their two most probable classes as the reason, and surplus faces
 """
 
-# B faces of a batch, K classes
+# N faces, B of a batch, K classes
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,17 +18,17 @@ from numpy.typing import NDArray
 
 from anonderm.core import launch
 from anonderm.core.checkpoint import Checkpoint
-from anonderm.core.errors import BadLabel, InputError, TooFewImages
+from anonderm.core.errors import BadLabel, Diverged, InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import sha256_bytes
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.curate.balance import class_weights, reweighted
 from anonderm.curate.config import GradeConfig
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_grader, probabilities
 
 _BATCH = 64
+_ROUNDS, _TOLERANCE = 10_000, 1e-6  # of the class weights
 
 Predictions = dict[str, NDArray[np.float64]]  # class probabilities, by face id
 
@@ -49,13 +48,15 @@ def grade(config: GradeConfig, faces: tuple[FaceSet, ...], classifier: Checkpoin
     if config.match_labels:
         predictions = _matched(predictions, faces, network.classes, run)
     kept, rejected = FaceSetWriter(run.folder / "faces"), FaceSetWriter(run.folder / "rejected")
-    grader = _Grader(config, network.classes, Counter(face.label for face in kept.rows))
+    counts = Counter(face.label for face in kept.rows)
     done = kept.done | rejected.done
     for each in faces:
         left = _shuffled(each.where(ids={face.id for face in each} - done))
         for face in run.progress(left, "copying faces"):
-            graded_face = grader.grade(face, predictions[face.id])
-            (rejected if graded_face.reason else kept).add_from(each, graded_face)
+            face = _graded(config, network.classes, counts, face, predictions[face.id])
+            if face.reason is None:
+                counts[face.label] += 1
+            (rejected if face.reason else kept).add_from(each, face)
     aside = rejected.finish()
     graded = kept.finish()
     _need_enough(graded, aside, network.classes, config, run)
@@ -98,6 +99,34 @@ def _matched(
     return {face.id: row_K for face, row_K in zip(rows, reweighted(probabilities_NK, weights_K), strict=True)}
 
 
+def class_weights(
+    probabilities_NK: NDArray[np.float64], shares_K: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A factor for each class, such that the mean probabilities equal the given shares.
+
+    probabilities_NK: rows that sum to 1; shares_K: sums to 1; a class with share 0 gets the factor 0.
+    Raises Diverged if there are no such factors. Source: Sinkhorn & Knopp 1967 (rows scaled to 1, columns to
+    their share), used as in Saerens et al. 2002, with known shares.
+    """
+    weights_K = np.ones(len(shares_K))
+    for _ in range(_ROUNDS):
+        means_K = reweighted(probabilities_NK, weights_K).mean(axis=0)
+        if np.abs(means_K - shares_K).max() < _TOLERANCE:
+            return weights_K
+        weights_K *= np.divide(shares_K, means_K, out=np.zeros_like(shares_K), where=means_K > 0)
+        weights_K /= weights_K.sum()
+    raise Diverged(
+        "No class weights give the frequencies of the labels.",
+        "The classifier assigns some label almost no probability: grade without --match-labels.",
+    )
+
+
+def reweighted(probabilities_NK: NDArray[np.float64], weights_K: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities times the factors, rows summing to 1 again."""
+    scaled_NK = probabilities_NK * weights_K
+    return scaled_NK / scaled_NK.sum(axis=1, keepdims=True)
+
+
 def _refuse_shared_ids(faces: tuple[FaceSet, ...]) -> None:
     counts = Counter(face.id for each in faces for face in each)
     twice = sorted(id for id, count in counts.items() if count > 1)
@@ -113,26 +142,23 @@ def _shuffled(faces: FaceSet) -> FaceSet:
     return FaceSet(faces.folder, tuple(sorted(faces, key=lambda face: sha256_bytes(face.id.encode()))))
 
 
-@dataclass(frozen=True)
-class _Grader:
-    """Grades face by face; `counts`: faces kept in each class so far."""
-
-    config: GradeConfig
-    classes: Sequence[str]
-    counts: Counter[str | None]
-
-    def grade(self, face: Face, probabilities_K: NDArray[np.float64]) -> Face:
-        """The face with its class, or with the reason why it is rejected."""
-        ranked = np.argsort(-probabilities_K, kind="stable")
-        label, confidence = self.classes[ranked[0]], float(probabilities_K[ranked[0]])
-        if confidence < self.config.min_confidence:
-            likely = ", ".join(f"{self.classes[index]} {probabilities_K[index]:.2f}" for index in ranked[:2])
-            return dataclasses.replace(face, confidence=confidence, reason=f"ambiguous: {likely}")
-        most = self.config.max_per_class
-        if most is not None and self.counts[label] >= most:
-            return dataclasses.replace(face, label=label, confidence=confidence, reason="surplus")
-        self.counts[label] += 1
-        return dataclasses.replace(face, label=label, confidence=confidence, reason=None)
+def _graded(
+    config: GradeConfig,
+    classes: Sequence[str],
+    counts: Counter[str | None],
+    face: Face,
+    probabilities_K: NDArray[np.float64],
+) -> Face:
+    """The face with its class, or with the reason why it is rejected; `counts`: faces kept of each class."""
+    ranked = np.argsort(-probabilities_K, kind="stable")
+    label, confidence = classes[ranked[0]], float(probabilities_K[ranked[0]])
+    if confidence < config.min_confidence:
+        likely = ", ".join(f"{classes[index]} {probabilities_K[index]:.2f}" for index in ranked[:2])
+        return dataclasses.replace(face, confidence=confidence, reason=f"ambiguous: {likely}")
+    most = config.max_per_class
+    if most is not None and counts[label] >= most:
+        return dataclasses.replace(face, label=label, confidence=confidence, reason="surplus")
+    return dataclasses.replace(face, label=label, confidence=confidence, reason=None)
 
 
 def _need_enough(

@@ -68,9 +68,11 @@ def _audit(config: AuditConfig, inputs: dict[str, Path], out: Path) -> AuditResu
 def compare(before: AuditResult, after: AuditResult, screen: PrivacyScreen) -> ScreenAudit:
     """The attacks of matchers that are informative in both audits, before and after."""
     informative = set(before.informative) & set(after.informative)
-    earlier = {each.key: _without_pairs(each) for each in before.attacks}
+    earlier = {each.key: dataclasses.replace(each, worst=()) for each in before.attacks}
     found = [
-        _without_pairs(each) for each in after.attacks if each.key in earlier and each.matcher in informative
+        dataclasses.replace(each, worst=())  # the worst pairs are in the results of the audit itself
+        for each in after.attacks
+        if each.key in earlier and each.matcher in informative
     ]
     comparisons = tuple(Comparison(earlier[each.key], each, _by_construction(each, screen)) for each in found)
     independent = {each.matcher for each in found} - set(screen.informative)
@@ -81,11 +83,6 @@ def compare(before: AuditResult, after: AuditResult, screen: PrivacyScreen) -> S
         caveat=screen.caveat,
         comparisons=comparisons,
     )
-
-
-def _without_pairs(attack: Attack) -> Attack:
-    """Its worst pairs are in the results of the audit itself."""
-    return dataclasses.replace(attack, worst=())
 
 
 def _by_construction(attack: Attack, screen: PrivacyScreen) -> bool:

@@ -7,16 +7,19 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu
 
-from anonderm.audit.attacks.data_copying import data_copying, standardised_u
-from anonderm.audit.attacks.likelihood import fit_variances, likelihood_gap, log_likelihood
 from anonderm.audit.attacks.memorisation import (
     MEASURES,
     Sets,
     authentic,
+    data_copying,
     distance_ratio,
     equal_sides,
+    fit_variances,
+    likelihood_gap,
+    log_likelihood,
     memorisation,
     nearer,
+    standardised_u,
 )
 
 

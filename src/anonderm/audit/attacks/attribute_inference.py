@@ -41,17 +41,11 @@ def attribute_inference(
         return None
     right, control_right = (_right(arm, real_labels, synthetic_labels) for arm in (main, control))
     counts = Counter(real_labels[main.rows_N[photo]] for photo in main.nearest_photo())
-    return Attack(
-        "attribute_inference",
-        matcher,
-        "class",
-        rate(right),
-        rate(control_right),
-        counts.most_common(1)[0][1] / sum(counts.values()),
-        excess_of_rates(right, control_right, rng),
-        "people whose class is that of the nearest synthetic face",
-        main.worst(right),
-    )
+    baseline = counts.most_common(1)[0][1] / counts.total()
+    arms = rate(right), rate(control_right)
+    excess = excess_of_rates(right, control_right, rng)
+    note = "people whose class is that of the nearest synthetic face"
+    return Attack("attribute_inference", matcher, "class", *arms, baseline, excess, note, main.worst(right))
 
 
 def _labelled(arm: NearestSynthetic, labels: Sequence[str | None]) -> NearestSynthetic:

@@ -38,17 +38,11 @@ def linkability(
         return None
     k = main.faces_NK.shape[1]
     baseline = 1.0 - comb(synthetic_faces - k, k) / comb(synthetic_faces, k)
-    return Attack(
-        "linkability",
-        matcher,
-        f"{k} nearest",
-        rate(linked),
-        rate(control_linked),
-        baseline,
-        excess_of_rates(linked, control_linked, rng),
-        f"pairs of photos of one person whose {k} nearest synthetic faces share one",
-        tuple(sorted(pairs, key=lambda pair: pair.distance)[:WORST]),
-    )
+    arms = rate(linked), rate(control_linked)
+    excess = excess_of_rates(linked, control_linked, rng)
+    note = f"pairs of photos of one person whose {k} nearest synthetic faces share one"
+    worst = tuple(sorted(pairs, key=lambda pair: pair.distance)[:WORST])
+    return Attack("linkability", matcher, f"{k} nearest", *arms, baseline, excess, note, worst)
 
 
 def _linked(arm: NearestSynthetic, known_rows: int | None) -> tuple[Floats, list[Pair]]:

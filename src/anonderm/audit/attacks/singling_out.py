@@ -30,15 +30,9 @@ def singling_out(
     faces; only the excess is informative then.
     """
     found, control_found = (arm.nearest_distances() <= threshold for arm in (main, control))
-    return Attack(
-        "singling_out",
-        matcher,
-        f"FMR {false_match_rate:.1%}".replace(".0%", "%"),
-        rate(found),
-        rate(control_found),
-        float(-np.expm1(synthetic_faces * np.log1p(-false_match_rate))),
-        excess_of_rates(found, control_found, rng),
-        f"within distance {threshold:.4g}",
-        main.worst(found),
-        threshold,
-    )
+    level = f"FMR {false_match_rate:.1%}".replace(".0%", "%")
+    baseline = float(-np.expm1(synthetic_faces * np.log1p(-false_match_rate)))
+    arms = rate(found), rate(control_found)
+    excess = excess_of_rates(found, control_found, rng)
+    note, worst = f"within distance {threshold:.4g}", main.worst(found)
+    return Attack("singling_out", matcher, level, *arms, baseline, excess, note, worst, threshold)

@@ -29,10 +29,8 @@ def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
     faults: list[Fault] = []
     count, must_sign = 0, evidence.get("signed") is True
     readable = can_read()
-    with bar(
-        f"checking pictures ({name})",
-        evidence.get("faces") if isinstance(evidence.get("faces"), int) else None,
-    ) as shown:
+    expected = evidence.get("faces")
+    with bar(f"checking pictures ({name})", expected if isinstance(expected, int) else None) as shown:
         try:
             for where, png in _pictures(release, name):
                 count += 1
@@ -41,10 +39,8 @@ def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
                     faults.append(Fault(where, what))
         except _Unreadable as error:
             faults.append(Fault(error.file, error.what))
-    if count != evidence.get("faces"):
-        faults.append(
-            Fault(f"{name}/", f"contains {count} pictures; evidence.json states {evidence.get('faces')}")
-        )
+    if count != expected:
+        faults.append(Fault(f"{name}/", f"contains {count} pictures; evidence.json states {expected}"))
     note = "signatures were not checked: pip install 'anonderm[c2pa]'" if must_sign and not readable else ""
     return Check(f"pictures in {name}/", count, tuple(faults), note)
 
