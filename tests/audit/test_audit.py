@@ -162,7 +162,7 @@ def test_every_attack_that_the_data_allow_is_reported(honest: AuditResult) -> No
 
 
 def test_the_headline_states_failed_rules_singling_out_and_membership(honest: AuditResult) -> None:
-    failed, singled_out, membership = (line.score for line in honest.headline())
+    failed, singled_out, membership = honest.headline().values()
     assert failed.value == 0
     assert singled_out == honest.scores()["singling_out[copy]/FMR 0.1%"]
     assert membership == honest.scores()["membership[copy]/AUC"]

@@ -160,11 +160,11 @@ def _cells(reference_TD: Numbers, sample_QD: Numbers, synthetic_MD: Numbers) -> 
 def likelihood_gap(fitted_NM: Floats, other_QM: Floats, dimensions: int) -> float:
     """100 / D times the mean log likelihood of the fitted photos, minus that of the others.
 
-    The synthetic faces are the centres of a mixture of Gaussians whose widths are fitted to a set of photos. A
-    centre that copies one of them shrinks onto it, which makes that set more likely than others.
-    fitted_NM, other_QM: squared distances from the synthetic faces. After the Feature Likelihood Divergence of
-    Jiralerspong et al. 2023, and scaled as it is; the widths are fitted by expectation maximisation instead of
-    gradient steps, to a fixed point of the same likelihood.
+    fitted_NM, other_QM: squared distances from the synthetic faces, which are the centres of a mixture of
+    Gaussians whose widths are fitted to a set of photos. A centre that copies a photo shrinks onto it, which
+    makes that set more likely than others. Source: Jiralerspong et al. 2023 (Feature Likelihood Divergence),
+    with the same scale; the widths are fitted by expectation maximisation instead of gradient steps, to a
+    fixed point of the same likelihood.
     """
     variance_M = fit_variances(fitted_NM, dimensions)
     fitted, other = (log_likelihood(each, variance_M, dimensions).mean() for each in (fitted_NM, other_QM))
