@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from anonderm.core import weights
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.images import grid, read_image, write_png
-from anonderm.metrics.dice import Agreement
+from anonderm.metrics.confusion import Agreement
 from anonderm.models.skin_segmenter.segment import CLASSES as PARTS
 from anonderm.models.skin_segmenter.segment import Segmenter, load_face_parsing, load_segmenter
 from anonderm.phantom.condition import CLASSES, sample_condition

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score, jaccard_score
 
-from anonderm.metrics.dice import IGNORED, Agreement
+from anonderm.metrics.confusion import IGNORED, Agreement
 
 MAPS = arrays(np.uint8, (6, 5), elements=st.integers(0, 1))
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from anonderm.metrics.dice import IGNORED
+from anonderm.metrics.confusion import IGNORED
 from anonderm.skin.loss import cross_entropy, hardest_pixels, joint_loss
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anonderm.core import weights
-from anonderm.metrics.dice import Agreement
+from anonderm.metrics.confusion import Agreement
 from anonderm.models.skin_segmenter.segment import load_segmenter
 from anonderm.phantom.condition import CLASSES, sample_condition
 from anonderm.phantom.draw import draw

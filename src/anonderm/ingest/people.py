@@ -77,9 +77,9 @@ def find_people(
     on = {photo.name: known[photo.name] or photo.original or photo.name for photo in photos}
     if config.people == "faces":
         names, originals = [known[photo.name] for photo in photos], [photo.original for photo in photos]
-        grouping = group_people(photos, names, originals, config.people_threshold, run)
-        on |= _named(photos, names, grouping.numbers)
-        return People(on, _bridges(photos, on), grouping.evidence)
+        numbers, evidence = group_people(photos, names, originals, config.people_threshold, run)
+        on |= _named(photos, names, numbers)
+        return People(on, _bridges(photos, on), evidence)
     if any(known[photo.name] is None for photo in photos):
         run.log(
             "warning: photos of one person may end up in different splits, since each photo counts as "

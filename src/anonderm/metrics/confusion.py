@@ -1,4 +1,6 @@
-"""Classification metrics, all from one confusion matrix (rows: true class, columns: predicted).
+"""Metrics of classifications and segmentations, all from one confusion matrix.
+
+Rows of the matrix: the true class; columns: the predicted one.
 
 The same as scikit-learn's with zero_division=0, but fast enough for thousands of bootstrap samples. Where a
 class has no face, a macro metric is NaN. K classes.
@@ -6,7 +8,8 @@ class has no face, a macro metric is NaN. K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,9 @@ from anonderm.metrics.roc import auc
 
 Matrix = NDArray[np.int64]
 Metric = Callable[[Matrix], float]
+
+IGNORED = 255
+"""The label of pixels outside the photo, which do not count in a segmentation."""
 
 
 def confusion_matrix(truth_N: NDArray[np.intp], predicted_N: NDArray[np.integer], classes: int) -> Matrix:
@@ -112,3 +118,45 @@ def type_f1(truth_N: NDArray[np.number], decided_N: NDArray[np.number]) -> float
     """F1 of one type; NaN where no face has it."""
     matrix_22 = confusion_matrix(truth_N.astype(np.intp), decided_N.astype(np.intp), 2)
     return class_f1(matrix_22, 1)
+
+
+@dataclass
+class Agreement:
+    """How well segmentations agree; counts_KK: the confusion matrix of the pixels of all photos added."""
+
+    classes: Sequence[str]
+    counts_KK: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counts_KK = np.zeros((len(self.classes), len(self.classes)), np.int64)
+
+    def add(self, truth: NDArray[np.integer], found: NDArray[np.integer]) -> None:
+        """Label maps of one shape."""
+        known = truth != IGNORED
+        self.counts_KK += confusion_matrix(truth[known].astype(np.int64), found[known], len(self.classes))
+
+    @property
+    def dice(self) -> dict[str, float]:
+        """2 |A and B| / (|A| + |B|) of each class in the truth or the prediction (Dice 1945)."""
+        return self._by_class(2 * np.diag(self.counts_KK), self._sizes())
+
+    @property
+    def iou(self) -> dict[str, float]:
+        """|A and B| / |A or B| of each class in the truth or the prediction (Jaccard 1912)."""
+        both_K = np.diag(self.counts_KK)
+        return self._by_class(both_K, self._sizes() - both_K)
+
+    @property
+    def mean_dice(self) -> float:
+        return float(np.mean(list(self.dice.values())))
+
+    @property
+    def mean_iou(self) -> float:
+        return float(np.mean(list(self.iou.values())))
+
+    def _by_class(self, part_K: NDArray[np.int64], whole_K: NDArray[np.int64]) -> dict[str, float]:
+        shares = zip(self.classes, part_K, whole_K, strict=True)
+        return {name: float(part / whole) for name, part, whole in shares if whole}
+
+    def _sizes(self) -> NDArray[np.int64]:
+        return self.counts_KK.sum(axis=0) + self.counts_KK.sum(axis=1)

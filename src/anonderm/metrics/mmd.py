@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import TooFewImages
+from anonderm.metrics.bootstrap import Sample
 from anonderm.metrics.pairwise import Floats, Rows, Tile, tiles
-from anonderm.metrics.sample import Sample
 
 Kernel = Callable[[Rows, Rows], Rows]
 """Of products and squared distances, arrays of one shape."""

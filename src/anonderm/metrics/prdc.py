@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anonderm.metrics.bootstrap import Sample
 from anonderm.metrics.pairwise import Floats, Rows, Tile, exact_squared, rounding, smallest
-from anonderm.metrics.sample import Sample
 
 _SPARE = 2  # neighbours kept beyond K, as products round
 

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.metrics.bootstrap import Sample, fitting_dtype
 from anonderm.metrics.frechet import frechet
 from anonderm.metrics.mmd import Discrepancy, Kernel, KernelSums, gaussian, median_distance, polynomial
 from anonderm.metrics.pairwise import Floats, tiles
 from anonderm.metrics.prdc import Neighbourhoods, Radii, Replicates, prdc
-from anonderm.metrics.sample import Sample, fitting_dtype
 
 KERNELS = ("kernel", "rbf")
 PRDC = ("precision", "recall", "density", "coverage")

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anonderm.core.images import LUMINANCE
-from anonderm.metrics.dice import IGNORED
+from anonderm.metrics.confusion import IGNORED
 
 _SCALES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 _JITTER = 0.5

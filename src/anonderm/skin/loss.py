@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anonderm.metrics.dice import IGNORED
+from anonderm.metrics.confusion import IGNORED
 
 _HARD = -math.log(0.7)  # a pixel is hard where its class has less than 0.7 of the probability
 _MIN_SHARE = 16  # at least one pixel in 16 counts

@@ -31,7 +31,7 @@ from anonderm.core.results.skin import SkinSegmentation
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, train_steps
 from anonderm.core.splits import hold_out_people, train_and_val
-from anonderm.metrics.dice import Agreement
+from anonderm.metrics.confusion import Agreement
 from anonderm.models.skin_segmenter.bisenet import BiSeNet, initialise
 from anonderm.models.skin_segmenter.segment import CLASSES, load_pair, load_published, load_segmenter
 from anonderm.skin import augment

@@ -10,7 +10,8 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.matchers.identity import IdentityMatcher, dlib_matcher
+from anonderm.embeddings.matchers.matcher import IdentityMatcher
+from anonderm.embeddings.matchers.registry import make_matcher
 from anonderm.metrics.pairwise import distances
 
 described = []
@@ -79,7 +80,7 @@ def test_dlib_recognises_one_person_and_separates_two(shared_data, tmp_path, run
     for name in ("001_neutral", "001_smiling", "002_neutral"):
         writer.add(resize(read_image(shared_data / "pairs" / f"{name}.jpg")[:768, :768], 384), Face(name))
     people = writer.finish()
-    found = dlib_matcher().extract(people, run)
+    found = make_matcher("dlib").extract(people, run)
     table = distances(found, found)
     assert found.enrolled_N.all()
     assert table[0, 1] < 0.5 < 0.65 < table[0, 2]

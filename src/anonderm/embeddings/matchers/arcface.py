@@ -21,7 +21,7 @@ from anonderm.core.files import sha256_file
 from anonderm.core.images import Pixels
 from anonderm.core.onnx import OnnxNetwork
 from anonderm.embeddings.dlib_faces import DlibFaces, eyes_and_mouth, load_dlib
-from anonderm.embeddings.matchers.identity import Describer, IdentityMatcher
+from anonderm.embeddings.matchers.matcher import Describer, IdentityMatcher
 
 _SIDE = 112  # S
 # The eyes and the midpoint of the mouth's corners in the published five-point template (Deng et al. 2019 and

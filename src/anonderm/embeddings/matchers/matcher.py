@@ -1,19 +1,22 @@
-"""Templates of faces, and the interface of every matcher that extracts them."""
+"""Templates of faces, the interface of the matchers that extract them, and the matcher of people."""
 
 # N faces, V views of a face, D features, M faces on the other side of a comparison
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, read_image
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.store import Store, describe_each, key
 
 Rows = NDArray[np.float32]
 MatcherName = Literal["dlib", "arcface", "copy", "encoder"]
@@ -78,3 +81,45 @@ class Matcher(Protocol):
         Views are needed on one side of a comparison only: request them for the smaller set. Raises
         MissingPath, UnreadableImage or ProcessLost.
         """
+
+
+Describer = Callable[[Pixels], NDArray[np.float32] | None]
+"""Pixels uint8 RGB [H, W, 3] -> float32 [D], or None where no face is found."""
+
+
+@dataclass(frozen=True)
+class IdentityMatcher:
+    """Recognises people by a descriptor of each face, computed by several processes.
+
+    start: makes a describer, in each process anew; digest: changes when its rows could.
+    """
+
+    name: str
+    digest: str
+    width: int
+    start: Callable[[], Describer]
+    recognises_people: bool = True
+
+    def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
+        """See Matcher. Enrolment fails where any of the views shows no face."""
+        sides = (False, True) if views else (False,)
+        pictures = [(faces.folder / face.file, flip) for face in faces for flip in sides]
+        keys = [key(face.sha256, mirrored=flip) for face in faces for flip in sides]
+        store = Store(self.name, self.digest, (self.width,))
+        with run.bar(f"describing faces with {self.name}", len(pictures)) as bar:
+            rows = describe_each(store, pictures, keys, partial(_side_describer, self.start), bar)
+        return Templates.of(rows.reshape(len(faces), len(sides), self.width))
+
+
+def _side_describer(
+    start: Callable[[], Describer],
+) -> Callable[[tuple[Path, bool]], NDArray[np.float32] | None]:
+    """Describes the picture in a file, mirrored where the flag is true."""
+    describe = start()
+
+    def describe_side(side: tuple[Path, bool]) -> NDArray[np.float32] | None:
+        path, flip = side
+        pixels_HWC = read_image(path)
+        return describe(np.ascontiguousarray(pixels_HWC[:, ::-1]) if flip else pixels_HWC)
+
+    return describe_side

@@ -11,9 +11,9 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.parallel import in_threads
 from anonderm.core.results.base import LeftOut
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.dlib_faces import DlibPerson, dlib_digest
 from anonderm.embeddings.extractors import embed, embed_both_sides
-from anonderm.embeddings.matchers.identity import dlib_matcher
-from anonderm.embeddings.matchers.matcher import Matcher, MatcherName, Rows, Templates
+from anonderm.embeddings.matchers.matcher import IdentityMatcher, Matcher, MatcherName, Rows, Templates
 from anonderm.embeddings.near_duplicates.edge_histograms import (
     DIGEST,
     VIEWS,
@@ -57,9 +57,8 @@ class EncoderMatcher:
 
     def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         """See Matcher. Enrolment never fails."""
-        if views:
-            return Templates.of(embed_both_sides(faces, "phantom-encoder"))
-        return Templates.of(embed(faces, "phantom-encoder")[:, None])
+        name = "phantom-encoder"
+        return Templates.of(embed_both_sides(faces, name) if views else embed(faces, name)[:, None])
 
 
 def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
@@ -70,7 +69,7 @@ def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
     """
     match name:
         case "dlib":
-            return dlib_matcher()
+            return IdentityMatcher("dlib", dlib_digest(), 128, DlibPerson)
         case "arcface":
             from anonderm.embeddings.matchers.arcface import arcface_matcher
 

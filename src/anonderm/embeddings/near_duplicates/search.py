@@ -37,11 +37,9 @@ _CORRELATION = 0.98  # at least, of the whole picture
 _WORST_BLOCK = 0.12  # at most: the difference there, in standard deviations of the picture
 
 # What is cropped at left, top, right and bottom; other crops are close enough to one of these.
-_UNCUT: Crop = (0.0, 0.0, 0.0, 0.0)
-_EVENLY = (0.0, 0.03, 0.06, 0.09)
 _ONE_SIDE = (0.04, 0.08)
 _CROPS: tuple[Crop, ...] = (
-    *((share, share, share, share) for share in _EVENLY),
+    *((share, share, share, share) for share in (0.0, 0.03, 0.06, 0.09)),
     *((share, 0.0, 0.0, 0.0) for share in _ONE_SIDE),
     *((0.0, share, 0.0, 0.0) for share in _ONE_SIDE),
     *((0.0, 0.0, share, 0.0) for share in _ONE_SIDE),
@@ -94,7 +92,7 @@ def groups_of_copies(
 
 def _candidates(thumbnails_NTT: NDArray[np.uint8], bar: Bar | None) -> list[Candidate]:
     """For every two photos that correlate, the crop and side that do so most."""
-    base_ND = _pictures(thumbnails_NTT, _UNCUT, mirrored=False)
+    base_ND = _pictures(thumbnails_NTT, _CROPS[0], mirrored=False)
     best: dict[tuple[int, int], tuple[float, Candidate]] = {}
     for start in range(0, len(thumbnails_NTT), _BLOCK):
         block_BTT = thumbnails_NTT[start : start + _BLOCK]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,22 +16,14 @@ from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.metrics.clustering import cluster
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """numbers: the person on each photo, None without a face. evidence: a picture of the distances."""
-
-    numbers: tuple[int | None, ...]
-    evidence: Pixels | None = None
-
-
 def group_people(
     photos: Sequence[Picture],
     known: Sequence[str | None],
     originals: Sequence[str | None],
     threshold: float | None,
     run: RunDir,
-) -> Grouping:
-    """Group photos by the faces on them.
+) -> tuple[list[int | None], Pixels | None]:
+    """The number of the person on each photo, None without a face; and a picture of the distances.
 
     known: the person, where the source states it; known people are neither divided nor joined, and other
     photos may join them. originals: the photo that each one is an augmented copy of; its copies stay
@@ -45,7 +36,7 @@ def group_people(
     if len(rows) < len(photos):
         run.log(f"no face was found on {len(photos) - len(rows)} photos; each counts as another person")
     if len(rows) < 2:
-        return Grouping((None,) * len(photos))
+        return [None] * len(photos), None
     descriptors_ND, names = descriptors_ND[rows], [known[row] for row in rows]
     distances = count_distances(descriptors_ND, names)
     chosen = choose(distances, threshold)
@@ -59,4 +50,4 @@ def group_people(
         run.log(f"about {chosen.expected_false:.0f} impostor pairs are expected below the threshold")
     evidence = sheet([photos[row] for row in rows], descriptors_ND, distances, chosen, person_N)
     numbers = dict(zip(rows, person_N.tolist(), strict=True))
-    return Grouping(tuple(numbers.get(row) for row in range(len(photos))), evidence)
+    return [numbers.get(row) for row in range(len(photos))], evidence

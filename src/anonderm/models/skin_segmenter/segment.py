@@ -20,7 +20,7 @@ from anonderm.core.imagenet import normalised
 from anonderm.core.images import Pixels
 from anonderm.core.records import Face
 from anonderm.core.tensorfiles import read_weights, weights_of
-from anonderm.metrics.dice import IGNORED
+from anonderm.metrics.confusion import IGNORED
 from anonderm.models.skin_segmenter.bisenet import BiSeNet
 
 Mask = NDArray[np.bool_]
