@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.records import Lesion
-from anonderm.ingest.boxes import boxes_in_pixels
-from anonderm.ingest.checks import Check
+from anonderm.ingest.checks import Check, boxes_in_pixels
 from anonderm.ingest.sources.photo import File, Photo
 
 SIDE = st.floats(-1e6, 1e6) | st.floats(-0.5, 1.5)

@@ -1,23 +1,33 @@
-"""Which photos can be used: readable, large enough, and each picture only once."""
+"""Which photos and boxes can be used, each picture only once; and the list of what is left out."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from anonderm.core.errors import BadLabel, InputError, UnreadableImage
+from anonderm.core.affine import crop_and_scale, map_lesions
+from anonderm.core.errors import BadLabel, InputError
+from anonderm.core.files import write_json_lines
+from anonderm.core.images import write_png
 from anonderm.core.memory import Memory
 from anonderm.core.parallel import in_threads
 from anonderm.core.progress import Bar
+from anonderm.core.records import Lesion
+from anonderm.core.rundir import RunDir
 from anonderm.embeddings.near_duplicates.search import groups_of_copies, thumbnail
 from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
 
 _LISTED = 10
+_SAME_SHAPE = 0.02  # largest relative difference between the aspect ratios of a picture and a resized copy
+_SHOWN, _SIDE = 12, 128  # thumbnails of each kind of skipped photos, and their longest side
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +130,67 @@ def _two_labels(check: Check, group: Sequence[Check], relation: str) -> str:
     return f"labelled {check.photo.label}, and {relation} {other.name}, labelled {other.label}"
 
 
-def unusable(problems: Sequence[Skipped], total: int) -> UnreadableImage:
-    """The error that names the photos which cannot be used."""
-    lines = [f"{problem.file}: {problem.reason}" for problem in problems]
-    return UnreadableImage(
-        f"{len(problems)} of {total} photos cannot be used:{shortened(lines)}",
-        "Repair or remove them and run the same command again, or add --skip-unreadable to leave them out.",
-    )
+def boxes_in_pixels(checks: Iterable[Check]) -> tuple[list[Check], list[Skipped]]:
+    """The photos with all boxes in pixels, clipped to the photo, and the boxes that had to be left out.
+
+    These are boxes without area or with less than half of it inside the photo, and all boxes of a photo whose
+    aspect ratio differs from the one that the source states.
+    """
+    kept, lost = [], []
+    for check in checks:
+        photo, problems = _in_pixels(check.photo, check.width, check.height)
+        kept.append(replace(check, photo=photo))
+        lost += [Skipped(photo.name, problem, "box outside its photo") for problem in problems]
+    return kept, lost
+
+
+def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]:
+    if not photo.lesions:
+        return photo, []
+    box_width, box_height = photo.boxes_in or (width, height)
+    shares = photo.boxes_in == (1, 1)
+    if not shares and abs(width * box_height / (height * box_width) - 1) > _SAME_SHAPE:
+        problem = (
+            f"{len(photo.lesions)} boxes refer to a picture of {box_width:g} x {box_height:g} pixels, "
+            f"but it has {width} x {height}"
+        )
+        return replace(photo, lesions=(), boxes_in=None), [problem]
+    whole = crop_and_scale(0, 0, box_width, box_height, (width, height))
+    lesions: list[Lesion] = []
+    problems: list[str] = []
+    for lesion in photo.lesions:
+        has_area = lesion.width > 0 and lesion.height > 0
+        inside = map_lesions((lesion,), whole, (width, height))[0] if has_area else ()
+        lesions += inside
+        if not inside:
+            box = f"{lesion.x0:g},{lesion.y0:g} to {lesion.x1:g},{lesion.y1:g}"
+            problems.append(f"the box of a {lesion.kind} ({box}) lies outside the photo or has no area")
+    return replace(photo, lesions=tuple(lesions), boxes_in=None), problems
+
+
+def write_skipped(skipped: Sequence[Skipped], photos: Sequence[Photo], run: RunDir) -> None:
+    """Write skipped.jsonl, and thumbnails of the first readable photos of each kind to skipped/."""
+    by_name = {photo.name: photo for photo in photos}
+    shown: Counter[str] = Counter()
+    rows = []
+    for item in skipped:
+        picture = None
+        if item.file in by_name and shown[item.kind] < _SHOWN:
+            picture = _write_thumbnail(by_name[item.file], run.folder, f"skipped/{shown.total():04d}.png")
+            shown[item.kind] += picture is not None
+        rows.append({**asdict(item), "picture": picture})
+    write_json_lines(run.folder / "skipped.jsonl", rows)
+
+
+def _write_thumbnail(photo: Photo, folder: Path, file: str) -> str | None:
+    """Write the photo, shrunk, to folder/file; None if it cannot be read."""
+    try:
+        image = Image.fromarray(photo.pixels())
+    except InputError:
+        return None
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    write_png(folder / file, np.asarray(image))
+    return file
 
 
 def shortened(lines: Sequence[str]) -> str:

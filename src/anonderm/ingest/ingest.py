@@ -19,7 +19,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from anonderm.core.errors import ConfigChanged, ConfigError, EmptyFolder, InputError, TooFewImages
+from anonderm.core.errors import (
+    ConfigChanged,
+    ConfigError,
+    EmptyFolder,
+    InputError,
+    TooFewImages,
+    UnreadableImage,
+)
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import csv_text, write_csv, write_text
 from anonderm.core.memory import Memory
@@ -27,25 +34,21 @@ from anonderm.core.names import slugs
 from anonderm.core.records import SPLITS, order_labels
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import assign_splits
-from anonderm.ingest.boxes import boxes_in_pixels
 from anonderm.ingest.checks import (
     Check,
+    boxes_in_pixels,
     check_photos,
     drop_duplicates,
     groups_of_near_duplicates,
     keep_first,
     shortened,
-    unusable,
+    write_skipped,
 )
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.people import find_people, known_people
-from anonderm.ingest.skipped import write_skipped
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, SkipKind, Skipped
 from anonderm.ingest.write_faces import Source, write_faces
-
-_UNLABELLED = "(no label)"  # no class can have this name
-_COLUMNS = ("id", "subject", "person", "width", "height", "file")
 
 
 def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
@@ -106,7 +109,12 @@ def _readable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Che
                 checks.append(check)
             bar.advance()
     if problems and not config.skip_unreadable:
-        raise unusable(problems, len(found.photos))
+        lines = [f"{problem.file}: {problem.reason}" for problem in problems]
+        raise UnreadableImage(
+            f"{len(problems)} of {len(found.photos)} photos cannot be used:{shortened(lines)}",
+            "Repair or remove them and run the same command again, or add --skip-unreadable to leave them "
+            "out.",
+        )
     return checks, problems
 
 
@@ -161,11 +169,14 @@ def _sources(checks: Sequence[Check], persons: Mapping[str, str]) -> list[Source
 
 def _write_sources(sources: Sequence[Source], config: IngestConfig, run: RunDir) -> None:
     """Write sources.csv; a resumed run must find the same photos, or ids would change their meaning."""
-    rows = [
-        (each.id, each.subject, each.person, each.check.width, each.check.height, each.photo.name)
-        for each in sources
-    ]
-    table = csv_text(_COLUMNS, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+    table = csv_text(
+        ("id", "subject", "person", "width", "height", "file"),
+        [
+            {"id": each.id, "subject": each.subject, "person": each.person, "file": each.photo.name}
+            | {"width": each.check.width, "height": each.check.height}
+            for each in sources
+        ],
+    )
     path = run.folder / "sources.csv"
     if path.exists() and path.read_text(encoding="utf-8") != table:
         raise ConfigChanged(
@@ -188,14 +199,11 @@ def _splits(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
     Raises TooFewImages: later stages would refuse such a FaceSet, but only after hours of training.
     """
     given = config.splits == "given"
-    splits = (
-        _given(sources, config) if given else _drawn(sources, config.val_share, config.test_share, config)
-    )
-    labels = [source.photo.label or _UNLABELLED for source in sources]
+    splits = _given(sources, config) if given else _drawn(sources, config.test_share, config)
+    labels = {source.stratum for source in sources}
     for split in ("train", "test") if config.test_share and not given else ("train",):
-        present = {label for source, label in zip(sources, labels, strict=True) if splits[source.id] == split}
-        missing = [label for label in order_labels(labels) if label not in present]
-        if missing:
+        present = {source.stratum for source in sources if splits[source.id] == split}
+        if missing := order_labels(labels - present):
             raise TooFewImages(
                 f"{config.source}: nobody of class {', '.join(missing)} is left for split {split}.",
                 "Add photos of other people of this class, or set test_share = 0 to do without a test split.",
@@ -203,11 +211,11 @@ def _splits(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
     return splits
 
 
-def _drawn(sources: Sequence[Source], val: float, test: float, config: IngestConfig) -> dict[str, str]:
+def _drawn(sources: Sequence[Source], test_share: float, config: IngestConfig) -> dict[str, str]:
     """Splits by person, stratified by class."""
-    subjects = [source.subject for source in sources]
-    labels = [source.photo.label or _UNLABELLED for source in sources]
-    by_person = assign_splits(subjects, labels, val, test, np.random.default_rng(config.seed))
+    subjects, labels = [each.subject for each in sources], [each.stratum for each in sources]
+    rng = np.random.default_rng(config.seed)
+    by_person = assign_splits(subjects, labels, config.val_share, test_share, rng)
     return {source.id: by_person[source.subject] for source in sources}
 
 
@@ -223,4 +231,4 @@ def _given(sources: Sequence[Source], config: IngestConfig) -> dict[str, str]:
     if "val" in splits.values() or not config.val_share:
         return splits
     train = [source for source in sources if splits[source.id] == "train"]
-    return splits | _drawn(train, config.val_share, 0.0, config)
+    return splits | _drawn(train, 0.0, config)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anonderm.core.errors import InputError
-from anonderm.core.files import write_text
+from anonderm.core.files import write_json_lines
 from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.dlib_faces import require_dlib
@@ -44,8 +43,7 @@ class People:
                 "here each person is in one split"
             )
         rows = ({"person": person, "photos": photos} for person, photos in sorted(self.bridges.items()))
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_text(run.folder / "bridges.jsonl", "".join(lines))
+        write_json_lines(run.folder / "bridges.jsonl", rows)
 
 
 def known_people(photos: Sequence[Photo], config: IngestConfig) -> dict[str, str | None]:

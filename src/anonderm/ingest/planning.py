@@ -10,19 +10,17 @@ from anonderm.core.images import IMAGE_SUFFIXES
 from anonderm.core.records import order_labels
 from anonderm.ingest.config import IngestConfig, PhantomConfig, RestoreConfig
 
-_PHANTOM = FaceCost(1.0, 0.008)
-_INGEST = FaceCost(1.0, 0.006)
 _RESTORE_FACE_S = {"lanczos": 0.0003, "spandrel": 0.1, "dfdnet": 0.1}
 
 
 def phantom_cost(config: PhantomConfig, work: Workload) -> Cost:
     count = config.people * (config.photos_min + config.photos_max) // 2
-    return _PHANTOM(config, work, Flow(count, config.size))
+    return FaceCost(1.0, 0.008)(config, work, Flow(count, config.size))
 
 
 def ingest_cost(config: IngestConfig, work: Workload) -> Cost:
     photos = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in config.source.rglob("*"))
-    return _INGEST(config, work, Flow(photos or work.assumed_photos, config.size))
+    return FaceCost(1.0, 0.006)(config, work, Flow(photos or work.assumed_photos, config.size))
 
 
 def restore_cost(config: RestoreConfig, work: Workload) -> Cost:

@@ -34,6 +34,11 @@ class Source:
     def photo(self) -> Photo:
         return self.check.photo
 
+    @property
+    def stratum(self) -> str:
+        """The class by which splits are stratified; no class can have the name of the unlabelled."""
+        return self.photo.label or "(no label)"
+
 
 def write_faces(
     sources: Sequence[Source], splits: Mapping[str, str], layout: str, config: IngestConfig, run: RunDir

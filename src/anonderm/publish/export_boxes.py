@@ -27,6 +27,7 @@ from anonderm.models.lesion_detector.kinds import kinds_of
 
 Sizes = Mapping[str, tuple[int, int]]
 """Width and height of each face, by id."""
+BySplit = Mapping[str, Sequence[Face]]
 
 
 @dataclass(frozen=True)
@@ -54,54 +55,51 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
         )
     progress = run.progress(faces.faces, "measuring faces")
     sizes = {face.id: image_size(faces.folder / face.file) for face in progress}
+    splits = {split: [face for face in faces if (face.split or "train") == split] for split in SPLITS}
+    by_split = {split: group for split, group in splits.items() if group}
     written: list[Path] = []
     if "yolo" in config.formats:
-        written.append(write_yolo(faces, sizes, kinds, run.folder / "boxes" / "yolo"))
+        written.append(_write_yolo(faces, by_split, sizes, kinds, run.folder / "boxes" / "yolo"))
     if "coco" in config.formats:
-        written += write_coco(faces, sizes, kinds, run.folder / "boxes" / "coco")
+        written += _write_coco(faces, by_split, sizes, kinds, run.folder / "boxes" / "coco")
     if any(face.checkpoint is None for face in faces):
         run.log("Caution: these are photos, not synthetic faces; protect this folder as you protect them.")
     run.log(f"{len(faces)} faces, {sum(len(face.lesions) for face in faces)} boxes of {', '.join(kinds)}")
     return written
 
 
-def _split(face: Face) -> str:
-    return face.split or "train"
-
-
 def _file_name(face: Face) -> str:
     return f"{face.id}{Path(face.file).suffix}"
 
 
-def write_yolo(faces: FaceSet, sizes: Sizes, kinds: Sequence[str], folder: Path) -> Path:
+def _write_yolo(faces: FaceSet, by_split: BySplit, sizes: Sizes, kinds: Sequence[str], folder: Path) -> Path:
     """Lines `class x y width height`, centre and size as shares of the image; returns data.yaml."""
     import yaml
 
-    for face in faces:
+    for split, face in ((split, face) for split, group in by_split.items() for face in group):
         width, height = sizes[face.id]
         lines = [
             f"{kinds.index(each.kind)} {each.centre[0] / width:.8g} {each.centre[1] / height:.8g} "
             f"{each.width / width:.8g} {each.height / height:.8g}\n"
             for each in face.lesions
         ]
-        link_or_copy(faces.folder / face.file, folder / "images" / _split(face) / _file_name(face))
-        write_text(folder / "labels" / _split(face) / f"{face.id}.txt", "".join(lines))
-    splits = {split: f"images/{split}" for split in SPLITS if any(_split(face) == split for face in faces)}
-    card = {"path": ".", **splits, "names": dict(enumerate(kinds))}
+        link_or_copy(faces.folder / face.file, folder / "images" / split / _file_name(face))
+        write_text(folder / "labels" / split / f"{face.id}.txt", "".join(lines))
+    card = {"path": ".", **{split: f"images/{split}" for split in by_split}, "names": dict(enumerate(kinds))}
     write_text(folder / "data.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
     return folder / "data.yaml"
 
 
-def write_coco(faces: FaceSet, sizes: Sizes, kinds: Sequence[str], folder: Path) -> list[Path]:
+def _write_coco(
+    faces: FaceSet, by_split: BySplit, sizes: Sizes, kinds: Sequence[str], folder: Path
+) -> list[Path]:
     """Returns the JSON files, one per split."""
     written = []
-    for split in SPLITS:
-        some = [face for face in faces if _split(face) == split]
-        for face in some:
+    for split, group in by_split.items():
+        for face in group:
             link_or_copy(faces.folder / face.file, folder / split / _file_name(face))
-        if some:
-            written.append(folder / "annotations" / f"instances_{split}.json")
-            write_text(written[-1], json.dumps(coco(some, sizes, kinds, _file_name)))
+        written.append(folder / "annotations" / f"instances_{split}.json")
+        write_text(written[-1], json.dumps(coco(group, sizes, kinds, _file_name)))
     return written
 
 

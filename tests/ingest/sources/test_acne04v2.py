@@ -6,7 +6,7 @@ import pytest
 
 from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.acne04v2 import find
+from anonderm.ingest.sources.acne04 import find_v2
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_faults_are_listed(v2, draw):
         {"id": 102, "image_id": 0, "radius": 1, "coordinates": "x"},
     ]
     draw(root / "JPEGImages" / "levle2_77.jpg", 77)
-    found = find(IngestConfig(write(root, content)))
+    found = find_v2(IngestConfig(write(root, content)))
     assert len(found.photos) == 8
     expected = ("annotation 100 ", "annotation 101 ", "annotation 102 ", "names 'gone.jpg',")
     assert len(found.skipped) == len(expected)
@@ -75,4 +75,4 @@ def test_a_broken_file_is_named(tmp_path, draw, text):
     draw(tmp_path / "levle0_0.jpg", 0)
     (tmp_path / "acne04v2.json").write_text(text)
     with pytest.raises(InputError, match="acne04v2"):
-        find(IngestConfig(tmp_path))
+        find_v2(IngestConfig(tmp_path))

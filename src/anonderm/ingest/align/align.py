@@ -25,7 +25,7 @@ from anonderm.core.files import read_csv, write_csv, write_json_lines
 from anonderm.core.images import Pixels, grid, resize, write_png
 from anonderm.core.parallel import in_processes
 from anonderm.core.rundir import RunDir
-from anonderm.ingest.align.cutter import CutFace, Cutter, Result, Task
+from anonderm.ingest.align.cutter import Cutter, Result, Task
 from anonderm.ingest.align.framing import FacePoints, cut, ffhq_square, whole_square
 from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
 from anonderm.ingest.config import AlignConfig
@@ -84,13 +84,16 @@ def _marked(path: Path | None, faces: FaceSet, run: RunDir) -> dict[str, tuple[F
 
 
 def _summary(result: Result) -> dict[str, Any]:
-    cuts = [_cut_row(each) for each in result.cuts]
+    cuts = [
+        {
+            "id": each.face.id,
+            "points": dataclasses.asdict(each.points) if each.points else None,
+            "outside": round(each.outside, 4),
+            "lost": each.lost,
+        }
+        for each in result.cuts
+    ]
     return {"photo": result.photo, "found": result.found, "reason": result.reason, "faces": cuts}
-
-
-def _cut_row(each: CutFace) -> dict[str, Any]:
-    points = dataclasses.asdict(each.points) if each.points else None
-    return {"id": each.face.id, "points": points, "outside": round(each.outside, 4), "lost": each.lost}
 
 
 def _write_lists(rows: list[dict[str, Any]], config: AlignConfig, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,6 @@ class Cutter:
 
         cv2.setNumThreads(1)  # photos are distributed over processes
         self._config = config
-        self._landmarker: Landmarker | None = None
 
     def __call__(self, task: Task) -> Result:
         """Raises MissingExtra, MissingPath, UnreadableImage or InputError."""
@@ -82,7 +82,7 @@ class Cutter:
         photo_HWC = photos.image(task.face)
         height, width = photo_HWC.shape[:2]
         mask_HW = resize_mask(photos.mask(task.face), width, height) if task.face.mask else None
-        found = task.marked or tuple(self._find(photo_HWC))
+        found = task.marked or tuple(self._landmarker(photo_HWC))
         good = tuple(points for points in found if task.marked or not _in_profile(points))
         if not good:
             reason = "seen from the side" if found else "no face found"
@@ -94,10 +94,9 @@ class Cutter:
         )
         return Result(task.face.id, cuts, len(found))
 
-    def _find(self, photo_HWC: Pixels) -> list[FacePoints]:
-        if self._landmarker is None:
-            self._landmarker = landmarker(self._config.model, self._config.several == "all")
-        return self._landmarker(photo_HWC)
+    @cached_property
+    def _landmarker(self) -> Landmarker:
+        return landmarker(self._config.model, self._config.several == "all")
 
     def _fallback(self, face: Face, photo_HWC: Pixels, mask_HW: Mask, reason: str, found: int) -> Result:
         if self._config.fallback == "skip":

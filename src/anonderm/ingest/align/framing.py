@@ -16,9 +16,7 @@ from anonderm.core.images import Pixels, resize
 
 Point = tuple[float, float]
 
-_BLURRED_FROM = (
-    0.04  # distance from the photo's edge at which padding is fully blurred, in sides of the square
-)
+_BLURRED_FROM = 0.04  # distance from the photo where padding is fully blurred, in sides of the square
 _BLUR = 0.02  # standard deviation of that blur, in sides of the square
 
 

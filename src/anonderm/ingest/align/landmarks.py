@@ -59,22 +59,18 @@ class OnnxLandmarker:
         size = int(self._network.shape[2])
         square = _around(face)
         picture_SSC = cut(photo_HWC, square, size).astype(np.float32) / 255
-        picture_13SS = picture_SSC.transpose(2, 0, 1)[None]
-        shares_K2 = self._run(picture_13SS)
-        back = np.linalg.inv(np.vstack([square.onto(size), (0, 0, 1)]))[:2]
-        points_K2 = map_points(shares_K2 * size, back)
-        if len(points_K2) == 5:
-            return face_points(points_K2[0], points_K2[1], (points_K2[3] + points_K2[4]) / 2)
-        return points_of(points_K2)
-
-    def _run(self, picture_13SS: NDArray[Any]) -> NDArray[np.float64]:
+        picture_13SS: NDArray[Any] = picture_SSC.transpose(2, 0, 1)[None]
         output = self._network(picture_13SS).astype(float)
         if output.size not in (10, 136) or not np.isfinite(output).all():
             raise InputError(
                 f"{self._network.path}: returns {output.shape}, or numbers that are not finite.",
                 "It must return 5 or 68 points, [1, K, 2].",
             )
-        return output.reshape(-1, 2)
+        back = np.linalg.inv(np.vstack([square.onto(size), (0, 0, 1)]))[:2]
+        points_K2 = map_points(output.reshape(-1, 2) * size, back)
+        if len(points_K2) == 5:
+            return face_points(points_K2[0], points_K2[1], (points_K2[3] + points_K2[4]) / 2)
+        return points_of(points_K2)
 
 
 def _around(face: DlibFace) -> Square:

@@ -23,7 +23,7 @@ from anonderm.core.images import Pixels, grid, image_size, resize, resize_mask, 
 from anonderm.core.records import Face
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.config import RestoreConfig
-from anonderm.ingest.restore.lesion_report import report_lesions
+from anonderm.ingest.restore.lesion_contrast import report_lesions
 from anonderm.models.restorers.load import open_restorer, read_points
 from anonderm.models.restorers.restorer import Lanczos, Points, Restorer, enlarge
 

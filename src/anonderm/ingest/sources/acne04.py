@@ -4,6 +4,12 @@ Classification/JPEGImages/levle0_12.jpg     0 mild, 1 moderate, 2 severe, 3 very
 Classification/NNEW_trainval_0.txt          lines `levle0_12.jpg 0 3`: name, level, number of lesions
 Classification/NNEW_test_0.txt              five folds, 0 to 4; the two files of a fold name all photos
 Detection/**/Annotations/levle0_12.xml      Pascal VOC boxes, if they were downloaded too
+
+Acne04-v2: new annotations for some of the photos of ACNE04, as circles in one JSON file.
+
+Acne04-v2_annotations.json    "images": id, file_name, width, height;
+                              "annotations": image_id, coordinates [x, y] of the centre, radius, class_name
+levle0_2.jpg                  photos of ACNE04 in any folder below; their names give the severity
 """
 
 from __future__ import annotations
@@ -19,15 +25,17 @@ from typing import Any
 from anonderm.core.errors import MissingPath
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.coco import read_photos
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import read_lines
+from anonderm.ingest.sources.reading import numbers, read_json_object, read_lines
 
 PATTERNS = ("NNEW_*.txt", "*/NNEW_*.txt")
-LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
+_LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
 _LEVELS = ("mild", "moderate", "severe", "very severe")
 _FILES = {"test": "test", "trainval": "train"}  # test first: it counts for a photo that both files name
 _NAME = re.compile(r"levle([0-3])_\d+\.\w+")
+_V2_FILE = re.compile(r".*acne04-?v2.*\.json", re.IGNORECASE)
 _LINE = re.compile(r"(\S+)\s+([0-3])\s+\d+")
 
 
@@ -74,7 +82,7 @@ def _photos(listing: Listing, label_file: str) -> Iterator[Photo]:
         elif severity(file_name) not in (None, _LEVELS[level]):
             listing.skip(name, f"level {level} in {label_file} contradicts its name", "label unknown")
         else:
-            yield dataclasses.replace(listing.photo(name), label=_LEVELS[level], licence=LICENCE)
+            yield dataclasses.replace(listing.photo(name), label=_LEVELS[level], licence=_LICENCE)
 
 
 def parse_line(text: str) -> tuple[str, int] | None:
@@ -131,3 +139,27 @@ def _number(element: Any, path: str) -> float:
         return float(element.findtext(path) or "nan")
     except ValueError:
         return math.nan
+
+
+def fits_v2(source: Path) -> bool:
+    return source.is_dir() and any(_V2_FILE.fullmatch(path.name) for path in source.iterdir())
+
+
+def find_v2(config: IngestConfig) -> Found:
+    listing = Listing(config.source)
+    files = [name for name in listing.files if _V2_FILE.fullmatch(name)]
+    for file in files:
+        for photo in read_photos(listing, file, read_json_object(listing.files[file]), _circle):
+            label = severity(posixpath.basename(photo.name))
+            listing.photos.append(dataclasses.replace(photo, label=label, split=None, licence=_LICENCE))
+    return listing.found(files, complete=False)  # the set is a part of ACNE04
+
+
+def _circle(row: dict[str, Any]) -> Lesion | str:
+    """The box around a circle, or what is wrong with it."""
+    centre, radius = row.get("coordinates"), row.get("radius")
+    circle = numbers([*centre, radius], 3) if isinstance(centre, list) else None
+    if circle is None or circle[2] <= 0:
+        return f"annotation {row.get('id')} has no circle"
+    x, y, side = circle[0], circle[1], 2 * circle[2]
+    return Lesion.from_centre(str(row.get("class_name", "acne")), x, y, side, side)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
-from anonderm.ingest.sources.photo import Found, Photo
+from anonderm.ingest.sources.photo import Found
 from anonderm.ingest.sources.reading import read_lines
 
 PARTS = ("skin", "nose")
@@ -45,7 +45,8 @@ def find(config: IngestConfig) -> Found:
     _skip_masks_without_photo(listing)
     read = {name for name in listing.files if name.startswith(f"{_MASKS}/")} | {_MAPPING, _IDENTITIES}
     found = listing.found(read, _IMAGES)
-    return dataclasses.replace(found, photos=tuple(sorted(found.photos, key=_number)))
+    by_number = sorted(found.photos, key=lambda photo: int(_stem(photo.name)))
+    return dataclasses.replace(found, photos=tuple(by_number))
 
 
 def _stem(name: str) -> str:
@@ -82,7 +83,3 @@ def _facts(listing: Listing) -> dict[str, tuple[str | None, str | None]]:
             split = "test" if original >= _FIRST_TEST else "val" if original >= _FIRST_VAL else "train"
             facts[words[0]] = (split, people.get(words[2]))
     return facts
-
-
-def _number(photo: Photo) -> int:
-    return int(_stem(photo.name))

@@ -108,7 +108,8 @@ def _in_shard(listing: Listing, file: str, config: IngestConfig) -> Iterator[Pho
     columns = choose_columns(table, {k: v for k, v in config.chosen_columns.items() if k != "file"}, path)
     columns.pop("file", None)
     class_names = _class_names(schema.metadata, columns.get("label", ""))
-    split = _split_of_shard(file)
+    match = _SHARD.fullmatch(posixpath.basename(file))
+    split = (read_split(match["split"]) if match else None) or split_of(file)
     for group in range(opened.num_row_groups):
         read = [*table.columns, f"{image}.path"]
         for row, values in enumerate(opened.read_row_group(group, columns=read).to_pylist()):
@@ -125,17 +126,17 @@ def _in_shard(listing: Listing, file: str, config: IngestConfig) -> Iterator[Pho
 
 
 def _image_column(schema: Any, path: Path) -> str:
-    structs = [field.name for field in schema if {"bytes", "path"} <= _fields_of(field.type)]
+    structs = [
+        field.name
+        for field in schema
+        if {"bytes", "path"} <= {field.type.field(index).name for index in range(field.type.num_fields)}
+    ]
     if not structs:
         raise InputError(
             f"{path}: no column of images, {{bytes, path}}.",
             "If the table names image files, give the table itself: --source TABLE.parquet.",
         )
     return structs[0]
-
-
-def _fields_of(kind: Any) -> set[str]:
-    return {kind.field(index).name for index in range(kind.num_fields)}
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, column: str) -> list[str] | None:
@@ -153,11 +154,6 @@ def _class_of(value: Any, names: list[str] | None) -> str:
     if names is None or isinstance(value, str):
         return cell_text(value)
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else ""
-
-
-def _split_of_shard(file: str) -> str | None:
-    match = _SHARD.fullmatch(posixpath.basename(file))
-    return (read_split(match["split"]) if match else None) or split_of(file)
 
 
 def _with_objects(listing: Listing, photo: Photo, row: Mapping[str, Any]) -> Photo:

@@ -14,7 +14,6 @@ from anonderm.core.names import is_plain
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources import (
     acne04,
-    acne04v2,
     celebamask,
     coco,
     ffhq,
@@ -46,7 +45,7 @@ def _matching(adapter: ModuleType) -> Callable[[Path], bool]:
 # The first that fits is taken, so the most specific come first.
 LAYOUTS: dict[str, Layout] = {
     "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", _matching(acne04), acne04.find),
-    "acne04v2": Layout("Acne04-v2_annotations.json", acne04v2.fits, acne04v2.find),
+    "acne04v2": Layout("Acne04-v2_annotations.json", acne04.fits_v2, acne04.find_v2),
     "celebamask-hq": Layout("CelebA-HQ-img/", _matching(celebamask), celebamask.find),
     "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", _matching(ffhq), ffhq.find),
     "stylegan": Layout("a ZIP or a folder with dataset.json", stylegan.fits, stylegan.find),
@@ -94,13 +93,19 @@ def recognise(source: Path) -> str:
 
 
 def _labelled(photo: Photo, config: IngestConfig) -> Photo:
-    """The photo with the label that the settings give it. Raises BadLabel if it cannot name a folder."""
-    photo = _with_renamed_kinds(photo, config.renamed)
+    """The photo with the label and names of lesions that the settings give it.
+
+    Raises BadLabel if the label cannot name a folder.
+    """
+    renamed = config.renamed
+    lesions = (dataclasses.replace(each, kind=renamed.get(each.kind, each.kind)) for each in photo.lesions)
+    kinds = tuple(sorted({renamed.get(kind, kind) for kind in photo.lesion_types}))
+    photo = dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=kinds)
     label = config.label if config.label is not None else photo.label
     if label is None:
         return photo
     label = unicodedata.normalize("NFC", label.strip())
-    label = config.renamed.get(label, label)
+    label = renamed.get(label, label)
     if not is_plain(label):
         raise BadLabel(
             f"{photo.name}: the label {label!r} cannot name a class (and a folder of the release).",
@@ -108,9 +113,3 @@ def _labelled(photo: Photo, config: IngestConfig) -> Photo:
             "and _ . , + & ( ) ' - are allowed.",
         )
     return dataclasses.replace(photo, label=label)
-
-
-def _with_renamed_kinds(photo: Photo, renamed: dict[str, str]) -> Photo:
-    lesions = (dataclasses.replace(each, kind=renamed.get(each.kind, each.kind)) for each in photo.lesions)
-    kinds = tuple(sorted({renamed.get(kind, kind) for kind in photo.lesion_types}))
-    return dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=kinds)

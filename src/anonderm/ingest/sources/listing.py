@@ -89,19 +89,15 @@ class Listing:
     def found_by_roboflow(self, read: Collection[str]) -> Found:
         """As `found`; photos without a licence get the one stated on the card of a Roboflow export."""
         found = self.found(read)
-        licence = self._card_licence()
-        if licence is None:
-            return found
-        photos = (dataclasses.replace(each, licence=each.licence or licence) for each in found.photos)
-        return dataclasses.replace(found, photos=tuple(photos))
-
-    def _card_licence(self) -> str | None:
         try:
             text = read_text(self.files[_ROBOFLOW_CARD]) if _ROBOFLOW_CARD in self.files else ""
         except InputError:
-            return None  # a card in another encoding states nothing that could be relied on
+            text = ""  # a card in another encoding states nothing that could be relied on
         stated = re.search(r"^License:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE)
-        return stated[1] if stated else None
+        if stated is None:
+            return found
+        photos = (dataclasses.replace(each, licence=each.licence or stated[1]) for each in found.photos)
+        return dataclasses.replace(found, photos=tuple(photos))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

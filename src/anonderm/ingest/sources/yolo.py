@@ -1,10 +1,9 @@
 """YOLO: a text file of boxes beside each photo, or in `labels` for photos in `images`.
 
-                            data.yaml                   names: [papule, pustule]    (or {0: papule, 1:
-                            pustule}) train/images/a.jpg          likewise valid/ and test/; or
-                            images/train/a.jpg and labels/train/a.txt train/labels/a.txt          lines `class
-                            x y width height`: centre and size as shares of the picture; or `class x1 y1 x2 y2
-                            x3 y3 ...`, an outline, which is replaced by its bounding box
+data.yaml                   names: [papule, pustule]    (or {0: papule, 1: pustule})
+train/images/a.jpg          likewise valid/ and test/; or images/train/a.jpg and labels/train/a.txt
+train/labels/a.txt          lines `class x y width height`: centre and size as shares of the picture;
+                            or `class x1 y1 x2 y2 x3 y3 ...`, an outline, replaced by its bounding box
 
 A photo without a text file is skipped and listed, as it is unknown whether anyone looked for lesions on it;
 an empty text file means that there are none.
