@@ -31,8 +31,15 @@ SIZE = 224
 _BATCH = 16
 _WHERE = "Get one of EfficientNet(AutoAtt)B4(ST) from https://github.com/polimi-ispl/icpr2020dfdc."
 _FEATURES = 1792
-_STAGES = (2, 4, 4, 6, 6, 8, 2)  # blocks of each stage of EfficientNet-B4
+# Stage of EfficientNet-B4, and place in it, of each block.
+_BLOCKS = [(stage, block) for stage, blocks in enumerate((2, 4, 4, 6, 6, 8, 2)) for block in range(blocks)]
 _ATTENTION_STAGE, _ATTENTION_FEATURES = 2, 56
+_PREFIXES = {
+    "classifier.0.": "normalise.",
+    "classifier.1.": "classifier.",
+    "classifier.": "classifier.",
+    "efficientnet.attconv.": "attention.",
+}
 _PLAIN = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 _SQUEEZE = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand"}
 # The first block has no expansion, so its layers have other names.
@@ -89,7 +96,7 @@ def load_detector(weights: Path) -> tuple[Detector, str]:
     try:
         used = {name: each for name, each in state.items() if not name.startswith("feat_ext.classifier.")}
         detector.load_state_dict({_renamed(name): tensor for name, tensor in used.items()})
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (LookupError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BrokenArtefact(
             f"{weights}: not EfficientNet-B4 weights of Bonettini et al. ({reason}).",
@@ -112,28 +119,14 @@ def manipulation_scores(detector: Detector, faces: FaceSet) -> NDArray[np.float6
 
 
 def _renamed(name: str) -> str:
-    """Our name of a tensor of the published file. Raises KeyError."""
-    if name.startswith("classifier.0."):
-        return name.replace("classifier.0", "normalise")
-    if name.startswith("classifier.1."):
-        return name.replace("classifier.1", "classifier")
+    """Our name of a tensor of the published file. Raises LookupError."""
     name = name.removeprefix("feat_ext.")
-    if name.startswith("classifier."):
-        return name
-    if name.startswith("efficientnet.attconv."):
-        return name.replace("efficientnet.attconv", "attention")
+    for published, ours in _PREFIXES.items():
+        if name.startswith(published):
+            return ours + name.removeprefix(published)
     if match := re.fullmatch(r"efficientnet\._blocks\.(\d+)\.(\w+)\.(\w+)", name):
-        stage, block = _place(int(match[1]))
+        stage, block = _BLOCKS[int(match[1])]
         layer = (_LATER_STAGES if stage else _FIRST_STAGE)[match[2]]
         return f"efficientnet.blocks.{stage}.{block}.{layer}.{match[3]}"
     _, layer, kind = name.split(".")
     return f"efficientnet.{_PLAIN[layer]}.{kind}"
-
-
-def _place(index: int) -> tuple[int, int]:
-    """Stage and index within it of a block by its number in the network. Raises KeyError beyond the last."""
-    for stage, count in enumerate(_STAGES):
-        if index < count:
-            return stage, index
-        index -= count
-    raise KeyError(index)

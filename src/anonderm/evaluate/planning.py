@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 
 from anonderm.core import weights
@@ -23,14 +22,10 @@ def realism_cost(config: RealismConfig, work: Workload) -> Cost:
     return Cost(work.faces, config.folds * config.epochs * faces * _CNN_FACE_S, measured_s=5)
 
 
-def fidelity_needs(config: FidelityConfig) -> list[weights.Lookup]:
-    return _extractor_needs(config.extractors)
+def fidelity_needs(config: FidelityConfig | RealismConfig) -> list[weights.Lookup]:
+    return [partial(weights.find, PUBLISHED[name]) for name in config.extractors if name in PUBLISHED]
 
 
 def realism_needs(config: RealismConfig) -> list[weights.Lookup]:
     detector = [partial(weights.find, config.detector)] if config.detector else []
-    return [*_extractor_needs(config.extractors), *detector]
-
-
-def _extractor_needs(names: Iterable[str]) -> list[weights.Lookup]:
-    return [partial(weights.find, PUBLISHED[name]) for name in names if name in PUBLISHED]
+    return [*fidelity_needs(config), *detector]

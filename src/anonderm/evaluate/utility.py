@@ -5,7 +5,6 @@ Both are tested on real faces of people in neither training set. N faces, K clas
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,7 +15,7 @@ from anonderm.core.errors import BadLabel
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
 from anonderm.core.launch import device
-from anonderm.core.records import SEVERITIES, Face
+from anonderm.core.records import SEVERITIES
 from anonderm.core.results.classifier import Explanation, UtilityArm, UtilityResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import UtilityConfig
@@ -34,7 +33,6 @@ from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_grader, probabilities
 
 Arm = Literal["trtr", "tstr"]
-_ARMS: tuple[Arm, ...] = ("trtr", "tstr")
 _TRAINED_ON = {"trtr": "real", "tstr": "synthetic"}
 _MIN_OVERLAY_PX = 192
 
@@ -66,19 +64,23 @@ def evaluate_utility(
     majority_share = float(np.bincount(truth_N).max() / len(truth_N))
     arms = {
         arm: _arm(arm, test, truth_N, predicted[arm], checkpoints[arm], majority_share, bootstrap, run)
-        for arm in _ARMS
+        for arm in checkpoints
     }
     for name, arm in arms.items():
         for warning in arm.warnings:
             run.log(f"warning: {name}: {warning}")
-    ratio = partial(_accuracy_ratio, predicted["tstr"] == truth_N, predicted["trtr"] == truth_N)
+
+    def accuracy_ratio(rows: Rows) -> float:
+        correct, reference = ((predicted[arm] == truth_N)[rows].sum() for arm in ("tstr", "trtr"))
+        return float(correct / reference) if reference else float("nan")
+
     return UtilityResult(
         classes=test.labels,
         n_people=test.people,
         majority_share=majority_share,
         trtr=arms["trtr"],
         tstr=arms["tstr"],
-        tstr_over_trtr_accuracy=bootstrap.score(ratio),
+        tstr_over_trtr_accuracy=bootstrap.score(accuracy_ratio),
         explanations=tuple(_explanations(config, test, classifiers, probabilities_NK, run)),
     )
 
@@ -91,11 +93,6 @@ def _check_classes(test: FaceSet, checkpoints: dict[Arm, Checkpoint]) -> None:
                 f"the test faces of {test.folder} have {', '.join(test.labels)}.",
                 "Train both classifiers on exactly the classes of the test split.",
             )
-
-
-def _accuracy_ratio(correct_N: NDArray[np.bool_], reference_N: NDArray[np.bool_], rows: Rows) -> float:
-    reference = reference_N[rows].sum()
-    return float(correct_N[rows].sum() / reference) if reference else float("nan")
 
 
 def _arm(
@@ -134,7 +131,7 @@ def _explanations(
     rows = {face.id: row for row, face in enumerate(test)}
     shown = [face for label in test.labels for face in test.where(label=label).faces[: config.saliency_faces]]
     for face in shown:
-        write_png(run.folder / _picture(face), test.image(face))
+        write_png(run.folder / f"saliency/{face.id}.png", test.image(face))
     jobs = [(arm, face) for arm in classifiers for face in shown]
     explanations = []
     for arm, face in run.progress(jobs, "Grad-CAM"):
@@ -150,12 +147,8 @@ def _explanations(
                 label=str(face.label),
                 predicted=test.labels[predicted],
                 probability=float(probabilities_K[predicted]),
-                image=_picture(face),
+                image=f"saliency/{face.id}.png",
                 overlay=file,
             )
         )
     return explanations
-
-
-def _picture(face: Face) -> str:
-    return f"saliency/{face.id}.png"

@@ -115,13 +115,10 @@ def histogram(
     x, y = _axes(edges, np.array([0.0, 1.05 * max(share.max() for share in shares.values()) or 1.0]))
     body, tones = [], _legend(drawn)
     for index, (name, tone) in enumerate(tones):
-        share = shares[name]
-        steps = [f"{x(edges[0]):.1f},{y(0):.1f}"]
-        for position, value in enumerate(share):
-            steps += [f"{x(edge):.1f},{y(value):.1f}" for edge in edges[position : position + 2]]
-        steps.append(f"{x(edges[-1]):.1f},{y(0):.1f}")
+        corners = zip(np.repeat(edges, 2), (0.0, *np.repeat(shares[name], 2), 0.0), strict=True)
+        steps = " ".join(f"{x(edge):.1f},{y(height):.1f}" for edge, height in corners)
         fill = "area" if len(shares) <= 2 else "line"
-        body.append(f'<polygon class="{fill} {tone} dash{index % 3}" points="{" ".join(steps)}"/>')
+        body.append(f'<polygon class="{fill} {tone} dash{index % 3}" points="{steps}"/>')
     medians = ", ".join(f"median of {name} {number(float(np.median(v)))}" for name, v in drawn.items())
     legend = tuple((f"{name} ({len(drawn[name]):,})", tone) for name, tone in tones)
     frame = _frame(x, y, x_label, percent=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,15 +23,7 @@ from anonderm.core.errors import Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.records import LESION_KINDS
 from anonderm.core.rundir import RunDir
-from anonderm.core.snapshot import (
-    SNAPSHOT,
-    open_snapshot,
-    optimiser_tensors,
-    restore_optimiser,
-    under_prefix,
-    with_prefix,
-    write_snapshot,
-)
+from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.embeddings.encoder import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
 from anonderm.evaluate.config import EncoderConfig
 from anonderm.evaluate.encoder.augment import augment
@@ -52,19 +43,18 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     train = faces.where(split=("train", "val", None))
     pool = _Pool(train)
     training = _Training(config, pool)
-    state = run.folder / SNAPSHOT
-    first = training.load(state) if state.exists() else 0
-    run.rewind_metrics(first)
+    progress = resume_training(run.folder, StepProgress(), training.network, training.optimiser)
+    run.rewind_metrics(progress.step)
     run.log(f"training on {len(train)} photos; {len(pool.people)} people have two or more")
-    with run.bar("training the encoder", config.steps, first) as bar:
-        for step in range(first, config.steps):
-            losses = training.step(step)
+    with run.bar("training the encoder", config.steps, progress.step) as bar:
+        while progress.step < config.steps:
+            losses = training.step(progress.step)
+            progress.step += 1
             bar.advance(note=f"loss {sum(losses.values()):.2f}")
-            if (step + 1) % config.save_every == 0:
-                run.metrics(step + 1, **losses)
-                training.save(state, step + 1)
+            if progress.step % config.save_every == 0:
+                run.metrics(progress.step, **losses)
+                save_training(run.folder, progress, training.network, training.optimiser)
     tensors = _compact(training.encoder)
-    held_out = faces.where(split="test")
     card = CheckpointCard(
         kind="encoder",
         architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(WIDTHS)},
@@ -75,9 +65,11 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
         command=command_line("train-encoder", config),
     )
     checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", tensors, card)
-    notes = {"photos": len(train), "people": len(pool.people)} | probe(checkpoint, train, held_out, run)
+    notes = {"photos": len(train), "people": len(pool.people)} | probe(
+        checkpoint, train, faces.where(split="test"), run
+    )
     checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(card, notes=notes))
-    state.unlink(missing_ok=True)
+    (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
 
 
@@ -130,11 +122,11 @@ class _Training:
         self.encoder = Encoder()
         heads = {"ita": 1, "lesions": len(LESION_KINDS), "label": max(1, len(pool.labels))}
         self._heads = nn.ModuleDict({name: nn.Linear(FEATURES, width) for name, width in heads.items()})
-        self._net = nn.ModuleDict({"encoder": self.encoder, "heads": self._heads})
-        _initialise(self._net, torch.Generator().manual_seed(config.seed))
-        self._net.to(self._device).to(memory_format=torch.channels_last)
-        self._optimiser = torch.optim.AdamW(
-            self._net.parameters(), lr=config.learning_rate, weight_decay=_WEIGHT_DECAY
+        self.network = nn.ModuleDict({"encoder": self.encoder, "heads": self._heads})
+        _initialise(self.network, torch.Generator().manual_seed(config.seed))
+        self.network.to(self._device).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=_WEIGHT_DECAY
         )
 
     def step(self, step: int) -> dict[str, float]:
@@ -142,18 +134,18 @@ class _Training:
         generator = launch.step_generator(self._config.seed, step)
         rows_N, people_N = self._pool.draw(self._config.people, generator)
         x_NCHW = augment(to_tensor(self._pool.pixels_NHWC[rows_N.numpy()]), generator)
-        self._net.train()
+        self.network.train()
         h_ND = self.encoder(x_NCHW.to(self._device, memory_format=torch.channels_last))
         losses = {"identity": supervised_contrastive(h_ND, people_N.to(self._device))}
         losses |= self._target_losses(h_ND, rows_N)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
             raise Diverged(f"step {step}: the loss is {total.item()}.", "Lower --learning-rate.")
-        for group in self._optimiser.param_groups:
+        for group in self.optimiser.param_groups:
             group["lr"] = self._config.learning_rate * _schedule(step, self._config.steps)
-        self._optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        self._optimiser.step()
+        self.optimiser.step()
         return {name: loss.item() for name, loss in losses.items()}
 
     def _target_losses(self, h_ND: Tensor, rows_N: Tensor) -> dict[str, Tensor]:
@@ -169,17 +161,6 @@ class _Training:
         if (label_N >= 0).any():
             losses["label"] = 0.5 * functional.cross_entropy(self._heads["label"](h_ND), label_N)
         return losses
-
-    def save(self, path: Path, step: int) -> None:
-        tensors = with_prefix("net/", self._net.state_dict()) | optimiser_tensors("adam/", self._optimiser)
-        write_snapshot(path, tensors, {"step": step})
-
-    def load(self, path: Path) -> int:
-        """Restore a saved state; returns the number of steps it had done. Raises BrokenArtefact."""
-        with open_snapshot(path) as (tensors, numbers):
-            self._net.load_state_dict(under_prefix("net/", tensors))
-            restore_optimiser("adam/", self._optimiser, tensors)
-            return int(numbers["step"])
 
 
 def _initialise(net: nn.Module, generator: torch.Generator) -> None:

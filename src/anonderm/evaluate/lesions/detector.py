@@ -45,8 +45,12 @@ def evaluate_detector(
             f"{real.folder}: no face of split test has lesion boxes to compare detections with.",
             "Give photos with boxes, ingested with a test share above 0.",
         )
-    warnings = _warnings(test, network)
-    for warning in warnings:
+    warnings = []
+    if unknown := [kind for kind in kinds_of(test) if kind not in network.kinds]:
+        warning = (
+            f"the detector was not trained on {', '.join(unknown)}; lesions of these kinds are left out."
+        )
+        warnings.append(warning)
         run.log(f"warning: {warning}")
     detections_F = detect_all(network, test, run, "detecting lesions on the test faces")
     truth_F = [face.lesions for face in test]
@@ -71,13 +75,6 @@ def evaluate_detector(
         pictures=tuple(_pictures(config, test, counted_F, network, run)),
         warnings=tuple(warnings),
     )
-
-
-def _warnings(test: FaceSet, network: Detector) -> list[str]:
-    unknown = [kind for kind in kinds_of(test) if kind not in network.kinds]
-    if not unknown:
-        return []
-    return [f"the detector was not trained on {', '.join(unknown)}; lesions of these kinds are left out."]
 
 
 def _map(matches: dict[str, list[Matches]], overlap: int, rows: Rows) -> float:

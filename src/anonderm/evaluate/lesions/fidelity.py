@@ -58,11 +58,14 @@ def evaluate_lesions(
         name: each if len(each) <= config.max_faces else each.sample(config.max_faces, rng)
         for name, each in faces_to_compare(real, synthetic).items()
     }
-    test, train, generated = (_detected(network, sets[name], name, run) for name in sets)
+    sides: dict[str, Side] = {}
+    for name, faces in sets.items():
+        detections_F = detect_all(network, faces, run, f"detecting lesions: {name}")
+        sides[name] = Side.of(faces, [network.above_threshold(detections) for detections in detections_F])
     known = faces_with_boxes(sets["test"], network)
-    boxes = Side.of(known, [face.lesions for face in known]) if any(f.lesions for f in known) else None
-    sides = Sides(test, train, generated, boxes)
-    warnings = _warnings(test, generated)
+    if any(face.lesions for face in known):
+        sides["boxes"] = Side.of(known, [face.lesions for face in known])
+    warnings = _warnings(sides["test"], sides["synthetic"])
     for warning in warnings:
         run.log(f"warning: {warning}")
     labels = (ALL, *(label for label in real.labels if label in synthetic.labels))
@@ -71,11 +74,11 @@ def evaluate_lesions(
             label: {kind: _part(sides, kind, label, rng) for kind in (ALL, *network.kinds)}
             for label in run.progress(labels, "comparing lesions")
         },
-        real=_values(test, network.kinds),
-        synthetic=_values(generated, network.kinds),
+        real=_values(sides["test"], network.kinds),
+        synthetic=_values(sides["synthetic"], network.kinds),
         pictures=(
-            *_pictures(config, "real", sets["test"], test, network, run),
-            *_pictures(config, "synthetic", sets["synthetic"], generated, network, run),
+            *_pictures(config, "real", sets["test"], sides["test"], network, run),
+            *_pictures(config, "synthetic", sets["synthetic"], sides["synthetic"], network, run),
         ),
         warnings=tuple(warnings),
     )
@@ -106,21 +109,6 @@ class Side:
         return LesionGroup(lesions_F, tuple(self.faces[row].person for row in rows))
 
 
-@dataclass(frozen=True)
-class Sides:
-    """Lesions detected on real test, real training and synthetic faces; the true ones of the test faces."""
-
-    test: Side
-    train: Side
-    generated: Side
-    test_boxes: Side | None
-
-
-def _detected(network: Detector, faces: FaceSet, name: str, run: RunDir) -> Side:
-    detections_F = detect_all(network, faces, run, f"detecting lesions: {name}")
-    return Side.of(faces, [network.above_threshold(detections) for detections in detections_F])
-
-
 def _warnings(test: Side, generated: Side) -> list[str]:
     real, synthetic = (float(np.median(side.widths_F)) for side in (test, generated))
     if abs(real - synthetic) <= _TOLERANCE * real:
@@ -131,9 +119,9 @@ def _warnings(test: Side, generated: Side) -> list[str]:
     ]
 
 
-def _part(sides: Sides, kind: str, label: str, rng: np.random.Generator) -> LesionPart:
-    test, train, generated = (side.part(kind, label) for side in (sides.test, sides.train, sides.generated))
-    boxes = sides.test_boxes.part(kind, label) if sides.test_boxes is not None else None
+def _part(sides: dict[str, Side], kind: str, label: str, rng: np.random.Generator) -> LesionPart:
+    parts = {name: side.part(kind, label) for name, side in sides.items()}
+    test, train, generated, boxes = parts["test"], parts["train"], parts["synthetic"], parts.get("boxes")
     count = min(len(generated), len(train) or len(generated))
     synthetic, baseline = _take(generated, count, rng), _take(train, count, rng)
     return LesionPart(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from anonderm.core.records import TONES
-from anonderm.core.results.base import Score
 from anonderm.core.results.data_mix import ArmResult, ArmScores, DataMixResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
@@ -52,19 +51,16 @@ def data_mix(pipeline: Pipeline) -> Section | None:
         ),
         score_table("All scores of the data-mix study", result.scores(), folded=True),
     ]
+    length = "optimiser steps" if result.lengths == "steps" else "epochs"
     times = "once" if result.seeds == 1 else f"{result.seeds} times"
     lead = (
         "One classifier trained on real faces (TRTR), on synthetic faces only (TSTR) and on mixes of "
-        f"both, {times} each and for the same number of {_length(result)}. All are tested on the same real "
+        f"both, {times} each and for the same number of {length}. All are tested on the same real "
         "people, who are in no training set (TRTS and TSTS: on held-out synthetic faces). Differences are "
         "paired over the same people: judge whether an arm is better by the interval of its difference, "
         "not by the overlap of two intervals."
     )
     return Section("data-mix", "Data mix", lead, blocks)
-
-
-def _length(result: DataMixResult) -> str:
-    return "optimiser steps" if result.lengths == "steps" else "epochs"
 
 
 def _label(test: ArmScores) -> str:
@@ -130,14 +126,13 @@ def _ratios(result: DataMixResult) -> Chart | None:
     curves = {"Accuracy": result.by_ratio("accuracy"), "Macro F1": result.by_ratio("macro_f1")}
     curves = {name: curve for name, curve in curves.items() if len(curve) > 1}
     points = {name: [(ratio, score.value) for ratio, score in curve] for name, curve in curves.items()}
-    spans = {name: [span for each in curve for span in _span(*each)] for name, curve in curves.items()}
+    spans = {
+        name: [(ratio, s.low, s.high) for ratio, s in curve if s.low is not None and s.high is not None]
+        for name, curve in curves.items()
+    }
     caption = "Real training faces plus this many synthetic faces for each; 0: real faces only."
     title, label = "Adding synthetic faces to real ones", "synthetic faces per real face"
     return charts.lines(title, points, label, caption, spans)
-
-
-def _span(ratio: float, score: Score) -> list[tuple[float, float, float]]:
-    return [] if score.low is None or score.high is None else [(ratio, score.low, score.high)]
 
 
 def _by_tone(result: DataMixResult) -> Table | None:

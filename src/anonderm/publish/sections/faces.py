@@ -25,15 +25,15 @@ def faces(pipeline: Pipeline) -> Section:
 
 
 def _beside(pipeline: Pipeline, label: str) -> tuple[Block, ...]:
-    shown = [("synthetic", pipeline.synthetic)]
-    if pipeline.config.show_real:
-        shown.insert(0, ("real", pipeline.photos))
+    shown = {
+        "real": pipeline.photos if pipeline.config.show_real else None,
+        "synthetic": pipeline.synthetic,
+    }
     galleries = []
-    for tone, every in shown:
-        of_label = every.where(label=label) if every is not None else None
-        if of_label:
-            alt = f"{tone} face"
-            pictures = face_pictures(of_label, pipeline.config.faces_per_class, alt, pipeline.rng())
+    for tone, faces in shown.items():
+        if faces and (of_label := faces.where(label=label)):
+            count = pipeline.config.faces_per_class
+            pictures = face_pictures(of_label, count, f"{tone} face", pipeline.rng())
             galleries.append(Gallery(f"{label}, {tone}", tuple((each,) for each in pictures), tone))
     return tuple(galleries)
 
@@ -52,11 +52,11 @@ def _steps(record: RunRecord, pipeline: Pipeline) -> list[Block | None]:
         return []
     verb = "generated" if record.stage == "generate" else "kept"
     bars = [Bar.of(verb, len(kept or ()), total, "synthetic")]
-    for code, faces_of_code in _by_reason(rejected).items():
+    for code, faces in _by_reason(rejected).items():
         examples: tuple[Picture, ...] = ()
         if pipeline.config.show_real or code in _SHAREABLE:
-            examples = face_pictures(faces_of_code, _EXAMPLES, f"rejected, {code}", pipeline.rng())
-        bars.append(Bar.of(code, len(faces_of_code), total, "", examples))
+            examples = face_pictures(faces, _EXAMPLES, f"rejected, {code}", pipeline.rng())
+        bars.append(Bar.of(code, len(faces), total, "", examples))
     chart = _confidence(kept, rejected) if record.stage == "grade" else None
     return [Bars(f"{record.name} ({record.stage})", tuple(bars), _by_class(kept)), chart]
 
@@ -77,9 +77,9 @@ def _by_class(kept: FaceSet | None) -> str:
 
 
 def _confidence(kept: FaceSet | None, rejected: FaceSet | None) -> charts.Chart | None:
-    def known(faces: FaceSet | None) -> list[float]:
-        return [face.confidence for face in faces or () if face.confidence is not None]
-
-    groups = {"kept": known(kept), "rejected": known(rejected)}
+    groups = {
+        name: [face.confidence for face in faces or () if face.confidence is not None]
+        for name, faces in (("kept", kept), ("rejected", rejected))
+    }
     title = "Confidence of the grader"
     return charts.histogram(title, groups, "probability of the predicted class", within=(0.0, 1.0))
