@@ -174,7 +174,7 @@ def test_a_frozen_backbone_keeps_its_weights_and_statistics(make_faces, open_run
     config = dataclasses.replace(small_config, freeze_backbone=True, optimiser="rmsprop", monitor="loss")
     with open_run("run", config) as run:
         learned = train_classifier(config, faces, run).tensors()
-    (untrained, _) = stage._new_classifier(config, faces.labels, Softmax(2), 32)
+        untrained, _ = stage._new_classifier(config, faces.labels, Softmax(2), 32, run)
     for name, before in untrained.backbone.state_dict().items():
         np.testing.assert_array_equal(learned[f"backbone.{name}"], before)
     assert not np.array_equal(learned["head.weight"], untrained.head.weight.detach())

@@ -1,7 +1,6 @@
-"""Conventional augmentation of a batch: mirror, rotation, translation, zoom, brightness.
+"""Conventional augmentation of a batch: mirror, rotation, translation, zoom, brightness."""
 
-Shapes: N faces, C channels, H x W pixels.
-"""
+# N faces, C channels, H x W pixels
 
 from __future__ import annotations
 

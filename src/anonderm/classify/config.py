@@ -16,11 +16,6 @@ Monitor = Literal["accuracy", "loss", "macro_f1", "quadratic_kappa", "macro_auc"
 Schedule = Literal["one-cycle", "cosine", "constant"]
 _ShareBelowOne = Annotated[float, Ge(0), Lt(1)]
 
-_MONITORS = {
-    "multi-label": ("accuracy", "loss", "macro_f1", "macro_auc"),
-    "softmax": ("accuracy", "loss", "macro_f1", "quadratic_kappa"),
-}
-
 
 @dataclass(frozen=True)
 class TrainClassifierConfig(Settings):
@@ -102,7 +97,8 @@ class TrainClassifierConfig(Settings):
             not bounds or self.head == "label-distribution",
             f"count_bounds = {bounds}: only for head = label-distribution.",
         )
-        monitors = _MONITORS["multi-label" if self.head == "multi-label" else "softmax"]
+        of_head = "macro_auc" if self.head == "multi-label" else "quadratic_kappa"
+        monitors = ("accuracy", "loss", "macro_f1", of_head)
         check(
             self.monitor in monitors,
             f"monitor = {self.monitor}: not measured for head = {self.head}.",

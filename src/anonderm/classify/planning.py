@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import time
 from functools import cache, partial
-from typing import TYPE_CHECKING
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.core.cost import Cost, Flow, Workload
 from anonderm.core.launch import device
 from anonderm.core.weights import Lookup
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from anonderm.models.classifier.network import Classifier
 
 _DETECTOR_TILE_S = {"small": 0.23, "resnet18": 2.7, "resnet34": 3.5, "resnet50": 5.0}  # one tile of 320 px
 _SMALL_PX = 128  # larger faces come in batches of 2, so that any network is timed within seconds
@@ -57,15 +51,10 @@ def _face_seconds(backbone: str, drop_strides: int, freeze_backbone: bool, size:
         faces_NCHW = torch.rand(count, 3, size, size, device=device())
     classifier = classifier.to(memory_format=torch.channels_last)
     classifier.backbone.requires_grad_(not freeze_backbone)
-    _step(classifier, faces_NCHW)
-    start = time.perf_counter()
-    _step(classifier, faces_NCHW)
+    for _ in range(2):  # the first pass warms up
+        start = time.perf_counter()
+        classifier.zero_grad()
+        loss = classifier(faces_NCHW).square().sum()
+        loss.backward()
+        loss.item()  # waits for the device
     return (time.perf_counter() - start) / count
-
-
-def _step(classifier: Classifier, faces_NCHW: Tensor) -> None:
-    """Forward and backward pass; returns when the device has finished."""
-    classifier.zero_grad()
-    loss = classifier(faces_NCHW).square().sum()
-    loss.backward()
-    loss.item()

@@ -1,7 +1,6 @@
-"""Batch norm over the shards of a batch on all ranks. torch's SyncBatchNorm does the same, but only on CUDA.
+"""Batch norm over the shards of a batch on all ranks; torch's SyncBatchNorm does so on CUDA only."""
 
-Shapes: N faces of a shard, C channels.
-"""
+# N faces of a shard, C channels
 
 from __future__ import annotations
 
@@ -87,14 +86,10 @@ class _AllReduce(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, world: World) -> Tensor:
         ctx.world = world
-        return _all_reduced(x, world)
+        total = x.detach().clone()
+        world.all_reduce([total])
+        return total
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _all_reduced(grad, ctx.world), None
-
-
-def _all_reduced(x: Tensor, world: World) -> Tensor:
-    total = x.detach().clone()
-    world.all_reduce([total])
-    return total
+        return _AllReduce.forward(ctx, grad, ctx.world), None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from anonderm.classify.config import TrainClassifierConfig
@@ -40,20 +38,43 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     train, val = split(faces, config.seed)
     classes, head = classes_and_head(config.head, config.count_bounds, train)
     size = config.size or train.image(train.faces[0]).shape[0]
-    classifier, origin = _new_classifier(config, classes, head, size)
+    classifier, origin = _new_classifier(config, classes, head, size, run)
     train_set, val_set = (_load(part, classifier) for part in (train, val))
     _log_summary(train, val, classifier, run)
     _check_monitor(config, val_set, classifier)
-    run.log(f"initial weights of the backbone {config.backbone}: {origin}")
-    if config.freeze_backbone and origin == RANDOM:
-        run.log("Caution: the backbone is frozen with random weights; only the last layer is trained.")
-    _set_normalisation(classifier, config.backbone, origin, train_set)
+    published = published_normalisation(config.backbone) if origin != RANDOM else None
+    if published is not None:
+        classifier.normalise(*published)
+    else:
+        classifier.normalise_like(train_set.pixels)
     classifier = classifier.to(device()).to(memory_format=torch.channels_last)
     progress = _train_epochs(Trainer(config, classifier, train_set, val_set, run.world), run)
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in progress.best.items() if value is not None)
     run.log(f"best epoch by {config.monitor}: {progress.best_epoch}; validation metrics: {metrics}")
-    notes = {"trained_on": train.origin, "weights": origin, "n": len(train), "n_held_out": len(val)}
-    card = _card(config, classifier, progress, notes, digest=faces.digest, licence=train.licence)
+    card = CheckpointCard(
+        kind="classifier",
+        architecture={
+            "backbone": config.backbone,
+            "drop_strides": config.drop_strides,
+            "head": head.describe(),
+        },
+        resolution=size,
+        pixel_range=(0.0, 1.0),
+        classes=classes,
+        data_digest=faces.digest,
+        licence=train.licence,
+        command=command_line("train-classifier", config),
+        notes={
+            "trained_on": train.origin,
+            "weights": origin,
+            "n": len(train),
+            "n_held_out": len(val),
+            "best_epoch": progress.best_epoch,
+            **{f"val_{name}": value for name, value in progress.best.items()},
+            "mean": classifier.mean.flatten().tolist(),
+            "std": classifier.std.flatten().tolist(),
+        },
+    )
     path = run.folder / "checkpoint.safetensors"
     if not run.world.is_main:
         return Checkpoint(path, card)
@@ -62,49 +83,8 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     return checkpoint
 
 
-def _card(
-    config: TrainClassifierConfig,
-    classifier: Classifier,
-    progress: Progress,
-    notes: dict[str, Any],
-    *,
-    digest: str,
-    licence: str,
-) -> CheckpointCard:
-    return CheckpointCard(
-        kind="classifier",
-        architecture={
-            "backbone": config.backbone,
-            "drop_strides": config.drop_strides,
-            "head": classifier.head_type.describe(),
-        },
-        resolution=classifier.size,
-        pixel_range=(0.0, 1.0),
-        classes=classifier.classes,
-        data_digest=digest,
-        licence=licence,
-        command=command_line("train-classifier", config),
-        notes={
-            **notes,
-            "best_epoch": progress.best_epoch,
-            **{f"val_{name}": value for name, value in progress.best.items()},
-            "mean": classifier.mean.flatten().tolist(),
-            "std": classifier.std.flatten().tolist(),
-        },
-    )
-
-
-def _set_normalisation(classifier: Classifier, backbone: str, origin: str, train_set: LabelledFaces) -> None:
-    """That of the pretrained weights, or else that of the training faces."""
-    published = published_normalisation(backbone) if origin != RANDOM else None
-    if published is not None:
-        classifier.normalise(*published)
-    else:
-        classifier.normalise_like(train_set.pixels)
-
-
 def _new_classifier(
-    config: TrainClassifierConfig, classes: tuple[str, ...], head: Head, size: int
+    config: TrainClassifierConfig, classes: tuple[str, ...], head: Head, size: int, run: RunDir
 ) -> tuple[Classifier, str]:
     """The untrained classifier, and the origin of its backbone's weights."""
     start = initial_weights(config.backbone, config.weights, config.weights_file)
@@ -119,7 +99,11 @@ def _new_classifier(
             dropout=config.dropout,
             start=start,
         )
-    return classifier, start.origin if start else RANDOM
+    origin = start.origin if start else RANDOM
+    run.log(f"initial weights of the backbone {config.backbone}: {origin}")
+    if config.freeze_backbone and origin == RANDOM:
+        run.log("Caution: the backbone is frozen with random weights; only the last layer is trained.")
+    return classifier, origin
 
 
 def _load(faces: FaceSet, classifier: Classifier) -> LabelledFaces:

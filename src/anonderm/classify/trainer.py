@@ -1,7 +1,6 @@
-"""Training epochs of a classifier, and its validation.
+"""Training epochs of a classifier, and its validation."""
 
-Shapes: N faces, C channels, H x W pixels, M outputs, K classes or lesion types.
-"""
+# N faces, C channels, H x W pixels, M outputs, K classes or lesion types
 
 from __future__ import annotations
 

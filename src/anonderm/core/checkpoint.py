@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +38,11 @@ class CheckpointCard:
     licence: str = ""
     command: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+def compact(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Convolutions and matrices as float16; norms stay float32, as small variances would underflow."""
+    return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
 
 
 @dataclass(frozen=True)

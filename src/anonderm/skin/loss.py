@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,13 +19,8 @@ _MIN_SHARE = 16  # at least one pixel in 16 counts
 
 def joint_loss(heads: tuple[Tensor, ...], labels_NHW: Tensor, ohem: bool) -> Tensor:
     """The sum over main and auxiliary heads (Yu et al. 2018, eq. 2 with alpha = 1); heads [N, K, H, W]."""
-    loss = hardest_pixels if ohem else cross_entropy
+    loss = hardest_pixels if ohem else partial(F.cross_entropy, ignore_index=IGNORED)
     return torch.stack([loss(logits_NKHW, labels_NHW) for logits_NKHW in heads]).sum()
-
-
-def cross_entropy(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:
-    """Mean over the pixels that are not IGNORED."""
-    return F.cross_entropy(logits_NKHW, labels_NHW, ignore_index=IGNORED)
 
 
 def hardest_pixels(logits_NKHW: Tensor, labels_NHW: Tensor) -> Tensor:

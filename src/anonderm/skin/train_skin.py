@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard, compact
 from anonderm.core.config import command_line
 from anonderm.core.errors import BrokenArtefact, Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
@@ -59,15 +59,10 @@ def train_skin(
         run.log(f"left out {unmasked} faces without a skin mask")
     train, val = _split(faces, config.seed)
     run.log(f"training on {len(train)} masks, selecting the step on {len(val)}")
-    trainer = _Trainer(config, _new_network(config, base), train, val, run)
+    network = _new_network(config, base).to(device()).to(memory_format=torch.channels_last)
+    trainer = _Trainer(config, network, train, val, run)
     progress = train_steps(
-        trainer.network,
-        trainer.optimiser,
-        trainer.step,
-        trainer.validate,
-        run,
-        config.steps,
-        config.val_interval,
+        network, trainer.optimiser, trainer.step, trainer.validate, run, config.steps, config.val_interval
     )
     run.log(f"best step: {progress.best_step}, with Dice {progress.best_measure:.4f} on the validation faces")
     card = CheckpointCard(
@@ -86,7 +81,7 @@ def train_skin(
             "val_dice": progress.best_measure,
         },
     )
-    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", _compact(progress.best_weights), card)
+    checkpoint = Checkpoint.save(run.folder / "checkpoint.safetensors", compact(progress.best_weights), card)
     test = _thinned(_masked(faces.where(split="test")))
     split, held_out = ("test", test) if len(test) else ("val", val)
     network = load_segmenter(checkpoint, device()).network
@@ -148,11 +143,6 @@ def _result(agreement: Agreement, count: int, split: str) -> SkinSegmentation:
     )
 
 
-def _compact(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Convolutions as float16; norms stay in float32, as small variances would underflow."""
-    return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
-
-
 def _new_network(config: TrainSkinConfig, base: Checkpoint | None) -> BiSeNet:
     """Random weights, ImageNet weights in the backbone, or the weights of a base checkpoint."""
     if base is not None:
@@ -177,7 +167,7 @@ class _Trainer:
         self, config: TrainSkinConfig, network: BiSeNet, train: FaceSet, val: FaceSet, run: RunDir
     ) -> None:
         self.config, self._train, self._val, self._run = config, train, val, run
-        self.network = network.to(device()).to(memory_format=torch.channels_last)
+        self.network = network
         self.optimiser = torch.optim.SGD(
             _parameter_groups(network, config), config.learning_rate, config.momentum
         )

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from anonderm.core.errors import BrokenArtefact, InputError
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, boxes_of
-from anonderm.models.restorers.dfdnet.dictionary import Dictionary, read_dictionaries
+from anonderm.models.restorers.dfdnet.dictionary import match, read_dictionaries, standardised
 from anonderm.models.restorers.dfdnet.network import DFDNet
 from anonderm.models.restorers.dfdnet.restorer import DfdnetRestorer, load_published, published_names
 
@@ -103,9 +103,7 @@ def test_dictionaries_change_the_face_at_its_components_and_not_far_from_them(pu
     network, dictionaries = load_published(published)
     boxes = [boxes_of(None)]
     image = torch.rand(1, 3, 512, 512) * 2 - 1
-    without = {
-        name: tuple(Dictionary(0 * each.entries_KCHW) for each in dictionaries[name]) for name in dictionaries
-    }
+    without = {name: tuple(torch.zeros_like(each) for each in dictionaries[name]) for name in dictionaries}
     with torch.inference_mode():
         change = (network(image, boxes, dictionaries) - network(image, boxes, without)).abs()[0].amax(0)
     x0, y0, x1, y1 = boxes[0]["mouth"]
@@ -148,13 +146,13 @@ def test_the_match_is_that_of_restyling_every_entry() -> None:
     restyled = (entries - own_mean) / own_deviation * deviation + mean
     best = F.conv2d(scaled, restyled).flatten().argmax()
     expected = F.interpolate(restyled[best : best + 1], (13, 9))
-    torch.testing.assert_close(Dictionary.of(entries).match(component), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(match(standardised(entries), component), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_an_entry_is_found_again_whatever_its_style() -> None:
     entries = torch.rand(9, 4, 8, 8)
     shown = entries[5:6] * torch.tensor([2.0, 0.5, 3.0, 1.0]).view(1, 4, 1, 1) + 7
-    torch.testing.assert_close(Dictionary.of(entries).match(shown), shown, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(match(standardised(entries), shown), shown, atol=1e-3, rtol=1e-3)
 
 
 def test_boxes_follow_the_points() -> None:

@@ -30,10 +30,9 @@ from anonderm.metrics.average_precision import (
     mean_average_precision,
 )
 from anonderm.models.lesion_detector.kinds import kinds_of, lesion_counts, with_known_boxes
-from anonderm.models.lesion_detector.network import Architecture, build
+from anonderm.models.lesion_detector.network import Architecture, build, load_torchvision_weights
 from anonderm.models.lesion_detector.predict import Detector
 from anonderm.models.lesion_detector.tiles import fit_tiles_and_anchors
-from anonderm.models.lesion_detector.torchvision_weights import load_torchvision_weights
 
 _MEASURED = 100  # faces from which image sizes and colour statistics are taken
 _WARM_UP = 0.1  # share of the steps over which the learning rate rises

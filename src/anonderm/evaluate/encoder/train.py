@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anonderm.core import launch
-from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.checkpoint import Checkpoint, CheckpointCard, compact
 from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
@@ -54,7 +54,7 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
             if progress.step % config.save_every == 0:
                 run.metrics(progress.step, **losses)
                 save_training(run.folder, progress, training.network, training.optimiser)
-    tensors = _compact(training.encoder)
+    tensors = compact(training.encoder.state_dict())
     card = CheckpointCard(
         kind="encoder",
         architecture={"network": "phantom-encoder", "features": FEATURES, "widths": list(WIDTHS)},
@@ -71,12 +71,6 @@ def train_encoder(config: EncoderConfig, faces: FaceSet, run: RunDir) -> Checkpo
     checkpoint = Checkpoint.save(checkpoint.path, tensors, dataclasses.replace(card, notes=notes))
     (run.folder / SNAPSHOT).unlink(missing_ok=True)
     return checkpoint
-
-
-def _compact(encoder: Encoder) -> dict[str, Tensor]:
-    """Weights as float16; normalisation statistics stay float32, because small variances would underflow."""
-    state = encoder.state_dict()
-    return {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
 
 
 class _Pool:

@@ -1,7 +1,6 @@
-"""Grad-CAM heatmaps (Selvaraju et al. 2017) through the grad-cam package.
+"""Grad-CAM heatmaps (Selvaraju et al. 2017) through the grad-cam package."""
 
-Shapes: N faces, C channels, H x W pixels.
-"""
+# N faces, C channels, H x W pixels
 
 from __future__ import annotations
 
@@ -65,17 +64,14 @@ def target_layer(classifier: Classifier) -> nn.Module:
 
     At 64 px the last stage of a ResNet has 2 x 2 cells, too coarse to localise a lesion.
     """
-    stages = [classifier.backbone.get_submodule(stage["module"]) for stage in _stages(classifier.backbone)]
+    listed = getattr(classifier.backbone, "feature_info", [])
+    listed = getattr(listed, "info", listed)
+    stages = [classifier.backbone.get_submodule(stage["module"]) for stage in listed]
     sides = _map_sides(classifier, stages)
     if not any(sides):
         raise ConfigError("Grad-CAM needs a convolutional backbone.", "Train with resnet18, for example.")
     fine = [stage for stage, side in zip(stages, sides, strict=True) if side >= _MIN_MAP_SIDE]
     return fine[-1] if fine else stages[int(np.argmax(sides))]
-
-
-def _stages(backbone: nn.Module) -> list[dict[str, str]]:
-    described = getattr(backbone, "feature_info", [])
-    return getattr(described, "info", described)
 
 
 def _map_sides(classifier: Classifier, stages: list[nn.Module]) -> list[int]:

@@ -1,7 +1,6 @@
-"""The lesion CNN, a small backbone for lesion types, and dropout that draws from an explicit generator.
+"""The lesion CNN, a small backbone for lesion types, and dropout that draws from an explicit generator."""
 
-Shapes: N faces, C channels, H x W pixels, D features.
-"""
+# N faces, C channels, H x W pixels, D features
 
 from __future__ import annotations
 

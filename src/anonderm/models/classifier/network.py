@@ -1,7 +1,6 @@
-"""The classifier: a backbone, pooled features, and one linear layer whose outputs a head interprets.
+"""The classifier: a backbone, pooled features, and one linear layer whose outputs a head interprets."""
 
-Shapes: N faces, C channels, H x W pixels, D features, M outputs, K classes.
-"""
+# N faces, C channels, H x W pixels, D features, M outputs, K classes
 
 from __future__ import annotations
 
@@ -68,10 +67,6 @@ class Classifier(nn.Module):
         """Outputs [N, M], to be interpreted by `head_type`, of pixels in 0..1."""
         features_ND = self.backbone((pixels_NCHW - self.mean) / self.std)
         return self.head(self.dropout(features_ND))
-
-    def probabilities(self, pixels_NCHW: Tensor) -> Tensor:
-        """Probability of each class [N, K], of pixels in 0..1."""
-        return self.head_type.probabilities(self(pixels_NCHW).float())
 
 
 def _drop_strides(backbone: nn.Module, count: int) -> None:

@@ -44,14 +44,14 @@ def load_grader(checkpoint: Checkpoint, device: str = "cpu") -> Classifier:
 
 def probabilities(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
     """Probability of each class, float32 [N, K], of uint8 faces of any size."""
-    return _in_batches(classifier, classifier.probabilities, pixels_NHWC, batch)
+    return _in_batches(classifier, classifier.head_type.probabilities, pixels_NHWC, batch)
 
 
 def lesion_counts(classifier: Classifier, pixels_NHWC: Pixels, batch: int = 64) -> NDArray[np.float32]:
     """Predicted number of lesions [N] on uint8 faces; for a classifier with head label-distribution."""
     head = classifier.head_type
     assert isinstance(head, LabelDistribution)
-    return _in_batches(classifier, lambda x_NCHW: head.counts(classifier(x_NCHW)), pixels_NHWC, batch)
+    return _in_batches(classifier, head.counts, pixels_NHWC, batch)
 
 
 def to_bytes(pixels_NHWC: Pixels, size: int) -> Tensor:
@@ -68,7 +68,7 @@ def to_input(pixels_NHWC: Pixels, size: int) -> Tensor:
 
 
 def _in_batches(
-    classifier: Classifier, function: Callable[[Tensor], Tensor], pixels_NHWC: Pixels, batch: int
+    classifier: Classifier, decode: Callable[[Tensor], Tensor], pixels_NHWC: Pixels, batch: int
 ) -> NDArray[np.float32]:
     classifier.eval()
     device = classifier.head.weight.device
@@ -76,5 +76,5 @@ def _in_batches(
     with torch.inference_mode():
         for start in range(0, max(1, len(pixels_NHWC)), batch):
             input_NCHW = to_input(pixels_NHWC[start : start + batch], classifier.size).to(device)
-            parts.append(function(input_NCHW).float().cpu().numpy())
+            parts.append(decode(classifier(input_NCHW).float()).float().cpu().numpy())
     return np.concatenate(parts)

@@ -1,7 +1,6 @@
-"""The interface of restorers, which enlarge faces, and the one that interpolates.
+"""The interface of restorers, which enlarge faces, and the one that interpolates."""
 
-N faces, H x W pixels, C channels.
-"""
+# N faces, H x W pixels, C channels
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Published restorers, in any architecture that spandrel supports.
+"""Published restorers, in any architecture that spandrel supports."""
 
-N faces, H x W pixels.
-"""
+# N faces, H x W pixels
 
 from __future__ import annotations
 

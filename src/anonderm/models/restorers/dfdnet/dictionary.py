@@ -1,11 +1,9 @@
-"""Component dictionaries: features of sharp components, clustered, at four scales.
+"""Component dictionaries: features of sharp components, clustered, at four scales."""
 
-N faces, K entries, C channels, H x W pixels of a component's features.
-"""
+# N faces, K entries, C channels, H x W pixels of a component's features
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,41 +25,33 @@ def _moments(values_NCHW: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + _EPSILON).sqrt()
 
 
-@dataclass(frozen=True)
-class Dictionary:
-    """The entries of one component at one scale, each channel normalised to mean 0 and deviation 1."""
-
-    entries_KCHW: Tensor
-
-    @staticmethod
-    def of(entries_KCHW: Tensor) -> Dictionary:
-        mean, deviation = _moments(entries_KCHW)
-        return Dictionary((entries_KCHW - mean) / deviation)
-
-    def to(self, device: str) -> Dictionary:
-        return Dictionary(self.entries_KCHW.to(device))
-
-    def match(self, component_1CHW: Tensor) -> Tensor:
-        """The entry most similar to a face's component, in that component's style and size, [1, C, h, w].
-
-        Component AdaIN gives an entry the component's mean and deviation; the entry with the largest inner
-        product is chosen. As the means contribute equally to all products, one matrix-vector product with the
-        deviations suffices, and only the chosen entry is restyled.
-        """
-        like_entries = F.interpolate(
-            component_1CHW, self.entries_KCHW.shape[2:], mode="bilinear", align_corners=False
-        )
-        mean, deviation = _moments(like_entries)
-        products_K = self.entries_KCHW.flatten(1) @ (like_entries * deviation).flatten()
-        chosen = int(products_K.argmax())
-        restyled = self.entries_KCHW[chosen : chosen + 1] * deviation + mean
-        return F.interpolate(restyled, component_1CHW.shape[2:])
+def standardised(entries_KCHW: Tensor) -> Tensor:
+    """Each channel of each entry with mean 0 and deviation 1, as `match` expects them."""
+    mean, deviation = _moments(entries_KCHW)
+    return (entries_KCHW - mean) / deviation
 
 
-def read_dictionaries(folder: Path, channels: tuple[int, ...]) -> dict[str, tuple[Dictionary, ...]]:
-    """Component -> its dictionaries, finest first, from `{component}_{256,128,64,32}_center.npy`.
+def match(entries_KCHW: Tensor, component_1CHW: Tensor) -> Tensor:
+    """The entry most similar to a face's component, in that component's style and size, [1, C, h, w].
 
-    `channels`: those of the four feature maps. Pickles are refused. Raises BrokenArtefact.
+    Component AdaIN gives an entry the component's mean and deviation; the entry with the largest inner
+    product is chosen. As the means contribute equally to all products, one matrix-vector product with the
+    deviations suffices, and only the chosen entry is restyled.
+    """
+    size = entries_KCHW.shape[2:]
+    like_entries = F.interpolate(component_1CHW, size, mode="bilinear", align_corners=False)
+    mean, deviation = _moments(like_entries)
+    products_K = entries_KCHW.flatten(1) @ (like_entries * deviation).flatten()
+    chosen = int(products_K.argmax())
+    restyled = entries_KCHW[chosen : chosen + 1] * deviation + mean
+    return F.interpolate(restyled, component_1CHW.shape[2:])
+
+
+def read_dictionaries(folder: Path, channels: tuple[int, ...]) -> dict[str, tuple[Tensor, ...]]:
+    """Component -> its standardised entries [K, C, H, W] at each scale, finest first.
+
+    folder: holds `{component}_{256,128,64,32}_center.npy`. channels: those of the four feature maps. Pickles
+    are refused. Raises BrokenArtefact.
     """
     return {
         name: tuple(
@@ -72,7 +62,7 @@ def read_dictionaries(folder: Path, channels: tuple[int, ...]) -> dict[str, tupl
     }
 
 
-def _read(path: Path, channels: int, side: int) -> Dictionary:
+def _read(path: Path, channels: int, side: int) -> Tensor:
     try:
         stored = np.load(path, allow_pickle=False)
         entries = torch.from_numpy(stored.astype(np.float32)).reshape(len(stored), channels, side, side)
@@ -81,4 +71,4 @@ def _read(path: Path, channels: int, side: int) -> Dictionary:
             f"{path}: not a dictionary of {channels} x {side} x {side} features ({error}).",
             "Download DictionaryCenter512 again: plain arrays of numbers, one row per entry.",
         ) from error
-    return Dictionary.of(entries)
+    return standardised(entries)

@@ -1,7 +1,6 @@
-"""DFDNet's network (Li et al. 2020, figure 2): VGG-19 features, dictionary transfer, a conditioned decoder.
+"""DFDNet's network (Li et al. 2020, figure 2): VGG-19 features, dictionary transfer, conditioned decoder."""
 
-N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 1/16 of the picture's size.
-"""
+# N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 1/16 of the picture's size
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from anonderm.core.imagenet import normalised
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, Box
-from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary
+from anonderm.models.restorers.dfdnet.dictionary import STRIDES, match
 
 # VGG-19 (Simonyan & Zisserman 2015, network E) up to its last convolution: channels in widths, M for pooling.
 _VGG = (1, 1, "M", 2, 2, "M", *(4,) * 4, "M", *(8,) * 4, "M", *(8,) * 4)
@@ -130,7 +129,7 @@ class DFDNet(nn.Module):
         self,
         images_NCHW: Tensor,
         boxes_N: Sequence[Mapping[str, Box]],
-        dictionaries: Mapping[str, Sequence[Dictionary]],
+        dictionaries: Mapping[str, Sequence[Tensor]],
     ) -> Tensor:
         """Restored faces in -1..1, from faces in -1..1 and the boxes of their components in pixels."""
         maps = self.features(images_NCHW)
@@ -147,7 +146,7 @@ class DFDNet(nn.Module):
         scale: int,
         map_NCHW: Tensor,
         boxes_N: Sequence[Mapping[str, Box]],
-        dictionaries: Mapping[str, Sequence[Dictionary]],
+        dictionaries: Mapping[str, Sequence[Tensor]],
     ) -> Tensor:
         """The features; to each component, its match in the dictionary is added, weighted by confidence."""
         transferred = map_NCHW.clone()
@@ -155,9 +154,9 @@ class DFDNet(nn.Module):
             for name in COMPONENTS:
                 rows, columns = _part(boxes[name], STRIDES[scale])
                 component = map_NCHW[index : index + 1, :, rows, columns]
-                match = dictionaries[name][scale].match(component)
-                confidence = self.confidence[name][scale](match - component)  # type: ignore[index]
-                transferred[index : index + 1, :, rows, columns] = component + confidence * match
+                entry = match(dictionaries[name][scale], component)
+                confidence = self.confidence[name][scale](entry - component)  # type: ignore[index]
+                transferred[index : index + 1, :, rows, columns] = component + confidence * entry
         return transferred
 
 

@@ -18,7 +18,7 @@ from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
 from anonderm.core.tensorfiles import read_tensors, weights_of
 from anonderm.models.restorers.dfdnet.components import COMPONENTS, SIDE, boxes_of
-from anonderm.models.restorers.dfdnet.dictionary import STRIDES, Dictionary, read_dictionaries
+from anonderm.models.restorers.dfdnet.dictionary import STRIDES, read_dictionaries
 from anonderm.models.restorers.dfdnet.network import DFDNet
 from anonderm.models.restorers.restorer import Points, from_pixels, to_pixels
 
@@ -71,7 +71,7 @@ def published_names() -> dict[str, str]:
     return names | {"context.join": "MSDilate.convi", "head.convolve": "up4.0", "head.to_rgb": "up4.4"}
 
 
-def load_published(folder: Path) -> tuple[DFDNet, dict[str, tuple[Dictionary, ...]]]:
+def load_published(folder: Path) -> tuple[DFDNet, dict[str, tuple[Tensor, ...]]]:
     """Network and dictionaries from a published folder. Raises InputError or BrokenArtefact."""
     path = folder / WEIGHTS
     stored = read_tensors(path)
