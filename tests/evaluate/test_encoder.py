@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.checkpoint import Checkpoint, compact
 from anonderm.core.errors import BrokenArtefact, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Lesion
@@ -120,7 +120,7 @@ def test_the_card_has_measures_on_held_out_people(faces: FaceSet, tmp_path):
 def test_saved_weights_embed_as_the_network_did(tmp_path):
     network = Encoder().eval()
     card = training.CheckpointCard(kind="encoder", architecture={}, resolution=64)
-    checkpoint = Checkpoint.save(tmp_path / "e.safetensors", training._compact(network), card)
+    checkpoint = Checkpoint.save(tmp_path / "e.safetensors", compact(network.state_dict()), card)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     with torch.no_grad():
         expected = network(to_tensor(pixels)).numpy()

@@ -58,26 +58,22 @@ class SyncBatchNorm(_BatchNorm):
 
     def _by_batch(self, x: Tensor, shard: BatchShard) -> Tensor:
         assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         wide, shape = x.to(self.running_mean.dtype), (1, -1, *[1] * (x.ndim - 2))
         others = [0, *range(2, x.ndim)]
         count = shard.batch_size * x[0, 0].numel()
         mean_C = _AllReduce.apply(wide.sum(others), shard.world) / count
         centred = wide - mean_C.view(shape)
         variance_C = _AllReduce.apply(centred.square().sum(others), shard.world) / count
-        self._update_running_statistics(mean_C.detach(), variance_C.detach() * (count / max(count - 1, 1)))
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self.running_mean.lerp_(mean_C, momentum)
+            self.running_var.lerp_(variance_C * (count / max(count - 1, 1)), momentum)
         scale_C = (variance_C + self.eps).rsqrt()
         normed = centred * (scale_C if self.weight is None else scale_C * self.weight).view(shape)
         return (normed if self.bias is None else normed + self.bias.view(shape)).to(x.dtype)
-
-    @torch.no_grad()
-    def _update_running_statistics(self, mean_C: Tensor, unbiased_C: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean_C, momentum)
-        self.running_var.lerp_(unbiased_C, momentum)
 
 
 class _AllReduce(torch.autograd.Function):

@@ -50,7 +50,7 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
     train, val = _split(boxed, config.seed)
     counts = ", ".join(f"{count} {kind}" for kind, count in lesion_counts(train).items())
     run.log(f"training on {len(train)} faces ({counts}), selecting the step on {len(val)}")
-    trainer = Trainer(config, _architecture(config, train, run), train, val, run)
+    trainer = Trainer(config, train, val, run)
     network = trainer.detector.network
     progress = train_steps(
         network, trainer.optimiser, trainer.step, trainer.validate, run, config.steps, config.val_interval
@@ -126,15 +126,9 @@ def _statistics(images: list[Pixels]) -> tuple[tuple[float, ...], tuple[float, .
 class Trainer:
     """Network, optimiser and faces; everything random in a step comes from (seed, step)."""
 
-    def __init__(
-        self,
-        config: TrainDetectorConfig,
-        architecture: Architecture,
-        train: FaceSet,
-        val: FaceSet,
-        run: RunDir,
-    ) -> None:
+    def __init__(self, config: TrainDetectorConfig, train: FaceSet, val: FaceSet, run: RunDir) -> None:
         self.config, self._val, self._run = config, val, run
+        architecture = _architecture(config, train, run)
         kinds = kinds_of(train)
         with torch.random.fork_rng(devices=[]):  # torchvision's initialisers draw from the global generator
             torch.manual_seed(config.seed)

@@ -21,6 +21,9 @@ _OUTPUTS = dict(zip((8, 17, 26, 34), (2, 4, 8, 8), strict=True))
 _DILATIONS = (4, 3, 2, 1)
 _SLOPE = 0.2
 
+Boxes = Sequence[Mapping[str, Box]]  # of the components of each face, by name
+Dictionaries = Mapping[str, Sequence[Tensor]]  # of each component, finest first
+
 
 def _convolution(inward: int, outward: int, dilation: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inward, outward, 3, padding=dilation, dilation=dilation)
@@ -125,12 +128,7 @@ class DFDNet(nn.Module):
         )
         self.head = Head(width)
 
-    def forward(
-        self,
-        images_NCHW: Tensor,
-        boxes_N: Sequence[Mapping[str, Box]],
-        dictionaries: Mapping[str, Sequence[Tensor]],
-    ) -> Tensor:
+    def forward(self, images_NCHW: Tensor, boxes_N: Boxes, dictionaries: Dictionaries) -> Tensor:
         """Restored faces in -1..1, from faces in -1..1 and the boxes of their components in pixels."""
         maps = self.features(images_NCHW)
         x = self.context(maps[-1])
@@ -142,11 +140,7 @@ class DFDNet(nn.Module):
         return self.head(x)
 
     def _transferred(
-        self,
-        scale: int,
-        map_NCHW: Tensor,
-        boxes_N: Sequence[Mapping[str, Box]],
-        dictionaries: Mapping[str, Sequence[Tensor]],
+        self, scale: int, map_NCHW: Tensor, boxes_N: Boxes, dictionaries: Dictionaries
     ) -> Tensor:
         """The features; to each component, its match in the dictionary is added, weighted by confidence."""
         transferred = map_NCHW.clone()
