@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anonderm.core.memory import FILE, Memory
+from anonderm.core.rundir import REMEMBERED, Memory
 
 
 def test_a_resumed_run_does_not_repeat_remembered_work(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_resumed_run_does_not_repeat_remembered_work(tmp_path: Path) -> None:
 
 def test_work_whose_line_was_truncated_is_repeated(tmp_path: Path) -> None:
     Memory(tmp_path).remember("a", lambda: 1)
-    with (tmp_path / FILE).open("a") as file:
+    with (tmp_path / REMEMBERED).open("a") as file:
         file.write(json.dumps({"key": "b", "value": 2})[:-4])
     memory = Memory(tmp_path)
     assert memory.remember("a", lambda: 5) == 1
@@ -40,11 +40,11 @@ def test_work_whose_line_was_truncated_is_repeated(tmp_path: Path) -> None:
 def test_a_value_that_json_cannot_represent_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="cannot be remembered"):
         Memory(tmp_path).remember("a", lambda: object())
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / REMEMBERED).exists()
 
 
 def test_forgetting_removes_the_file(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     memory.remember("a", lambda: 1)
     memory.forget()
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / REMEMBERED).exists()

@@ -15,8 +15,8 @@ from tests.gan.conftest import QUICK, make_faces, same, train
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
+from anonderm.core.launch import deferred_stop
 from anonderm.core.rundir import RunRecord
-from anonderm.core.stop import deferred_stop
 from anonderm.gan import phases, training_loop
 from anonderm.gan.config import PRESETS, architecture
 from anonderm.gan.training_state import TrainingState, new_networks, new_state

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from anonderm.core.memory import Memory
+from anonderm.core.rundir import Memory
 from anonderm.ingest.checks import Check, check_photos
 from anonderm.ingest.checks import groups_of_near_duplicates as copies
 from anonderm.ingest.sources.photo import File, Photo

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from anonderm import __version__
 from anonderm.cli import tools
@@ -122,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     141: whoever read stdout has closed it, as `| head` does.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(arguments)
     except BrokenPipeError:
@@ -141,10 +140,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nanonderm: stopped. To resume, run the same command again.", file=sys.stderr)
         return 130
-
-
-def _stop(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str]) -> int:

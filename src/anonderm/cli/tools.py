@@ -95,21 +95,19 @@ def _parse(command: str, cls: Callable[..., Any], arguments: list[str]) -> Any:
 
 
 @dataclass(frozen=True)
-class AddConfig:
-    """Copy third-party weights that you have downloaded to where anonderm looks for them."""
-
-    name: tyro.conf.Positional[str]
-    """A name from `anonderm weights list`."""
-    path: tyro.conf.Positional[Path]
-    """Their file, or the folder that holds their files."""
-
-
-@dataclass(frozen=True)
 class FetchConfig:
     """Download third-party weights. This is the only command that uses a network."""
 
     name: tyro.conf.Positional[str]
     """A name from `anonderm weights list`."""
+
+
+@dataclass(frozen=True)
+class AddConfig(FetchConfig):
+    """Copy third-party weights that you have downloaded to where anonderm looks for them."""
+
+    path: tyro.conf.Positional[Path]
+    """Their file, or the folder that holds their files."""
 
 
 def list_weights(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from anonderm.core import progress
 from anonderm.core.errors import BrokenArtefact, MissingWeights
 from anonderm.core.files import sha256_file, storage_errors
-from anonderm.core.weights import ThirdPartyWeights, WeightsFile, how_to_get, locate, third_party_named
+from anonderm.core.weights import WeightsFile, how_to_get, locate, third_party_named
 
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 20
@@ -40,15 +40,13 @@ def fetch(name: str) -> Path:
             try:
                 _download(each, target)
             except _TRANSFER_ERRORS as error:
-                raise _failed(wanted, each, error) from error
+                reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+                raise MissingWeights(
+                    f"{each.file}: download from {each.url} failed ({reason}).",
+                    "Run the same command again to resume, or download the file on another machine and run "
+                    f"`anonderm weights add {wanted.name} FILE`.",
+                ) from error
     return locate(name)
-
-
-def _failed(wanted: ThirdPartyWeights, each: WeightsFile, error: Exception) -> MissingWeights:
-    reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-    add = f"`anonderm weights add {wanted.name} FILE`"
-    hint = f"Run the same command again to resume, or download the file on another machine and run {add}."
-    return MissingWeights(f"{each.file}: download from {each.url} failed ({reason}).", hint)
 
 
 def _download(each: WeightsFile, target: Path) -> None:

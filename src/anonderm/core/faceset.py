@@ -240,7 +240,7 @@ class FaceSetWriter:
         return self._note(face)
 
     def _note(self, face: Face) -> Face:
-        append_line(self._journal, json.dumps(face.to_row(), ensure_ascii=False))
+        append_line(self._journal, json.dumps(dataclasses.asdict(face), ensure_ascii=False))
         self._rows[face.id] = face
         return face
 
@@ -277,7 +277,7 @@ def _table(faces: tuple[Face, ...]) -> Any:
     types |= {name: pa.list_(pa.string()) for name in ("parents", "lesion_types")}
     names = [field.name for field in dataclasses.fields(Face)]
     schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
-    return pa.Table.from_pylist([face.to_row() for face in faces], schema=schema)
+    return pa.Table.from_pylist([dataclasses.asdict(face) for face in faces], schema=schema)
 
 
 def pictures(path: Path) -> FaceSet:

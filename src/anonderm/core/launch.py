@@ -1,11 +1,16 @@
-"""The device, processes, memory and machine of a run, and the random generator of each of its steps."""
+"""The device, processes, memory and machine of a run, the random generator of a step, and deferred stops."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,3 +104,37 @@ def keep_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
         mallopt(_M_TOP_PAD, 64 << 20)
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class Stop:
+    """Whether the user or the system has requested that this process end."""
+
+    requested: bool = False
+
+
+@contextmanager
+def deferred_stop() -> Iterator[Stop]:
+    """Within, the first SIGTERM or Ctrl-C only sets `requested`; a second one raises KeyboardInterrupt.
+
+    Outside the main thread, where Python does not allow signal handlers, nothing changes.
+    """
+    stop = Stop()
+
+    def handle(_number: int, _frame: Any) -> None:
+        if stop.requested:
+            raise KeyboardInterrupt
+        stop.requested = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    previous = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

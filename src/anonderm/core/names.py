@@ -17,12 +17,9 @@ def is_plain(name: str) -> bool:
     Allowed are letters and digits of any script and, after the first character, spaces and some punctuation.
     """
     fits = 0 < len(name) <= _LONGEST and name.isprintable() and name[-1] not in " ."
-    return fits and name[0].isalnum() and all(_is_letter(char) or char in _PUNCTUATION for char in name)
-
-
-def _is_letter(char: str) -> bool:
-    """A letter, a digit, or a combining mark, as in Devanagari or Thai."""
-    return unicodedata.category(char)[0] in "LNM"
+    # Letters, numbers, and combining marks, as in Devanagari or Thai.
+    allowed = (unicodedata.category(char)[0] in "LNM" or char in _PUNCTUATION for char in name)
+    return fits and name[0].isalnum() and all(allowed)
 
 
 def is_hidden(name: str) -> bool:

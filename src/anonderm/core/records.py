@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,17 +17,16 @@ SEVERITIES = ("healthy", "mild", "moderate", "severe", "very severe")
 
 def order_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """Distinct labels, mildest severity first, others after them in alphabetical order."""
-
-    def rank(label: str) -> tuple[int, str]:
-        return (SEVERITIES.index(label) if label in SEVERITIES else len(SEVERITIES), label)
-
-    return tuple(sorted(set(labels), key=rank))
+    return _ordered(set(labels), SEVERITIES)
 
 
 def order_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
     """Distinct kinds of lesions: the standard ones first, in their order, then others alphabetically."""
-    found = set(kinds)
-    return (*(kind for kind in LESION_KINDS if kind in found), *sorted(found - set(LESION_KINDS)))
+    return _ordered(set(kinds), LESION_KINDS)
+
+
+def _ordered(found: set[str], standard: tuple[str, ...]) -> tuple[str, ...]:
+    return (*(name for name in standard if name in found), *sorted(found - set(standard)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +104,6 @@ class Face:
         lists = {name: tuple(row.get(name) or ()) for name in ("parents", "lesion_types")}
         lesions = tuple(Lesion(**lesion) for lesion in row["lesions"] or ())
         return Face(**{**row, **lists, "lesions": lesions})
-
-    def to_row(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 # Individual typology angle in degrees: above the first number, up to the second (Chardon et al. 1991: very

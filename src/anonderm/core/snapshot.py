@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from anonderm.core.distributed import World
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_bytes
+from anonderm.core.launch import deferred_stop
 from anonderm.core.rundir import RunDir
-from anonderm.core.stop import deferred_stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -76,8 +76,7 @@ def train_and_val(
 def hold_out(faces: FaceSet, strata: Sequence[str], seed: int) -> tuple[FaceSet, FaceSet]:
     """About four fifths of the faces, and the others, which share no person, parent or latent with them.
 
-    strata: one a face, each divided as evenly as families allow. The second part is empty if all faces
-    are of one family.
+    strata: one a face, divided as evenly as families allow. With one family, the second part is empty.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 

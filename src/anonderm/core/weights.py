@@ -128,20 +128,18 @@ def load(name: str) -> Checkpoint:
     """A shipped checkpoint. Raises MissingWeights, with the known names."""
     if name not in SHIPPED:
         raise MissingWeights(f"There are no shipped weights {name!r}.", f"Known: {', '.join(SHIPPED)}.")
-    if not SHIPPED[name].path.exists():
-        raise MissingWeights(
-            f"{SHIPPED[name].path}: the shipped weights {name!r} are missing.", "Reinstall anonderm."
-        )
-    return Checkpoint.load(SHIPPED[name].path)
+    path = SHIPPED[name].path
+    if not path.exists():
+        raise MissingWeights(f"{path}: the shipped weights {name!r} are missing.", "Reinstall anonderm.")
+    return Checkpoint.load(path)
 
 
 def third_party_named(name: str) -> ThirdPartyWeights:
     """Raises MissingWeights, with the known names."""
-    if name not in third_party():
-        raise MissingWeights(
-            f"There are no third-party weights {name!r}.", f"Known: {', '.join(third_party())}."
-        )
-    return third_party()[name]
+    known = third_party()
+    if name not in known:
+        raise MissingWeights(f"There are no third-party weights {name!r}.", f"Known: {', '.join(known)}.")
+    return known[name]
 
 
 def locate(name: str) -> Path:

@@ -36,8 +36,7 @@ def audit_screen(
 ) -> ScreenAudit:
     """Audit the faces given to `screen --privacy` and those that it kept, and compare.
 
-    The audits also use every matcher that the screen used. Raises InputError if `screen` did not screen
-    `faces`, and what the audit raises.
+    The audits also use every matcher of the screen. Raises InputError for faces that it did not screen.
     """
     if screen.content["inputs"].get("faces") != faces.digest:
         raise InputError(

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import AnondermError, Diverged
+from anonderm.core.launch import deferred_stop
 from anonderm.core.rundir import RunDir, RunRecord
-from anonderm.core.stop import deferred_stop
 from anonderm.stages import STAGES, Reference, run_stage
 
 _DIVERGED, _FAILED, _STOPPED = 3, 2, 130

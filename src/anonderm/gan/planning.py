@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 
 from anonderm.core import weights
 from anonderm.core.cost import Cost, FaceCost, Flow, Workload
@@ -52,11 +52,6 @@ def project_cost(config: ProjectConfig, work: Workload) -> Cost:
 
 def kimg_seconds(config: TrainGanConfig, size: int) -> float:
     """Seconds for a thousand images of this training on this machine, measured over a few steps."""
-    return _measured(TrainGanConfig(**{name: getattr(config, name) for name in _PACE_SETTINGS}), size)
-
-
-@cache
-def _measured(config: TrainGanConfig, size: int) -> float:
     from anonderm.gan.speed import seconds_per_kimg
 
-    return seconds_per_kimg(config, size)
+    return seconds_per_kimg(TrainGanConfig(**{name: getattr(config, name) for name in _PACE_SETTINGS}), size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import cache
 
 import torch
 
@@ -21,6 +22,7 @@ _SMALL_BATCH = 4  # for large images, where more might not fit into memory or ta
 _LARGEST_ON_CPU = 128  # px; a few steps of larger networks would take minutes
 
 
+@cache
 def seconds_per_kimg(config: TrainGanConfig, resolution: int) -> float:
     """Seconds for a thousand training images with these settings, over one cycle of the lazy regularisers.
 

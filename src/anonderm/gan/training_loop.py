@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from anonderm.core.errors import Diverged
+from anonderm.core.launch import Stop, deferred_stop
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT
-from anonderm.core.stop import Stop, deferred_stop
 from anonderm.gan.batch_split import BatchSplit
 from anonderm.gan.config import StepSettings, TrainGanConfig
 from anonderm.gan.phases import ADA_INTERVAL, Values, train_step

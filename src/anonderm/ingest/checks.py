@@ -17,11 +17,10 @@ from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.files import write_json_lines
 from anonderm.core.images import write_png
-from anonderm.core.memory import Memory
 from anonderm.core.parallel import in_threads
 from anonderm.core.progress import Bar
 from anonderm.core.records import Lesion
-from anonderm.core.rundir import RunDir
+from anonderm.core.rundir import Memory, RunDir
 from anonderm.embeddings.near_duplicates.search import groups_of_copies, thumbnail
 from anonderm.ingest.sources.photo import Photo, SkipKind, Skipped
 

@@ -29,10 +29,9 @@ from anonderm.core.errors import (
 )
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import csv_text, write_csv, write_text
-from anonderm.core.memory import Memory
 from anonderm.core.names import slugs
 from anonderm.core.records import SPLITS, order_labels
-from anonderm.core.rundir import RunDir
+from anonderm.core.rundir import Memory, RunDir
 from anonderm.core.splits import assign_splits
 from anonderm.ingest.checks import (
     Check,

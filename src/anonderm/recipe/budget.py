@@ -61,8 +61,7 @@ def with_planned_lengths(recipe: Recipe, kimg: Mapping[str, float]) -> Recipe:
 def fit_to_budget(recipe: Recipe, minutes: float) -> Recipe:
     """The recipe with a `kimg` that fits the budget, for every step with a `share` of it.
 
-    The estimated time of all other steps is subtracted first. Raises ConfigError if too little is left for
-    training.
+    The estimated time of all other steps is subtracted first. Raises ConfigError if too little is left.
     """
     if not any(step.share for step in recipe.steps):
         raise ConfigError(f"{recipe.path}: no step has a `share` of the budget.", "Run it without a budget.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, MissingPath, MissingWeights, ReleaseRefused
@@ -40,14 +40,14 @@ def run_recipe(
     recipe = _budgeted(recipe, out, budget_minutes, keep=not dry_run)
     steps = recipe.until(until)
     to_do = [step for step in steps if _state(out / step.name) != "done"]
+    missing = [f"{', '.join(names)}: {problem}" for problem, names in missing_weights(to_do).items()]
     if dry_run:
         _print_plan(recipe, steps, out)
-        if missing := missing_weights(to_do):
-            _print("Missing weights:")
-        for problem, names in missing.items():
-            _print(f"  {', '.join(names)}: {problem}")
+        if missing:
+            _print("\n  ".join(["Missing weights:", *missing]))
         return []
-    refuse_missing_weights(recipe.path, to_do)
+    if missing:
+        raise MissingWeights(f"{recipe.path}: needs weights that are missing.", "\n  ".join(missing))
     _print(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
     return _run_steps(recipe, steps, out)
 
@@ -71,15 +71,13 @@ def _run_steps(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> list[RunRe
     return records
 
 
-def _refused_input(step: Step, refused: Mapping[str, object]) -> str:
+def _refused_input(step: Step, refused: Container[str]) -> str:
     """A refused step whose output this step needs; an input of kind "run" needs no output."""
     needed = [name for name in step.inputs if step.stage.inputs[name].kind != "run"]
     return next((source for name in needed for source in step.inputs[name] if source in refused), "")
 
 
-def _run_step(
-    step: Step, recipe: Recipe, out: Path, position: str, refused: Mapping[str, object]
-) -> RunRecord:
+def _run_step(step: Step, recipe: Recipe, out: Path, position: str, refused: Container[str]) -> RunRecord:
     _print(f"{position} {step.name}: {step.stage.help}")
     start = time.monotonic()
     covers_refusal = any(source in refused for sources in step.inputs.values() for source in sources)
@@ -163,14 +161,6 @@ def missing_weights(steps: Iterable[Step]) -> dict[str, list[str]]:
         for problem in _problems(step):
             found.setdefault(problem, []).append(step.name)
     return found
-
-
-def refuse_missing_weights(place: object, steps: Iterable[Step]) -> None:
-    """Raise MissingWeights if any are missing, naming all of them."""
-    found = missing_weights(steps)
-    if found:
-        lines = "\n  ".join(f"{', '.join(names)}: {problem}" for problem, names in found.items())
-        raise MissingWeights(f"{place}: needs weights that are missing.", lines)
 
 
 def _problems(step: Step) -> Iterator[str]:

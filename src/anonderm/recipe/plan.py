@@ -106,8 +106,8 @@ def _classes(path: Path, content: RecipeFile, data: Path | None) -> tuple[str, .
 
 def _labels_in(path: Path, content: RecipeFile, data: Path) -> tuple[str, ...]:
     """The classes of the photos, as the step that reads them will find them."""
-    bodies = {name: body for name, body in content.steps.items() if body.get("stage") == _READER.name}
-    name, body = next(iter(bodies.items()), ("photos", {"source": _DATA}))
+    readers = ((name, body) for name, body in content.steps.items() if body.get("stage") == _READER.name)
+    name, body = next(readers, ("photos", {"source": _DATA}))
     where = f"{path} [steps.{name}]"
     settings = {key: fill(f"{where}: {key}", value, None, data) for key, value in _settings(body).items()}
     labels = _READER.find_labels(from_dict(_READER.load_config(), settings, where))

@@ -1,6 +1,7 @@
 """Stages that evaluate classifiers and synthetic faces, and the privacy audit."""
 
 from dataclasses import replace
+from functools import partial
 
 from anonderm.core.cost import FaceCost
 from anonderm.stages.stage import Input, Stage
@@ -9,31 +10,30 @@ _REAL = Input("faces", "The real faces, with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
 _DETECTOR = Input("checkpoint", "A checkpoint from `train-detector`.", made_by=("train-detector",))
 _CLASSIFIER = Input("checkpoint", "A classifier checkpoint.", made_by=("train-classifier",))
+_evaluation = partial(Stage, output="result")
 
 EVALUATION = (
-    Stage(
+    _evaluation(
         "evaluate fidelity",
         "Measure FID, KID, precision and recall, against a real-vs-real baseline.",
         "evaluate.fidelity:evaluate_fidelity",
         "evaluate.config:FidelityConfig",
         {"real": _REAL, "synthetic": _SYNTHETIC},
-        output="result",
         common=("extractors", "neighbours", "max_faces", "seed"),
         cost=FaceCost(5.0, 0.003),
         needs="evaluate.planning:fidelity_needs",
     ),
-    Stage(
+    _evaluation(
         "evaluate realism",
         "Test whether classifiers can tell the synthetic faces from the real ones.",
         "evaluate.realism:evaluate_realism",
         "evaluate.config:RealismConfig",
         {"real": _REAL, "synthetic": _SYNTHETIC},
-        output="result",
         common=("detector", "extractors", "folds", "epochs", "max_faces"),
         cost="evaluate.planning:realism_cost",
         needs="evaluate.planning:realism_needs",
     ),
-    Stage(
+    _evaluation(
         "evaluate utility",
         "Compare classifiers trained on synthetic and on real faces, on real test faces.",
         "evaluate.utility:evaluate_utility",
@@ -43,11 +43,10 @@ EVALUATION = (
             "trained_on_real": replace(_CLASSIFIER, help="A classifier trained on the real train split."),
             "trained_on_synthetic": replace(_CLASSIFIER, help="A classifier trained on synthetic faces."),
         },
-        output="result",
         common=("bootstrap_samples", "saliency_faces", "seed"),
         cost=FaceCost(3.0, 0.0001, inference=1 / 3),
     ),
-    Stage(
+    _evaluation(
         "evaluate data-mix",
         "Train classifiers on mixes of real and synthetic faces; test them on real faces.",
         "experiments.data_mix.study:evaluate_data_mix",
@@ -62,13 +61,12 @@ EVALUATION = (
                 optional=True,
             ),
         },
-        output="result",
         common=("ratios", "seeds", "lengths", "backbone", "epochs"),
         cost="experiments.data_mix.config:data_mix_cost",
         needs="classify.planning:backbone_needs",
         min_classes=2,
     ),
-    Stage(
+    _evaluation(
         "evaluate classifier",
         "Test a classifier on faces it was not trained on.",
         "evaluate.classifier:evaluate_classifier",
@@ -77,11 +75,10 @@ EVALUATION = (
             "faces": Input("faces", "The faces: the test split, or all of a set without splits."),
             "classifier": _CLASSIFIER,
         },
-        output="result",
         common=("bootstrap_samples", "seed"),
         cost=FaceCost(3.0, 0.0001, inference=1 / 3),
     ),
-    Stage(
+    _evaluation(
         "evaluate saliency",
         "Measure how much of a classifier's saliency falls on lesions, against chance.",
         "evaluate.saliency:evaluate_saliency",
@@ -90,31 +87,28 @@ EVALUATION = (
             "faces": Input("faces", "Faces with lesion boxes or skin masks: the test split, or all."),
             "classifier": _CLASSIFIER,
         },
-        output="result",
         common=("explain", "tolerance", "max_faces", "sheet_faces", "bootstrap_samples"),
         cost=FaceCost(5.0, 0.0001, inference=1.0),
     ),
-    Stage(
+    _evaluation(
         "evaluate detector",
         "Test a lesion detector on faces with known boxes.",
         "evaluate.lesions.detector:evaluate_detector",
         "evaluate.config:DetectorScoresConfig",
         {"real": _REAL, "detector": _DETECTOR},
-        output="result",
         common=("bootstrap_samples", "shown", "seed"),
         cost=FaceCost(3.0, 0.01),
     ),
-    Stage(
+    _evaluation(
         "evaluate lesions",
         "Compare the number, size and position of lesions on synthetic and real faces.",
         "evaluate.lesions.fidelity:evaluate_lesions",
         "evaluate.config:LesionFidelityConfig",
         {"real": _REAL, "synthetic": _SYNTHETIC, "detector": _DETECTOR},
-        output="result",
         common=("max_faces", "shown", "seed"),
         cost=FaceCost(5.0, 0.01),
     ),
-    Stage(
+    _evaluation(
         "audit",
         "Attack the synthetic set: are training subjects re-identified more than controls?",
         "audit.audit:audit",
@@ -139,11 +133,10 @@ EVALUATION = (
                 made_by=("screen",),
             ),
         },
-        output="result",
         common=("matchers", "arcface", "canaries", "min_people", "max_excess"),
         cost=FaceCost(15.0, 0.03),
     ),
-    Stage(
+    _evaluation(
         "audit-screen",
         "Audit the faces before and after `screen --privacy`, and compare the two audits.",
         "experiments.privacy_screen:audit_screen",
@@ -153,7 +146,6 @@ EVALUATION = (
             "screen": Input("run", "The run folder of `screen --privacy`.", made_by=("screen",)),
             "real": _REAL,
         },
-        output="result",
         common=("matchers", "arcface", "canaries", "min_people", "max_excess"),
         cost=FaceCost(30.0, 0.06),
     ),

@@ -17,8 +17,7 @@ Kind = Literal["faces", "images", "checkpoint", "result", "run"]
 class Input:
     """An artefact that a stage reads; `many` takes one or more, `optional` may be left out.
 
-    made_by: the stages of whose output it must be; empty: of any. A `positional` input needs no flag on the
-    command line.
+    made_by: the stages whose output it must be; empty: any. A `positional` one needs no flag in a command.
     """
 
     kind: Kind

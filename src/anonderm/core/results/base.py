@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import read_json, write_json
 
 FILE = "results.json"
-
-AnyResult = TypeVar("AnyResult", bound="Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Result:
         write_json(path, {"kind": self.kind, **dataclasses.asdict(self)})
 
     @classmethod
-    def load(cls: type[AnyResult], path: Path) -> AnyResult:
+    def load(cls, path: Path) -> Self:
         """Raises MissingPath, or BrokenArtefact for a file of another kind or with a wrong field."""
         found = load_result(path)
         if not isinstance(found, cls):

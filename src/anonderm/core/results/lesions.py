@@ -10,8 +10,7 @@ from anonderm.core.results.base import Result, Score
 
 @dataclass(frozen=True, slots=True)
 class CountScores:
-    """Lesions counted on a face. error: mean absolute error; bias: mean of counted minus true; lesions: the
-    true mean, to compare them with."""
+    """Lesions counted on a face: mean absolute error; bias, the mean of counted minus true; true mean."""
 
     error: Score
     bias: Score

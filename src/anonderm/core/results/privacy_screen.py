@@ -64,8 +64,7 @@ class PrivacyScreen(Result):
 class Comparison:
     """An attack before and after the screen.
 
-    by_construction: the matcher selected the faces by this threshold or a looser one, so it finds no member
-    after the screen.
+    by_construction: the matcher finds no member after, as it selected by this or a looser threshold.
     """
 
     before: Attack

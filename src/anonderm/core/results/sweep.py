@@ -46,8 +46,7 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class SweepResult(Result):
-    """best: None where every training diverged. not_worse: trainings within the standard error of the
-    difference from the best."""
+    """best: None where all diverged. not_worse: within the standard error of the difference from the best."""
 
     kind = "gan-sweep"
 

@@ -55,8 +55,7 @@ def real_pool(real: FaceSet, seed: int) -> Pool:
 def synthetic_pool(synthetic: FaceSet, classes: tuple[str, ...], seed: int) -> Pool:
     """By the set's splits if it has a test split; otherwise a fifth is held out for testing.
 
-    Faces that share a parent or a latent stay together. Raises BadLabel if the classes are not those of the
-    real faces, TooFewImages.
+    Faces that share a parent or a latent stay together. Raises TooFewImages, or BadLabel for other classes.
     """
     if synthetic.labels != classes:
         raise BadLabel(
@@ -84,18 +83,11 @@ def joined(train: Iterable[FaceSet], val: FaceSet) -> FaceSet:
     for (part, split), folder in zip(parts, folders, strict=True):
         below = folder.relative_to(root)
         prefix = f"{folders.index(folder)}-" if several else ""
-        faces += [_moved(face, below, prefix, split) for face in part]
+        for face in part:
+            file, mask = str(below / face.file), str(below / face.mask) if face.mask else None
+            moved = dataclasses.replace(face, id=prefix + face.id, file=file, mask=mask, split=split)
+            faces.append(moved)
     return FaceSet(root, tuple(faces))
-
-
-def _moved(face: Face, below: Path, prefix: str, split: str) -> Face:
-    return dataclasses.replace(
-        face,
-        id=prefix + face.id,
-        file=str(below / face.file),
-        mask=str(below / face.mask) if face.mask else None,
-        split=split,
-    )
 
 
 REAL, SYNTHETIC = "real", "synthetic"

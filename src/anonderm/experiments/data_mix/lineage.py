@@ -47,8 +47,7 @@ def _digests_with_test(real: FaceSet) -> set[str]:
 
 
 def _digests_without_test(real: FaceSet) -> set[str]:
-    """Digests that a training which leaves the test split out states: a GAN's card names the faces it was
-    trained on, a classifier's the whole set."""
+    """Digests on cards of trainings without test faces: a GAN's of its faces, a classifier's of the set."""
     train = real.where(split=("train", None))
     return {real.digest, train.digest, *(train.where(label=label).digest for label in train.labels)}
 

@@ -106,7 +106,7 @@ class TestSet:
     __test__ = False
 
     faces: FaceSet
-    predicted: Mapping[str, NDArray[np.intp]]
+    predicted: dict[str, NDArray[np.intp]]
 
     @property
     def people(self) -> list[Any]:

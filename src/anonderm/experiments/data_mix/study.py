@@ -94,7 +94,7 @@ def evaluate_data_mix(
     classes = real_faces.train.labels
     synthetic_faces = synthetic_pool(synthetic, classes, config.seed)
     all_arms, notes = arms(config, real_faces, synthetic_faces)
-    _log_faces(real_faces, synthetic_faces, notes, warnings, run)
+    _log_faces(real_faces, synthetic_faces, [*notes, *(f"warning: {each}" for each in warnings)], run)
     tests = {REAL: real_faces.test, SYNTHETIC: synthetic_faces.test}
     trainings = {arm.name: _trainings(arm, config, tests, len(real_faces.train), run) for arm in all_arms}
     every = [training for of_arm in trainings.values() for training in of_arm]
@@ -129,23 +129,15 @@ def _predictions(
     all_arms: Sequence[Arm], trainings: Mapping[str, Sequence[Training]], tests: Mapping[str, FaceSet]
 ) -> dict[str, TestSet]:
     """The predictions of all trainings on each test set."""
-    predicted = {arm.name: [training.predicted for training in trainings[arm.name]] for arm in all_arms}
-    return {
-        name: TestSet(
-            faces,
-            {
-                arm.test_names[name]: np.stack([each[name] for each in predicted[arm.name]])
-                for arm in all_arms
-                if name in arm.test_names
-            },
-        )
-        for name, faces in tests.items()
-    }
+    found = {name: TestSet(faces, {}) for name, faces in tests.items()}
+    for arm in all_arms:
+        predicted = [training.predicted for training in trainings[arm.name]]
+        for name, test_name in arm.test_names.items():
+            found[name].predicted[test_name] = np.stack([each[name] for each in predicted])
+    return found
 
 
-def _log_faces(
-    real: Pool, synthetic: Pool, notes: Sequence[str], warnings: Sequence[str], run: RunDir
-) -> None:
+def _log_faces(real: Pool, synthetic: Pool, notes: Sequence[str], run: RunDir) -> None:
     for name, pool in ((REAL, real), (SYNTHETIC, synthetic)):
         run.log(
             f"{name} faces: {len(pool.train)} for training, {len(pool.val)} for validation, "
@@ -153,8 +145,6 @@ def _log_faces(
         )
     for note in notes:
         run.log(note)
-    for warning in warnings:
-        run.log(f"warning: {warning}")
 
 
 def _trainings(

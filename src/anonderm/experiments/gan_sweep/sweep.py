@@ -171,19 +171,14 @@ def write_picture(folder: Path, result: SweepResult) -> None:
     for axes in cells:
         axes.axis("off")
     for axes, row in zip(cells, result.rows, strict=False):
-        _draw_cell(axes, folder, row, row.run == result.best)
+        if (sheet := _sheet(folder, row)) is not None:
+            axes.imshow(sheet)
+        best, measures = row.run == result.best, describe(row).replace(", ", "\n", 1)
+        title = f"{row.label}{'  (best)' if best else ''}\n{measures}"
+        axes.set_title(title, fontsize=7, fontweight="bold" if best else "normal")
     _draw_curves(bottom.subplots(), folder, result)
     with atomic_path(folder / "sweep.png") as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
-
-
-def _draw_cell(axes: Axes, folder: Path, row: SweepRow, best: bool) -> None:
-    sheet = _sheet(folder, row)
-    if sheet is not None:
-        axes.imshow(sheet)
-    measures = describe(row).replace(", ", "\n", 1)
-    title = f"{row.label}{'  (best)' if best else ''}\n{measures}"
-    axes.set_title(title, fontsize=7, fontweight="bold" if best else "normal")
 
 
 def _sheet(folder: Path, row: SweepRow) -> Pixels | None:
