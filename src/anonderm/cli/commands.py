@@ -48,9 +48,7 @@ _TOOLS = (
     ),
     Command("weights add", "Copy third-party weights that you have downloaded.", tools.add_weights),
     Command("weights fetch", "Download third-party weights.", tools.fetch_weights),
-    Command(
-        "import-gan", "Convert a StyleGAN2 pickle from NVIDIA's code into a checkpoint.", tools.import_gan
-    ),
+    Command("import-gan", "Convert a StyleGAN2 pickle of NVIDIA's code into a checkpoint.", tools.import_gan),
     Command("export-gan", "Write a checkpoint's generator as TorchScript or ONNX.", tools.export_gan),
 )
 _VERIFY = Command("verify", "Check a release: checksums, watermarks, card and evidence.", tools.verify)

@@ -61,10 +61,8 @@ def _input_flags(stage: Stage) -> list[Flag]:
         kind: Any = tuple[str, ...] if wanted.many else str | None if wanted.optional else str
         text = f"{wanted.help} ({_ACCEPTED.get(wanted.kind, 'file or run folder')})"
         metavar = "PATH [PATH ...]" if wanted.many else "PATH"
-        flag = Flag(name, kind, text, positional=wanted.positional, metavar=metavar)
-        if wanted.optional:
-            flag = Flag(name, kind, text, () if wanted.many else None, metavar=metavar)
-        flags.append(flag)
+        default = REQUIRED if not wanted.optional else () if wanted.many else None
+        flags.append(Flag(name, kind, text, default, wanted.positional, metavar=metavar))
     return flags
 
 

@@ -8,7 +8,7 @@ from anonderm.stages.stage import Input, Stage
 
 _REAL = Input("faces", "The real faces, with splits.")
 _SYNTHETIC = Input("faces", "The synthetic faces.")
-_DETECTOR = Input("checkpoint", "A checkpoint from `train-detector`.", made_by=("train-detector",))
+_DETECTOR = Input("checkpoint", "A `train-detector` checkpoint.", made_by=("train-detector",))
 _CLASSIFIER = Input("checkpoint", "A classifier checkpoint.", made_by=("train-classifier",))
 _evaluation = partial(Stage, output="result")
 

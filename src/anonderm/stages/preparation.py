@@ -77,9 +77,7 @@ PREPARATION = (
         "classify.lesions.config:DetectLesionsConfig",
         {
             "faces": Input("faces", "The faces on which to detect lesions."),
-            "detector": Input(
-                "checkpoint", "A checkpoint from `train-detector`.", made_by=("train-detector",)
-            ),
+            "detector": Input("checkpoint", "A `train-detector` checkpoint.", made_by=("train-detector",)),
         },
         output="faces",
         common=("threshold",),
