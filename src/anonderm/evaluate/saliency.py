@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.faceset import FaceSet
+from anonderm.core.images import Pixels, grid, resize, write_png
 from anonderm.core.launch import device
 from anonderm.core.records import Face, Lesion
 from anonderm.core.results.base import Score
@@ -25,10 +27,9 @@ from anonderm.core.results.classifier import MapMeasure, MapMeasures, SaliencyRe
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import SaliencyConfig
 from anonderm.evaluate.held_out import check_labels, held_out_faces
-from anonderm.evaluate.saliency_sheet import write_sheet
 from anonderm.evaluate.statistics import Bootstrap
 from anonderm.metrics import pointing
-from anonderm.models.classifier.grad_cam import heat
+from anonderm.models.classifier.grad_cam import heat, overlay
 from anonderm.models.classifier.label_encoding import types_on
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import load_classifier
@@ -36,6 +37,8 @@ from anonderm.models.classifier.predict import load_classifier
 Values = dict[str, float]
 """A measure of one map, beside that of a uniform map and of one that is uniform on the skin (if known)."""
 _MEASURES = ("in_lesions", "pointing", "in_skin")
+_TILE_PX = 192  # of the picture sheet
+_WHITE, _BLACK = np.uint8(255), np.uint8(0)
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,8 @@ def _sheet(
     shown = [target for _, members in by_name for target in members[: config.sheet_faces]]
     if not shown:
         return None
-    explained = [(t.face, t.name, t.lesions, _heat(config, faces, t, network)) for t in shown]
-    write_sheet(run.folder / "saliency.png", faces, explained, config.sheet_faces)
+    maps = [(target, _heat(config, faces, target, network)) for target in shown]
+    _write_sheet(run.folder / "saliency.png", faces, maps, config.sheet_faces)
     return "saliency.png"
 
 
@@ -193,3 +196,39 @@ def _summarise(config: SaliencyConfig, maps: Sequence[tuple[Values, str]]) -> Ma
         skin_baseline=mean(on_skin, "skin_baseline", better=None) if on_skin else None,
         above_skin_baseline=mean(on_skin, "value", "skin_baseline") if on_skin else None,
     )
+
+
+def _write_sheet(
+    path: Path, faces: FaceSet, maps: list[tuple[Target, NDArray[np.float32]]], columns: int
+) -> None:
+    """A row for each class or lesion type; boxes are white, and a cross marks the maximum of each map."""
+    rows: dict[str, list[Pixels]] = {}
+    for target, heat_HW in maps:
+        image_HWC = faces.image(target.face)
+        heated_HWC = overlay(image_HWC, heat_HW, _TILE_PX)
+        _draw_boxes(heated_HWC, target.lesions, _TILE_PX / image_HWC.shape[1], _TILE_PX / image_HWC.shape[0])
+        if heat_HW.max() > 0:
+            _draw_cross(heated_HWC, heat_HW)
+        pair = np.concatenate([resize(image_HWC, _TILE_PX), heated_HWC], axis=1)
+        rows.setdefault(target.name, []).append(pair)
+    blank = np.full((_TILE_PX, 2 * _TILE_PX, 3), _WHITE)
+    tiles = [tile for row in rows.values() for tile in row + [blank] * (columns - len(row))]
+    write_png(path, grid(np.stack(tiles), columns))
+
+
+def _draw_boxes(picture_HWC: Pixels, lesions: tuple[Lesion, ...], across: float, down: float) -> None:
+    last = len(picture_HWC) - 1
+    for box in lesions:
+        x0, x1 = (min(max(round(x * across), 0), last) for x in (box.x0, box.x1))
+        y0, y1 = (min(max(round(y * down), 0), last) for y in (box.y0, box.y1))
+        picture_HWC[[y0, y1], x0 : x1 + 1] = _WHITE
+        picture_HWC[y0 : y1 + 1, [x0, x1]] = _WHITE
+
+
+def _draw_cross(picture_HWC: Pixels, heat_HW: NDArray[np.float32]) -> None:
+    row, column = np.unravel_index(int(heat_HW.argmax()), heat_HW.shape)
+    y, x = (int((place + 0.5) * _TILE_PX / len(heat_HW)) for place in (row, column))
+    for thick, colour in ((2, _BLACK), (1, _WHITE)):
+        arm = 5 + thick
+        picture_HWC[max(y - arm, 0) : y + arm + 1, max(x - thick + 1, 0) : x + thick] = colour
+        picture_HWC[max(y - thick + 1, 0) : y + thick, max(x - arm, 0) : x + arm + 1] = colour

@@ -22,9 +22,11 @@ from anonderm.core.results.classifier import (
 )
 from anonderm.core.rundir import RunDir
 from anonderm.metrics import confusion
-from anonderm.metrics.bootstrap import Rows, Statistic, interval
+from anonderm.metrics.bootstrap import Statistic, interval
 from anonderm.metrics.confusion import Metric
 from anonderm.metrics.roc import auc
+
+Numbers = NDArray[np.number]
 
 
 def classification_metrics(classes: Sequence[str], *, ordered: bool) -> dict[str, Metric]:
@@ -63,16 +65,23 @@ def multi_label_scores(
     bootstrap: Bootstrap,
     run: RunDir,
 ) -> MultiLabelScores:
-    measures: dict[str, tuple[Callable[..., float], NDArray[np.number]]] = {
+    measures: dict[str, tuple[Callable[..., float], Numbers]] = {
         "auc": (auc, probabilities_NK),
         "f1": (confusion.type_f1, predicted_NK),
         "accuracy": (_share_equal, predicted_NK),
     }
+
+    def of_rows(measure: Callable[..., float], truth_N: NDArray[np.intp], values_N: Numbers) -> Statistic:
+        return lambda rows: measure(truth_N[rows], values_N[rows])
+
+    def mean(statistics: Sequence[Statistic]) -> Statistic:
+        return lambda rows: float(np.mean([statistic(rows) for statistic in statistics]))
+
     statistics: dict[str, Statistic] = {}
     for name, (measure, values_NK) in measures.items():
         columns = zip(types, truth_NK.T, values_NK.T, strict=True)
-        by_type = {f"{name}/{kind}": partial(_of_rows, measure, *column) for kind, *column in columns}
-        statistics |= {f"macro_{name}": partial(_mean, tuple(by_type.values())), **by_type}
+        by_type = {f"{name}/{kind}": of_rows(measure, *column) for kind, *column in columns}
+        statistics |= {f"macro_{name}": mean(list(by_type.values())), **by_type}
     scores = bootstrap.scores(statistics, run)
     return MultiLabelScores(
         macro_auc=scores.get("macro_auc"),
@@ -87,18 +96,8 @@ def multi_label_scores(
     )
 
 
-def _of_rows(
-    measure: Callable[..., float], truth_N: NDArray[np.intp], predictions_N: NDArray[np.number], rows: Rows
-) -> float:
-    return measure(truth_N[rows], predictions_N[rows])
-
-
 def _share_equal(truth_N: NDArray[np.intp], predicted_N: NDArray[np.intp]) -> float:
     return float((truth_N == predicted_N).mean())
-
-
-def _mean(statistics: Sequence[Statistic], rows: Rows) -> float:
-    return float(np.mean([statistic(rows) for statistic in statistics]))
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,14 @@ def evaluate_lesions(
     known = faces_with_boxes(sets["test"], network)
     if any(face.lesions for face in known):
         sides["boxes"] = Side.of(known, [face.lesions for face in known])
-    warnings = _warnings(sides["test"], sides["synthetic"])
-    for warning in warnings:
-        run.log(f"warning: {warning}")
+    warnings = []
+    real_px, synthetic_px = (float(np.median(sides[name].widths_F)) for name in ("test", "synthetic"))
+    if abs(real_px - synthetic_px) > _TOLERANCE * real_px:
+        warnings.append(
+            f"the synthetic faces are {synthetic_px:.0f} px wide, the real ones {real_px:.0f}: lesions of "
+            "the same size on the face differ in pixels, and the detector may miss them on one side only."
+        )
+        run.log(f"warning: {warnings[0]}")
     labels = (ALL, *(label for label in real.labels if label in synthetic.labels))
     return LesionFidelityResult(
         parts={
@@ -107,16 +112,6 @@ class Side:
             for row in rows
         )
         return LesionGroup(lesions_F, tuple(self.faces[row].person for row in rows))
-
-
-def _warnings(test: Side, generated: Side) -> list[str]:
-    real, synthetic = (float(np.median(side.widths_F)) for side in (test, generated))
-    if abs(real - synthetic) <= _TOLERANCE * real:
-        return []
-    return [
-        f"the synthetic faces are {synthetic:.0f} px wide, the real ones {real:.0f}: lesions of the same "
-        "size on the face differ in pixels, and the detector may miss them on one side only."
-    ]
 
 
 def _part(sides: dict[str, Side], kind: str, label: str, rng: np.random.Generator) -> LesionPart:
