@@ -6,7 +6,6 @@ N faces, K classes or lesion types.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
@@ -66,12 +65,8 @@ def evaluate_classifier(
         multi_label=lesion_types,
         count_mae=counting,
         confusion=None if multi_label else confusion_of(truth, predicted, network.classes),
-        majority_share=None if multi_label else _majority_share(truth),
+        majority_share=None if multi_label else float(np.bincount(truth).max() / len(truth)),
     )
-
-
-def _majority_share(truth_N: NDArray[np.intp]) -> float:
-    return float(np.bincount(truth_N).max() / len(truth_N))
 
 
 def _count_statistic(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:

@@ -42,7 +42,9 @@ _MAPS: dict[str, Callable[[MapMeasures], MapMeasure | None]] = {
 def classifier_scores(pipeline: Pipeline) -> Section:
     """Every run of `evaluate classifier`, side by side."""
     runs = pipeline.all(ClassifierResult)
-    tables = [_main_measures(runs), _other_measures(runs), _by_class(runs), *_by_lesion_type(runs)]
+    f1 = {record.name: result.classification.f1 for record, result in runs if result.classification}
+    by_class = _by_name("F1 of each class", f1)
+    tables = [_main_measures(runs), _other_measures(runs), by_class, *_by_lesion_type(runs)]
     blocks: list[Block] = [table for table in tables if len(table.columns) > 1]
     blocks += in_rows(
         [Matrix(record.name, result.confusion, "real") for record, result in runs if result.confusion]
@@ -88,11 +90,6 @@ def _other_measures(runs: Runs) -> Table:
             scores = (whole.macro_precision, whole.macro_recall, whole.macro_mae, whole.quadratic_kappa)
         rows.append((record.name, *map(value_and_interval, (*scores, result.count_mae))))
     return compact(Table("Other measures", ("Run", *measures), tuple(rows), frozenset(measures)))
-
-
-def _by_class(runs: Runs) -> Table:
-    found = {record.name: result.classification.f1 for record, result in runs if result.classification}
-    return _by_name("F1 of each class", found)
 
 
 def _by_lesion_type(runs: Runs) -> list[Table]:

@@ -91,16 +91,11 @@ def _overview(result: DataMixResult) -> Table:
 
 def _other_measures(result: DataMixResult) -> Table:
     columns = ("Macro F1", "Quadratic kappa", "Macro MAE (grades)")
-    rows = tuple(
-        (
-            _label(test),
-            value_and_interval(test.scores.macro_f1),
-            value_and_interval(test.scores.quadratic_kappa),
-            value_and_interval(test.scores.macro_mae),
-        )
-        for _, test, _ in result.tests
-    )
-    return compact(Table("Other measures", ("Arm", *columns), rows, frozenset(columns)))
+    rows = []
+    for _, test, _ in result.tests:
+        scores = (test.scores.macro_f1, test.scores.quadratic_kappa, test.scores.macro_mae)
+        rows.append((_label(test), *map(value_and_interval, scores)))
+    return compact(Table("Other measures", ("Arm", *columns), tuple(rows), frozenset(columns)))
 
 
 def _differences(result: DataMixResult) -> Chart | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from anonderm.core.results.audit import Attack, AuditResult, MatcherCalibration, Repeats, Verdict
-from anonderm.core.results.privacy_screen import ScreenAudit
+from anonderm.core.results.privacy_screen import Comparison, ScreenAudit
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.audit_tables import ATTACKS, attack_table, canary_table, rule_table, success, tone_table
@@ -36,7 +36,13 @@ def privacy(pipeline: Pipeline) -> Section:
         return Section("privacy", "Privacy", "", screened)
     record, audit = found
     blocks = [
-        *(_verdict(name, verdict) for name, verdict in verdicts(audit).items()),
+        *(
+            rule_table(
+                f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}",
+                sorted(verdict.rules, key=lambda rule: rule.passed),
+            )
+            for name, verdict in verdicts(audit).items()
+        ),
         canary_table(audit.canaries),
         charts_block("Error rates of the matchers on these photos", map(_curve, audit.matchers)),
         attack_table("Attacks", audit.attacks),
@@ -78,11 +84,6 @@ def missed_canaries(audit: AuditResult) -> list[str]:
     return [
         f"{rule.about}: {percent(rule.value)} found" for rule in audit.images.failed if rule.kind == "canary"
     ]
-
-
-def _verdict(name: str, verdict: Verdict) -> Table:
-    rules = (*verdict.failed, *(rule for rule in verdict.rules if rule.passed))
-    return rule_table(f"Verdict on releasing the {name}: {'passed' if verdict.passed else 'failed'}", rules)
 
 
 def _curve(calibration: MatcherCalibration) -> Chart | None:
@@ -135,24 +136,9 @@ def _repeats(record: RunRecord, repeats: Sequence[Repeats]) -> list[Sheet | None
 
 def _screen(audit: ScreenAudit) -> list[Block]:
     """Every attack before and after the privacy screen, and what the second audit cannot show."""
-    rows = tuple(
-        (
-            ATTACKS[each.after.name],
-            each.after.matcher,
-            each.after.level,
-            success(each.before.main),
-            success(each.after.main),
-            success(each.before.control),
-            success(each.after.control),
-            number(each.before.excess.value),
-            number(each.after.excess.value),
-            "by construction" if each.by_construction else "",
-        )
-        for each in audit.comparisons
-    )
-    table = Table(
-        "Before and after the privacy screen", _SCREEN_COLUMNS, rows, frozenset(_SCREEN_COLUMNS[3:9])
-    )
+    columns = tuple(_SCREEN)
+    rows = tuple(tuple(cell(each) for cell in _SCREEN.values()) for each in audit.comparisons)
+    table = Table("Before and after the privacy screen", columns, rows, frozenset(columns[3:9]))
     before, after = ("passed" if passed else "failed" for passed in (audit.before_passed, audit.after_passed))
     paragraphs = [f"Audit of the images before the screen: {before}; after it: {after}."]
     paragraphs += [audit.caveat] if audit.caveat else []
@@ -161,15 +147,15 @@ def _screen(audit: ScreenAudit) -> list[Block]:
     return [table, Text("", tuple(paragraphs))]
 
 
-_SCREEN_COLUMNS = (
-    "Attack",
-    "Matcher",
-    "Level",
-    "Members before",
-    "Members after",
-    "Non-members before",
-    "Non-members after",
-    "Excess before",
-    "Excess after",
-    "Note",
-)
+_SCREEN: dict[str, Callable[[Comparison], str]] = {
+    "Attack": lambda of: ATTACKS[of.after.name],
+    "Matcher": lambda of: of.after.matcher,
+    "Level": lambda of: of.after.level,
+    "Members before": lambda of: success(of.before.main),
+    "Members after": lambda of: success(of.after.main),
+    "Non-members before": lambda of: success(of.before.control),
+    "Non-members after": lambda of: success(of.after.control),
+    "Excess before": lambda of: number(of.before.excess.value),
+    "Excess after": lambda of: number(of.after.excess.value),
+    "Note": lambda of: "by construction" if of.by_construction else "",
+}

@@ -39,7 +39,9 @@ def other_scores(pipeline: Pipeline) -> Section:
 def release(pipeline: Pipeline) -> Section | None:
     records = pipeline.of("export")
     if pipeline.refused:
-        return _refused(pipeline.refused[-1])
+        reasons = tuple((reason,) for reason in reasons_in(pipeline.refused[-1].content["error"]))
+        lead = "Nothing was released, because the privacy audit failed."
+        return Section("release", "Release", lead, (Table("Reasons", ("Reason",), reasons),))
     if not records:
         return None
     folder = records[-1].folder / "release"
@@ -62,12 +64,6 @@ def _decided(decision: dict[str, Any]) -> str:
         return "passes every rule of the audit"
     override = decision["override"]
     return f"released against the audit by {override['name']} on {override['date']}: {override['reason']}"
-
-
-def _refused(record: RunRecord) -> Section:
-    reasons = tuple((reason,) for reason in reasons_in(record.content["error"]))
-    lead = "Nothing was released, because the privacy audit failed."
-    return Section("release", "Release", lead, (Table("Reasons", ("Reason",), reasons),))
 
 
 def provenance(pipeline: Pipeline) -> Section:

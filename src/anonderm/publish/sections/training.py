@@ -26,7 +26,9 @@ def generators(pipeline: Pipeline) -> Section:
     for record in pipeline.of("train-gan"):
         named = {**_GAN_CHARTS, **{title: (key,) for key, title in distance_titles(record).items()}}
         drawn = [_curve(record, name, keys, "kimg") for name, keys in named.items()]
-        if curves := charts_block(f"{record.name}{_trained_on(record)}", drawn):
+        if curves := charts_block(
+            f"{record.name}, trained on {record.config.get('label') or 'every class'}", drawn
+        ):
             blocks += [curves, _samples(record)]
     lead = (
         "Training curves of each generator, by kimg: thousands of real images shown to the discriminator. "
@@ -57,11 +59,6 @@ def _samples(record: RunRecord) -> Gallery | None:
         for index in chosen
     ]
     return gallery("The same latents during training", record.folder, cards, 320)
-
-
-def _trained_on(record: RunRecord) -> str:
-    label = record.config.get("label")
-    return f", trained on {label}" if label else ", trained on every class"
 
 
 def sweeps(pipeline: Pipeline) -> Section:
