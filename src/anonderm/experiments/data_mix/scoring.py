@@ -92,7 +92,6 @@ def score(values_R: Values, n: int, *, higher_is_better: bool, note: str = "") -
 REFERENCE = {REAL: "trtr", SYNTHETIC: "tsts"}
 """The arm that the others on the same test set are compared with."""
 _BY_TONE = ("accuracy", "macro_f1")
-_FEWEST_PEOPLE = 2
 
 _WHOLE = ""
 # Each metric, [R, S], of all faces (_WHOLE) and of each group of skin tone.
@@ -122,9 +121,7 @@ class TestSet:
         ita_N = np.array([np.nan if face.ita is None else face.ita for face in self.faces], float)
         people_N = np.array([str(person) for person in self.people])
         found = {name: (ita_N > low) & (ita_N <= high) for name, (low, high) in TONES.items()}
-        return {
-            name: among_N for name, among_N in found.items() if len(set(people_N[among_N])) >= _FEWEST_PEOPLE
-        }
+        return {name: among_N for name, among_N in found.items() if len(set(people_N[among_N])) >= 2}
 
 
 def score_arms(
