@@ -70,40 +70,25 @@ def attack_all(
     if min(len(arms.main.people), len(arms.control.people)) < 2:
         reason = "fewer than two people of one side could be enrolled"
         return Found([], [], [LeftOut(f"every attack by {matcher}", reason)])
-    optional = _optional(templates, everyone, arms, people, labels, rng)
-    attacks = [*_by_distance(templates, arms, rng), *(attack for attack, _ in optional.values() if attack)]
-    density = _density(templates, everyone, people, rng)
-    left_out = [
-        LeftOut(f"{name}[{matcher}]", reason) for name, (attack, reason) in optional.items() if not attack
-    ]
-    if not density:
-        left_out.append(LeftOut(f"density[{matcher}]", "too few non-members or synthetic faces"))
-    tones, too_few = _by_tone(templates, arms, people, rng)
-    attacks += [*density, *_memorisation(templates, people, rng)]
-    return Found(attacks, tones, left_out + too_few)
-
-
-def _optional(
-    templates: FaceTemplates,
-    everyone: NearestSynthetic,
-    arms: Arms,
-    people: People,
-    labels: Sequence[str | None],
-    rng: np.random.Generator,
-) -> dict[str, tuple[Attack | None, str]]:
-    """Attacks that the data may not allow, and the reason then."""
-    matcher, pairs = templates.matcher, Arms.of(everyone, people)
+    pairs = Arms.of(everyone, people)
     faces = int(templates.synthetic.enrolled_N.sum())
     known_rows = len(people.real) if people.others else None
     real_labels = [face.label for face in people.faces]
     copies = reproduction(matcher, arms.main, arms.control)
     linked = linkability(matcher, pairs.main, pairs.control, faces, rng, known_rows)
     inferred = attribute_inference(matcher, arms.main, arms.control, real_labels, labels, rng)
-    return {
-        "reproduction": (copies, f"fewer than {MIN_NON_MEMBERS} non-members"),
-        "linkability": (linked, "nobody on one side has two photos"),
-        "attribute_inference": (inferred, "one side has no classes, or only one"),
-    }
+    attacks = [*_by_distance(templates, arms, rng), *filter(None, (copies, linked, inferred))]
+    density = _density(templates, everyone, people, rng)
+    tones, too_few = _by_tone(templates, arms, people, rng)
+    attacks += [*density, *_memorisation(templates, people, rng)]
+    optional = (
+        ("reproduction", copies, f"fewer than {MIN_NON_MEMBERS} non-members"),
+        ("linkability", linked, "nobody on one side has two photos"),
+        ("attribute_inference", inferred, "one side has no classes, or only one"),
+        ("density", density, "too few non-members or synthetic faces"),
+    )
+    left_out = [LeftOut(f"{name}[{matcher}]", reason) for name, found, reason in optional if not found]
+    return Found(attacks, tones, left_out + too_few)
 
 
 @dataclass(frozen=True)

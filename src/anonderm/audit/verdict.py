@@ -16,19 +16,9 @@ from anonderm.embeddings.alterations import COPIES
 
 WHITE_BOX = ("discriminator", "projection")
 
-# The levels of each attack that give a rule; None for all. The others are reported only: the distance ratio,
-# C_T and the likelihood gap measure the same as the two levels of memorisation here, with less power.
-_RULED: dict[str, tuple[str, ...] | None] = {
-    "reproduction": None,
-    "singling_out": None,
-    "linkability": None,
-    "attribute_inference": None,
-    "membership": None,
-    "density": ("AUC", "TPR at FPR 1%"),
-    "memorisation": ("nearer", "AuthPct"),
-    "discriminator": None,
-    "projection": None,
-}
+# Attacks of which only these levels give a rule. The others are reported only: the distance ratio, C_T and
+# the likelihood gap measure the same as the two levels of memorisation here, with less power.
+_RULED = {"density": ("AUC", "TPR at FPR 1%"), "memorisation": ("nearer", "AuthPct")}
 _WITHOUT_LIMIT = ("reproduction", "memorisation")
 _MAX_PROJECTION_AUC = 0.75
 
@@ -63,8 +53,7 @@ def weights(config: AuditConfig, of_images: Verdict, attacks: Iterable[Attack]) 
 
 
 def _has_rule(attack: Attack) -> bool:
-    levels = _RULED[attack.name]
-    return levels is None or attack.level in levels
+    return attack.level in _RULED.get(attack.name, (attack.level,))
 
 
 def _matchers(uninformative: Mapping[str, str | None]) -> Rule:

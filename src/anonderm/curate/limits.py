@@ -79,8 +79,6 @@ def _statistic_limits(
     low_S = np.quantile(values_NS, 1 - config.artefact_quantile, axis=0)
     high_S = np.quantile(values_NS, config.artefact_quantile, axis=0)
     slack_S = np.maximum(config.artefact_margin * (high_S - low_S), _LEAST_SLACK)
-    low, high = dict[str, float | None](), dict[str, float]()
-    for statistic, below, above, slack in zip(STATISTICS, low_S, high_S, slack_S, strict=True):
-        low[statistic.name] = float(below - slack) if statistic.two_sided else None
-        high[statistic.name] = float(above + slack)
-    return low, high
+    ranges = zip(STATISTICS, (low_S - slack_S).tolist(), (high_S + slack_S).tolist(), strict=True)
+    limits = [(each.name, low if each.two_sided else None, high) for each, low, high in ranges]
+    return {name: low for name, low, _ in limits}, {name: high for name, _, high in limits}

@@ -45,13 +45,12 @@ def audit_screen(
     record = PrivacyScreen.load(screen.folder / privacy_screen.FILE)
     names = dict.fromkeys((*config.matchers, *(each.matcher for each in record.matchers)))
     settings = dataclasses.replace(config, matchers=cast(tuple[MatcherName, ...], tuple(names)))
-    kept = screen.folder / "faces"
     run.log(f"{BEFORE}/: audit of the faces that were screened")
-    before = _audit(settings, {"synthetic": faces.folder, "real": real.folder}, run.folder / BEFORE)
+    inputs = {"synthetic": faces.folder, "real": real.folder}
+    before = _audit(settings, inputs, run.folder / BEFORE)
     run.log(f"{AFTER}/: audit of the faces that remained")
-    after = _audit(
-        settings, {"synthetic": kept, "real": real.folder, "screen": screen.folder}, run.folder / AFTER
-    )
+    inputs |= {"synthetic": screen.folder / "faces", "screen": screen.folder}
+    after = _audit(settings, inputs, run.folder / AFTER)
     result = compare(before, after, record)
     for line in lines(result):
         run.log(line)

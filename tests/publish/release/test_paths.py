@@ -8,7 +8,7 @@ import pytest
 
 from anonderm.core.results.base import LeftOut, Score
 from anonderm.core.results.privacy_screen import PrivacyScreen
-from anonderm.publish.release.paths import without_paths
+from anonderm.publish.release.export import without_paths
 
 
 @pytest.mark.parametrize(

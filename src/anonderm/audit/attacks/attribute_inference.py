@@ -35,7 +35,8 @@ def attribute_inference(
     left out. Baseline: guessing the most frequent class of the members for everybody. None if an arm has no
     labelled photo, if no synthetic face has a class, or if there is only one class.
     """
-    main, control = (_labelled(arm, real_labels) for arm in (main, control))
+    is_labelled_N = np.array([label is not None for label in real_labels], bool)
+    main, control = (arm.where(is_labelled_N[arm.rows_N]) for arm in (main, control))
     known = {real_labels[row] for row in main.rows_N}
     if not main.owners or not control.owners or len(known) < 2 or not any(synthetic_labels):
         return None
@@ -46,10 +47,6 @@ def attribute_inference(
     excess = excess_of_rates(right, control_right, rng)
     note = "people whose class is that of the nearest synthetic face"
     return Attack("attribute_inference", matcher, "class", *arms, baseline, excess, note, main.worst(right))
-
-
-def _labelled(arm: NearestSynthetic, labels: Sequence[str | None]) -> NearestSynthetic:
-    return arm.where(np.array([labels[row] is not None for row in arm.rows_N], bool))
 
 
 def _right(

@@ -121,9 +121,8 @@ def _true_positives(
     resampled_R = _resampled_rates(main_P, control_Q, k, rng) - baseline
     low, high, bound = widened(resampled_R, value - spread, value + spread, value - wide)
     note = f"threshold reached by {k} of {others} non-members"
-    return Attack(
-        name, matcher, level, rate(found_P), None, baseline, Excess(value, low, min(high, 1.0), bound), note
-    )
+    excess = Excess(value, low, min(high, 1.0), bound)
+    return Attack(name, matcher, level, rate(found_P), None, baseline, excess, note)
 
 
 def _resampled_rates(main_P: Floats, control_Q: Floats, k: int, rng: np.random.Generator) -> Floats:

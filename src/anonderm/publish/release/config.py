@@ -48,9 +48,7 @@ class ExportConfig:
         check_bounds(self)
         check(bool(self.title.strip()), "title: must not be empty.")
         check(bool(self.version.strip()), "version: must not be empty.")
-        check(
-            not self.published or _is_date(self.published), f"published = {self.published!r}: not YYYY-MM-DD."
-        )
+        _check_date("published", self.published)
         self._check_formats()
         self._check_override()
         check(
@@ -79,14 +77,13 @@ class ExportConfig:
             all(each.isprintable() for each in given),
             "override: name, reason and date must each be one line of printable text.",
         )
-        check(
-            not self.override_date or _is_date(self.override_date),
-            f"override_date = {self.override_date!r}: not YYYY-MM-DD.",
-        )
+        _check_date("override_date", self.override_date)
 
 
-def _is_date(text: str) -> bool:
+def _check_date(name: str, text: str) -> None:
+    """Raise ConfigError unless the text is empty or YYYY-MM-DD."""
     try:
-        return date.fromisoformat(text).isoformat() == text
+        is_date = not text or date.fromisoformat(text).isoformat() == text
     except ValueError:
-        return False
+        is_date = False
+    check(is_date, f"{name} = {text!r}: not YYYY-MM-DD.")

@@ -12,8 +12,12 @@ Only pixels, labels and how each face was generated are written: no person, pare
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError
@@ -30,7 +34,6 @@ from anonderm.publish.release.gate import Decision, decide, refuse_real
 from anonderm.publish.release.imagefolder import refuse_without_boxes, write_coco, write_imagefolder
 from anonderm.publish.release.lineage import Ancestor, ancestors
 from anonderm.publish.release.parquet import write_parquet
-from anonderm.publish.release.paths import without_paths
 from anonderm.publish.release.pictures import Pictures
 from anonderm.publish.release.signing import Signer
 from anonderm.publish.release.stylegan import write_stylegan_zip
@@ -38,6 +41,10 @@ from anonderm.publish.release.webdataset import write_webdataset
 
 CHECKSUMS = "checksums.sha256"
 _NO_LICENCE = "No licence was stated for the photos: all rights reserved."
+_REMOVED = "(a path)"
+# An absolute path with at least two parts; `singling_out[dlib]/FMR 1%` and `and/or` are none.
+_PATH = re.compile(r"(?<![\w\])~.])(?:[A-Za-z]:)?[\\/](?:[\w.~@+-]+[\\/])+[\w.~@+-]*")
+_HOME = re.compile(r"(?<!\w)~(?:[\\/][\w.@+-]+)+")
 
 
 def export(
@@ -69,7 +76,7 @@ def export(
     _write_formats(config, pictures, release, run)
     _write_papers(config, faces, audit, scores, behind, decision, release)
     write_text(release / CHECKSUMS, _checksums(release))
-    pictures.clear()
+    shutil.rmtree(pictures.folder, ignore_errors=True)
     run.log(f"{len(faces)} synthetic faces in {len(faces.labels)} classes: {release}")
     return release / CHECKSUMS
 
@@ -81,6 +88,26 @@ def _audit(result: Result) -> AuditResult:
         f"--audit: a result of {result.kind!r} is not an audit.",
         "Give the run folder of `anonderm audit`, or the folder `after` of `anonderm audit-screen`.",
     )
+
+
+def without_paths(value: Any) -> Any:
+    """The same result without the paths in its texts, which can name people and places."""
+    if isinstance(value, str):
+        return _without_paths(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            field.name: without_paths(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+        return dataclasses.replace(value, **fields)
+    if isinstance(value, dict):
+        return {key: without_paths(each) for key, each in value.items()}
+    return type(value)(without_paths(each) for each in value) if isinstance(value, list | tuple) else value
+
+
+def _without_paths(text: str) -> str:
+    home = str(Path.home())
+    known = text.replace(home, "~") if len(home) > 1 else text
+    return _HOME.sub(_REMOVED, _PATH.sub(_REMOVED, known))
 
 
 def _log_override(decision: Decision, run: RunDir) -> None:

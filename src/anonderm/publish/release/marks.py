@@ -99,7 +99,5 @@ def _fault_of_xmp(packet: str) -> str:
     about, kind = attributes.pop(f"{{{_RDF}}}about", ""), attributes.pop(f"{{{_IPTC}}}DigitalSourceType", "")
     if kind != SOURCE_TYPE:
         return "is not marked as made by a trained algorithm"
-    texts = [
-        text for element in root.iter() for text in (element.text, element.tail) if text and text.strip()
-    ]
-    return "has more in its mark than the source type" if about or attributes or texts else ""
+    text = "".join(root.itertext()).strip()
+    return "has more in its mark than the source type" if about or attributes or text else ""

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import atomic_path
-from anonderm.core.records import Face
 from anonderm.publish.release.pictures import Pictures
-from anonderm.publish.release.rows import columns_of, row_of, shards
+from anonderm.publish.release.rows import columns_of, row_of, write_shards
 
 _GROUP = 100  # faces in memory at once
 
 
 def write_parquet(pictures: Pictures, folder: Path, megabytes: float) -> Iterator[int]:
     """Write the missing shards; yields the number of faces after each step."""
-    schema = _schema(pictures.faces)
-    for shard in shards(pictures, megabytes):
-        path = folder / f"faces-{shard.number:05d}.parquet"
-        if path.exists():
-            yield len(shard.faces)
-        else:
-            yield from _write(pictures, shard.faces, schema, path)
+    return write_shards(
+        pictures, folder, ".parquet", megabytes, partial(_write, pictures, _schema(pictures.faces))
+    )
 
 
-def _write(pictures: Pictures, faces: tuple[Face, ...], schema: Any, path: Path) -> Iterator[int]:
+def _write(pictures: Pictures, schema: Any, faces: FaceSet, _: int, path: Path) -> Iterator[int]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -41,8 +37,7 @@ def _write(pictures: Pictures, faces: tuple[Face, ...], schema: Any, path: Path)
         # PNG and sha256 are incompressible, so only the label has a dictionary.
         parquet.ParquetWriter(temporary, schema, compression="snappy", use_dictionary=["label"]) as writer,
     ):
-        for start in range(0, len(faces), _GROUP):
-            group = faces[start : start + _GROUP]
+        for group in faces.batches(_GROUP):
             rows = [
                 row_of(face)
                 | {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +37,6 @@ class Pictures:
         """Width and height of the first face."""
         height, width = self.faces.image(self.faces.faces[0]).shape[:2]
         return width, height
-
-    def clear(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _audited(self, face: Face) -> bytes:
         """The image's bytes, which must match the checksum in the manifest that was audited."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from anonderm.core.faceset import FaceSet
@@ -37,19 +37,23 @@ def columns_of(faces: FaceSet) -> tuple[str, ...]:
     return tuple(name for name in COLUMNS if any(row[name] is not None for row in rows))
 
 
-@dataclass(frozen=True)
-class Shard:
-    """The faces of one file, and the number of the first."""
+def write_shards(
+    pictures: Pictures,
+    folder: Path,
+    suffix: str,
+    megabytes: float,
+    write: Callable[[FaceSet, int, Path], Iterator[int]],
+) -> Iterator[int]:
+    """Write the missing shards; yields the number of faces after each step.
 
-    number: int
-    first: int
-    faces: tuple[Face, ...]
-
-
-def shards(pictures: Pictures, megabytes: float) -> Iterator[Shard]:
-    """Shards of at most `megabytes` of uncompressed pixels, if all faces are as large as the first; at least
-    one face each."""
+    A shard has at most `megabytes` of uncompressed pixels, if all faces are as large as the first; at least
+    one face. `write` is given the faces, the number of the first, and the file.
+    """
     width, height = pictures.size()
     count = max(1, int(megabytes * 1e6 / (3 * width * height)))
-    for number, batch in enumerate(pictures.faces.batches(count)):
-        yield Shard(number, number * count, batch.faces)
+    for number, faces in enumerate(pictures.faces.batches(count)):
+        path = folder / f"faces-{number:05d}{suffix}"
+        if path.exists():
+            yield len(faces)
+        else:
+            yield from write(faces, number * count, path)

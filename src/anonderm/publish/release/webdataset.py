@@ -9,28 +9,25 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from anonderm.core.faceset import FaceSet
 from anonderm.core.files import atomic_path
 from anonderm.core.records import Face
 from anonderm.publish.release.pictures import Pictures
-from anonderm.publish.release.rows import Shard, row_of, shards
+from anonderm.publish.release.rows import row_of, write_shards
 
 
 def write_webdataset(pictures: Pictures, folder: Path, megabytes: float) -> Iterator[int]:
     """Write the missing shards; yields the number of faces after each step."""
-    for shard in shards(pictures, megabytes):
-        path = folder / f"faces-{shard.number:05d}.tar"
-        if path.exists():
-            yield len(shard.faces)
-        else:
-            yield from _write(pictures, shard, path)
+    return write_shards(pictures, folder, ".tar", megabytes, partial(_write, pictures))
 
 
-def _write(pictures: Pictures, shard: Shard, path: Path) -> Iterator[int]:
+def _write(pictures: Pictures, faces: FaceSet, first: int, path: Path) -> Iterator[int]:
     labels = pictures.faces.labels
     with atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for number, face in enumerate(shard.faces, start=shard.first):
+        for number, face in enumerate(faces, start=first):
             for suffix, data in _members(pictures, face, labels):
                 # Owner, mode and time keep their defaults, so the same faces give the same file.
                 member = tarfile.TarInfo(f"{number:08d}.{suffix}")

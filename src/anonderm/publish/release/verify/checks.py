@@ -1,8 +1,15 @@
-"""The outcome of a check of a release."""
+"""The outcome of a check of a release. The first check: every file is listed, present and unchanged."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+
+from anonderm.core.files import sha256_file
+from anonderm.publish.release.export import CHECKSUMS
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 @dataclass(frozen=True)
@@ -21,3 +28,40 @@ class Check:
     checked: int
     faults: tuple[Fault, ...] = ()
     note: str = ""
+
+
+def check_files(release: Path) -> Check:
+    """Missing, changed and unlisted files; links are faults, as they can point outside the release."""
+    listed, faults = _listed(release)
+    present = {
+        path.relative_to(release).as_posix(): path
+        for path in sorted(release.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
+    present.pop(CHECKSUMS, None)
+    for name, digest in listed.items():
+        path = present.get(name)
+        if path is None:
+            faults.append(Fault(name, "is missing"))
+        elif not path.is_symlink() and sha256_file(path) != digest:
+            faults.append(Fault(name, "was changed"))
+    faults += [Fault(name, "is a symbolic link") for name, path in present.items() if path.is_symlink()]
+    faults += [Fault(name, f"is not listed in {CHECKSUMS}") for name in present if name not in listed]
+    return Check("checksums", len(listed), tuple(faults))
+
+
+def _listed(release: Path) -> tuple[dict[str, str], list[Fault]]:
+    """The listed digests by file."""
+    try:
+        lines = (release / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}, [Fault(CHECKSUMS, "is missing: the export did not finish, or this is no release")]
+    except UnicodeDecodeError:
+        return {}, [Fault(CHECKSUMS, "is not a list of checksums")]
+    listed, faults = {}, []
+    for number, line in enumerate(lines, start=1):
+        if match := _LINE.fullmatch(line):
+            listed[match[2]] = match[1]
+        else:
+            faults.append(Fault(CHECKSUMS, f"line {number} is not a checksum"))
+    return listed, faults

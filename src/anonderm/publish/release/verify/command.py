@@ -9,9 +9,8 @@ import tyro
 
 from anonderm.core.errors import MissingPath
 from anonderm.core.rundir import RunRecord
-from anonderm.publish.release.verify.checks import Check
+from anonderm.publish.release.verify.checks import Check, check_files
 from anonderm.publish.release.verify.documents import check_documents, read_evidence
-from anonderm.publish.release.verify.files import check_files
 from anonderm.publish.release.verify.pictures import check_pictures
 
 
@@ -39,12 +38,9 @@ def verify(release: Path) -> list[Check]:
 def show(checks: list[Check]) -> None:
     """The table and the faults, on stdout."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(title="Release")
-    table.add_column("check")
-    table.add_column("checked", justify="right")
-    table.add_column("outcome")
+    table = Table("check", Column("checked", justify="right"), "outcome", title="Release")
     for check in checks:
         count = len(check.faults)
         outcome = f"{count} fault{'s' if count > 1 else ''}" if count else "correct"

@@ -121,8 +121,7 @@ def _decision_faults(evidence: dict[str, Any]) -> Iterator[Fault]:
     """Either the audit passed, or it was overridden with name, reason and date."""
     decision, images = evidence["decision"], evidence["verdicts"].get("images")
     override = decision.get("override") or {}
-    passed = isinstance(images, dict) and images.get("passed") is True and decision.get("passed") is True
-    if passed:
+    if isinstance(images, dict) and images.get("passed") is True and decision.get("passed") is True:
         return
     if not all(str(override.get(name, "")).strip() for name in ("name", "reason", "date")):
         yield Fault("evidence.json", "states that the audit did not pass, but not who overrode it and why")

@@ -38,7 +38,7 @@ def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
                 if what := _fault(png, must_sign, readable):
                     faults.append(Fault(where, what))
         except _Unreadable as error:
-            faults.append(Fault(error.file, error.what))
+            faults.append(Fault(*error.args))
     if count != expected:
         faults.append(Fault(f"{name}/", f"contains {count} pictures; evidence.json states {expected}"))
     note = "signatures were not checked: pip install 'anonderm[c2pa]'" if must_sign and not readable else ""
@@ -59,11 +59,7 @@ def _fault(png: bytes, must_sign: bool, readable: bool) -> str:
 
 
 class _Unreadable(Exception):
-    """An archive that cannot be read completely."""
-
-    def __init__(self, file: str, what: str) -> None:
-        super().__init__(file, what)
-        self.file, self.what = file, what
+    """An archive that cannot be read completely; the arguments are those of a Fault."""
 
 
 def _pictures(release: Path, name: str) -> Iterator[tuple[str, bytes]]:
