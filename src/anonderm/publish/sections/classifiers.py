@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.classifier import (
-    ClassifierResult,
-    LesionTypeScores,
-    MapMeasure,
-    MapMeasures,
-    SaliencyResult,
-)
+from anonderm.core.results.classifier import ClassifierResult, MapMeasure, SaliencyResult
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
@@ -32,10 +26,11 @@ from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 Runs = list[tuple[RunRecord, ClassifierResult]]
 
-_MAPS: dict[str, Callable[[MapMeasures], MapMeasure | None]] = {
-    "heat inside lesions": lambda of: of.in_lesions,
-    "maximum at a lesion (pointing game)": lambda of: of.pointing,
-    "heat on the skin": lambda of: of.in_skin,
+# By field of MapMeasures.
+_MAPS = {
+    "in_lesions": "heat inside lesions",
+    "pointing": "maximum at a lesion (pointing game)",
+    "in_skin": "heat on the skin",
 }
 
 
@@ -94,16 +89,13 @@ def _other_measures(runs: Runs) -> Table:
 
 def _by_lesion_type(runs: Runs) -> list[Table]:
     found = {record.name: result.multi_label.types for record, result in runs if result.multi_label}
-    measures: dict[str, Callable[[LesionTypeScores], Score | None]] = {
-        "F1 of each lesion type": lambda of: of.f1,
-        "Accuracy of each lesion type": lambda of: of.accuracy,
-        "AUC of each lesion type": lambda of: of.auc,
-    }
+    measures = {"f1": "F1", "accuracy": "Accuracy", "auc": "AUC"}
     return [
         _by_name(
-            title, {run: {kind: of(each) for kind, each in types.items()} for run, types in found.items()}
+            f"{title} of each lesion type",
+            {run: {kind: getattr(of, name) for kind, of in types.items()} for run, types in found.items()},
         )
-        for title, of in measures.items()
+        for name, title in measures.items()
     ]
 
 
@@ -120,7 +112,7 @@ def saliency(pipeline: Pipeline) -> Section:
     """Every run of `evaluate saliency`."""
     blocks: list[Block | None] = []
     for record, result in pipeline.all(SaliencyResult):
-        drawn = [_map_chart(title, record, result) for title in _MAPS]
+        drawn = [_map_chart(name, record, result) for name in _MAPS]
         blocks += [
             charts_block(f"{record.name}: Grad-CAM beside its baselines", drawn),
             _sheet(record, result, pipeline),
@@ -134,16 +126,17 @@ def saliency(pipeline: Pipeline) -> Section:
     return Section("saliency", "Saliency", lead, blocks)
 
 
-def _map_chart(title: str, record: RunRecord, result: SaliencyResult) -> Chart | None:
+def _map_chart(name: str, record: RunRecord, result: SaliencyResult) -> Chart | None:
     rows: list[tuple[str, Score | None, str]] = []
     for group, measures in result.groups.items():
-        if (measure := _MAPS[title](measures)) is None:
+        measure: MapMeasure | None = getattr(measures, name)
+        if measure is None:
             continue
         rows.append((group, measure.value, "synthetic"))
         if group == "all":
             rows.append(("all, baseline", measure.baseline, "real"))
             rows.append(("all, skin baseline", measure.skin_baseline, "c1"))
-    return charts.intervals(f"{record.name}: {title}", charts.estimates(rows), "share", (0.0, 1.0))
+    return charts.intervals(f"{record.name}: {_MAPS[name]}", charts.estimates(rows), "share", (0.0, 1.0))
 
 
 def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> Sheet | None:
