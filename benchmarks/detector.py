@@ -16,11 +16,11 @@ from typing import Any
 
 import results
 import torch
+from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
 
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.core.config import to_dict
 from anonderm.core.files import read_json, write_json
-from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelityConfig
 from anonderm.ingest.config import PhantomConfig
 from anonderm.stages import STAGES, run_stage
 

@@ -10,7 +10,8 @@ from anonderm.core.errors import ConfigError
 from anonderm.gan import planning as gan
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture
 from anonderm.gan.speed import multiplications
-from anonderm.recipe.budget import estimate, fit_to_budget, with_planned_lengths
+from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
+from anonderm.recipe.estimate import estimate
 from anonderm.recipe.plan import Recipe, read_recipe
 
 PHANTOM = Path(__file__).parents[2] / "recipes" / "phantom.toml"

@@ -8,7 +8,8 @@ import pytest
 
 from anonderm.core.errors import MissingWeights
 from anonderm.core.weights import third_party
-from anonderm.recipe.execute import missing_weights, run_recipe
+from anonderm.recipe.execute import run_recipe
+from anonderm.recipe.needs import missing_weights
 from anonderm.recipe.plan import read_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"

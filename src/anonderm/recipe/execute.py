@@ -10,14 +10,16 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container
 from pathlib import Path
 
-from anonderm.core.errors import BrokenArtefact, ConfigChanged, MissingPath, MissingWeights, ReleaseRefused
+from anonderm.core.errors import ConfigChanged, MissingWeights, ReleaseRefused
 from anonderm.core.files import read_json, write_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
-from anonderm.recipe.budget import estimate, fit_to_budget, with_planned_lengths
+from anonderm.recipe.budget import fit_to_budget, with_planned_lengths
+from anonderm.recipe.estimate import estimate
+from anonderm.recipe.needs import missing_weights
 from anonderm.recipe.plan import Recipe, Step, read_recipe
 from anonderm.stages import Reference, run_stage
 
@@ -149,26 +151,3 @@ def _state(folder: Path) -> str:
 
 def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-_IMPORT = "Convert a StyleGAN2 pickle from NVIDIA's code with `anonderm import-gan PICKLE {}`."
-
-
-def missing_weights(steps: Iterable[Step]) -> dict[str, list[str]]:
-    """What is missing and how to get it, with the names of the steps that load it."""
-    found: dict[str, list[str]] = {}
-    for step in steps:
-        for problem in _problems(step):
-            found.setdefault(problem, []).append(step.name)
-    return found
-
-
-def _problems(step: Step) -> Iterator[str]:
-    for source in (each for sources in step.inputs.values() for each in sources):
-        if source.endswith(".safetensors") and not Path(source).exists():
-            yield f"{source}: no such file. {_IMPORT.format(source)}"
-    for look_up in step.stage.lookups(step.config):
-        try:
-            look_up()
-        except (MissingPath, MissingWeights, BrokenArtefact) as error:
-            yield f"{error.message} {error.hint}".strip()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from anonderm.stages.drawing import CURATION, DRAWING
+from anonderm.stages.curation import CURATION
+from anonderm.stages.drawing import DRAWING
 from anonderm.stages.evaluation import EVALUATION
 from anonderm.stages.preparation import PREPARATION
 from anonderm.stages.release import RELEASE

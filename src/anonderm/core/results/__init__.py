@@ -1,1 +1,1 @@
-"""Results: what a stage measured, as typed records. One frozen dataclass a kind, one file each."""
+"""Results: what a stage measured, as typed records. One frozen dataclass per kind."""

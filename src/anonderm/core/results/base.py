@@ -73,7 +73,7 @@ def load_result(path: Path) -> Result:
 
     content = read_json(path)
     kind = content.get("kind") if isinstance(content, dict) else None
-    if kind not in kinds():
+    if not isinstance(kind, str) or kind not in kinds():
         raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
     fields = {name: value for name, value in content.items() if name != "kind"}
     try:
