@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from anonderm.core.results.base import Score
-from anonderm.core.results.classifier import ClassifierResult, MapMeasure, SaliencyResult
+from anonderm.core.results.classifier import (
+    ClassifierResult,
+    LesionTypeScores,
+    MapMeasure,
+    MapMeasures,
+    SaliencyResult,
+)
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
@@ -26,11 +32,17 @@ from anonderm.publish.pipeline import GENERATION, Pipeline, faces_of
 
 Runs = list[tuple[RunRecord, ClassifierResult]]
 
-# By field of MapMeasures.
-_MAPS = {
-    "in_lesions": "heat inside lesions",
-    "pointing": "maximum at a lesion (pointing game)",
-    "in_skin": "heat on the skin",
+_Map = Callable[[MapMeasures], MapMeasure | None]
+_MAPS: dict[str, _Map] = {
+    "heat inside lesions": lambda of: of.in_lesions,
+    "maximum at a lesion (pointing game)": lambda of: of.pointing,
+    "heat on the skin": lambda of: of.in_skin,
+}
+_TypeScore = Callable[[LesionTypeScores], Score | None]
+_TYPE_SCORES: dict[str, _TypeScore] = {
+    "F1": lambda of: of.f1,
+    "Accuracy": lambda of: of.accuracy,
+    "AUC": lambda of: of.auc,
 }
 
 
@@ -89,13 +101,12 @@ def _other_measures(runs: Runs) -> Table:
 
 def _by_lesion_type(runs: Runs) -> list[Table]:
     found = {record.name: result.multi_label.types for record, result in runs if result.multi_label}
-    measures = {"f1": "F1", "accuracy": "Accuracy", "auc": "AUC"}
     return [
         _by_name(
             f"{title} of each lesion type",
-            {run: {kind: getattr(of, name) for kind, of in types.items()} for run, types in found.items()},
+            {run: {kind: score(of) for kind, of in types.items()} for run, types in found.items()},
         )
-        for name, title in measures.items()
+        for title, score in _TYPE_SCORES.items()
     ]
 
 
@@ -112,7 +123,7 @@ def saliency(pipeline: Pipeline) -> Section:
     """Every run of `evaluate saliency`."""
     blocks: list[Block | None] = []
     for record, result in pipeline.all(SaliencyResult):
-        drawn = [_map_chart(name, record, result) for name in _MAPS]
+        drawn = [_map_chart(title, of, record, result) for title, of in _MAPS.items()]
         blocks += [
             charts_block(f"{record.name}: Grad-CAM beside its baselines", drawn),
             _sheet(record, result, pipeline),
@@ -126,17 +137,17 @@ def saliency(pipeline: Pipeline) -> Section:
     return Section("saliency", "Saliency", lead, blocks)
 
 
-def _map_chart(name: str, record: RunRecord, result: SaliencyResult) -> Chart | None:
+def _map_chart(title: str, of: _Map, record: RunRecord, result: SaliencyResult) -> Chart | None:
     rows: list[tuple[str, Score | None, str]] = []
     for group, measures in result.groups.items():
-        measure: MapMeasure | None = getattr(measures, name)
+        measure = of(measures)
         if measure is None:
             continue
         rows.append((group, measure.value, "synthetic"))
         if group == "all":
             rows.append(("all, baseline", measure.baseline, "real"))
             rows.append(("all, skin baseline", measure.skin_baseline, "c1"))
-    return charts.intervals(f"{record.name}: {_MAPS[name]}", charts.estimates(rows), "share", (0.0, 1.0))
+    return charts.intervals(f"{record.name}: {title}", charts.estimates(rows), "share", (0.0, 1.0))
 
 
 def _sheet(record: RunRecord, result: SaliencyResult, pipeline: Pipeline) -> Sheet | None:

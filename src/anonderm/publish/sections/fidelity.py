@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from anonderm.core.results.base import Score
-from anonderm.core.results.fidelity import ExtractorDistances, FidelityResult, Projection
+from anonderm.core.results.fidelity import ExtractorDistances, FidelityResult, Projection, SetDistances
 from anonderm.publish import charts
 from anonderm.publish.blocks import (
     Section,
@@ -18,15 +20,16 @@ from anonderm.publish.charts import Chart
 from anonderm.publish.pipeline import Pipeline
 
 # By field of SetDistances.
-_MEASURES = {
-    "kernel": "Kernel distance",
-    "rbf": "Kernel distance, Gaussian",
-    "precision": "Precision",
-    "recall": "Recall",
-    "density": "Density",
-    "coverage": "Coverage",
-    "frechet": "Fréchet distance",
-    "frechet_infinity": "Fréchet distance, extrapolated",
+_Measure = Callable[[SetDistances], Score | None]
+_MEASURES: dict[str, tuple[str, _Measure]] = {
+    "kernel": ("Kernel distance", lambda of: of.kernel),
+    "rbf": ("Kernel distance, Gaussian", lambda of: of.rbf),
+    "precision": ("Precision", lambda of: of.precision),
+    "recall": ("Recall", lambda of: of.recall),
+    "density": ("Density", lambda of: of.density),
+    "coverage": ("Coverage", lambda of: of.coverage),
+    "frechet": ("Fréchet distance", lambda of: of.frechet),
+    "frechet_infinity": ("Fréchet distance, extrapolated", lambda of: of.frechet_infinity),
 }
 
 
@@ -54,15 +57,15 @@ def fidelity(pipeline: Pipeline) -> Section | None:
 
 def _chart(measure: str, extractor: str, distances: ExtractorDistances) -> Chart | None:
     """The distance of all faces and of each class, beside its baseline."""
+    title, score = _MEASURES[measure]
     rows = charts.with_baselines(
-        (name, getattr(part.synthetic, measure), getattr(part.baseline, measure))
-        for name, part in distances.parts.items()
+        (name, score(part.synthetic), score(part.baseline)) for name, part in distances.parts.items()
     )
     caption = ""
     if measure == "frechet":
         caption = "Biased upwards in small sets: compare only with the baseline, which has as many faces."
     label = f"lower is better, {extractor} features"
-    return charts.intervals(distances.names.get(measure, _MEASURES[measure]), rows, label, caption=caption)
+    return charts.intervals(distances.names.get(measure, title), rows, label, caption=caption)
 
 
 def _projection(extractor: str, projection: Projection) -> Chart | None:
@@ -78,14 +81,20 @@ def _projection(extractor: str, projection: Projection) -> Chart | None:
 def _table(extractor: str, distances: ExtractorDistances) -> Table:
     rows = []
     for part, compared in distances.parts.items():
-        for measure, title in (_MEASURES | distances.names).items():
-            scores: list[Score | None] = [
-                getattr(side, measure) for side in (compared.synthetic, compared.baseline)
-            ]
-            if known := [score for score in scores if score is not None]:
+        for measure, (title, score) in _MEASURES.items():
+            scores = [score(side) for side in (compared.synthetic, compared.baseline)]
+            if known := [each for each in scores if each is not None]:
                 better = "higher" if known[0].higher_is_better else "lower"
                 faces = f"{compared.compared:,} against {compared.reference:,}"
-                rows.append((part, title, *map(value_and_interval, scores), better, faces))
+                rows.append(
+                    (
+                        part,
+                        distances.names.get(measure, title),
+                        *map(value_and_interval, scores),
+                        better,
+                        faces,
+                    )
+                )
     columns = ("Faces", "Measure", "Synthetic", "Real-vs-real baseline", "Better", "Compared")
     title = f"All fidelity scores in {extractor} features"
     return compact(Table(title, columns, tuple(rows), frozenset(columns[2:4]), folded=True))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
-from anonderm.core.results.lesions import ALL, DetectorResult, LesionFidelityResult, LesionStatistics
+from anonderm.core.results.base import Score
+from anonderm.core.results.lesions import (
+    ALL,
+    DetectorResult,
+    LesionDistances,
+    LesionFidelityResult,
+    LesionPart,
+    LesionStatistics,
+)
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
 from anonderm.publish.blocks import Block, Charts, Gallery, Section, Table, charts_block, gallery, score_table
@@ -13,13 +22,18 @@ from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.sections.training import series
 
 _PX = 256
-# By field of LesionDistances, and of LesionPart.
-_DISTANCES = {"count": "Distance in number", "size": "Distance in size", "place": "Distance in place"}
-_SETS = {
-    "test_boxes": "real test, true boxes",
-    "test": "real test, detected",
-    "train": "real train, detected",
-    "generated": "synthetic, detected",
+_Distance = Callable[[LesionDistances], Score | None]
+_DISTANCES: dict[str, _Distance] = {
+    "Distance in number": lambda of: of.count,
+    "Distance in size": lambda of: of.size,
+    "Distance in place": lambda of: of.place,
+}
+_Statistics = Callable[[LesionPart], LesionStatistics | None]
+_SETS: dict[str, _Statistics] = {
+    "real test, true boxes": lambda part: part.test_boxes,
+    "real test, detected": lambda part: part.test,
+    "real train, detected": lambda part: part.train,
+    "synthetic, detected": lambda part: part.generated,
 }
 
 
@@ -50,7 +64,7 @@ def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipelin
         charts.histogram("Lesions per face", counts, "lesions detected"),
         charts.histogram("Lesion size", sizes, "percent of the picture's width"),
         charts.scatter("Lesion locations", places, "percent of the picture's width", "Each dot is a lesion."),
-        *(_distance_chart(measure, result) for measure in _DISTANCES),
+        *(_distance_chart(title, distance, result) for title, distance in _DISTANCES.items()),
     ]
     return [
         charts_block("", drawn),
@@ -61,13 +75,13 @@ def _compared(record: RunRecord, result: LesionFidelityResult, pipeline: Pipelin
     ]
 
 
-def _distance_chart(measure: str, result: LesionFidelityResult) -> Chart | None:
+def _distance_chart(title: str, distance: _Distance, result: LesionFidelityResult) -> Chart | None:
     """The distance for each class of faces, all kinds of lesions together, beside its baseline."""
     parts = ((label, by_kind[ALL]) for label, by_kind in result.parts.items())
     rows = charts.with_baselines(
-        (label, getattr(part.synthetic, measure), getattr(part.baseline, measure)) for label, part in parts
+        (label, distance(part.synthetic), distance(part.baseline)) for label, part in parts
     )
-    return charts.intervals(_DISTANCES[measure], rows, "lower is better")
+    return charts.intervals(title, rows, "lower is better")
 
 
 def _table(result: LesionFidelityResult) -> Table:
@@ -76,9 +90,9 @@ def _table(result: LesionFidelityResult) -> Table:
         for label, by_kind in result.parts.items()
         for kind, part in by_kind.items()
     ]
-    sets = [field for field in _SETS if any(getattr(part, field) for _, part in parts)]
-    rows = tuple((name, *(_mean_and_size(getattr(part, field)) for field in sets)) for name, part in parts)
-    columns = ("Faces, lesions", *(_SETS[field] for field in sets))
+    sets = {title: of for title, of in _SETS.items() if any(of(part) for _, part in parts)}
+    rows = tuple((name, *(_mean_and_size(of(part)) for of in sets.values())) for name, part in parts)
+    columns = ("Faces, lesions", *sets)
     caption = (
         "Mean number of lesions per face; in brackets, their median size in percent of the picture's width."
     )
