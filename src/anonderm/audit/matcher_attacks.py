@@ -67,7 +67,7 @@ def attack_all(
     matcher = templates.matcher
     everyone = _nearest_synthetic(templates, people, run)
     arms = Arms.of(everyone.where(everyone.rows_N < len(people.real)), people)
-    if min(len(arms.main.people), len(arms.control.people)) < 2:
+    if arms.fewest_people < 2:
         reason = "fewer than two people of one side could be enrolled"
         return Found([], [], [LeftOut(f"every attack by {matcher}", reason)])
     pairs = Arms.of(everyone, people)
@@ -102,6 +102,10 @@ class Arms:
     def of(photos: NearestSynthetic, people: People) -> Arms:
         is_member_N = people.is_member()[photos.rows_N]
         return Arms(photos.where(is_member_N), photos.where(~is_member_N))
+
+    @property
+    def fewest_people(self) -> int:
+        return min(len(set(arm.owners)) for arm in (self.main, self.control))
 
     def among(self, rows_N: Bools) -> Arms:
         """Only these rows of the real photos."""
@@ -201,9 +205,8 @@ def _by_tone(
     found, left_out = dict[str, Attacks](), list[LeftOut]()
     for tone, rows_N in people.tones().items():
         group = arms.among(rows_N)
-        fewest = min(len(group.main.people), len(group.control.people))
-        if fewest < _MIN_PEOPLE_OF_TONE:
-            reason = f"too few people: {fewest} on one side, {_MIN_PEOPLE_OF_TONE} needed"
+        if group.fewest_people < _MIN_PEOPLE_OF_TONE:
+            reason = f"too few people: {group.fewest_people} on one side, {_MIN_PEOPLE_OF_TONE} needed"
             left_out.append(LeftOut(f"{tone} skin [{templates.matcher}]", reason))
         else:
             found[tone] = _within_tone(templates, group, rng)

@@ -94,9 +94,8 @@ def _attack(config: AuditConfig, attack: Attack) -> Rule:
     else:
         explanation = "no significant excess over non-members"
     passed = not significant and not inconclusive
-    return Rule(
-        "attack", attack.key, attack.key, limit, excess.value, excess.low, excess.high, passed, explanation
-    )
+    key, interval = attack.key, (excess.low, excess.high)
+    return Rule("attack", key, key, limit, excess.value, *interval, passed, explanation)
 
 
 def _limit(config: AuditConfig, attack: Attack) -> float | None:
@@ -119,8 +118,6 @@ def by_tone(everyone: Sequence[Attack], groups: Mapping[str, Sequence[Attack]]) 
             excess, limit = attack.excess, max(of_all.excess.high, 0.0)
             passed = excess.lower_bound <= limit
             explanation = "no worse than all people together" if passed else "worse than all people together"
-            name = f"{tone} skin: {attack.key}"
-            rules.append(
-                Rule("tone", tone, name, limit, excess.value, excess.low, excess.high, passed, explanation)
-            )
+            name, interval = f"{tone} skin: {attack.key}", (excess.low, excess.high)
+            rules.append(Rule("tone", tone, name, limit, excess.value, *interval, passed, explanation))
     return rules

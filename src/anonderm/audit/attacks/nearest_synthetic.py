@@ -32,11 +32,6 @@ class NearestSynthetic:
     owners: tuple[str, ...]
     rows_N: Rows
 
-    @property
-    def people(self) -> tuple[str, ...]:
-        """In the order of `nearest_photo`."""
-        return tuple(np.unique(np.array(self.owners, str)).tolist())
-
     def nearest_photo(self) -> Rows:
         """For each person, by name, the photo [P] that is nearest to any synthetic face."""
         return first_by(self.owners, self.distances_NK[:, 0])

@@ -17,18 +17,8 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.results.audit import AuditResult, Verdict
 from anonderm.publish.blocks import Block, Section, Table, Text
 from anonderm.publish.pipeline import Pipeline
-from anonderm.publish.release import frames
+from anonderm.publish.release import findings, frames
 from anonderm.publish.release.config import ExportConfig
-from anonderm.publish.release.findings import (
-    canaries,
-    left_out,
-    matchers,
-    rule_blocks,
-    section_of,
-    tones,
-    white_box,
-    worst_first,
-)
 from anonderm.publish.release.gate import Decision
 from anonderm.publish.templates import environment, style
 
@@ -75,7 +65,7 @@ def evidence(pipeline: Pipeline) -> Section | None:
     audit = pipeline.result(AuditResult)
     if audit is None:
         return None
-    blocks: list[Block | None] = [*rule_blocks(audit.images)]
+    blocks: list[Block | None] = [*findings.rule_blocks(audit.images)]
     for each in _sections(audit):
         blocks += [Text(each.title, (each.lead,)), *each.blocks]
     return Section("evidence", "Evidence for the release decision", _found(audit), tuple(blocks))
@@ -85,13 +75,13 @@ def _sections(audit: AuditResult | None) -> tuple[Section, ...]:
     if audit is None:
         return ()
     found = (
-        Section("intruder", "The motivated intruder", frames.INTRUDER, worst_first(audit)),
-        *(section_of(each, audit) for each in frames.QUESTIONS),
-        tones(audit.images),
-        matchers(audit),
-        canaries(audit),
+        Section("intruder", "The motivated intruder", frames.INTRUDER, findings.worst_first(audit)),
+        *(findings.section_of(each, audit) for each in frames.QUESTIONS),
+        findings.tones(audit.images),
+        findings.matchers(audit),
+        findings.canaries(audit),
         _weights(audit),
-        left_out(audit),
+        findings.left_out(audit),
     )
     return tuple(each for each in found if each is not None)
 
@@ -114,7 +104,7 @@ def _found(audit: AuditResult) -> str:
 
 
 def _decision(decision: Decision, audit: AuditResult | None) -> Section:
-    blocks: tuple[Block, ...] = rule_blocks(audit.images) if audit else ()
+    blocks: tuple[Block, ...] = findings.rule_blocks(audit.images) if audit else ()
     if decision.passed:
         return Section("decision", "The decision", "Every rule for releasing images holds.", blocks)
     lead = "The audit did not allow this release."
@@ -128,7 +118,7 @@ def _decision(decision: Decision, audit: AuditResult | None) -> Section:
 def _weights(audit: AuditResult) -> Section:
     blocks: tuple[Block, ...] = (Text("", (frames.NO_WEIGHTS,)),)
     if audit.weights:
-        blocks = (*rule_blocks(audit.weights), *white_box(audit))
+        blocks = (*findings.rule_blocks(audit.weights), *findings.white_box(audit))
     return Section("weights", "If the weights were released", frames.WEIGHTS, blocks)
 
 
