@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic, first_by
 from anonderm.audit.excess import ONE_SIDED_ERROR, RESAMPLES, Floats, rate, resampled_means, widened
 from anonderm.core.results.audit import Arm, Attack, Excess, Pair
-from anonderm.metrics.roc import auc
 
 FALSE_POSITIVE_RATES = {"TPR at FPR 5%": 0.05, "TPR at FPR 1%": 0.01, "TPR at FPR 0.1%": 0.001}
 _TAILS = (0.025, ONE_SIDED_ERROR)
@@ -92,7 +91,7 @@ def area_under_curve(
     1947), which does not vanish where the arms are separated.
     """
     above_P, below_Q = _share_below(control_Q, main_P), 1 - _share_below(main_P, control_Q)
-    value = auc(np.arange(len(main_P) + len(control_Q)) < len(main_P), np.concatenate([main_P, control_Q]))
+    value = float(above_P.mean())
     resampled_R = resampled_means(above_P, rng) + resampled_means(below_Q, rng) - value
     deviation = np.sqrt((len(main_P) + len(control_Q) + 1) / (12 * len(main_P) * len(control_Q)))
     spread, wide = (deviation * NormalDist().inv_cdf(1 - tail) for tail in _TAILS)
