@@ -13,8 +13,6 @@ The numbers are evidence for a human decision. They can show that something is w
 nobody is recognisable.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 from functools import partial

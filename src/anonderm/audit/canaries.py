@@ -5,8 +5,6 @@ An audit that finds no leak is credible only if it would have found one.
 
 # R canaries, N training faces
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

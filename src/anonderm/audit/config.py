@@ -1,7 +1,5 @@
 """Settings of the privacy audit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

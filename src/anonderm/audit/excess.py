@@ -7,8 +7,6 @@ same split, so a generator that has memorised nobody treats them alike. Source: 
 
 # P people, Q other people, R resamples
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -5,8 +5,6 @@ It is remembered when it is done, so a killed audit goes on with the next matche
 
 # M faces of non-members, N faces of members, P pairs, R canaries
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -2,8 +2,6 @@
 
 # N synthetic faces, G groups
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ excess is not significant, but with so few people one above the limit cannot be 
 data do not allow (nobody with two photos, no classes) give no rule; the audit lists them as left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from anonderm.audit.config import AuditConfig

@@ -2,8 +2,6 @@
 
 # N faces, C channels, H x W pixels
 
-from __future__ import annotations
-
 import math
 
 import torch

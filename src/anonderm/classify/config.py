@@ -1,7 +1,5 @@
 """Settings of train-classifier. Imports no torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path

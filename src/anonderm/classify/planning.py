@@ -1,7 +1,5 @@
 """Costs of the training stages, and the weights that they need. Importing it imports no torch."""
 
-from __future__ import annotations
-
 import time
 from functools import cache, partial
 

@@ -4,8 +4,6 @@ torch's OneCycleLR and CosineAnnealingLR take their rates at the start of a step
 step at almost none.
 """
 
-from __future__ import annotations
-
 import math
 
 from anonderm.classify.config import Schedule

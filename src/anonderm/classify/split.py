@@ -1,7 +1,5 @@
 """The faces that a classifier is trained on, and those that select its best epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from anonderm.core.errors import BadLabel, TooFewImages

@@ -2,8 +2,6 @@
 
 # N faces of a shard, C channels
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """train-classifier: labelled faces -> a classifier, from the epoch with the best validation metric."""
 
-from __future__ import annotations
-
 import torch
 
 from anonderm.classify.config import TrainClassifierConfig

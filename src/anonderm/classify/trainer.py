@@ -2,8 +2,6 @@
 
 # N faces, C channels, H x W pixels, M outputs, K classes or lesion types
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager

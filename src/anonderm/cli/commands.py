@@ -1,7 +1,5 @@
 """The table of commands, by what a user wants to do, the help that lists them, and the exit status."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

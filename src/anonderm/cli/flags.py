@@ -3,8 +3,6 @@
 Help shows required inputs and the most used flags first; tyro puts the rest into a box called "more options".
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

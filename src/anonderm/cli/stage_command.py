@@ -1,7 +1,5 @@
 """The command of a stage: its inputs, `--out` and the settings of its configuration class as flags."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json

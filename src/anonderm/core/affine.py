@@ -4,8 +4,6 @@ A map is float64 [2, 3]; it takes (x, y, 1) of one picture to (x, y) of another.
 edges: the first pixel covers 0 to 1, so a picture of width W covers 0 to W.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

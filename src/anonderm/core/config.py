@@ -1,7 +1,5 @@
 """Configuration: a frozen dataclass a stage, read from and written to TOML."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import shlex

@@ -1,7 +1,5 @@
 """What a step of a recipe costs, estimated before anything runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

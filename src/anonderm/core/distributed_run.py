@@ -1,7 +1,5 @@
 """The run folder of several processes: rank 0 writes it and broadcasts what the other ranks need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Downloading third-party weights: the only module of the package that uses a network."""
 
-from __future__ import annotations
-
 import http.client
 import ssl
 import urllib.error

@@ -20,8 +20,6 @@ AnondermError
 └── Diverged                   training met NaN or Inf
 """
 
-from __future__ import annotations
-
 
 class AnondermError(Exception):
     """What is wrong and where; `hint` says what to do next."""

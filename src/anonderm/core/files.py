@@ -1,7 +1,5 @@
 """Reading and writing files; a kill, a crash or a full disk never leaves a partial file."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """Reading any photo as uint8 RGB [H, W, 3], and writing PNG."""
 
-from __future__ import annotations
-
 import io
 import posixpath
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Names given by users, as names of files and folders."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

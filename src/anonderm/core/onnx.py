@@ -1,7 +1,5 @@
 """A user's own network in an ONNX file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

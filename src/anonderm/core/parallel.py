@@ -1,7 +1,5 @@
 """Pools of threads and of processes that return results in order and keep only a few of them in memory."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

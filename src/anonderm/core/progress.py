@@ -1,7 +1,5 @@
 """Progress on stderr: a bar in a terminal, elsewhere a line every 15 seconds."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator

@@ -8,8 +8,6 @@ group_folds       folds of a cross-validation, blocks of a jackknife
 `hold_out` and `hold_out_people` draw differently; one for both would change the splits of existing runs.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence

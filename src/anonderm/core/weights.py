@@ -5,8 +5,6 @@ phantom faces, which the package draws itself. Third-party weights are described
 a user adds or fetches them into a folder of their own.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

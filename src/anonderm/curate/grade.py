@@ -6,8 +6,6 @@ rejected/  ambiguous faces, with their two most probable classes as the reason, 
 
 # N faces, B of a batch, K classes
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence

@@ -2,8 +2,6 @@
 
 # N training faces, S statistics
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

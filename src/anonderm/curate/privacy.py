@@ -7,8 +7,6 @@ own photos that a threshold would reject estimates how many innocent faces it co
 
 # M synthetic faces, N real ones
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np

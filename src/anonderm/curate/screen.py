@@ -13,8 +13,6 @@ privacy.json  records what each matcher did
 
 # M synthetic faces, S statistics, D features
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 

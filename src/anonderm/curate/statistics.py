@@ -2,8 +2,6 @@
 
 # N images, H x W pixels, C channels, S statistics
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -2,8 +2,6 @@
 
 # H x W pixels, C channels
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

@@ -7,8 +7,6 @@ misses more than half of the genuine pairs at an FMR of 1%.
 
 # N photos, P pairs, Q people, R altered copies, B resamples, T thresholds of a curve
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist

@@ -4,8 +4,6 @@ Needs the extra `faces`: dlib, and the weights in face_recognition_models (publi
 predictor, which is only loaded if the user names its file).
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Callable, Sequence

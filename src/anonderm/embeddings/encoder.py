@@ -2,8 +2,6 @@
 
 # N images, C channels, H x W pixels, D features
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from itertools import pairwise

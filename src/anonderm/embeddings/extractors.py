@@ -8,8 +8,6 @@ inception, dinov2  the networks of the published FID and FD (published.py); the 
 
 # N images, H x W pixels, C channels, D features, S side of a thumbnail
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache

@@ -6,8 +6,6 @@ Pillow's bicubic filter, antialiased when shrinking: the clean resizing of Parma
 
 # N images, H x W pixels, C channels, D features
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path

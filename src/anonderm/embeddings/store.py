@@ -11,8 +11,6 @@ holds biometric data where the pictures show people, so only the user may read i
 
 # N pictures, B pictures of a batch
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets

@@ -2,8 +2,6 @@
 
 # N images, H x W pixels, C channels
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Settings of the stages that train the encoder and evaluate a synthetic set."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal
 

@@ -3,8 +3,6 @@
 N faces, K classes or lesion types.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

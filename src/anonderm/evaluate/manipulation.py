@@ -7,8 +7,6 @@ triplet loss (ST). Sources: Bonettini et al. 2020, sec. III; Tan and Le 2019.
 
 # N images, H x W pixels, C channels
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

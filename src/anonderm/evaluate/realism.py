@@ -8,8 +8,6 @@ class are compared, so that the classes do not separate the sets.
 
 # N faces of both sets, M synthetic ones
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ saliency.png  some faces of each class or lesion type, each beside its map, with
 H x W pixels of a map.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -3,8 +3,6 @@
 Both are tested on real faces of people in neither training set. N faces, K classes.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -11,8 +11,6 @@ did not use: other matchers and looser thresholds. The filter also leaves a trac
 training subjects, and whoever knows of the filter can infer membership from the gap.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import cast

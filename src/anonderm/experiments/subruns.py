@@ -3,8 +3,6 @@
 Each has a run folder of its own, so finished ones are skipped and interrupted ones resume.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence

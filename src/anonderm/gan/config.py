@@ -1,7 +1,5 @@
 """Configurations of train-gan and generate, presets, and the settings of a step. Imports no torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal
 

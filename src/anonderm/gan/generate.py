@@ -1,7 +1,5 @@
 """The stage `generate`: checkpoints -> FaceSet. A face depends only on its seed, not on its batch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The losses of generator and discriminator. N images, C x H x W pixels, L style layers, D size of w."""
 
-from __future__ import annotations
-
 import math
 
 import torch

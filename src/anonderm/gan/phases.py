@@ -7,8 +7,6 @@ shares of weight x mean over the share, so the gradients and values of the share
 by backward(), over the processes in one message at the end of each phase.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace

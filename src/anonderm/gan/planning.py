@@ -1,7 +1,5 @@
 """What the stages of this package cost, and which weights they load."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from anonderm.core import weights

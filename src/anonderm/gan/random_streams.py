@@ -5,8 +5,6 @@ drawn for the whole batch, of which a share keeps its own; image-sized values ha
 that no process draws those of another. B images of a batch, N of a share, E values for each.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum
 

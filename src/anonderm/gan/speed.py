@@ -1,7 +1,5 @@
 """The training speed on this machine, measured over a few steps on random images."""
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from functools import cache

@@ -3,8 +3,6 @@
 Training counts in steps of one batch; users see kimg, thousands of real images shown to the discriminator.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

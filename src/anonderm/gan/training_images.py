@@ -1,7 +1,5 @@
 """Training images in memory, and the batches of each step. N images, H x W pixels, K classes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """The training loop: when to tick, when to stop, and what to do about NaN."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

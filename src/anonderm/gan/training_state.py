@@ -1,7 +1,5 @@
 """Everything that changes while a GAN trains, and its snapshot on disk."""
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Mapping

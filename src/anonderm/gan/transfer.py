@@ -13,8 +13,6 @@ mapping      Of G, train only the mapping network: the faces that G can draw sta
 Layers that the base lacks start from random weights and are trained in every mode.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Which photos and boxes can be used, each picture only once; and the list of what is left out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace

@@ -1,7 +1,5 @@
 """Settings of `ingest`, `phantom`, `align` and `restore`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -12,8 +12,6 @@ people.png      distances between faces, the threshold, and the doubtful pairs (
 can be used with other settings.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

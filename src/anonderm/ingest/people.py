@@ -1,7 +1,5 @@
 """The person on each photo, by the source or by the faces; and people with photos in several splits."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

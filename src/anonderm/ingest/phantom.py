@@ -4,8 +4,6 @@ faces/        the FaceSet, with skin masks and lesion boxes
 examples.png  some faces of each class, one class per row
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the stages of this package cost, which weights they load, and which classes the photos have."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from anonderm.core import weights

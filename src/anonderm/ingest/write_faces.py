@@ -1,7 +1,5 @@
 """Photos that passed all checks, stored as faces: a few at a time, in order, resumable."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ Source: Lin et al. 2014, and the code of its evaluation (pycocotools).
 
 # N detections, M true boxes, T thresholds of the IoU, F faces
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ size. Source: Lopez-Paz and Oquab 2017, with the AUC in place of the accuracy, a
 
 # N images of both sets, F folds, D features
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial

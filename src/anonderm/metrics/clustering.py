@@ -2,8 +2,6 @@
 
 # N photos, D features of a descriptor, M photos of a component
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ The same as scikit-learn's with zero_division=0, but fast enough for thousands o
 class has no face, a macro metric is NaN. K classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 

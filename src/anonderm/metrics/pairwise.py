@@ -10,8 +10,6 @@ the smallest over their views. An item with NaN in it has an infinite distance t
 
 # N, M items, V, W views, D features, K neighbours, C candidates, A x B items of a tile, H chosen pairs
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 H x W pixels of the heat map; B boxes as x0, y0, x1, y1, in those pixels, of which the first covers 0 to 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

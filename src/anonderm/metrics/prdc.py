@@ -8,8 +8,6 @@ images at exactly that distance lie outside, as in Naeem's code. Sources: Kynkaa
 # N centres of neighbourhoods, M points of the other set, H pairs that may be close, B blocks of people,
 # K neighbours, L candidates of a row
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -14,8 +14,6 @@ Variances come from leaving out blocks of people, or (frechet) from each person'
 
 # N real images, M synthetic images, D features, B blocks of people
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 

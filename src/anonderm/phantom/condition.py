@@ -1,7 +1,5 @@
 """Skin conditions: which lesions, how many and how large."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Draws one photo of a person with a skin condition, and its ground truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

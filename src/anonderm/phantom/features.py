@@ -1,7 +1,5 @@
 """Eyes, brows, nose, mouth and beard."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.phantom import shapes

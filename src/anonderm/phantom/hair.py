@@ -1,7 +1,5 @@
 """Hair behind the head and over it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

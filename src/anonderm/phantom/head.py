@@ -1,7 +1,5 @@
 """Backdrop, body, ears and the lit skin of the face."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

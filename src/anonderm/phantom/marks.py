@@ -1,7 +1,5 @@
 """Painting many small round marks at once, and the benign ones: moles and freckles."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.phantom import shapes

@@ -1,7 +1,5 @@
 """Antialiased painting in linear RGB: colours, coverage, noise."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The person to draw: shape, colours and marks of one face."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Redness and vessels of rosacea."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

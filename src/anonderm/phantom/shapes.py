@@ -1,7 +1,5 @@
 """Outlines of a face as signed distances (negative inside), used to paint pixels and to place lesions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.phantom.paint import Array, soft_cover, unit

@@ -1,7 +1,5 @@
 """Tables of an audit's result, for the report and for the evidence page of a release."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from anonderm.core.results.audit import Arm, Attack, CanaryRecall, MatcherCalibration, Rule, ToneAttack

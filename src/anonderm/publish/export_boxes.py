@@ -8,8 +8,6 @@ No person, source or file name is written. Unlike `export`, this command also ac
 for training on one's own machine.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

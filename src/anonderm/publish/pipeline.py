@@ -1,7 +1,5 @@
 """The run folders of a pipeline, as the report reads them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar

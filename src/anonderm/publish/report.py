@@ -1,7 +1,5 @@
 """report: the run folders of a whole pipeline -> one self-contained HTML file."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 

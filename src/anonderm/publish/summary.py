@@ -1,7 +1,5 @@
 """The first screen of the report: the results in a few sentences, the key numbers, and warnings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Fitting the training steps of a recipe into a number of minutes."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 

@@ -4,8 +4,6 @@ A stage states what it costs: seconds measured on this machine, or seconds on a 
 cores, which are scaled here by how fast this machine trains a small GAN.
 """
 
-from __future__ import annotations
-
 from anonderm.core.cost import Cost, Flow, Workload
 from anonderm.recipe.plan import Recipe
 from anonderm.stages import STAGES

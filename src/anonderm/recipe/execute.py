@@ -5,8 +5,6 @@ refused release, in a run folder of its own, so that the usual folder stays free
 release.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 import time

@@ -24,8 +24,6 @@ settings that a step does not take over: they keep the stage's own default.
 many photos of which classes a dry run assumes where it is given none.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping

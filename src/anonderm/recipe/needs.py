@@ -1,7 +1,5 @@
 """Weights that the steps of a recipe load and that are missing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 

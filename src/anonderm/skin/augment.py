@@ -6,8 +6,6 @@ strong: for masks of drawn faces; randomises everything that differs between a d
 
 # N photos, C channels, S x S pixels in, T x T pixels out; photos are RGB in 0..1
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -2,8 +2,6 @@
 
 # N photos, K classes, H x W pixels
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

@@ -6,8 +6,6 @@ rejected/  with fallback = skip: faces with too little skin
 
 # H x W pixels of a photo or its crop
 
-from __future__ import annotations
-
 import dataclasses
 
 import cv2

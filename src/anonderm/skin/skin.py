@@ -9,8 +9,6 @@ tone.png      skin tones by class
 
 # H x W pixels of a photo, S pixels a side of the picture
 
-from __future__ import annotations
-
 import dataclasses
 
 import cv2

@@ -6,8 +6,6 @@ shift the angle by tens of degrees, so the bins describe the appearance of a set
 
 # N pixels of skin, H x W pixels of a photo
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

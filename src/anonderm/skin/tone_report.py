@@ -1,7 +1,5 @@
 """The skin tones of a set, class by class: numbers and a chart."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 from collections.abc import Callable

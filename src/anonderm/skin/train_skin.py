@@ -6,8 +6,6 @@ results.json            Dice of each class, their mean, and mean IoU, on the tes
 
 # N photos, C channels, S x S pixels, T x T pixels of a crop
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Stages that select and label synthetic faces."""
 
-from __future__ import annotations
-
 from anonderm.stages.stage import Input, Stage
 
 CURATION = (

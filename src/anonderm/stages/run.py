@@ -1,7 +1,5 @@
 """Running one stage: open the inputs, open the run folder, call the function."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What the table of stages holds: a stage, and the artefacts that it reads."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field

@@ -1,7 +1,5 @@
 """The table of stages, in the order in which `anonderm --help` lists them."""
 
-from __future__ import annotations
-
 from anonderm.stages.curation import CURATION
 from anonderm.stages.drawing import DRAWING
 from anonderm.stages.evaluation import EVALUATION

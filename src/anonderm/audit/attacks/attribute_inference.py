@@ -8,8 +8,6 @@ training.
 
 # N photos, P people, M synthetic faces
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -6,8 +6,6 @@ synthetic records share one.
 
 # N photos, P people, K nearest synthetic faces of a photo, M synthetic faces
 
-from __future__ import annotations
-
 from itertools import combinations
 from math import comb
 

@@ -7,8 +7,6 @@ Attacks From First Principles").
 
 # P members, Q non-members, N photos, R resamples, K neighbours
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import NormalDist
 

@@ -6,8 +6,6 @@ and the distances that chance allows are known from the non-members.
 
 # P members, Q non-members, K nearest of these
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic

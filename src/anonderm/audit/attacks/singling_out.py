@@ -6,8 +6,6 @@ of Giomi et al. 2023 ("A Unified Framework for Quantifying Privacy Risk in Synth
 
 # P people, M synthetic faces
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.audit.attacks.nearest_synthetic import NearestSynthetic

@@ -10,8 +10,6 @@ Projections are remembered batch by batch, so a killed run goes on with the next
 
 # N photos, P people
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Settings of the stages that train and use a lesion detector. Imports no torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal

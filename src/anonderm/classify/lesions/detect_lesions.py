@@ -1,7 +1,5 @@
 """detect-lesions: faces -> the same faces with detected lesions."""
 
-from __future__ import annotations
-
 import dataclasses
 
 from anonderm.classify.lesions.config import DetectLesionsConfig

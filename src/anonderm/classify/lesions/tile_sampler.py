@@ -2,8 +2,6 @@
 
 # C channels, H x W pixels
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Sequence

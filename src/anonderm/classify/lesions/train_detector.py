@@ -1,7 +1,5 @@
 """train-detector: faces with lesion boxes -> a lesion detector."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict

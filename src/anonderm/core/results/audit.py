@@ -1,7 +1,5 @@
 """The result of a privacy audit: attacks, canary recall, calibration of the matchers, verdicts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal

@@ -1,7 +1,5 @@
 """A result: a frozen dataclass that is written to results.json and read back, checked field by field."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import json

@@ -1,7 +1,5 @@
 """What `evaluate classifier`, `evaluate utility` and `evaluate saliency` measure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

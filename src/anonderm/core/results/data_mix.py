@@ -1,7 +1,5 @@
 """What `evaluate data-mix` measures: one classifier trained on every mix of real and synthetic faces."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

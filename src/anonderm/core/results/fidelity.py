@@ -1,7 +1,5 @@
 """What `evaluate fidelity` and `evaluate realism` measure: how alike synthetic and real faces are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

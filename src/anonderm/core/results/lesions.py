@@ -1,7 +1,5 @@
 """What `evaluate detector` and `evaluate lesions` measure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

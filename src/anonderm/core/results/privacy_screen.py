@@ -1,7 +1,5 @@
 """What `screen --privacy` did, and the audits before and after it side by side."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from anonderm.core.results.audit import Attack

@@ -1,7 +1,5 @@
 """The results of skin segmentation: skin tones of a set, and how well a network segments."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from anonderm.core.results.base import Result, Score

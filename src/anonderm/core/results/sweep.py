@@ -1,7 +1,5 @@
 """What `sweep-gan` found: sweep.json, beside the best checkpoint."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

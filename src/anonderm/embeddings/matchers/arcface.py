@@ -6,8 +6,6 @@ output: float32 [N, D]. The angle between rows measures the distance between fac
 
 # N faces, C channels, S x S pixels, D features
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

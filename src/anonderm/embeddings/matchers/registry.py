@@ -1,7 +1,5 @@
 """The matchers by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args

@@ -9,8 +9,6 @@ nearer than 999 of 1,000 impostor pairs (docs/decisions.md).
 
 # V views, W windows, S x S pixels, B directions, C x C cells, D = B * C * C
 
-from __future__ import annotations
-
 from functools import cache
 from itertools import product
 

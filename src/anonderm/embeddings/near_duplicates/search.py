@@ -6,8 +6,6 @@ Pairs whose thumbnails correlate are registered and compared place by place.
 # N photos, T x T pixels of a kept thumbnail, P x P of its parts that are compared, D = P * P,
 # S x S pixels of the pictures that are registered
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -2,8 +2,6 @@
 
 # N photos, D features of a descriptor
 
-from __future__ import annotations
-
 import heapq
 import io
 from collections.abc import Sequence

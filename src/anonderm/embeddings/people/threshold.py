@@ -2,8 +2,6 @@
 
 # N photos, D features of a descriptor, B photos of a block
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -2,8 +2,6 @@
 
 # N images, C channels, H x W pixels, D features
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

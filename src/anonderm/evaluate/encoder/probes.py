@@ -2,8 +2,6 @@
 
 # N, M photos, D features
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -6,8 +6,6 @@ lesions of each kind.
 
 # N images, C channels, H x W pixels, D features, K lesion kinds
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

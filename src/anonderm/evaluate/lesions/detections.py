@@ -1,7 +1,5 @@
 """Running a lesion detector over faces, and drawing its detections."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

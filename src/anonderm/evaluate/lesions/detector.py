@@ -2,8 +2,6 @@
 
 # F faces, K kinds
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

@@ -3,8 +3,6 @@
 No person, and no two synthetic faces that are related, are in two of training, validation and test.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping

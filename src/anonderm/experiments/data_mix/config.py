@@ -1,7 +1,5 @@
 """Settings of the data-mix study: those of one classifier, and of the arms. Imports no torch."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """Whether any model behind the synthetic faces was trained on people of the test split."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Sequence
 

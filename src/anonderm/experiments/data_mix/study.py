@@ -1,7 +1,5 @@
 """evaluate data-mix: one classifier, trained on every mix of real and synthetic faces."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

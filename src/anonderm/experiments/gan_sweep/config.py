@@ -1,7 +1,5 @@
 """Settings of a sweep: those of one training, and which of them take several values. Imports no torch."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import re

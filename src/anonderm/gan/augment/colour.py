@@ -5,8 +5,6 @@ sqrt(3) and on the plane orthogonal to it (chroma): luma is shifted, scaled and 
 rotated. Their product, in the order of the paper, is the sum of the two parts.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

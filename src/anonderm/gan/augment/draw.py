@@ -1,7 +1,5 @@
 """Random parameters of the transformations of a batch. N images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ The four bands are octaves, the lowest first: up to 1/8 of the highest frequency
 1/2 to 1. A filter is a matrix along each axis, mirrored at the edges.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

@@ -4,8 +4,6 @@ N images, H x W pixels (a square). Coordinates (x, y) run over -1..1 from edge t
 linear part and an offset, maps positions in the augmented image to positions in the original.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 N images, H x W pixels (a square of 8 or more), 3 colours in -1..1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -8,8 +8,6 @@ N images, H x W pixels (a square of `size`), E = 2 * size the enlarged side. Enl
 matrices: mirroring at the edges costs nothing, and their adjoints are their transposes.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Any, Literal

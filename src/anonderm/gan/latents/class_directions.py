@@ -5,8 +5,6 @@ of their mapping networks but not that of their synthesis networks, which after 
 of it. Graded faces of one generator are more informative.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 K directions, N faces, S steps, L style layers, D size of w.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 K waypoints, F frames, L style layers, D size of w.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from pathlib import Path

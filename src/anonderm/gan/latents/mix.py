@@ -3,8 +3,6 @@
 R faces in rows, C in columns, L style layers, D size of w. Source: Karras et al. 2019 (StyleGAN), sec. 3.1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 N images, D size of w, H x W pixels.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable

@@ -4,8 +4,6 @@ L style layers, C channels, D size of w, K directions, N samples. Source: Shen a
 factorization of latent semantics in GANs" (SeFa).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

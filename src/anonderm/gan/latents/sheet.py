@@ -1,7 +1,5 @@
 """A labelled sheet of faces. R rows, C columns, H x W pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ unaligned.jsonl  photos that could not be aligned, with the reason and the fallb
 aligned.png      contact sheet of faces with their landmarks, and of photos that could not be aligned
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """One photo -> the pictures of its faces; runs in each worker process."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property

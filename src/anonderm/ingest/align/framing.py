@@ -2,8 +2,6 @@
 
 # H x W pixels, C channels, S side of the picture; coordinates along pixel edges, as in core/affine
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

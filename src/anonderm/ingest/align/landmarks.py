@@ -6,8 +6,6 @@ nose, left and right corner of the mouth, as they appear in the picture) or the 
 faces.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

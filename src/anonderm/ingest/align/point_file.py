@@ -1,7 +1,5 @@
 """Landmarks marked by hand, in a CSV or JSON file of the same form as the points.csv written by align."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

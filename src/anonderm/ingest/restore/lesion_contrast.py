@@ -3,8 +3,6 @@
 H x W pixels; colours are CIELab, in which a difference of about 2 is just visible.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

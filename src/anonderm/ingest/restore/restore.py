@@ -7,8 +7,6 @@ lesions.png      the lesions that faded most, before and after
 examples.png     some enlarged faces: interpolated above, restored below
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

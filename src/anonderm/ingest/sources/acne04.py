@@ -12,8 +12,6 @@ Acne04-v2_annotations.json    "images": id, file_name, width, height;
 levle0_2.jpg                  photos of ACNE04 in any folder below; their names give the severity
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import posixpath

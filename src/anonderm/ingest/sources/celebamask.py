@@ -9,8 +9,6 @@ Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips
 excluded from "skin" by the set itself.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

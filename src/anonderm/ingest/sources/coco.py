@@ -4,8 +4,6 @@ train/_annotations.coco.json, train/a.jpg            as exported by Roboflow, li
 annotations/instances_train.json, train/a.jpg        as COCO itself is laid out; also images/train/a.jpg
 """
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ images1024x1024/00000/00000.png    1000 per folder; or thumbnails128x128/, or in
 ffhq-dataset-v2.json               licence, author, and training or validation, for each photo
 """
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any

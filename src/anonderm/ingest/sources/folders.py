@@ -1,7 +1,5 @@
 """A folder of photos with one sub-folder per class, or without classes: finds the photos by their names."""
 
-from __future__ import annotations
-
 import os
 import unicodedata
 from pathlib import Path

@@ -7,8 +7,6 @@ data/train-00000-of-00001.parquet       or tables with an image column, {bytes, 
 `objects` with `bbox` ([left, top, width, height] in pixels) and `categories` (or `category`) gives boxes.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import io

@@ -5,8 +5,6 @@ train/_classes.txt        one name per line; the first is class 0
 train/a.jpg               likewise valid/ and test/
 """
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 import re

@@ -1,7 +1,5 @@
 """The table of layouts: which adapter reads a source."""
 
-from __future__ import annotations
-
 import dataclasses
 import unicodedata
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The files of a source folder, found by the names in label files, and what an adapter makes of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import posixpath

@@ -5,8 +5,6 @@ train/_classes.csv    filename, comedone, papule
 train/a.jpg           likewise valid/ and test/
 """
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 from collections.abc import Mapping

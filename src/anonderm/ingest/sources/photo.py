@@ -1,7 +1,5 @@
 """Photos as an adapter finds them: where their bytes are, and what the source states about each."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Reading label files: text, JSON, tables and their values, with the same errors for every layout."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

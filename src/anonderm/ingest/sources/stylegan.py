@@ -7,8 +7,6 @@ A label is the number of a class, or a one-hot vector. If `class_names` lists na
 `export` writes, these are the labels; otherwise the numbers are, and --relabel can name them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import posixpath

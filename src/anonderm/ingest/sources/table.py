@@ -3,8 +3,6 @@
 Files are named relative to the table's folder, and must be below it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path

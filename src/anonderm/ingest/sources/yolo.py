@@ -9,8 +9,6 @@ A photo without a text file is skipped and listed, as it is unknown whether anyo
 an empty text file means that there are none.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import posixpath
 from pathlib import Path

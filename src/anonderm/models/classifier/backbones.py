@@ -1,7 +1,5 @@
 """Backbones: any convolutional network of timm, or the lesion CNN; and their initial weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ Lesions come from boxes or, for lesion types alone, from a source that only name
 either counts as free of lesions, unless that would be most of the faces that are not healthy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

@@ -2,8 +2,6 @@
 
 # N faces, C channels, H x W pixels, D features
 
-from __future__ import annotations
-
 import itertools
 
 import torch

@@ -2,8 +2,6 @@
 
 # N faces, C channels, H x W pixels, D features, M outputs, K classes
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

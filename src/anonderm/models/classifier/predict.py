@@ -1,7 +1,5 @@
 """Prediction with a trained classifier: checkpoint -> network -> probabilities."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Names of heads and of initial weights. Imports no torch."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 HeadName = Literal["softmax", "corn", "label-distribution", "multi-label"]

@@ -1,7 +1,5 @@
 """The kinds of lesion in a set of faces."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 

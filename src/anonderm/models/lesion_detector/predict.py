@@ -2,8 +2,6 @@
 
 # N detections, C channels, H x W pixels
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

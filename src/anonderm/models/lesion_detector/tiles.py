@@ -6,8 +6,6 @@ Source: Akyon et al. 2022 (SAHI); the package of that name does far more than th
 
 # N boxes (x0, y0, x1, y1)
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

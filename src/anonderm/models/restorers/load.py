@@ -1,7 +1,5 @@
 """Opening a restorer by name, and reading the landmarks of faces for it."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 
 # N faces, H x W pixels, C channels
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

@@ -2,8 +2,6 @@
 
 # N faces, H x W pixels
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

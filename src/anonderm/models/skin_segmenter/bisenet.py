@@ -7,8 +7,6 @@ features at an eighth of the picture.
 
 # N pictures, C channels, H x W pixels, K classes; a number after a name is the stride: x8 has a pixel in 8
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

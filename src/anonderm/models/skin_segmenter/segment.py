@@ -2,8 +2,6 @@
 
 # C channels, H x W pixels of a photo, K classes, h x w pixels of the network's input, S x S in training
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

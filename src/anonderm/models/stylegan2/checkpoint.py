@@ -3,8 +3,6 @@
 Its tensors are `generator.*` (the moving average), `discriminator.*` and `path_length_mean`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

@@ -16,8 +16,6 @@ classes -> none           The effect of one class embedding is added to the bias
                           trained on if the base has it, otherwise the mean over its classes.
 """
 
-from __future__ import annotations
-
 import math
 from typing import cast
 

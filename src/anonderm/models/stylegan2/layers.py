@@ -8,8 +8,6 @@ N images, I / O features in and out, Z / D size of z / w, K classes.
 The leaky ReLU's gain of sqrt(2) is folded into its argument, which gives the same result for a positive gain.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import TypeVar, cast

@@ -8,8 +8,6 @@ image as a kernel, and that of a depthwise convolution loops over channels. Here
 adjoints of each other, first and second derivatives use the same few kernels as the forward pass.
 """
 
-from __future__ import annotations
-
 import itertools
 from functools import lru_cache
 from typing import Any

@@ -8,8 +8,6 @@ Style layer 0 has 4 px, 1 and 2 have 8 px, 3 and 4 have 16 px, and so on; the la
 Imports no torch.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Sequence

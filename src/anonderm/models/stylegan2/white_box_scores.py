@@ -5,8 +5,6 @@ Anyone with the weights can compute them. The privacy audit compares those of me
 
 # N photos, H x W pixels, K classes
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 

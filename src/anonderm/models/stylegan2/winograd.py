@@ -20,8 +20,6 @@ in a tile, L values in a row of a transform. Weights are [O, I, 3, 3]; maps are 
 # preset trains 7% slower with AVX512. Training in bfloat16, the default on such CPUs, does not use it.
 # benchmarks/winograd_speed.py; results/winograd_speed.json and winograd_parts.json.
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

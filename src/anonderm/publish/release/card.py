@@ -3,8 +3,6 @@
 Its questions are those of Gebru et al. 2021 (Datasheets for Datasets).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

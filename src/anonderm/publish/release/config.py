@@ -1,7 +1,5 @@
 """Settings of the export."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path

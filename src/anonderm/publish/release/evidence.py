@@ -7,8 +7,6 @@ Both are made from the audit's result alone. They state what the numbers are evi
 complied with.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any
 

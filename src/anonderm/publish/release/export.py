@@ -10,8 +10,6 @@ release/
 Only pixels, labels and how each face was generated are written: no person, parent, source or file name.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The audit's findings as tables: rules, attacks by the question they answer, canary recall, matchers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from anonderm.core.results.audit import Attack, AuditResult, Verdict

@@ -1,7 +1,5 @@
 """The questions of regulators, in plain words, and the attacks that answer each."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

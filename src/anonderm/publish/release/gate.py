@@ -1,7 +1,5 @@
 """What may be released: purely synthetic faces whose own audit passed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from anonderm.core.errors import BadLabel, InputError, ReleaseRefused, TooFewImages

@@ -5,8 +5,6 @@ train/metadata.csv        a row a face; the loader joins both
 coco/instances_train.json optional: the lesion boxes of those files
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """The lineage of the faces: their generators, the base checkpoints of these, and every licence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache

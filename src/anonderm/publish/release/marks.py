@@ -1,7 +1,5 @@
 """The mark that a trained model made a picture: IPTC's digital source type, machine-readable, in XMP."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

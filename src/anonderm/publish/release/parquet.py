@@ -4,8 +4,6 @@ parquet/faces-00000.parquet    image {bytes, path} and the row of each face; the
                                name is in the file's metadata
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import partial

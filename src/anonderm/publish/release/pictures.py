@@ -1,7 +1,5 @@
 """The released pictures: every face as a marked PNG, made once for all formats."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a release contains about each face, and how it is divided into shards."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 The signature has no timestamp from a server: nothing here uses a network.
 """
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from functools import cached_property

@@ -6,8 +6,6 @@ dataset.json             {"labels": [["00000/img00000000.png", 0], ...], "class_
 Their loader reads `labels` and ignores `class_names`, which explains the numbers.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 webdataset/faces-00000.tar    00000000.png, 00000000.cls (number of the class), 00000000.json (the face's row)
 """
 
-from __future__ import annotations
-
 import io
 import json
 import tarfile

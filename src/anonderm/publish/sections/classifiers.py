@@ -1,7 +1,5 @@
 """The report's sections on single classifiers: their scores on test faces, and their saliency maps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from anonderm.core.results.base import Score

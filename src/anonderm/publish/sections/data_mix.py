@@ -1,7 +1,5 @@
 """The report's section on the data-mix study: the same classifier trained on each mix of faces."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from anonderm.core.records import TONES

@@ -1,7 +1,5 @@
 """The report's sections on faces: samples of each class, and what screening and grading rejected."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 from anonderm.core.faceset import FaceSet

@@ -1,7 +1,5 @@
 """The report's section on fidelity: distances between synthetic faces and real test faces."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from anonderm.core.results.base import Score

@@ -1,7 +1,5 @@
 """The report's section on lesions: those detected on synthetic and on real faces, and how accurately."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The report's sections on the photos: how many there are, which were excluded, how they were prepared."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The report's section on privacy: verdicts, canary recall, matchers, attacks, privacy screen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from anonderm.core.results.audit import Attack, AuditResult, MatcherCalibration, Repeats, Verdict

@@ -1,7 +1,5 @@
 """The report's last sections: other scores; the release; the steps, settings, versions, machine, times."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

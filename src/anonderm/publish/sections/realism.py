@@ -1,7 +1,5 @@
 """The report's section on realism: can classifiers, or a published detector, tell synthetic from real?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

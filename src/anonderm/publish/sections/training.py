@@ -1,7 +1,5 @@
 """The report's sections on training: curves of the generators, of sweeps and of the classifiers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The report's section on utility: classifiers trained on synthetic and on real faces, compared."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 from anonderm.core.results.classifier import Explanation, UtilityResult

@@ -1,7 +1,5 @@
 """The templates of the report, the evidence page and the data set card."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

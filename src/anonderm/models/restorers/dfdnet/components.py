@@ -3,8 +3,6 @@
 A box is (x0, y0, x1, y1) in whole pixels of the 512 px picture, x1 and y1 exclusive.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

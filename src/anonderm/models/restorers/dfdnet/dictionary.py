@@ -2,8 +2,6 @@
 
 # N faces, K entries, C channels, H x W pixels of a component's features
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -2,8 +2,6 @@
 
 # N faces, C channels, H x W pixels; feature maps are listed finest first, 1/2 to 1/16 of the picture's size
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

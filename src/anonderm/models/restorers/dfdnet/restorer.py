@@ -5,8 +5,6 @@ al. 2018): a weight and the two vectors that estimate its largest singular value
 once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

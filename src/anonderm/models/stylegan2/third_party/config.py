@@ -1,7 +1,5 @@
 """Configurations of import-gan and export-gan. Imports no torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -7,8 +7,6 @@ weights.
 N images, Z size of z, K classes, L style layers.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command `import-gan`: a pickle of NVIDIA's programs -> Checkpoint."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn

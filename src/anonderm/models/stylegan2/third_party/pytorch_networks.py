@@ -3,8 +3,6 @@
 They hold {"G_ema": module, "D": module, "G": ..., ...}, each with the state of a torch module.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

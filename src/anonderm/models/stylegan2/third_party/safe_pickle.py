@@ -6,8 +6,6 @@ other classes become `Stored`, which only holds their state; source code in the 
 other name raises an error before anything is called.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 import re

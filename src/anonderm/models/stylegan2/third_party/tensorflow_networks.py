@@ -3,8 +3,6 @@
 Convolutions are stored as [height, width, in, out], dense layers as [in, out], biases of styles minus 1.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

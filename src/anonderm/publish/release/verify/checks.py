@@ -1,7 +1,5 @@
 """The outcome of a check of a release. The first check: every file is listed, present and unchanged."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`anonderm verify RELEASE`: every check as a table, and every fault with its file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The documents of a release: card, licence, Croissant and evidence are present, complete and consistent."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

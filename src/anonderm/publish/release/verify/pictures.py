@@ -1,7 +1,5 @@
 """The pictures of every format: marked, without other metadata, and equally many in each format."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 import zipfile
