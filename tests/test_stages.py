@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 
+from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.cost import FaceCost
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -138,12 +140,12 @@ def test_every_stage_of_the_table_can_be_loaded() -> None:
         assert isinstance(stage.load_config(), type)
 
 
-OUTPUTS = {"FaceSet": "faces", "Checkpoint": "checkpoint", "Path": None, "list[Path]": None}
+OUTPUTS = {FaceSet: "faces", Checkpoint: "checkpoint", Path: None, list[Path]: None}
 
 
 def test_every_stage_declares_what_it_returns() -> None:
     for stage in STAGES.values():
-        returned = stage.load_function().__annotations__["return"]
+        returned = get_type_hints(stage.load_function())["return"]
         declared = OUTPUTS.get(returned, "result")
         assert stage.output == declared or stage.name == "train-skin", stage.name
 
