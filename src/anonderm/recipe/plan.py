@@ -47,7 +47,7 @@ class Recipe:
     classes: tuple[str, ...]
     steps: tuple[Step, ...]
     photos: int = 0
-    """How many a dry run reckons with where it is given none."""
+    """The number that a dry run assumes when no photos are given."""
 
     def until(self, name: str | None) -> tuple[Step, ...]:
         """The steps up to and including `name` (a step, or a stage: its last step)."""
