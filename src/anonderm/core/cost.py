@@ -23,7 +23,7 @@ class Workload:
     inputs: Mapping[str, tuple[Flow, ...]]
     classes: int
     assumed_photos: int = 0
-    """How many photos a dry run assumes where it is given none."""
+    """How many photos a dry run assumes when none are given."""
 
     @property
     def flows(self) -> list[Flow]:

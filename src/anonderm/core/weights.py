@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from anonderm.core.checkpoint import Checkpoint
@@ -22,6 +22,8 @@ _FOLDER = Path(__file__).parents[1] / "weights"
 _DIGESTS = "sha256.json"  # digests at first use of files for which the register has none
 
 Lookup = Callable[[], object]
+
+
 """Looks up weights; raises MissingWeights, MissingPath or BrokenArtefact if they cannot be used."""
 
 
@@ -171,6 +173,11 @@ def find(reference: str) -> Path:
             "Give a file, or a name from `anonderm weights list`.",
         )
     return Path(reference)
+
+
+def lookups(*references: str | None) -> list[Lookup]:
+    """Look-ups of these weights, by registered name or path, for the `needs` of a stage; None names none."""
+    return [partial(find, reference) for reference in references if reference]
 
 
 def how_to_get(wanted: ThirdPartyWeights) -> str:

@@ -11,7 +11,7 @@ privacy.json  records what each matcher did
 `anonderm audit-screen` audits the faces before and after such a screen.
 """
 
-# M synthetic faces, S statistics, D features
+# M synthetic faces, N training faces, S statistics, D features
 
 import dataclasses
 from collections import Counter
@@ -28,7 +28,7 @@ from anonderm.curate.facespace import FaceSpace
 from anonderm.curate.limits import Limits, calibrate, statistics
 from anonderm.curate.privacy import match_training_subjects
 from anonderm.curate.statistics import STATISTICS
-from anonderm.embeddings.extractors import embed
+from anonderm.embeddings.extractors import Embeddings, embed, embed_both_sides
 from anonderm.metrics.pairwise import nearest, repeats
 
 PERSON = "training-person"  # with `privacy` only
@@ -51,29 +51,30 @@ def screen(config: ScreenConfig, faces: FaceSet, training: FaceSet, run: RunDir)
     limits = calibrate(train, size, config)
     write_json(run.folder / "limits.json", dataclasses.asdict(limits))
 
+    faces_MD, train_N2D = embed(faces, "thumbnail"), embed_both_sides(train, "thumbnail")
     of_people: Reasons = {}
     if config.privacy:
         record, of_people = match_training_subjects(config, faces, training, run)
         record.save(run.folder / privacy_screen.FILE)
     reasons: Reasons = {}
     for found in (
-        _training_copies(faces, train, limits),
+        _training_copies(faces, faces_MD, train, train_N2D, limits),
         of_people,
         _artefacts(faces, limits),
-        _deformed(faces, train, limits, config.pca_components),
+        _deformed(faces, faces_MD, train_N2D[:, 0], limits, config.pca_components),
     ):
         reasons = found | reasons
-    passed = faces.where(ids={face.id for face in faces} - reasons.keys())
-    reasons |= _duplicates(passed, limits)
+    reasons |= _duplicates(faces, faces_MD, reasons, limits)
     return _split(faces, reasons, config, run)
 
 
-def _training_copies(faces: FaceSet, train: FaceSet, limits: Limits) -> Reasons:
+def _training_copies(
+    faces: FaceSet, faces_MD: Embeddings, train: FaceSet, train_N2D: Embeddings, limits: Limits
+) -> Reasons:
     """Faces nearer to a training face, or to its mirror image, than two people usually are."""
-    ways = (("training face", False), ("the mirror image of training face", True))
     found: Reasons = {}
-    for what, flip in ways:
-        near = nearest(embed(faces, "thumbnail"), embed(train, "thumbnail", flip=flip))
+    for side, what in enumerate(("training face", "the mirror image of training face")):
+        near = nearest(faces_MD, train_N2D[:, side])
         for face, distance, row in zip(faces, near.distances_M, near.indices_M, strict=True):
             if distance < limits.copy and face.id not in found:
                 copied = f"{what} {train.faces[row].id}"
@@ -95,9 +96,11 @@ def _artefacts(faces: FaceSet, limits: Limits) -> Reasons:
     return found
 
 
-def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, components: int) -> Reasons:
+def _deformed(
+    faces: FaceSet, faces_MD: Embeddings, train_ND: Embeddings, limits: Limits, components: int
+) -> Reasons:
     """Faces far from the space of the training faces."""
-    distances_M = FaceSpace.fit(embed(train, "thumbnail"), components).distance(embed(faces, "thumbnail"))
+    distances_M = FaceSpace.fit(train_ND, components).distance(faces_MD)
     return {
         face.id: f"deformed: {distance:.3f} from the face space (limit {limits.deformed:.3f})"
         for face, distance in zip(faces, distances_M, strict=True)
@@ -105,9 +108,13 @@ def _deformed(faces: FaceSet, train: FaceSet, limits: Limits, components: int) -
     }
 
 
-def _duplicates(faces: FaceSet, limits: Limits) -> Reasons:
-    ordered = sorted(faces, key=lambda face: (face.seed is None, face.seed or 0, face.id))
-    found = repeats(embed(FaceSet(faces.folder, tuple(ordered)), "thumbnail"), limits.duplicate)
+def _duplicates(faces: FaceSet, faces_MD: Embeddings, rejected: Reasons, limits: Limits) -> Reasons:
+    """Near-identical faces among those not rejected yet; the one with the lowest seed is kept."""
+    passed = [(face, row) for face, row in zip(faces, faces_MD, strict=True) if face.id not in rejected]
+    passed.sort(key=lambda each: (each[0].seed is None, each[0].seed or 0, each[0].id))
+    ordered = [face for face, _ in passed]
+    rows_MD = np.array([row for _, row in passed], np.float32).reshape(-1, faces_MD.shape[1])
+    found = repeats(rows_MD, limits.duplicate)
     return {
         ordered[row].id: f"duplicate: {distance:.3f} from {ordered[first].id} (limit {limits.duplicate:.3f})"
         for row, (first, distance) in found.items()

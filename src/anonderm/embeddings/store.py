@@ -94,7 +94,9 @@ class Store:
         wanted: dict[bytes, list[int]] = {}
         for position, each in enumerate(keys):
             wanted.setdefault(each.encode(), []).append(position)
-        for path in _shards(self.folder) if wanted else ():
+        for path in _shards(self.folder):
+            if not wanted:
+                break
             for name, row in self._read_shard(path, wanted).items():
                 found[wanted.pop(name)] = row
         return sorted(positions[0] for positions in wanted.values())

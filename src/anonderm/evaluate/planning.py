@@ -1,7 +1,5 @@
 """What the stages of this package cost, and which weights they load."""
 
-from functools import partial
-
 from anonderm.core import weights
 from anonderm.core.cost import Cost, Workload
 from anonderm.embeddings.extractors import PUBLISHED
@@ -21,9 +19,8 @@ def realism_cost(config: RealismConfig, work: Workload) -> Cost:
 
 
 def fidelity_needs(config: FidelityConfig | RealismConfig) -> list[weights.Lookup]:
-    return [partial(weights.find, PUBLISHED[name]) for name in config.extractors if name in PUBLISHED]
+    return weights.lookups(*map(PUBLISHED.get, config.extractors))
 
 
 def realism_needs(config: RealismConfig) -> list[weights.Lookup]:
-    detector = [partial(weights.find, config.detector)] if config.detector else []
-    return [*fidelity_needs(config), *detector]
+    return [*fidelity_needs(config), *weights.lookups(config.detector)]

@@ -1,7 +1,5 @@
 """What the stages of this package cost, and which weights they load."""
 
-from functools import partial
-
 from anonderm.core import weights
 from anonderm.core.cost import Cost, FaceCost, Flow, Workload
 from anonderm.embeddings.extractors import PUBLISHED
@@ -33,8 +31,7 @@ def train_gan_cost(config: TrainGanConfig, work: Workload, trainings: int = 1) -
 
 
 def train_gan_needs(config: TrainGanConfig) -> list[weights.Lookup]:
-    name = PUBLISHED.get(config.metric_extractor) if config.metric_faces else None
-    return [partial(weights.find, name)] if name else []
+    return weights.lookups(PUBLISHED.get(config.metric_extractor) if config.metric_faces else None)
 
 
 def generate_cost(config: GenerateConfig, work: Workload) -> Cost:

@@ -1,10 +1,8 @@
 """What the stages of this package cost, which weights they load, and which classes the photos have."""
 
-from functools import partial
-
 from anonderm.core import weights
 from anonderm.core.cost import Cost, FaceCost, Flow, Workload
-from anonderm.core.images import IMAGE_SUFFIXES
+from anonderm.core.images import is_image_name
 from anonderm.core.records import order_labels
 from anonderm.ingest.config import IngestConfig, PhantomConfig, RestoreConfig
 
@@ -17,7 +15,7 @@ def phantom_cost(config: PhantomConfig, work: Workload) -> Cost:
 
 
 def ingest_cost(config: IngestConfig, work: Workload) -> Cost:
-    photos = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in config.source.rglob("*"))
+    photos = sum(is_image_name(path.name) for path in config.source.rglob("*"))
     return FaceCost(1.0, 0.006)(config, work, Flow(photos or work.assumed_photos, config.size))
 
 
@@ -28,8 +26,7 @@ def restore_cost(config: RestoreConfig, work: Workload) -> Cost:
 
 
 def restore_needs(config: RestoreConfig) -> list[weights.Lookup]:
-    name = config.weights or ("dfdnet" if config.restorer == "dfdnet" else None)
-    return [partial(weights.find, name)] if name else []
+    return weights.lookups(config.weights or ("dfdnet" if config.restorer == "dfdnet" else None))
 
 
 def labels(config: IngestConfig) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """What the stages of this package cost, and which weights they load."""
 
-from functools import partial
-
 from anonderm.core import weights
 from anonderm.core.cost import Cost, Workload
 from anonderm.skin.config import SkinConfig, TrainSkinConfig
@@ -10,7 +8,7 @@ _TRAINING_PHOTO_S = 1.25  # one photo of 512 px through the published network
 
 
 def skin_needs(config: SkinConfig) -> list[weights.Lookup]:
-    return [partial(weights.find, config.weights)] if config.weights else []
+    return weights.lookups(config.weights)
 
 
 def train_skin_cost(config: TrainSkinConfig, work: Workload) -> Cost:
