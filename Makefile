@@ -32,7 +32,7 @@ clean:
 
 $(VENV)/.ready: pyproject.toml constraints.txt | $(UV)
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,faces,restore,fidelity,c2pa]'
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,faces,heic,onnx,restore,fidelity,c2pa]'
 	touch $@
 
 .uv/bin/uv:

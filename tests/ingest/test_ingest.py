@@ -215,7 +215,7 @@ def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_pa
         run_ingest(photos, tmp_path / "run")
     decoded = []
     decode = checks._decode
-    monkeypatch.setattr(checks, "_decode", lambda photo: decoded.append(photo.name) or decode(photo))
+    monkeypatch.setattr(checks, "_decode", lambda photo, limit: decoded.append(photo.name) or decode(photo))
     photo(broken, 9)
     assert len(run_ingest(photos, tmp_path / "run")) == 13
     assert decoded == ["healthy/broken.jpg"]

@@ -33,7 +33,7 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     MissingPath, MissingWeights, BrokenArtefact or Diverged.
     """
     split = split_by_types if config.head == "multi-label" else split_by_class
-    train, val = split(faces, config.seed)
+    train, val = split(_with_targets(config, faces, run), config.seed)
     classes, head = classes_and_head(config.head, config.count_bounds, train)
     size = config.size or train.image(train.faces[0]).shape[0]
     classifier, origin = _new_classifier(config, classes, head, size, run)
@@ -81,6 +81,16 @@ def train_classifier(config: TrainClassifierConfig, faces: FaceSet, run: RunDir)
     return checkpoint
 
 
+def _with_targets(config: TrainClassifierConfig, faces: FaceSet, run: RunDir) -> FaceSet:
+    """The faces about which what the head learns is known. Raises BadLabel if these are too few."""
+    if config.head not in ("multi-label", "label-distribution"):
+        return faces
+    known = require_lesions(faces, boxes=config.head == "label-distribution")
+    if len(known) < len(faces):
+        run.log(f"{len(faces) - len(known)} faces whose lesions are unknown are left out")
+    return known
+
+
 def _new_classifier(
     config: TrainClassifierConfig, classes: tuple[str, ...], head: Head, size: int, run: RunDir
 ) -> tuple[Classifier, str]:
@@ -120,9 +130,6 @@ def _log_summary(train: FaceSet, val: FaceSet, classifier: Classifier, run: RunD
     run.log(f"training on {len(train)} faces ({listed}), selecting the epoch on {len(val)}")
     if head.name in ("corn", "label-distribution"):
         run.log(f"grades in order: {' < '.join(classifier.classes)}")
-    if head.name in ("multi-label", "label-distribution"):
-        without = require_lesions(train, boxes=head.name == "label-distribution")
-        run.log(f"{without} faces that are not healthy have no lesion noted; they count as free of lesions")
     if isinstance(head, LabelDistribution):
         share = count_agreement(head, encode_targets(train, classifier.classes, head))
         bounds = ", ".join(map(str, head.bounds))

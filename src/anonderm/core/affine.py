@@ -39,6 +39,13 @@ def map_lesions(
     return kept, len(mapped) - len(kept)
 
 
+def map_known_lesions(
+    lesions: Iterable[Lesion] | None, affine: Affine, size: tuple[int, int]
+) -> tuple[tuple[Lesion, ...] | None, int]:
+    """As `map_lesions`; unknown lesions remain unknown."""
+    return (None, 0) if lesions is None else map_lesions(lesions, affine, size)
+
+
 def _mapped(lesion: Lesion, affine: Affine, size: tuple[int, int]) -> Lesion | None:
     corners_42 = np.array([[x, y] for x in (lesion.x0, lesion.x1) for y in (lesion.y0, lesion.y1)])
     mapped_42 = map_points(corners_42, affine)

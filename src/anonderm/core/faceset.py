@@ -39,6 +39,9 @@ from anonderm.core.records import Face, order_labels
 
 MANIFEST = "manifest.parquet"
 _JOURNAL = "rows{part}.jsonl"
+_FORMAT = {
+    "anonderm": "2"
+}  # in the manifest's metadata; without it, an empty list of lesions may mean unknown
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class FaceSet:
             hint = "Its stage was interrupted: run the same command again." if unfinished else ""
             raise MissingPath(f"{folder}: not a finished FaceSet (no {MANIFEST}).", hint)
         try:
-            faces = tuple(Face.from_row(row) for row in parquet.read_table(path).to_pylist())
+            table = parquet.read_table(path)
+            rows = table.to_pylist() if b"anonderm" in (table.schema.metadata or {}) else _first_format(table)
+            faces = tuple(map(Face.from_row, rows))
         except (pyarrow.lib.ArrowException, KeyError, TypeError) as error:
             hint = "Run the stage that made the FaceSet again."
             raise BrokenArtefact(f"{path}: not a FaceSet manifest ({error}).", hint) from error
@@ -276,8 +281,17 @@ def _table(faces: tuple[Face, ...]) -> Any:
     types |= {"seed": pa.int64(), "lesions": pa.list_(lesion)}
     types |= {name: pa.list_(pa.string()) for name in ("parents", "lesion_types")}
     names = [field.name for field in dataclasses.fields(Face)]
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names], _FORMAT)
     return pa.Table.from_pylist([dataclasses.asdict(face) for face in faces], schema=schema)
+
+
+def _first_format(table: Any) -> list[dict[str, Any]]:
+    """The rows of a manifest that had one value, an empty list, for no lesions and for unknown ones."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return [
+        {**row, "lesions": row["lesions"] or None, "lesion_types": row.get("lesion_types") or None}
+        for row in rows
+    ]
 
 
 def pictures(path: Path) -> FaceSet:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,13 @@ def remove_leftovers(folder: Path) -> None:
     """Delete temporary files of `atomic_path` that a killed process left in this folder, at any depth."""
     for path in folder.rglob(".*.part*"):
         path.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file. Raises OSError, also for a pipe or device, which might never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return path.read_bytes()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from anonderm.core.decode import Pixels, decode_image, decoded_size
 from anonderm.core.errors import MissingPath, UnreadableImage
-from anonderm.core.files import write_bytes
+from anonderm.core.files import read_bytes, write_bytes
 
-Pixels = NDArray[np.uint8]
+__all__ = ["Pixels", "decode_image", "read_image"]
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # weights of R, G, B; Rec. 601
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"} | {".avif", ".heic", ".heif"}
+)
 KNOWN_SUFFIXES = ", ".join(sorted(IMAGE_SUFFIXES))
-
-_HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
 
 
 def is_image_name(name: str) -> bool:
@@ -27,60 +28,23 @@ def is_image_name(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def read_image(path: Path) -> Pixels:
+def read_image(path: Path, max_megapixels: float | None = None) -> Pixels:
     """The photo at `path`, decoded by `decode_image`. Raises MissingPath or UnreadableImage."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
-    except OSError as error:
-        raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
-    return decode_image(data, str(path))
-
-
-def decode_image(data: bytes, name: str) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: turned per EXIF, on white where transparent, 16 bits, CMYK converted.
-
-    `name` identifies the photo in errors. Raises UnreadableImage.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image)
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(f"{name}: not a readable image (unknown format).", _HINT) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImage(f"{name}: not a readable image ({error}).", _HINT) from error
+    return decode_image(_bytes(path), str(path), max_megapixels)
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height that `read_image` returns, from the file's header. Raises what `read_image` raises."""
+    return decoded_size(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return (image.height, image.width) if turned else image.size
+        return read_bytes(path)
     except FileNotFoundError as error:
         raise MissingPath(f"{path}: no such file.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImage(f"{path}: not a readable image ({error}).", _HINT) from error
-
-
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _scaled_grey(np.asarray(image, dtype=np.float64))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:
-    """16-bit or float grey to 8 bits; Pillow's own conversion clips at 255 instead of scaling."""
-    full_scale = 65535.0 if values_HW.max(initial=0) > 255 else 255.0
-    grey_HW = np.clip(values_HW / full_scale * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    return np.repeat(grey_HW[:, :, None], 3, axis=2)
+    except OSError as error:
+        raise UnreadableImage(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def encode_png(image_HWC: NDArray[Any]) -> bytes:

@@ -20,9 +20,16 @@ def is_plain(name: str) -> bool:
     return fits and name[0].isalnum() and all(allowed)
 
 
+# What operating systems, network drives and notebooks add to folders.
+_JUNK = {
+    *("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "$recycle.bin", "@eadir", "#recycle"),
+    *("system volume information", "lost+found", "__pycache__", "@tmp", "#snapshot", "@recycle"),
+}
+
+
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is ignored: dot files, and what macOS adds to ZIP files."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Whether a file or folder of this name is ignored: dot files, and what systems add to folders."""
+    return name.startswith(".") or name.lower() in _JUNK
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:

@@ -69,7 +69,8 @@ class Face:
     `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
     the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
     grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
-    are the kinds of lesions on the face, if a source states them without boxes. `framing` says how the
+    are the kinds of lesions on the face, with or without boxes. Of both, None means unknown, and an empty tuple
+    that the source, or a detector, found no lesion. `framing` says how the
     picture was cut from its photo (ffhq, center, keep, skin), `restorer` what enlarged it.
     """
 
@@ -88,8 +89,8 @@ class Face:
     confidence: float | None = None
     reason: str | None = None
     ita: float | None = None
-    lesions: tuple[Lesion, ...] = ()
-    lesion_types: tuple[str, ...] = ()
+    lesions: tuple[Lesion, ...] | None = None
+    lesion_types: tuple[str, ...] | None = None
     mask: str | None = None
     framing: str | None = None
     restorer: str | None = None
@@ -99,11 +100,22 @@ class Face:
         """The subject; a face without one counts as a separate person."""
         return self.subject or self.id
 
+    @property
+    def boxes(self) -> tuple[Lesion, ...]:
+        """The known boxes; none also where they are unknown."""
+        return self.lesions or ()
+
     @staticmethod
     def from_row(row: dict[str, Any]) -> Face:
-        lists = {name: tuple(row.get(name) or ()) for name in ("parents", "lesion_types")}
-        lesions = tuple(Lesion(**lesion) for lesion in row["lesions"] or ())
-        return Face(**{**row, **lists, "lesions": lesions})
+        lesions, types = row["lesions"], row.get("lesion_types")
+        return Face(
+            **{
+                **row,
+                "parents": tuple(row.get("parents") or ()),
+                "lesions": None if lesions is None else tuple(Lesion(**lesion) for lesion in lesions),
+                "lesion_types": None if types is None else tuple(types),
+            }
+        )
 
 
 # Individual typology angle in degrees: above the first number, up to the second (Chardon et al. 1991: very

@@ -37,7 +37,7 @@ def evaluate_classifier(
     test = held_out_faces(faces)
     multi_label = network.head_type.name == "multi-label"
     if multi_label:
-        require_lesions(test, boxes=False)
+        test = require_lesions(test, boxes=False)
     else:
         check_labels(test, network)
     probabilities_NK = predict_all(network, test)
@@ -69,12 +69,13 @@ def evaluate_classifier(
 
 def _count_statistic(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
     """Mean absolute error of the number of lesions, if the head counts them and boxes are known."""
-    if not isinstance(network.head_type, LabelDistribution) or not any(face.lesions for face in faces):
+    counts = [face.lesions for face in faces]
+    if not isinstance(network.head_type, LabelDistribution) or None in counts or not any(counts):
         return {}
     counted_N = np.concatenate(
         [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(BATCH)]
     )
-    errors_N = np.abs(counted_N - np.array([len(face.lesions) for face in faces]))
+    errors_N = np.abs(counted_N - np.array([len(face.boxes) for face in faces]))
 
     def count_mae(rows: Rows) -> float:
         return float(errors_N[rows].mean())

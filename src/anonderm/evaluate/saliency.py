@@ -130,11 +130,11 @@ def _sample(config: SaliencyConfig, faces: FaceSet, network: Classifier) -> Face
 def _targets(faces: FaceSet, network: Classifier) -> Iterator[Target]:
     for face in faces:
         if network.head_type.name != "multi-label":
-            yield Target(face, str(face.label), face.lesions)
+            yield Target(face, str(face.label), face.boxes)
             continue
         for kind in network.classes:
             if kind in types_on(face):
-                yield Target(face, kind, tuple(box for box in face.lesions if box.kind == kind))
+                yield Target(face, kind, tuple(box for box in face.boxes if box.kind == kind))
 
 
 def _heat(config: SaliencyConfig, faces: FaceSet, target: Target, network: Classifier) -> NDArray[np.float32]:

@@ -39,12 +39,14 @@ class Check:
     problem: str = ""
 
 
-def check_photos(photos: Iterable[Photo], min_side: int, memory: Memory) -> Iterator[Check]:
+def check_photos(
+    photos: Iterable[Photo], min_side: int, max_megapixels: float, memory: Memory
+) -> Iterator[Check]:
     """Decode every photo, a few at a time, except those that `memory` knows and that have not changed."""
 
     def decode(photo: Photo) -> tuple[Photo, str, dict[str, Any]]:
         stamp = photo.place.stamp
-        return photo, stamp, {} if stamp in memory else _decode(photo)
+        return photo, stamp, {} if stamp in memory else _decode(photo, max_megapixels)
 
     for photo, stamp, facts in in_threads(decode, photos):
         if "problem" in facts:
@@ -55,9 +57,9 @@ def check_photos(photos: Iterable[Photo], min_side: int, memory: Memory) -> Iter
         yield check if min(check.width, check.height) >= min_side else replace(check, problem=small)
 
 
-def _decode(photo: Photo) -> dict[str, Any]:
+def _decode(photo: Photo, max_megapixels: float) -> dict[str, Any]:
     try:
-        image_HWC = photo.pixels()
+        image_HWC = photo.pixels(max_megapixels)
     except InputError as error:
         return {"problem": error.message.removeprefix(f"{photo.name}: ")}
     height, width = image_HWC.shape[:2]
@@ -128,10 +130,10 @@ def _two_labels(check: Check, group: Sequence[Check], relation: str) -> str:
 
 
 def boxes_in_pixels(checks: Iterable[Check]) -> tuple[list[Check], list[Skipped]]:
-    """The photos with all boxes in pixels, clipped to the photo, and the boxes that had to be left out.
+    """The photos with all boxes in pixels, clipped to the photo, and what is wrong with others.
 
-    These are boxes without area or with less than half of it inside the photo, and all boxes of a photo whose
-    aspect ratio differs from the one that the source states.
+    A box without area or with less than half of it inside the photo is left out. If none is left, or the
+    photo's aspect ratio differs from the one that the source states, its boxes are unknown.
     """
     kept, lost = [], []
     for check in checks:
@@ -143,7 +145,7 @@ def boxes_in_pixels(checks: Iterable[Check]) -> tuple[list[Check], list[Skipped]
 
 def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]:
     if not photo.lesions:
-        return photo, []
+        return replace(photo, boxes_in=None), []
     box_width, box_height = photo.boxes_in or (width, height)
     shares = photo.boxes_in == (1, 1)
     if not shares and abs(width * box_height / (height * box_width) - 1) > _SAME_SHAPE:
@@ -151,7 +153,7 @@ def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]
             f"{len(photo.lesions)} boxes refer to a picture of {box_width:g} x {box_height:g} pixels, "
             f"but it has {width} x {height}"
         )
-        return replace(photo, lesions=(), boxes_in=None), [problem]
+        return replace(photo, lesions=None, boxes_in=None), [problem]
     whole = crop_and_scale(0, 0, box_width, box_height, (width, height))
     lesions: list[Lesion] = []
     problems: list[str] = []
@@ -162,7 +164,7 @@ def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]
         if not inside:
             box = f"{lesion.x0:g},{lesion.y0:g} to {lesion.x1:g},{lesion.y1:g}"
             problems.append(f"the box of a {lesion.kind} ({box}) lies outside the photo or has no area")
-    return replace(photo, lesions=tuple(lesions), boxes_in=None), problems
+    return replace(photo, lesions=tuple(lesions) if lesions else None, boxes_in=None), problems
 
 
 def write_skipped(skipped: Sequence[Skipped], photos: Sequence[Photo], run: RunDir) -> None:

@@ -17,13 +17,16 @@ LayoutName = Literal[
     "auto",
     "folders",
     "flat",
+    "split-folders",
     "table",
+    "box-table",
     "huggingface",
     "acne04",
     "acne04v2",
     "keras-text",
     "yolo",
     "coco",
+    "voc",
     "multilabel",
     "celebamask-hq",
     "ffhq",
@@ -42,9 +45,10 @@ class IngestConfig(Settings):
     outside this folder are never read, even if a label file refers to them."""
 
     layout: LayoutName = "auto"
-    """Layout of the source. auto recognises the layout from the files in the source and logs it."""
+    """Layout of the source. auto recognises the layout from the files in the source and their contents, and
+    logs it."""
 
-    size: Annotated[int, Ge(8)] = 64
+    size: Annotated[int, Ge(8), Le(4096)] = 64
     """Side of the stored square images, in pixels."""
 
     whole: bool = False
@@ -77,6 +81,9 @@ class IngestConfig(Settings):
 
     min_side: Count = 64
     """Smallest accepted height or width of a photo, in pixels."""
+
+    max_megapixels: Annotated[float, Gt(0), Le(2000)] = 256.0
+    """Largest accepted photo, in millions of pixels; decoding takes about 10 MB of memory for each."""
 
     subjects: str | None = None
     r"""Regular expression with one group that matches the person in each photo's path below `source`:
@@ -200,7 +207,7 @@ class PhantomConfig(Settings):
 class AlignConfig(Settings):
     """Cut the faces out of whole photos, all in the framing of FFHQ."""
 
-    size: Annotated[int, Ge(8)] = 256
+    size: Annotated[int, Ge(8), Le(4096)] = 256
     """Side of the stored faces, in pixels."""
 
     several: Literal["largest", "all"] = "largest"

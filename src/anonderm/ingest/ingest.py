@@ -98,7 +98,8 @@ def _readable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Che
     """The photos that can be used, and those that cannot. Raises UnreadableImage if these are not allowed."""
     checks, problems = [], []
     with run.bar("checking photos", len(found.photos)) as bar:
-        for check in check_photos(found.photos, config.min_side, Memory(run.folder, ".checked.jsonl")):
+        memory = Memory(run.folder, ".checked.jsonl")
+        for check in check_photos(found.photos, config.min_side, config.max_megapixels, memory):
             if check.problem:
                 kind: SkipKind = "too small" if check.width else "unreadable"
                 problems.append(Skipped(check.photo.name, check.problem, kind))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.affine import crop_and_scale, map_lesions
+from anonderm.core.affine import crop_and_scale, map_known_lesions
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import encode_png, resize, resize_mask, square
 from anonderm.core.parallel import in_threads
@@ -77,11 +77,11 @@ def _encode(source: Source, config: IngestConfig) -> tuple[bytes, str, Mask | No
     return encode_png(image_HWC), ".png", mask_HW
 
 
-def _lesions(check: Check, config: IngestConfig) -> tuple[tuple[Lesion, ...], int]:
+def _lesions(check: Check, config: IngestConfig) -> tuple[tuple[Lesion, ...] | None, int]:
     """Boxes in the stored picture, and how many were lost by cropping."""
     if config.whole:
         return check.photo.lesions, 0
     side = min(check.width, check.height)
     left, top = (check.width - side) // 2, (check.height - side) // 2
     cut = crop_and_scale(left, top, side, side, (config.size, config.size))
-    return map_lesions(check.photo.lesions, cut, (config.size, config.size))
+    return map_known_lesions(check.photo.lesions, cut, (config.size, config.size))

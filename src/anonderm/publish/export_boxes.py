@@ -4,6 +4,7 @@ boxes/yolo/data.yaml, images/<split>/<id>.png, labels/<split>/<id>.txt
 boxes/coco/annotations/instances_<split>.json, <split>/<id>.png
 
 `ingest` reads both. Faces without a split go to train. Images are hard links where the file system allows.
+Faces whose boxes are unknown are left out: an empty label would call them free of lesions.
 No person, source or file name is written. Unlike `export`, this command also accepts photos of real people,
 for training on one's own machine.
 """
@@ -21,7 +22,7 @@ from anonderm.core.files import link_or_copy, write_text
 from anonderm.core.images import image_size
 from anonderm.core.records import SPLITS, Face
 from anonderm.core.rundir import RunDir
-from anonderm.models.lesion_detector.kinds import kinds_of
+from anonderm.models.lesion_detector.kinds import kinds_of, with_known_boxes
 
 Sizes = Mapping[str, tuple[int, int]]
 """Width and height of each face, by id."""
@@ -45,6 +46,7 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
 
     Raises InputError where no face has a box.
     """
+    everything, faces = faces, with_known_boxes(faces, class_agnostic=False)
     kinds = kinds_of(faces)
     if not kinds:
         raise InputError(
@@ -62,7 +64,9 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
         written += _write_coco(faces, by_split, sizes, kinds, run.folder / "boxes" / "coco")
     if any(face.checkpoint is None for face in faces):
         run.log("Caution: these are photos, not synthetic faces; protect this folder as you protect them.")
-    run.log(f"{len(faces)} faces, {sum(len(face.lesions) for face in faces)} boxes of {', '.join(kinds)}")
+    if len(faces) < len(everything):
+        run.log(f"{len(everything) - len(faces)} faces whose lesions are unknown are left out")
+    run.log(f"{len(faces)} faces, {sum(len(face.boxes) for face in faces)} boxes of {', '.join(kinds)}")
     return written
 
 
@@ -79,11 +83,12 @@ def _write_yolo(faces: FaceSet, by_split: BySplit, sizes: Sizes, kinds: Sequence
         lines = [
             f"{kinds.index(each.kind)} {each.centre[0] / width:.8g} {each.centre[1] / height:.8g} "
             f"{each.width / width:.8g} {each.height / height:.8g}\n"
-            for each in face.lesions
+            for each in face.boxes
         ]
         link_or_copy(faces.folder / face.file, folder / "images" / split / _file_name(face))
         write_text(folder / "labels" / split / f"{face.id}.txt", "".join(lines))
-    card = {"path": ".", **{split: f"images/{split}" for split in by_split}, "names": dict(enumerate(kinds))}
+    # Without `path`, Ultralytics takes the splits from the card's folder; `path: .` would be the working directory.
+    card = {**{split: f"images/{split}" for split in by_split}, "names": dict(enumerate(kinds))}
     write_text(folder / "data.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
     return folder / "data.yaml"
 
@@ -105,14 +110,37 @@ def coco(
     faces: Iterable[Face], sizes: Sizes, kinds: Sequence[str], name: Callable[[Face], str]
 ) -> dict[str, Any]:
     """The content of a COCO file: boxes as [left, top, width, height] in pixels; `name` gives file names."""
+    faces = list(faces)
+    licences = {
+        name: number for number, name in enumerate(sorted({face.licence for face in faces} - {""}), start=1)
+    }
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for face in faces:
         width, height = sizes[face.id]
-        images.append({"id": len(images) + 1, "file_name": name(face), "width": width, "height": height})
-        for each in face.lesions:
-            box = [each.x0, each.y0, each.width, each.height]
-            about = {"category_id": kinds.index(each.kind) + 1, "area": box[2] * box[3], "iscrowd": 0}
-            annotations.append({"id": len(annotations) + 1, "image_id": len(images), "bbox": box, **about})
-    categories = [{"id": number, "name": kind} for number, kind in enumerate(kinds, start=1)]
-    return {"images": images, "annotations": annotations, "categories": categories}
+        images.append(
+            {"id": len(images) + 1, "file_name": name(face), "width": width, "height": height}
+            | ({"license": licences[face.licence]} if face.licence else {})
+        )
+        for each in face.boxes:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": len(images),
+                    "category_id": kinds.index(each.kind) + 1,
+                    "bbox": [each.x0, each.y0, each.width, each.height],
+                    "area": each.width * each.height,
+                    "segmentation": [],  # outlines are unknown; many readers need the key
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "info": {"description": "Faces with boxes of lesions, written by anonderm", "version": "1.0"},
+        "licenses": [{"id": number, "name": name, "url": ""} for name, number in licences.items()],
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            {"id": number, "name": kind, "supercategory": "lesion"}
+            for number, kind in enumerate(kinds, start=1)
+        ],
+    }

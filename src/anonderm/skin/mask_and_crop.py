@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.affine import Affine, crop_and_scale, map_lesions
+from anonderm.core.affine import Affine, crop_and_scale, map_known_lesions
 from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face
@@ -82,7 +82,7 @@ def _store(writer: FaceSetWriter, faces: FaceSet, face: Face, crop: bool, size: 
     image_HWC, affine = cut_out(image_HWC, box, size)
     grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
     height, width = image_HWC.shape[:2]
-    lesions, lost = map_lesions(face.lesions, affine, (width, height))
+    lesions, lost = map_known_lesions(face.lesions, affine, (width, height))
     writer.add(image_HWC, dataclasses.replace(face, lesions=lesions, framing=framing), grey_HW > 127)
     return lost
 

@@ -55,7 +55,7 @@ def segment_skin(
         image_HWC = faces.image(face)
         own = segmenter is None or (config.keep_masks and face.mask is not None)
         mask_HW = faces.mask(face) if segmenter is None or own else segmenter.mask(image_HWC)
-        ita = skin_ita(image_HWC, mask_HW, face.lesions)
+        ita = skin_ita(image_HWC, mask_HW, face.boxes)
         reason = little_skin(mask_HW, config.min_skin)
         segmented = dataclasses.replace(face, ita=ita, reason=reason or face.reason)
         writer = rejected if reason and config.fallback == "skip" else kept

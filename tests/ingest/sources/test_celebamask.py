@@ -33,7 +33,7 @@ def celebamask(tmp_path, draw):
 
 
 def test_skin_and_nose_become_one_mask_of_the_size_of_the_photo(celebamask, ingest):
-    assert recognise(celebamask) == "celebamask-hq"
+    assert recognise(IngestConfig(celebamask))[0] == "celebamask-hq"
     done = ingest(celebamask, "--label", "healthy", "--splits", "given", "--whole")
     face = done.face("CelebA-HQ-img/2001.jpg")
     mask_HW = done.faces.mask(face)

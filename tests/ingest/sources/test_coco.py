@@ -36,7 +36,7 @@ def roboflow(tmp_path, draw):
 
 
 def test_boxes_and_splits_come_along(roboflow, ingest):
-    assert recognise(roboflow) == "coco"
+    assert recognise(IngestConfig(roboflow))[0] == "coco"
     done = ingest(roboflow, "--label", "acne", "--splits", "given", "--whole", "--relabel", "papule=pustule")
     assert {face.split for face in done.faces} == {"train", "val", "test"}
     assert len(done.faces) == 9
@@ -61,7 +61,7 @@ def test_faults_are_listed(roboflow, ingest, draw):
     assert reported == {
         (file, "annotation 1 is of an unlisted photo"),
         ("0.jpg", f"{file}: annotation 2 is of the unlisted category 17"),
-        ("1.jpg", f"{file}: annotation 3: not [left, top, width, height]: [4, 8, 10]"),
+        ("1.jpg", f"{file}: annotation 3: no box [left, top, width, height]: [4, 8, 10]"),
         (file, "names 'gone.jpg', which does not exist"),
         ("train/unnamed.jpg", "not named by any label file"),
     }
@@ -81,7 +81,7 @@ def test_the_layout_of_coco_itself_is_read(tmp_path, draw):
     assert [photo.split for photo in find(IngestConfig(tmp_path)).photos] == ["train", "val"]
 
 
-@pytest.mark.parametrize("more", [{"images": {}}, {"annotations": [3]}, {"categories": [{"id": []}]}])
+@pytest.mark.parametrize("more", [{"images": {}}, {"annotations": [3]}, {"categories": 3}])
 def test_a_file_of_another_form_is_an_error(tmp_path, more):
     content = {"images": [], "annotations": [], "categories": CATEGORIES, **more}
     (tmp_path / "a.coco.json").write_text(json.dumps(content))

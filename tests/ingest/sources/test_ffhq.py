@@ -44,7 +44,7 @@ def ffhq(tmp_path, draw):
 
 
 def test_each_photo_has_its_own_licence_author_and_split(ffhq, ingest):
-    assert recognise(ffhq) == "ffhq"
+    assert recognise(IngestConfig(ffhq))[0] == "ffhq"
     done = ingest(ffhq, "--label", "healthy", "--splits", "given")
     assert len(done.faces) == 6
     face = done.face("images1024x1024/00000/00001.png")

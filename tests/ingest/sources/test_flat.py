@@ -23,7 +23,7 @@ def test_loose_photos_need_no_classes(tmp_path: Path) -> None:
     layout, found = find_photos(IngestConfig(source))
     assert layout == "flat"
     assert [(photo.name, photo.label) for photo in found.photos] == [("a.png", None), ("b.png", None)]
-    assert found.ignored == {".png": 1, ".txt": 1}
+    assert found.ignored == {".txt": 1}
 
 
 def test_one_label_may_be_given_to_all_of_them(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def test_class_folders_in_split_folders_are_read(tmp_path, draw, ingest):
         for label in ("healthy", "rosacea"):
             for n in range(2):
                 draw(root / split / label / f"{n}.jpg", 100 * number + 10 * (label == "rosacea") + n)
-    assert recognise(root) == "huggingface"
+    assert recognise(IngestConfig(root))[0] == "split-folders"
     done = ingest(root, "--splits", "given")
     assert done.faces.label_counts == {"healthy": 6, "rosacea": 6}
     assert done.face("validation/rosacea/1.jpg").split == "val"
@@ -36,9 +36,10 @@ def test_metadata_beside_the_photos_are_read(tmp_path, draw, ingest, form):
         if form == "csv":
             path.write_text("\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]))
         else:
-            rows[0]["objects"] = {"bbox": [[4, 8, 10, 20], "x"], "categories": ["papule", 3]}
+            rows[0]["objects"] = {"bbox": [[4, 8, 10, 20]], "categories": ["papule"]}
+            rows[1]["objects"] = {"bbox": [[4, 8, 10, 20], "x"], "categories": ["papule", 3]}
             path.write_text("\n".join(map(json.dumps, rows)))
-    assert recognise(root) == "huggingface"
+    assert recognise(IngestConfig(root))[0] == "huggingface"
     done = ingest(root, "--splits", "given", "--val-share", "0", "--whole")
     assert len(done.faces) == 6
     assert done.faces.people == 4
@@ -47,7 +48,8 @@ def test_metadata_beside_the_photos_are_read(tmp_path, draw, ingest, form):
     if form == "jsonl":
         (lesion,) = done.face("train/faces/0.jpg").lesions
         assert (lesion.kind, lesion.x0, lesion.y1) == ("papule", 4, 28)
-        assert "object 1" in done.skipped["train/faces/0.jpg"]
+        assert done.face("train/faces/1.jpg").lesions is None
+        assert "object 1" in done.skipped["train/faces/1.jpg"]
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def shards(tmp_path, draw):
 
 
 def test_images_inside_parquet_are_read_with_their_class_names(shards, tmp_path, ingest):
-    assert recognise(shards) == "huggingface"
+    assert recognise(IngestConfig(shards))[0] == "huggingface"
     done = ingest(shards, "--splits", "given", "--whole", "--val-share", "0")
     assert done.faces.label_counts == {"healthy": 4, "rosacea": 4}
     assert list(done.skipped.values()) == ["its label -1 is none of the classes"] * 2
@@ -102,7 +104,7 @@ def test_a_cell_without_an_image_is_named(tmp_path, draw):
 @pytest.mark.parametrize("data", [b"", b"PAR1xxxxPAR1"])
 def test_a_broken_shard_is_named(tmp_path, data):
     (tmp_path / "train-00000-of-00001.parquet").write_bytes(data)
-    with pytest.raises(InputError, match="not a Parquet file"):
+    with pytest.raises(InputError, match="not a readable table"):
         find(IngestConfig(tmp_path))
 
 

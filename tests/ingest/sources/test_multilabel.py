@@ -22,7 +22,7 @@ def export(tmp_path, draw):
 
 
 def test_kinds_of_lesion_are_kept_without_boxes(export, ingest):
-    assert recognise(export) == "multilabel"
+    assert recognise(IngestConfig(export))[0] == "multilabel"
     (export / "README.dataset.txt").write_text(
         "# Acne > v1\n\nProvided by a Roboflow user\nLicense: CC BY 4.0\n"
     )

@@ -25,6 +25,6 @@ def detect_lesions(config: DetectLesionsConfig, faces: FaceSet, detector: Checkp
         types = tuple(kind for kind in loaded.kinds if any(each.kind == kind for each in lesions))
         writer.add_from(faces, dataclasses.replace(face, lesions=lesions, lesion_types=types))
     with_boxes = writer.finish()
-    total = sum(len(face.lesions) for face in with_boxes)
+    total = sum(len(face.boxes) for face in with_boxes)
     run.log(f"{total} lesions on {len(with_boxes)} faces")
     return with_boxes

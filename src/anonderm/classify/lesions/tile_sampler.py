@@ -47,13 +47,13 @@ class TileSampler:
         image_HWC = self._image(face)
         low, high = (math.log(factor) for factor in self._config.scale)
         side = round(self._tile / math.exp(rng.uniform(low, high)))
-        lesion = face.lesions[rng.integers(len(face.lesions))] if on_lesion else None
+        lesion = face.boxes[rng.integers(len(face.boxes))] if on_lesion else None
         left, top = _place(image_HWC, lesion, side, rng)
         tile_size = (self._tile, self._tile)
         resized = Image.fromarray(crop(image_HWC, left, top, side)).resize(
             tile_size, Image.Resampling.BILINEAR
         )
-        lesions, _ = map_lesions(face.lesions, crop_and_scale(left, top, side, side, tile_size), tile_size)
+        lesions, _ = map_lesions(face.boxes, crop_and_scale(left, top, side, side, tile_size), tile_size)
         pixels_CHW = jitter_colour(to_tensor(np.array(resized)), self._config.colour_jitter, rng)
         if self._config.flip and rng.random() < 0.5:
             return pixels_CHW.flip(2), tuple(_mirrored(lesion, self._tile) for lesion in lesions)

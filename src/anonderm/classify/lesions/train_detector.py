@@ -44,7 +44,10 @@ def train_detector(config: TrainDetectorConfig, faces: FaceSet, run: RunDir) -> 
     Run again in the same folder, it continues and ends with the same weights. Raises TooFewImages,
     MissingPath, BrokenArtefact (weights that do not fit) or Diverged.
     """
-    boxed = with_known_boxes(faces.where(split=("train", "val", None)), config.class_agnostic)
+    usable = faces.where(split=("train", "val", None))
+    boxed = with_known_boxes(usable, config.class_agnostic)
+    if len(boxed) < len(usable):
+        run.log(f"{len(usable) - len(boxed)} faces whose lesions are unknown are left out")
     train, val = _split(boxed, config.seed)
     counts = ", ".join(f"{count} {kind}" for kind, count in lesion_counts(train).items())
     run.log(f"training on {len(train)} faces ({counts}), selecting the step on {len(val)}")
@@ -98,7 +101,7 @@ def _architecture(config: TrainDetectorConfig, train: FaceSet, run: RunDir) -> A
     """Fit tiles and anchors to the lesions of the training faces, and log them."""
     rows = np.linspace(0, len(train) - 1, min(_MEASURED, len(train))).astype(int)
     images = [train.image(train.faces[row]) for row in run.progress(rows.tolist(), "measuring the faces")]
-    lesions = [lesion for face in train for lesion in face.lesions]
+    lesions = [lesion for face in train for lesion in face.boxes]
     max_tile = max(min(image_HWC.shape[:2]) for image_HWC in images)
     tile, anchors = fit_tiles_and_anchors(lesions, max_tile, config.size, config.lesion_size)
     levels = " / ".join(", ".join(f"{side:g}" for side in level) for level in anchors)
@@ -174,7 +177,7 @@ class Trainer:
         """The detections on every validation face, matched to its true boxes."""
         faces = self._run.progress(self._val.faces, description)
         detections = [self.detector.detect(self._val.image(face)) for face in faces]
-        return matches_by_kind(detections, [face.lesions for face in self._val], self.detector.kinds)
+        return matches_by_kind(detections, [face.boxes for face in self._val], self.detector.kinds)
 
 
 def _best_threshold(of_faces: Sequence[Matches]) -> float:

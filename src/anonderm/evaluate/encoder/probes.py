@@ -33,7 +33,7 @@ def probe(checkpoint: Checkpoint, train: FaceSet, held_out: FaceSet, run: RunDir
     notes = {"held_out_photos": len(held_out), "held_out_same_person_nearest": _retrieval(test_MD, held_out)}
     truths: dict[str, Callable[[Face], float | None]] = {
         "severity": lambda face: None if face.label not in train.labels else train.labels.index(face.label),
-        "lesions": lambda face: float(len(face.lesions)),
+        "lesions": lambda face: None if face.lesions is None else float(len(face.lesions)),
         "ita": lambda face: face.ita,
     }
     for name, truth in truths.items():

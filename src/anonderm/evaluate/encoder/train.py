@@ -92,10 +92,7 @@ class _Pool:
             [-100 if face.label is None else faces.labels.index(face.label) for face in faces]
         )
         self.lesions_NK = torch.tensor(
-            [
-                [float(sum(box.kind == kind for box in face.lesions)) for kind in LESION_KINDS]
-                for face in faces
-            ]
+            [[float(sum(box.kind == kind for box in face.boxes)) for kind in LESION_KINDS] for face in faces]
         )
 
     def draw(self, people: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

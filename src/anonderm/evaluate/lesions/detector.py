@@ -51,7 +51,7 @@ def evaluate_detector(
         warnings.append(warning)
         run.log(f"warning: {warning}")
     detections_F = detect_all(network, test, run, "detecting lesions on the test faces")
-    truth_F = [face.lesions for face in test]
+    truth_F = [face.boxes for face in test]
     matches = matches_by_kind(detections_F, truth_F, network.kinds)
     counted_F = [network.above_threshold(detections) for detections in detections_F]
     bootstrap = Bootstrap([face.person for face in test], config.seed, config.bootstrap_samples)
@@ -67,7 +67,7 @@ def evaluate_detector(
         count=_count_scores(true_FK.sum(axis=1), counted_FK.sum(axis=1), bootstrap),
         kinds=kinds,
         faces=tuple(
-            FaceCount(face.id, face.label, len(face.lesions), len(counted))
+            FaceCount(face.id, face.label, len(face.boxes), len(counted))
             for face, counted in zip(test, counted_F, strict=True)
         ),
         pictures=tuple(_pictures(config, test, counted_F, network, run)),
@@ -111,7 +111,7 @@ def _pictures(
         for row in rows[: config.shown]:
             face, image_HWC = test.faces[row], test.image(test.faces[row])
             files = {name: f"pictures/{face.id}-{name}.png" for name in ("true", "found")}
-            for name, lesions in (("true", face.lesions), ("found", counted_F[row])):
+            for name, lesions in (("true", face.boxes), ("found", counted_F[row])):
                 draw_boxes(run.folder / files[name], image_HWC, lesions, network.kinds)
             pictures.append(BoxPictures(label, **files))
     return pictures

@@ -64,7 +64,7 @@ def evaluate_lesions(
         sides[name] = Side.of(faces, [network.above_threshold(detections) for detections in detections_F])
     known = faces_with_boxes(sets["test"], network)
     if any(face.lesions for face in known):
-        sides["boxes"] = Side.of(known, [face.lesions for face in known])
+        sides["boxes"] = Side.of(known, [face.boxes for face in known])
     warnings = []
     real_px, synthetic_px = (float(np.median(sides[name].widths_F)) for name in ("test", "synthetic"))
     if abs(real_px - synthetic_px) > _TOLERANCE * real_px:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.core.affine import map_lesions
+from anonderm.core.affine import map_known_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import Pixels, encode_png, resize_mask
 from anonderm.core.records import Face
@@ -108,7 +108,7 @@ class Cutter:
     ) -> CutFace:
         size, framing = self._config.size, "ffhq" if points else self._config.fallback
         picture_HWC = cut(photo_HWC, square, size)
-        lesions, lost = map_lesions(face.lesions, square.onto(size), (size, size))
+        lesions, lost = map_known_lesions(face.lesions, square.onto(size), (size, size))
         outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
         row = dataclasses.replace(face, lesions=lesions, framing=framing)
         mask = None if mask_HW is None else cut_mask(mask_HW, square, size)

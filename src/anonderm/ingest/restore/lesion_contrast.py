@@ -142,7 +142,7 @@ def _changes(source: Face, face: Face, faces: FaceSet, restored: FaceSet) -> Ite
     side, size, common = len(images[0]), len(images[1]), max(map(len, images))
     pairs = [
         (box, compared)
-        for lesion in source.lesions
+        for lesion in source.boxes
         for box in _scaled(lesion, side, size)
         for compared in _scaled(lesion, side, common)
     ]
@@ -166,7 +166,7 @@ def _face_row(face: Face, side: int, changes: Sequence[Change]) -> dict[str, Any
         "id": face.id,
         "side_before": side,
         "restorer": face.restorer or "",
-        "lesions": len(face.lesions),
+        "lesions": len(face.boxes),
         "measured": len(shares),
         "kept_median": f"{np.median(shares):.3f}" if shares else "",
         "kept_least": f"{min(shares):.3f}" if shares else "",

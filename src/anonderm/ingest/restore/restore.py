@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anonderm.core.affine import crop_and_scale, map_lesions
+from anonderm.core.affine import crop_and_scale, map_known_lesions
 from anonderm.core.errors import ConfigChanged, EmptyFolder, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels, grid, image_size, resize, resize_mask, write_png
@@ -153,7 +153,7 @@ class _Work:
 
     def _add(self, face: Face, image_HWC: Pixels, side: int) -> None:
         size = (self.size, self.size)
-        lesions, _ = map_lesions(face.lesions, crop_and_scale(0, 0, side, side, size), size)
+        lesions, _ = map_known_lesions(face.lesions, crop_and_scale(0, 0, side, side, size), size)
         mask_HW = resize_mask(self.faces.mask(face), *size) if face.mask is not None else None
         self.writer.add(image_HWC, dataclasses.replace(face, lesions=lesions), mask_HW)
 

@@ -13,28 +13,30 @@ levle0_2.jpg                  photos of ACNE04 in any folder below; their names 
 """
 
 import dataclasses
-import math
 import posixpath
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import MissingPath
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.coco import read_photos
+from anonderm.ingest.sources.coco import read_coco, read_photos
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import numbers, read_json_object, read_lines
+from anonderm.ingest.sources.reading import numbers, read_lines
+from anonderm.ingest.sources.voc import read_voc
 
-PATTERNS = ("NNEW_*.txt", "*/NNEW_*.txt")
 _LICENCE = "ACNE04: free for academic usage; for other purposes contact its authors"
 _LEVELS = ("mild", "moderate", "severe", "very severe")
 _FILES = {"test": "test", "trainval": "train"}  # test first: it counts for a photo that both files name
 _NAME = re.compile(r"levle([0-3])_\d+\.\w+")
 _V2_FILE = re.compile(r".*acne04-?v2.*\.json", re.IGNORECASE)
 _LINE = re.compile(r"(\S+)\s+([0-3])\s+\d+")
+
+
+def fits(listing: Listing) -> bool:
+    return any(posixpath.basename(name).startswith("NNEW_") for name in listing.with_suffix(".txt"))
 
 
 def find(config: IngestConfig) -> Found:
@@ -99,55 +101,21 @@ def _with_boxes(listing: Listing, photo: Photo, annotations: dict[str, str]) -> 
     file = annotations.get(posixpath.splitext(posixpath.basename(photo.name))[0])
     if file is None:
         return photo
-    lesions, size, problems = read_voc(listing.files[file])
-    for problem in problems:
+    annotation = read_voc(listing.files[file])
+    for problem in annotation.problems:
         listing.skip(file, problem, "box unusable")
-    return dataclasses.replace(photo, lesions=lesions, boxes_in=size)
+    return photo.with_boxes(None if annotation.problems else annotation.lesions, annotation.size)
 
 
-def read_voc(path: Path) -> tuple[tuple[Lesion, ...], tuple[float, float] | None, tuple[str, ...]]:
-    """Pascal VOC boxes, the (width, height) of the picture they refer to if stated, and what was wrong with
-    other boxes or with the file. XML entities are not resolved."""
-    import defusedxml.ElementTree as Xml
-    from defusedxml import DefusedXmlException
-
-    try:
-        root = Xml.fromstring(path.read_bytes())
-    except (Xml.ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        return (), None, (f"not a VOC annotation ({type(error).__name__}: {error})",)
-    except OSError as error:
-        return (), None, (f"cannot be read ({error.strerror})",)
-    lesions, problems = [], []
-    for number, item in enumerate(root.findall("object"), start=1):
-        kind = (item.findtext("name") or "").strip()
-        sides = [_number(item, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
-        if not kind or not all(map(math.isfinite, sides)):
-            problems.append(f"object {number} has no name or no box")
-        else:
-            x0, y0, x1, y1 = sides
-            lesions.append(Lesion(kind, x0 - 1, y0 - 1, x1, y1))  # VOC counts pixels from 1, ends included
-    width, height = _number(root, "size/width"), _number(root, "size/height")
-    size = (width, height) if width > 0 and height > 0 else None
-    return tuple(lesions), size, tuple(problems)
-
-
-def _number(element: Any, path: str) -> float:
-    """NaN if there is none."""
-    try:
-        return float(element.findtext(path) or "nan")
-    except ValueError:
-        return math.nan
-
-
-def fits_v2(source: Path) -> bool:
-    return source.is_dir() and any(_V2_FILE.fullmatch(path.name) for path in source.iterdir())
+def fits_v2(listing: Listing) -> bool:
+    return any(_V2_FILE.fullmatch(name) for name in listing.files)
 
 
 def find_v2(config: IngestConfig) -> Found:
     listing = Listing(config.source)
     files = [name for name in listing.files if _V2_FILE.fullmatch(name)]
     for file in files:
-        for photo in read_photos(listing, file, read_json_object(listing.files[file]), _circle):
+        for photo in read_photos(listing, file, read_coco(listing.files[file]), _circle):
             label = severity(posixpath.basename(photo.name))
             listing.photos.append(dataclasses.replace(photo, label=label, split=None, licence=_LICENCE))
     return listing.found(files, complete=False)  # the set is a part of ACNE04

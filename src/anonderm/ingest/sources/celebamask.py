@@ -19,12 +19,15 @@ from anonderm.ingest.sources.reading import read_lines
 
 PARTS = ("skin", "nose")
 _IMAGES, _MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
-PATTERNS = (_IMAGES,)
 _MAPPING, _IDENTITIES = "CelebA-HQ-to-CelebA-mapping.txt", "identity_CelebA.txt"
 _LICENCE = (
     "CelebAMask-HQ: non-commercial research only; no redistribution of images or of what derives from them"
 )
 _FIRST_VAL, _FIRST_TEST = 162771, 182638  # numbers of CelebA's photos, from 0, at which its splits begin
+
+
+def fits(listing: Listing) -> bool:
+    return any(name.startswith(f"{_IMAGES}/") for name in listing.images)
 
 
 def find(config: IngestConfig) -> Found:
@@ -43,7 +46,7 @@ def find(config: IngestConfig) -> Found:
     _skip_masks_without_photo(listing)
     read = {name for name in listing.files if name.startswith(f"{_MASKS}/")} | {_MAPPING, _IDENTITIES}
     found = listing.found(read, _IMAGES)
-    by_number = sorted(found.photos, key=lambda photo: int(_stem(photo.name)))
+    by_number = sorted(found.photos, key=lambda photo: (_stem(photo.name).zfill(9), photo.name))
     return dataclasses.replace(found, photos=tuple(by_number))
 
 

@@ -1,7 +1,12 @@
-"""COCO: one JSON file of photos, categories and boxes for each split.
+"""COCO: JSON files of photos, categories and boxes, of any name.
 
 train/_annotations.coco.json, train/a.jpg            as exported by Roboflow, likewise valid/ and test/
 annotations/instances_train.json, train/a.jpg        as COCO itself is laid out; also images/train/a.jpg
+result.json, images/a.jpg                            Label Studio
+labels.json, data/a.jpg                              FiftyOne
+
+A photo without annotations shows no lesions; one of whose annotations cannot be read has unknown ones. JSON
+files beside these that hold no boxes (captions, panoptic segmentations) are listed and not read.
 """
 
 import dataclasses
@@ -11,97 +16,158 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import lesion_types, numbers, read_json_object, read_split, split_of
+from anonderm.ingest.sources.reading import number, numbers, read_split, split_of
 
 Row = dict[str, Any]
 
-PATTERNS = ("*.coco.json", "*/*.coco.json", "annotations/*.json", "instances_*.json")
+_AGAIN = "Download or export it again."
+_PEEK = 1 << 20
+
+
+def fits(listing: Listing) -> bool:
+    return any(_lists_photos(listing.files[name]) for name in listing.with_suffix(".json"))
+
+
+def _lists_photos(path: Path) -> bool:
+    """Whether the file has the keys of COCO's lists, which may stand at its very end."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PEEK)
+            file.seek(max(0, path.stat().st_size - _PEEK))
+            text = head + file.read()
+    except OSError:
+        return False
+    return (
+        text.lstrip(b"\xef\xbb\xbf \n\r\t")[:1] == b"{" and b'"images"' in text and b'"annotations"' in text
+    )
 
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
-    paths = sorted({path for pattern in PATTERNS for path in config.source.glob(pattern)})
-    files = [path.relative_to(config.source).as_posix() for path in paths]
-    for file in files:
-        content = read_json_object(listing.files[file])
-        categories = _rows(content, "categories", listing.files[file])
-        names = {row.get("id"): str(row.get("name", "")) for row in categories}
+    files = [name for name in listing.with_suffix(".json") if _lists_photos(listing.files[name])]
+    contents = {file: read_coco(listing.files[file]) for file in files}
+    for file in [file for file, content in contents.items() if not _has_boxes(content)]:
+        listing.skip(file, "lists photos without boxes, such as captions; not read", "label file not read")
+        del contents[file]
+    if not contents:
+        raise InputError(
+            f"{listing.root}: no JSON file with boxes.", f"Export boxes in the COCO format. {files}"
+        )
+    for file, content in contents.items():
+        names = {_key(row.get("id")): str(row.get("name", "")).strip() for row in content["categories"]}
         listing.photos += read_photos(listing, file, content, partial(_lesion, names=names))
     return listing.found_by_roboflow(files)
+
+
+def read_coco(path: Path) -> Row:
+    """A COCO file with the lists images, annotations and categories. Raises InputError."""
+    content = parse_json(read_text(path), str(path))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not a JSON object.", _AGAIN)
+    return content | {
+        key: _rows(content, key, path) for key in ("images", "annotations", "categories", "licenses")
+    }
+
+
+def _rows(content: Row, key: str, path: Path) -> list[Row]:
+    """The list under `key`, empty if it is absent. Raises InputError unless it contains objects."""
+    found = content.get(key)
+    if found is None and key not in ("images", "annotations"):
+        return []
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise InputError(f"{path}: {key} is not a list of objects.", _AGAIN)
+    return found
+
+
+def _has_boxes(content: Row) -> bool:
+    """Whether it lists objects in photos; captions and panoptic segmentations have neither box nor outline."""
+    rows = content["annotations"]
+    return bool(content["categories"]) and (
+        not rows or any("bbox" in row or isinstance(row.get("segmentation"), list | dict) for row in rows)
+    )
 
 
 def read_photos(
     listing: Listing, file: str, content: Row, lesion_of: Callable[[Row], Lesion | str]
 ) -> Iterator[Photo]:
-    """The photos of a JSON file with their boxes. `lesion_of` an annotation may say what is wrong with it.
-
-    Raises InputError.
-    """
-    images = {row.get("id"): row for row in _rows(content, "images", listing.files[file])}
-    lesions: dict[Any, list[Lesion]] = {key: [] for key in images}
-    for row in _rows(content, "annotations", listing.files[file]):
-        image, lesion = images.get(row.get("image_id")), lesion_of(row)
-        if image is None:
+    """The photos of a JSON file with their boxes. `lesion_of` an annotation may say what is wrong with it."""
+    images = {_key(row.get("id")): row for row in content["images"]}
+    licences = {_key(row.get("id")): _licence(row) for row in content.get("licenses", ())}
+    lesions: dict[str, list[Lesion]] = {key: [] for key in images}
+    unknown: set[str] = set()
+    for row in content["annotations"]:
+        key, lesion = _key(row.get("image_id")), lesion_of(row)
+        if key not in images:
             listing.skip(file, f"annotation {row.get('id')} is of an unlisted photo", "photo missing")
         elif isinstance(lesion, str):
-            listing.skip(str(image.get("file_name")), f"{file}: {lesion}", "box unusable")
+            listing.skip(str(images[key].get("file_name")), f"{file}: {lesion}", "box unusable")
+            unknown.add(key)
         else:
-            lesions[row["image_id"]].append(lesion)
+            lesions[key].append(lesion)
     for key, row in images.items():
-        name = _find_image(listing, str(row.get("file_name", "")), posixpath.dirname(file))
+        stated = row.get("file_name") or row.get("path") or row.get("coco_url") or ""
+        name = listing.find(str(stated), posixpath.dirname(file))
         if name is None:
-            listing.skip_missing(file, row.get("file_name"))
-        else:
-            yield dataclasses.replace(
-                listing.photo(name),
-                lesions=tuple(lesions[key]),
-                boxes_in=_stated_size(row),
-                lesion_types=lesion_types(lesions[key]),
-                split=split_of(name) or _split_of_file(file),
-            )
-
-
-def _lesion(row: Row, names: dict[Any, str]) -> Lesion | str:
-    """The box of an annotation, or what is wrong with it."""
-    box = numbers(row.get("bbox"), 4)
-    if box is None:
-        return f"annotation {row.get('id')}: not [left, top, width, height]: {str(row.get('bbox'))[:80]}"
-    if not names.get(row.get("category_id")):
-        return f"annotation {row.get('id')} is of the unlisted category {row.get('category_id')}"
-    return Lesion.from_corner(names[row["category_id"]], *box)
-
-
-def _rows(content: Row, key: str, path: Path) -> list[Row]:
-    """The list under `key`. Raises InputError unless it contains objects whose ids can be looked up."""
-    found = content.get(key)
-    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-        raise InputError(f"{path}: no list of {key}.", "Download or export it again.")
-    ids = (row.get(each) for row in found for each in ("id", "image_id", "category_id"))
-    if any(isinstance(each, list | dict) for each in ids):
-        raise InputError(
-            f"{path}: an id in {key} is neither a number nor text.", "Download or export it again."
+            listing.skip_missing(file, stated)
+            continue
+        photo = listing.photo(name).with_boxes(None if key in unknown else lesions[key], _stated_size(row))
+        yield dataclasses.replace(
+            photo,
+            split=split_of(name) or _split_of_file(file),
+            licence=licences.get(_key(row.get("license")), ""),
         )
-    return found
 
 
-def _find_image(listing: Listing, name: str, folder: str) -> str | None:
-    """The file of this name beside the JSON file, below the source, or, if it is unique, in any folder."""
-    found = listing.find(name, folder) or listing.find(name)
-    if found is not None or not name or ".." in name:
-        return found
-    candidates = listing.named(posixpath.basename(name.replace("\\", "/")))
-    return candidates[0] if len(candidates) == 1 else None
+def _key(value: object) -> str:
+    """An id as text, the same for 7, 7.0 and "7"."""
+    if isinstance(value, str) and value.strip().removesuffix(".0").isdecimal():
+        return value.strip().removesuffix(".0").lstrip("0") or "0"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _licence(row: Row) -> str:
+    """Name and address of one of the licences of a file."""
+    name, url = (str(row.get(key) or "").strip() for key in ("name", "url"))
+    return f"{name} ({url})" if name and url else name or url
+
+
+def _lesion(row: Row, names: dict[str, str]) -> Lesion | str:
+    """The box of an annotation, or the one around its outline, or what is wrong with it."""
+    box = row.get("bbox")
+    sides = numbers(list(box), 4) if isinstance(box, list | tuple) else None
+    if not box:
+        sides = _around(row.get("segmentation"))
+    if sides is None:
+        return f"annotation {row.get('id')}: no box [left, top, width, height]: {str(box)[:80]}"
+    kind = names.get(_key(row.get("category_id")))
+    if not kind:
+        return f"annotation {row.get('id')} is of the unlisted category {row.get('category_id')}"
+    return Lesion.from_corner(kind, *sides)
+
+
+def _around(outlines: object) -> list[float] | None:
+    """Left, top, width and height around polygons, [[x0, y0, x1, y1, ...], ...]; None for anything else."""
+    if not isinstance(outlines, list):
+        return None
+    parts = outlines if outlines and isinstance(outlines[0], list) else [outlines]
+    points = [numbers(part) for part in parts]
+    found = [values for values in points if values]
+    if len(found) < len(parts) or any(len(values) < 6 or len(values) % 2 for values in found):
+        return None
+    x, y = ([value for values in found for value in values[start::2]] for start in (0, 1))
+    return [min(x), min(y), max(x) - min(x), max(y) - min(y)]
 
 
 def _stated_size(row: Row) -> tuple[float, float] | None:
     """The (width, height) in an entry of `images`."""
-    size = numbers([row.get("width"), row.get("height")])
-    return (size[0], size[1]) if size is not None and min(size) > 0 else None
+    width, height = number(row.get("width")), number(row.get("height"))
+    return (width, height) if width and height and min(width, height) > 0 else None
 
 
 def _split_of_file(file: str) -> str | None:

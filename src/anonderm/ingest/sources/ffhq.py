@@ -5,19 +5,19 @@ ffhq-dataset-v2.json               licence, author, and training or validation, 
 """
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
+from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import parse_json, read_text
 
 # Folder -> its key in the metadata; the first that exists is read.
 _FOLDERS = {"images1024x1024": "image", "thumbnails128x128": "thumbnail", "in-the-wild-images": "in_the_wild"}
-_JSON = "ffhq-dataset-v*.json"
-PATTERNS = (*_FOLDERS, _JSON)
+_JSON = re.compile(r"ffhq-dataset-v\d+\.json")
 _SET_LICENCE = "FFHQ: CC BY-NC-SA 4.0, NVIDIA Corporation"
 _KEPT = {
     *("category", "metadata", "license", "license_url", "author", "photo_url", "file_path"),
@@ -25,24 +25,36 @@ _KEPT = {
 }
 
 
+def fits(listing: Listing) -> bool:
+    return any(_lies_in(name, each) for name in listing.images for each in _FOLDERS) or bool(
+        _metadata(listing)
+    )
+
+
+def _metadata(listing: Listing) -> list[str]:
+    return [name for name in listing.files if _JSON.fullmatch(name)]
+
+
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
     folder = next((each for each in _FOLDERS if any(_lies_in(name, each) for name in listing.images)), "")
-    photos = [listing.photo(name) for name in listing.images if _lies_in(name, folder)]
-    files = sorted(config.source.glob(_JSON))
+    photos = [listing.photo(name) for name in listing.images if not folder or _lies_in(name, folder)]
+    files = _metadata(listing)
     if not files:
         listing.photos = [dataclasses.replace(photo, licence=_SET_LICENCE) for photo in photos]
         return listing.found((), folder)
-    metadata = files[-1].name
-    entries = {_path_of(each, _FOLDERS.get(folder, "")): each for each in read_metadata(files[-1]).values()}
+    metadata = files[-1]
+    stated = read_metadata(listing.files[metadata]).values()
+    paths = ((_path_of(each, _FOLDERS.get(folder, "image")), each) for each in stated)
+    entries = {name: each for path, each in paths if path and (name := listing.find(path, folder))}
     for photo in photos:
         if photo.name in entries:
             listing.photos.append(_with_facts(photo, entries[photo.name]))
         else:
             listing.skip(photo.name, f"not in {metadata}, so its licence is unknown", "licence unknown")
-    if absent := len(entries) - len(listing.photos):
+    if absent := len(stated) - len(listing.photos):
         listing.skip(metadata, f"{absent} of the photos that it names do not exist", "photo missing")
-    return listing.found({file.name for file in files}, folder)
+    return listing.found(files, folder)
 
 
 def _lies_in(name: str, folder: str) -> bool:

@@ -1,93 +1,113 @@
-"""A folder of photos with one sub-folder per class, or without classes: finds the photos by their names."""
+"""Classes by folders: one sub-folder per class, perhaps within one per split; or photos without classes."""
 
-import os
+import dataclasses
 import unicodedata
+from collections import defaultdict
 from pathlib import Path
 
-from anonderm.core.errors import BadLabel, EmptyFolder, MissingPath
-from anonderm.core.images import KNOWN_SUFFIXES, is_image_name
+from anonderm.core.errors import BadLabel, EmptyFolder
+from anonderm.core.images import KNOWN_SUFFIXES
 from anonderm.core.names import is_hidden, is_plain
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.listing import count_suffixes, files_below
-from anonderm.ingest.sources.photo import File, Found, Photo, printable
-from anonderm.ingest.sources.reading import read_split
+from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.photo import Found, printable
+from anonderm.ingest.sources.reading import read_split, split_of
+
+_MOST_CLASSES = 12  # in a folder around the classes; more folders are probably people
 
 
-def fits(source: Path) -> bool:
+def fits(listing: Listing) -> bool:
     """Every folder of folders fits."""
-    return source.is_dir() and any(entry.is_dir() for entry in source.iterdir())
+    return any("/" in name for name in listing.images) or any(map(Path.is_dir, listing.root.iterdir()))
 
 
-def fits_flat(source: Path) -> bool:
+def fits_splits(listing: Listing) -> bool:
+    """All photos lie in folders named after splits, in further folders; other folders hold none."""
+    parts = [name.split("/") for name in listing.images]
+    return bool(parts) and all(len(each) > 2 and read_split(each[0]) for each in parts)
+
+
+def fits_flat(listing: Listing) -> bool:
     """A folder that contains photos itself."""
-    return source.is_dir() and any(is_image(path) for path in source.iterdir() if path.is_file())
+    return any("/" not in name for name in listing.images)
+
+
+def only_folder(listing: Listing, several_people: bool) -> Path | None:
+    """The folder around all classes or splits, which is no class itself; None if there is none.
+
+    several_people: the folders within may be people.
+    """
+    parts = [name.split("/") for name in listing.images]
+    first = {each[0] for each in parts}
+    if len(first) != 1 or any(len(each) < 3 for each in parts) or read_split(next(iter(first))):
+        return None
+    second = {each[1] for each in parts}
+    wraps = all(map(read_split, second)) or (not several_people and 2 <= len(second) <= _MOST_CLASSES)
+    return (
+        listing.root / Path(*listing.files[listing.images[0]].relative_to(listing.root).parts[:1])
+        if wraps
+        else None
+    )
 
 
 def find_flat(config: IngestConfig) -> Found:
     """Every image in the folder itself, by name, without a class; other files are ignored and counted."""
-    files = sorted(path for path in config.source.iterdir() if not path.is_dir())
-    photos = tuple(Photo(printable(path.name), File(path)) for path in files if is_image(path))
-    return Found(photos, ignored=count_suffixes([path.name for path in files if not is_image(path)]))
+    listing = Listing(config.source)
+    listing.photos = [listing.photo(name) for name in listing.images if "/" not in name]
+    return listing.found(complete=False)
+
+
+def find_splits(config: IngestConfig) -> Found:
+    """train/CLASS/a.jpg"""
+    listing = Listing(config.source)
+    listing.photos = [
+        dataclasses.replace(listing.photo(name), label=name.split("/")[1], split=split_of(name))
+        for name in listing.images
+        if name.count("/") > 1
+    ]
+    return listing.found(complete=False)
 
 
 def find(config: IngestConfig) -> Found:
-    """Every image below a class folder, at any depth.
+    """Every image below a class folder, at any depth; other files are ignored and counted.
 
-    Hidden files and files without the suffix of an image are ignored and counted. Links to folders are not
-    followed inside a class, so loops of links do no harm. Raises MissingPath, EmptyFolder (no class, or one
-    without photos) or BadLabel (an unusable name).
+    Raises MissingPath, EmptyFolder (no class, or one without photos) or BadLabel (an unusable name).
     """
-    source = config.source
-    ignored = _loose_files(source)
-    photos: list[Photo] = []
-    for label, folder in _class_folders(source).items():
-        paths = sorted(files_below(folder))
-        images = [path for path in paths if is_image(path)]
-        if not images:
+    listing = Listing(config.source)
+    images: dict[str, list[str]] = defaultdict(list)
+    for name in listing.images:
+        images[name.split("/")[0]].append(name)
+    for label, folder in _class_folders(config.source).items():
+        if not images[folder]:
             hint = "Fill or remove the folder."
-            raise EmptyFolder(f"{folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)
-        photos += [Photo(printable(path.relative_to(source)), File(path), label) for path in images]
-        ignored += [path for path in paths if not is_image(path)]
-    return Found(tuple(photos), ignored=count_suffixes([path.name for path in ignored]))
+            raise EmptyFolder(f"{config.source / folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)
+        listing.photos += [dataclasses.replace(listing.photo(name), label=label) for name in images[folder]]
+    return listing.found(complete=False)
 
 
-def _loose_files(source: Path) -> list[Path]:
-    if not source.is_dir():
-        what = "is a file" if source.is_file() else "no such folder"
-        hint = "Give the folder that holds one sub-folder of photos for each class."
-        raise MissingPath(f"{source}: {what}.", hint)
-    return [entry for entry in source.iterdir() if not entry.is_dir()]
-
-
-def _class_folders(source: Path) -> dict[str, Path]:
-    """Label -> folder; links that lead back to the source folder or above it are no classes."""
-    here = Path(os.path.realpath(source))
-    classes: dict[str, Path] = {}
+def _class_folders(source: Path) -> dict[str, str]:
+    """Label -> folder. Links to folders are none."""
+    classes: dict[str, str] = {}
     for folder in sorted(source.iterdir()):
-        leads_back = Path(os.path.realpath(folder)) in (here, *here.parents)
-        if not folder.is_dir() or is_hidden(folder.name) or leads_back:
+        if not folder.is_dir() or folder.is_symlink() or is_hidden(folder.name):
             continue
-        label = unicodedata.normalize("NFC", printable(folder.name).strip())
+        name = unicodedata.normalize("NFC", printable(folder.name))
+        label = name.strip()
         if label in classes:
-            raise BadLabel(
-                f"{folder} and {classes[label]}: two classes of the same name.", "Rename one of them."
-            )
+            other = source / classes[label]
+            raise BadLabel(f"{folder} and {other}: two classes of the same name.", "Rename one of them.")
         if not is_plain(label):
             raise BadLabel(
                 f"{source}: the folder {label!r} cannot name a class (and a folder of the release).",
                 "Rename it: letters and digits of any script, spaces, and _ . , + & ( ) ' - are allowed.",
             )
-        classes[label] = folder
+        classes[label] = name
     if not classes:
         raise EmptyFolder(f"{source}: no sub-folder in it.", "Put the photos into one sub-folder per class.")
     if all(map(read_split, classes)):
         raise BadLabel(
             f"{source}: its sub-folders are splits ({', '.join(classes)}), not classes.",
-            "Merge them into one sub-folder per class; ingest makes the splits itself, by person.",
+            "Put the photos of each split into one sub-folder per class, train/mild/, or merge the splits; "
+            "ingest makes splits itself, by person.",
         )
     return classes
-
-
-def is_image(path: Path) -> bool:
-    """By its suffix; hidden files are none."""
-    return is_image_name(path.name) and not is_hidden(path.name)

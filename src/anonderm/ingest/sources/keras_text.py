@@ -13,11 +13,14 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import class_name, lesion_types, numbers, read_lines, split_of
+from anonderm.ingest.sources.reading import class_name, numbers, read_lines, split_of
 
-PATTERNS = ("_annotations.txt", "*/_annotations.txt")
 _LIST, _CLASSES = "_annotations.txt", "_classes.txt"
 _BOX = re.compile(r"\S+,\S+,\S+,\S+,\S+")
+
+
+def fits(listing: Listing) -> bool:
+    return bool(listing.named(_LIST))
 
 
 def find(config: IngestConfig) -> Found:
@@ -36,10 +39,8 @@ def find(config: IngestConfig) -> Found:
                 continue
             for problem in problems:
                 listing.skip(name, f"{where}: {problem}", "box unusable")
-            photo, kinds = listing.photo(name), lesion_types(lesions)
-            listing.photos.append(
-                dataclasses.replace(photo, lesions=lesions, lesion_types=kinds, split=split_of(name))
-            )
+            photo = listing.photo(name).with_boxes(None if problems else lesions)
+            listing.photos.append(dataclasses.replace(photo, split=split_of(name)))
     return listing.found_by_roboflow({*lists, *listing.named(_CLASSES)})
 
 

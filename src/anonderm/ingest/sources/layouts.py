@@ -1,17 +1,17 @@
-"""The table of layouts: which adapter reads a source."""
+"""The table of layouts, and which of them a source has, by its files and their contents."""
 
 import dataclasses
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from anonderm.core.errors import BadLabel, EmptyFolder, InputError, MissingPath
 from anonderm.core.names import is_plain
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources import (
     acne04,
+    box_table,
     celebamask,
     coco,
     ffhq,
@@ -21,42 +21,65 @@ from anonderm.ingest.sources import (
     multilabel,
     stylegan,
     table,
+    voc,
     yolo,
 )
+from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
+from anonderm.ingest.sources.unread_labels import label_files
+
+_MOST_WRAPPINGS = 2
+
+
+def _never(_: object) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`fits` decides by file names whether a source has this layout; `find` lists its photos."""
+    """`fits` decides whether a folder has this layout, `fits_file` whether a single file has; `find` lists the
+    photos. by_folders: labels come from the folders alone, so that label files would be passed over."""
 
     example: str
-    fits: Callable[[Path], bool]
     find: Callable[[IngestConfig], Found]
-
-
-def _matching(adapter: ModuleType) -> Callable[[Path], bool]:
-    """Whether a source contains a file or folder that matches one of the adapter's glob patterns."""
-    return lambda source: any(next(source.glob(pattern), None) for pattern in adapter.PATTERNS)
+    fits: Callable[[Listing], bool] = _never
+    fits_file: Callable[[Path], bool] = _never
+    by_folders: bool = False
 
 
 # The first that fits is taken, so the most specific come first.
 LAYOUTS: dict[str, Layout] = {
-    "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", _matching(acne04), acne04.find),
-    "acne04v2": Layout("Acne04-v2_annotations.json", acne04.fits_v2, acne04.find_v2),
-    "celebamask-hq": Layout("CelebA-HQ-img/", _matching(celebamask), celebamask.find),
-    "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", _matching(ffhq), ffhq.find),
-    "stylegan": Layout("a ZIP or a folder with dataset.json", stylegan.fits, stylegan.find),
-    "keras-text": Layout("train/_annotations.txt", _matching(keras_text), keras_text.find),
-    "multilabel": Layout("train/_classes.csv", _matching(multilabel), multilabel.find),
-    "coco": Layout("train/_annotations.coco.json, or annotations/*.json", _matching(coco), coco.find),
-    "yolo": Layout("data.yaml, or images/ and labels/", _matching(yolo), yolo.find),
-    "huggingface": Layout(
-        "metadata.csv or .jsonl, train/CLASS/, or *.parquet", huggingface.fits, huggingface.find
+    "acne04": Layout("ACNE04: Classification/NNEW_trainval_0.txt", acne04.find, acne04.fits),
+    "acne04v2": Layout("Acne04-v2_annotations.json", acne04.find_v2, acne04.fits_v2),
+    "celebamask-hq": Layout("CelebA-HQ-img/", celebamask.find, celebamask.fits),
+    "ffhq": Layout("images1024x1024/, or ffhq-dataset-v2.json", ffhq.find, ffhq.fits),
+    "stylegan": Layout(
+        "a ZIP, or a folder with dataset.json", stylegan.find, stylegan.fits, stylegan.fits_file
     ),
-    "table": Layout("a .csv, .tsv, .jsonl or .parquet file that names photos", table.fits, table.find),
-    "folders": Layout("one sub-folder per class", folders.fits, folders.find),
-    "flat": Layout("photos in the folder itself, without classes", folders.fits_flat, folders.find_flat),
+    "keras-text": Layout("train/_annotations.txt", keras_text.find, keras_text.fits),
+    "multilabel": Layout("train/_classes.csv", multilabel.find, multilabel.fits),
+    "coco": Layout("a .json file with images and annotations", coco.find, coco.fits),
+    "voc": Layout("Pascal VOC: a .xml file for each photo", voc.find, voc.fits),
+    "yolo": Layout("data.yaml, and a .txt file for each photo", yolo.find, yolo.fits),
+    "box-table": Layout(
+        "a .csv with filename, class, xmin, ymin, xmax, ymax",
+        box_table.find,
+        box_table.fits,
+        box_table.fits_file,
+    ),
+    "huggingface": Layout(
+        "metadata.csv or .jsonl, *.parquet, or *.arrow", huggingface.find, huggingface.fits
+    ),
+    "table": Layout(
+        "a .csv, .tsv, .jsonl or .parquet file that names photos", table.find, fits_file=table.fits_file
+    ),
+    "split-folders": Layout(
+        "train/CLASS/, likewise val/ and test/", folders.find_splits, folders.fits_splits, by_folders=True
+    ),
+    "folders": Layout("one sub-folder per class", folders.find, folders.fits, by_folders=True),
+    "flat": Layout(
+        "photos in the folder itself, without classes", folders.find_flat, folders.fits_flat, by_folders=True
+    ),
 }
 
 
@@ -65,8 +88,8 @@ def find_photos(config: IngestConfig) -> tuple[str, Found]:
 
     Raises MissingPath, InputError where no layout fits, EmptyFolder, BadLabel, and what the adapters raise.
     """
-    name = config.layout if config.layout != "auto" else recognise(config.source)
-    found = LAYOUTS[name].find(config)
+    name, source = (config.layout, config.source) if config.layout != "auto" else recognise(config)
+    found = LAYOUTS[name].find(dataclasses.replace(config, source=source))
     if not found.photos:
         why = "".join(f"\n    {item.file}: {item.reason}" for item in found.skipped[:10])
         raise EmptyFolder(f"{config.source}: no usable photo (layout {name}).{why}")
@@ -74,17 +97,52 @@ def find_photos(config: IngestConfig) -> tuple[str, Found]:
     return name, dataclasses.replace(found, photos=photos)
 
 
-def recognise(source: Path) -> str:
+def recognise(config: IngestConfig) -> tuple[str, Path]:
+    """The layout, and the folder or file to read: the source, or a folder that is all it contains.
+
+    Raises MissingPath, EmptyFolder or InputError, also where label files would not be read.
+    """
+    source = config.source
     if not source.exists():
         hint = "Give the folder of photos, or the table or ZIP file that names or contains them."
         raise MissingPath(f"{source}: no such folder.", hint)
-    for name, layout in LAYOUTS.items():
-        if layout.fits(source):
-            return name
-    if source.is_dir() and not any(source.iterdir()):
+    if source.is_file():
+        name = next((name for name, layout in LAYOUTS.items() if layout.fits_file(source)), None)
+        if name is None:
+            raise _unknown(source)
+        return name, source
+    if not source.is_dir():
+        raise InputError(f"{source}: neither a folder nor a file.", "Give the folder of photos.")
+    if not any(source.iterdir()):
         raise EmptyFolder(f"{source}: an empty folder.", "Give the folder that contains the photos.")
+    return _of_folder(config)
+
+
+def _of_folder(config: IngestConfig) -> tuple[str, Path]:
+    root = config.source
+    for _ in range(_MOST_WRAPPINGS + 1):
+        listing = Listing(root)
+        name = next((name for name, layout in LAYOUTS.items() if layout.fits(listing)), None)
+        inner = folders.only_folder(listing, several_people=config.subjects is not None)
+        if inner is None or (name is not None and not LAYOUTS[name].by_folders) or name == "split-folders":
+            break
+        root = inner
+    if name is None:
+        raise _unknown(config.source)
+    if LAYOUTS[name].by_folders and (unread := label_files(Listing(config.source))):
+        listed = "".join(f"\n    {file}" for file in unread[:10])
+        more = f"\n    ... and {len(unread) - 10} more" if len(unread) > 10 else ""
+        raise InputError(
+            f"{config.source}: files that look like labels would not be read (layout {name}):{listed}{more}",
+            "Give a table of photos itself, --source FILE.csv; export boxes as COCO, YOLO or Pascal VOC; or, to "
+            f"go on without these labels, add --layout {name}.",
+        )
+    return name, root
+
+
+def _unknown(source: Path) -> InputError:
     known = "".join(f"\n    {name}: {layout.example}" for name, layout in LAYOUTS.items())
-    raise InputError(
+    return InputError(
         f"{source}: its layout is not recognised. Known layouts:{known}",
         "Convert it to one of these layouts, or name its layout with --layout.",
     )
@@ -96,9 +154,14 @@ def _labelled(photo: Photo, config: IngestConfig) -> Photo:
     Raises BadLabel if the label cannot name a folder.
     """
     renamed = config.renamed
-    lesions = (dataclasses.replace(each, kind=renamed.get(each.kind, each.kind)) for each in photo.lesions)
-    kinds = tuple(sorted({renamed.get(kind, kind) for kind in photo.lesion_types}))
-    photo = dataclasses.replace(photo, lesions=tuple(lesions), lesion_types=kinds)
+    if photo.lesions is not None:
+        lesions = (
+            dataclasses.replace(each, kind=renamed.get(each.kind, each.kind)) for each in photo.lesions
+        )
+        photo = dataclasses.replace(photo, lesions=tuple(lesions))
+    if photo.lesion_types is not None:
+        kinds = tuple(sorted({renamed.get(kind, kind) for kind in photo.lesion_types}))
+        photo = dataclasses.replace(photo, lesion_types=kinds)
     label = config.label if config.label is not None else photo.label
     if label is None:
         return photo

@@ -4,52 +4,128 @@ import dataclasses
 import os
 import posixpath
 import re
+import stat
 import unicodedata
-from collections import Counter
+import urllib.parse
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from pathlib import Path
 
+from anonderm.core.documents import read_text
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.images import is_image_name
 from anonderm.core.names import is_hidden
 from anonderm.ingest.sources.photo import File, Found, Photo, SkipKind, Skipped, printable
-from anonderm.ingest.sources.reading import read_text
+from anonderm.ingest.sources.reading import split_of
 
 _ROBOFLOW_COPY = re.compile(r"(.+)\.rf\.[0-9a-zA-Z]+\.\w+")  # NAME.rf.HASH.jpg, several for one photo
 _ROBOFLOW_CARD = "README.dataset.txt"
 
 
 class Listing:
-    """Every file below `root` except hidden ones. Links to folders are not followed, so loops do no harm.
+    """Every regular file below `root`, except hidden ones and links that lead out of it (these are listed).
 
+    Links to folders are not followed, so loops do no harm.
     files: name below the root -> path. Names are POSIX paths in printable form, composed (NFC), so that they
     compare equal whichever system wrote them. Adapters collect in `photos` and `skipped`. Raises MissingPath.
     """
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise MissingPath(f"{root}: no such folder.", "Give the folder that holds the data set.")
+            what = "is a file" if root.is_file() else "no such folder"
+            raise MissingPath(f"{root}: {what}.", "Give the folder that holds the data set.")
         self.root = root
-        paths = sorted(path for path in files_below(root) if not is_hidden(path.name))
-        self.files = {_composed(printable(path.relative_to(root))): path for path in paths}
         self.photos: list[Photo] = []
         self.skipped: list[Skipped] = []
+        self.files: dict[str, Path] = {}
+        here = Path(os.path.realpath(root))
+        for path in sorted(_entries(root)):
+            name = _composed(printable(path.relative_to(root)))
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(here):
+                self.skip(
+                    name, "a link that leads out of the source; copy the file into it", "outside the source"
+                )
+            elif _may_be_read(path):
+                self.files[name] = path
 
     @property
     def images(self) -> list[str]:
         return [name for name in self.files if is_image_name(name)]
 
+    @cached_property
+    def _images_by_stem(self) -> dict[str, list[str]]:
+        """Base name of an image without suffix, in lower case -> the images."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.images:
+            found[posixpath.splitext(posixpath.basename(name))[0].lower()].append(name)
+        return found
+
+    @cached_property
+    def _by_lower_case(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self.files:
+            found[name.lower()].append(name)
+        return found
+
     def find(self, name: str, folder: str = "") -> str | None:
         """The file to which a label file in `folder` refers by this name.
 
-        None if there is no such file, and for every path that leads out of the root.
+        In turn: the exact path, below the folder or the root; the same in another case; an image of the same
+        base name with another suffix or none, preferably one of whose folders most are named too. The last
+        must be unique, and of the label file's own split. None if there is no such file in the source.
         """
-        path = posixpath.normpath(posixpath.join(folder, _composed(name.strip()).replace("\\", "/")))
-        return path if path in self.files else None
+        for written in dict.fromkeys((name, urllib.parse.unquote(name))):
+            path = _composed(written.strip()).replace("\\", "/").removeprefix("file://")
+            if path and (found := self._at(path, folder) or self._by_base_name(path, folder)):
+                return found
+        return None
+
+    def _at(self, path: str, folder: str) -> str | None:
+        for base in dict.fromkeys((folder, "")):
+            exact = posixpath.normpath(posixpath.join(base, path))
+            if exact in self.files:
+                return exact
+            if len(same := self._by_lower_case.get(exact.lower(), [])) == 1:
+                return same[0]
+        return None
+
+    def _by_base_name(self, path: str, folder: str) -> str | None:
+        base = posixpath.basename(path).lower()
+        stem = posixpath.splitext(base)[0] if is_image_name(base) else base
+        split = split_of(f"{folder}/")
+        images = [
+            image
+            for image in self._images_by_stem.get(stem, [])
+            if split is None or split_of(image) in (None, split)
+        ]
+        for fits in (
+            [image for image in images if posixpath.basename(image).lower() == base],
+            images,
+        ):
+            below = [image for image in fits if folder and image.startswith(f"{folder}/")] or fits
+            shared = [_shared_folders(path, image) for image in below]
+            best = [image for image, count in zip(below, shared, strict=True) if count == max(shared)]
+            if len(best) == 1:
+                return best[0]
+            if best:
+                return None
+        return None
+
+    def beside(self, stem: str) -> str | None:
+        """The image at this path without suffix; a name in the same case is preferred."""
+        images = self._images_by_stem.get(posixpath.basename(stem).lower(), [])
+        found = [image for image in images if posixpath.splitext(image)[0].lower() == stem.lower()]
+        return next(
+            (image for image in found if posixpath.splitext(image)[0] == stem), found[0] if found else None
+        )
 
     def named(self, file_name: str) -> list[str]:
-        """The files with exactly this name, in any folder."""
-        return [name for name in self.files if posixpath.basename(name) == file_name]
+        """The files with this name, in any case and folder."""
+        return [name for name in self.files if posixpath.basename(name).lower() == file_name.lower()]
+
+    def with_suffix(self, *suffixes: str) -> list[str]:
+        return [name for name in self.files if posixpath.splitext(name)[1].lower() in suffixes]
 
     def photo(self, name: str) -> Photo:
         """The photo in this file; `original` is set for augmented copies made by Roboflow."""
@@ -60,8 +136,11 @@ class Listing:
         self.skipped.append(Skipped(file, reason, kind))
 
     def skip_missing(self, where: str, name: object) -> None:
-        """Note that the label file (and line) `where` names a photo that does not exist."""
-        self.skip(where, f"names {name!r}, which does not exist", "photo missing")
+        """Note that the label file (and line) `where` names a photo that `find` does not find."""
+        base = posixpath.splitext(posixpath.basename(str(name).replace("\\", "/")))[0].lower()
+        several = len(self._images_by_stem.get(base, ())) > 1
+        why = "is not here, while several photos in other places are called so" if several else "does not exist"
+        self.skip(where, f"names {name!r}, which {why}", "photo missing")
 
     def found(self, read: Collection[str] = (), folder: str = "", complete: bool = True) -> Found:
         """The photos in order of their names, one per name, and everything that was skipped.
@@ -98,11 +177,26 @@ class Listing:
         return dataclasses.replace(found, photos=tuple(photos))
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Every file, hidden ones too, but nothing in hidden folders."""
+def _entries(folder: Path) -> Iterator[Path]:
+    """Everything that is no folder, except hidden files and what lies in hidden folders; and links."""
     for place, folders, files in os.walk(folder, onerror=_raise):
+        linked = [name for name in folders if not is_hidden(name) and Path(place, name).is_symlink()]
         folders[:] = [name for name in folders if not is_hidden(name)]
-        yield from (Path(place, file) for file in files)
+        yield from (Path(place, name) for name in (*files, *linked) if not is_hidden(name))
+
+
+def _may_be_read(path: Path) -> bool:
+    """Not for pipes and devices, whose reading may never end, and for links to folders."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # a dangling link: reading it names the problem
+        return True
+
+
+def _shared_folders(one: str, two: str) -> int:
+    """How many folders at the end of two paths have the same name."""
+    pairs = zip(reversed(one.lower().split("/")[:-1]), reversed(two.lower().split("/")[:-1]), strict=False)
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(one.count("/"), two.count("/")))
 
 
 def count_suffixes(names: Collection[str]) -> Counter[str]:

@@ -16,8 +16,12 @@ from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
 from anonderm.ingest.sources.reading import read_table, split_of
 
-PATTERNS = ("_classes.csv", "*/_classes.csv")
 _TABLE = "_classes.csv"
+_FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
+
+
+def fits(listing: Listing) -> bool:
+    return bool(listing.named(_TABLE))
 
 
 def find(config: IngestConfig) -> Found:
@@ -45,6 +49,7 @@ def find(config: IngestConfig) -> Found:
 def marked_types(row: Mapping[str, Any], columns: tuple[str, ...]) -> tuple[str, ...] | None:
     """The columns that hold 1, in alphabetical order; None unless every one holds 0 or 1."""
     values = {column: str(row.get(column, "")).strip() for column in columns}
-    if not set(values.values()) <= {"0", "1"}:
+    flags = {column: _FLAGS.get(value.lower()) for column, value in values.items()}
+    if None in flags.values():
         return None
-    return tuple(sorted(column for column, value in values.items() if value == "1"))
+    return tuple(sorted(column for column, flag in flags.items() if flag))

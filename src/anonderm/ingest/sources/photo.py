@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.errors import InputError, MissingPath, UnreadableImage
+from anonderm.core.files import read_bytes
 from anonderm.core.images import Pixels, decode_image, read_image
 from anonderm.core.records import Lesion
 
@@ -37,8 +39,9 @@ class Photo:
     label: the class. subject: the person. split: train, val or test in the source.
     original: the photo of which this one is an augmented copy; copies of one original show one person.
     lesions: boxes in pixels of the displayed picture (rotated per EXIF) or, with `boxes_in`, of a picture of
-    this (width, height): (1, 1) for shares of width and height.
-    lesion_types: types of lesions on the face, with or without boxes.
+    this (width, height): (1, 1) for shares of width and height. None: unknown, since the source says nothing
+    about them or one of its entries cannot be read; (): the source says that there are none.
+    lesion_types: types of lesions on the face, with or without boxes; None and () likewise.
     masks: files whose union is the skin mask, of the whole photo but not necessarily of its size.
     credit: attribution that the licence requires.
     """
@@ -49,12 +52,20 @@ class Photo:
     subject: str | None = None
     split: str | None = None
     original: str | None = None
-    lesions: tuple[Lesion, ...] = ()
+    lesions: tuple[Lesion, ...] | None = None
     boxes_in: tuple[float, float] | None = None
-    lesion_types: tuple[str, ...] = ()
+    lesion_types: tuple[str, ...] | None = None
     masks: tuple[Path, ...] = ()
     licence: str = ""
     credit: str = ""
+
+    def with_boxes(
+        self, lesions: Iterable[Lesion] | None, boxes_in: tuple[float, float] | None = None
+    ) -> "Photo":
+        """The photo with these boxes, and with their kinds as lesion types; None where they are unknown."""
+        boxes = None if lesions is None else tuple(lesions)
+        kinds = None if boxes is None else tuple(sorted({lesion.kind for lesion in boxes}))
+        return replace(self, lesions=boxes, boxes_in=boxes_in, lesion_types=kinds)
 
     def read(self) -> bytes:
         """The image file. Raises MissingPath or UnreadableImage."""
@@ -63,9 +74,9 @@ class Photo:
         except InputError as error:
             raise type(error)(f"{self.name}: {error.message}", error.hint) from error
 
-    def pixels(self) -> Pixels:
+    def pixels(self, max_megapixels: float | None = None) -> Pixels:
         """uint8 RGB [H, W, 3], as displayed. Raises MissingPath or UnreadableImage."""
-        return decode_image(self.read(), self.name)
+        return decode_image(self.read(), self.name, max_megapixels)
 
     def mask_HW(self) -> NDArray[np.bool_]:
         """bool [H, W], the union of `masks`. Raises MissingPath or UnreadableImage."""
@@ -85,6 +96,8 @@ SkipKind = Literal[
     "box unusable",
     "listed twice",
     "path outside the ZIP",
+    "outside the source",
+    "label file not read",
     # problems of the photos themselves
     "unreadable",
     "too small",
@@ -121,7 +134,7 @@ class File:
 
     def read(self) -> bytes:
         try:
-            return self.path.read_bytes()
+            return read_bytes(self.path)
         except FileNotFoundError as error:
             raise MissingPath("no such file.") from error
         except OSError as error:

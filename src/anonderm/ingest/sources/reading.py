@@ -2,19 +2,20 @@
 
 import csv
 import io
-import json
 import math
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
-from anonderm.core.records import Lesion
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
+_CLASS_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0*)?")
 _DOWNLOAD_AGAIN = "Download or export it again."
 _SPLIT_NAMES = {
     "train": ("train", "training", "trainval"),
@@ -32,19 +33,6 @@ class Table:
     rows: tuple[tuple[int, Mapping[str, Any]], ...]
 
 
-def read_text(path: Path) -> str:
-    """The text of a label file: UTF-8, or UTF-16 with a byte order mark; any line ends. Raises InputError."""
-    try:
-        data = path.read_bytes()
-        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason}).", "Save it as UTF-8.") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not blank, with their numbers from 1. Raises InputError."""
     lines = enumerate(read_text(path).split("\n"), start=1)
@@ -54,16 +42,6 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 def read_json_object(path: Path) -> dict[str, Any]:
     """Raises InputError."""
     return _object(parse_json(read_text(path), str(path)), str(path))
-
-
-def parse_json(
-    text: str | bytes, where: str, object_hook: Callable[[dict[str, Any]], Any] | None = None
-) -> Any:
-    """`where` names the text in errors. Raises InputError."""
-    try:
-        return json.loads(text, object_hook=object_hook)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON ({error}).", _DOWNLOAD_AGAIN) from error
 
 
 def _object(content: Any, where: str) -> dict[str, Any]:
@@ -82,12 +60,16 @@ def read_table(path: Path) -> Table:
 
 def _csv_table(path: Path) -> Table:
     text = read_text(path)
-    head = text.partition("\n")[0]
-    delimiter = "\t" if "\t" in head and "," not in head else ";" if ";" in head and "," not in head else ","
+    head, _, rest = text.partition("\n")
+    stated = re.fullmatch(r"sep=(.)", head.strip(), re.IGNORECASE)  # as Excel writes it
+    if stated:
+        text, head = rest, rest.partition("\n")[0]
+    found = "\t" if "\t" in head and "," not in head else ";" if ";" in head and "," not in head else ","
+    delimiter = stated[1] if stated else found
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         columns = tuple(word.strip() for word in next(reader, []))
-        rows = [(reader.line_num, words) for words in reader if any(map(str.strip, words))]
+        rows = [(reader.line_num + bool(stated), words) for words in reader if any(map(str.strip, words))]
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: not a line of CSV ({error}).", "Correct it.") from error
     return Table(columns, tuple((number, dict(zip(columns, words, strict=False))) for number, words in rows))
@@ -117,38 +99,44 @@ def _parquet_table(path: Path) -> Table:
 
 def read_split(word: str) -> str | None:
     """train, val or test for the usual words in any case."""
-    return _SPLITS.get(word.strip().lower())
+    return _SPLITS.get(word.strip().lower().removeprefix("partial-"))
 
 
 def split_of(name: str) -> str | None:
     """The split after which a folder in this path is named: train, val or test."""
-    found = (_SPLITS.get(part.lower()) for part in posixpath.dirname(name).split("/"))
+    found = (read_split(part) for part in posixpath.dirname(name).split("/"))
     return next(filter(None, found), None)
 
 
-def class_name(number: str, names: Sequence[str]) -> str | None:
-    """The class with this number from 0, or None; the number itself if there are no names."""
-    if not number.isdecimal() or not number.isascii() or len(number) > 9:
+def class_name(number: str, names: Sequence[str], count: int | None = None) -> str | None:
+    """The class with this number from 0, also written 1.0, or None; the number itself if there are no names.
+
+    count: the number of classes without names, where it is known.
+    """
+    match = _CLASS_NUMBER.fullmatch(number)
+    if match is None:
         return None
+    index = int(match[1])
     if not names:
-        return number
-    return names[int(number)] if int(number) < len(names) else None
+        return str(index) if count is None or index < count else None
+    return names[index] if index < len(names) else None
+
+
+def number(value: object) -> float | None:
+    """A finite number, also written as text; None for anything else."""
+    found = numbers([value])
+    return found[0] if found and not isinstance(value, bool) else None
 
 
 def numbers(values: object, count: int | None = None) -> list[float] | None:
     """A list of finite numbers, of this length if one is given; None for anything else."""
-    if not isinstance(values, list) or (count is not None and len(values) != count):
+    if not isinstance(values, list | tuple) or (count is not None and len(values) != count):
         return None
     try:
         found = [float(value) for value in values]
     except (TypeError, ValueError, OverflowError):
         return None
     return found if all(map(math.isfinite, found)) else None
-
-
-def lesion_types(lesions: Sequence[Lesion]) -> tuple[str, ...]:
-    """The distinct kinds, in alphabetical order."""
-    return tuple(sorted({lesion.kind for lesion in lesions}))
 
 
 def cell_text(value: Any) -> str:

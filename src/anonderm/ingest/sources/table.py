@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from anonderm.core.errors import ConfigError
+from anonderm.core.errors import ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
@@ -16,7 +16,7 @@ from anonderm.ingest.sources.reading import TABLE_SUFFIXES, Table, cell_text, re
 # Common names of columns, which are recognised if the settings name none.
 _COMMON_NAMES = {
     "file": ("file", "file_name", "filename", "image", "image_path", "path"),
-    "label": ("label", "class", "severity", "grade"),
+    "label": ("label", "labels", "class", "severity", "grade"),
     "subject": ("subject", "subject_id", "person", "patient", "patient_id"),
     "split": ("split", "set", "fold"),
     "licence": ("licence", "license"),
@@ -24,7 +24,7 @@ _COMMON_NAMES = {
 }
 
 
-def fits(source: Path) -> bool:
+def fits_file(source: Path) -> bool:
     return source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
 
 
@@ -41,7 +41,11 @@ def find(config: IngestConfig) -> Found:
 def photos_of(
     listing: Listing, table: Table, columns: Mapping[str, str], folder: str, where: str
 ) -> Iterator[Photo]:
-    """The photos named by the rows of a table in `folder`; rows without a usable photo are skipped."""
+    """The photos named by the rows of a table in `folder`; rows without a usable photo are skipped.
+
+    Raises InputError where photos are missing that an archive beside the table seems to hold.
+    """
+    missing = 0
     for number, row in table.rows:
         facts = {what: cell_text(row.get(column)) for what, column in columns.items()}
         name = listing.find(facts["file"], folder) if facts["file"] else None
@@ -50,12 +54,19 @@ def photos_of(
             listing.skip(line, "names no file", "photo missing")
         elif name is None:
             listing.skip_missing(line, facts["file"])
+            missing += 1
         elif "label" in columns and not facts["label"]:
             listing.skip(name, f"no label in {line}", "label unknown")
         elif facts.get("split") and read_split(facts["split"]) is None:
             listing.skip(name, f"unknown split {facts['split']!r} in {line}", "split unknown")
         else:
             yield with_facts(listing.photo(name), facts)
+    archives = [name for name in listing.with_suffix(".zip", ".tar", ".gz", ".7z", ".rar") if "/" not in name]
+    if archives and missing == len(table.rows):
+        raise InputError(
+            f"{where}: none of its {missing} photos exists, but there is {', '.join(archives)}.",
+            f"Unpack it beside the table: unzip {archives[0]}",
+        )
 
 
 def with_facts(photo: Photo, facts: Mapping[str, str]) -> Photo:

@@ -1,7 +1,7 @@
 """From the labels and lesions of faces to classes, a head and training targets.
 
-Lesions come from boxes or, for lesion types alone, from a source that only names the types. A face without
-either counts as free of lesions, unless that would be most of the faces that are not healthy.
+Lesions come from boxes or, for lesion types alone, from a source that only names the types. A face labelled
+healthy has none; another face about whose lesions nothing is known takes no part where they are learned.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,17 @@ _MIN_HIGHEST_COUNT = 65  # the highest count on ACNE04
 
 def types_on(face: Face) -> set[str]:
     """The lesion types known to be on this face."""
-    return {lesion.kind for lesion in face.lesions} | set(face.lesion_types)
+    return {lesion.kind for lesion in face.boxes} | set(face.lesion_types or ())
+
+
+def with_known_lesions(faces: FaceSet, *, boxes: bool) -> FaceSet:
+    """The faces whose lesion types (or, with `boxes`, the number of whose lesions) are known."""
+
+    def known(face: Face) -> bool:
+        types = face.lesion_types is not None and not boxes
+        return face.lesions is not None or types or face.label == HEALTHY
+
+    return FaceSet(faces.folder, tuple(filter(known, faces)))
 
 
 def lesion_types(faces: Iterable[Face]) -> tuple[str, ...]:
@@ -40,20 +50,18 @@ def classes_and_head(
     classes = train.labels
     match name:
         case "multi-label":
-            require_lesions(train, boxes=False)
             types = lesion_types(train)
             return types, MultiLabel(len(types))
         case "corn":
             return classes, Corn(len(classes))
         case "label-distribution":
-            require_lesions(train, boxes=True)
             bounds = count_bounds or _hayashi_bounds(classes)
             if len(bounds) != len(classes) - 1:
                 raise ConfigError(
                     f"count_bounds = {bounds}: {len(bounds)} bounds for {len(classes)} classes "
                     f"({', '.join(classes)}), which need {len(classes) - 1}."
                 )
-            highest = max(len(face.lesions) for face in train)
+            highest = max(len(face.boxes) for face in train)
             return classes, LabelDistribution(bounds, max(_MIN_HIGHEST_COUNT, highest, bounds[-1] + 1))
     return classes, Softmax(len(classes))
 
@@ -72,21 +80,21 @@ def encode_targets(faces: FaceSet, classes: tuple[str, ...], head: Head) -> Targ
     labels = torch.tensor([classes.index(face.label) for face in faces if face.label is not None])
     if not isinstance(head, LabelDistribution):
         return Targets(labels)
-    counts = torch.tensor([len(face.lesions) for face in faces])
+    counts = torch.tensor([len(face.boxes) for face in faces])
     return Targets(labels, counts.clamp(max=head.highest_count))
 
 
-def require_lesions(faces: FaceSet, *, boxes: bool) -> int:
-    """How many faces that are not healthy have no lesion noted. Raises BadLabel if that is most of them."""
-    unhealthy = [face for face in faces if face.label != HEALTHY]
-    without = [face for face in unhealthy if not (face.lesions or (face.lesion_types and not boxes))]
-    if not unhealthy or 2 * len(without) > len(unhealthy):
-        what = "lesion box" if boxes else "lesion"
+def require_lesions(faces: FaceSet, *, boxes: bool) -> FaceSet:
+    """The faces of `with_known_lesions`. Raises BadLabel if these are fewer than half of the unhealthy ones."""
+    known = with_known_lesions(faces, boxes=boxes)
+    unhealthy, usable = ([face for face in each if face.label != HEALTHY] for each in (faces, known))
+    if not usable or 2 * len(usable) < len(unhealthy):
+        what = "lesion boxes" if boxes else "lesions"
         raise BadLabel(
-            f"{faces.folder}: {len(without)} of the {len(unhealthy)} unhealthy faces have no {what}.",
+            f"{faces.folder}: of {len(unhealthy)} unhealthy faces the {what} of {len(usable)} are known.",
             "Ingest a source that lists lesions, or choose head = softmax or corn.",
         )
-    return len(without)
+    return known
 
 
 def count_agreement(head: LabelDistribution, targets: Targets) -> float:

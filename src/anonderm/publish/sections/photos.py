@@ -56,13 +56,13 @@ def photos(pipeline: Pipeline) -> Section | None:
 
 def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
     splits = Counter(face.split for face in photos)
-    lesions = sum(len(face.lesions) for face in photos)
+    counts = [len(face.lesions) for face in photos if face.lesions is not None]
     return (
         name,
         f"{len(photos):,}",
         f"{photos.people:,}",
         *(f"{splits[split]:,}" if splits[split] else "" for split in SPLITS),
-        f"{lesions / len(photos):.1f}" if lesions else "",
+        f"{sum(counts) / len(counts):.1f}" if counts else "",
     )
 
 

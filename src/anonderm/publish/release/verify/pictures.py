@@ -1,20 +1,20 @@
 """The pictures of every format: marked, without other metadata, and equally many in each format."""
 
-import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from anonderm.core.decode import decode_image
+from anonderm.core.errors import UnreadableImage
 from anonderm.core.progress import bar
 from anonderm.publish.release.marks import fault_of, is_signed
 from anonderm.publish.release.signing import can_read, fault_of_signature
 from anonderm.publish.release.verify.checks import Check, Fault
 
 FORMATS = ("train", "parquet", "webdataset", "stylegan")
+_MAX_MEGAPIXELS = 64.0  # no release holds larger pictures
 
 
 def check_pictures(release: Path, evidence: dict[str, Any]) -> list[Check]:
@@ -47,10 +47,9 @@ def _fault(png: bytes, must_sign: bool, readable: bool) -> str:
     if what := fault_of(png):
         return what
     try:
-        with Image.open(io.BytesIO(png)) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"cannot be read ({error})"
+        decode_image(png, "", _MAX_MEGAPIXELS)
+    except UnreadableImage as error:
+        return f"cannot be read ({error.message.removeprefix(': ')})"
     if not is_signed(png):
         return "is not signed, although the release states that it is" if must_sign else ""
     return fault_of_signature(png) if readable else ""

@@ -1,0 +1,41 @@
+"""Files of a source that look like labels of its photos, though its layout does not read them."""
+
+import posixpath
+import re
+from pathlib import Path
+
+from anonderm.ingest.sources.listing import Listing
+
+_TEXTS = {".csv", ".tsv", ".json", ".jsonl", ".xml", ".txt", ".yaml", ".yml", ".parquet", ".html"}
+_SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
+_READ = 4 << 20
+_WORD = re.compile(r"[^\s,;:|\"'<>()\[\]{}=/\\]+")
+_ENOUGH = 3  # names without suffix, which may be plain words
+
+
+def label_files(listing: Listing) -> list[str]:
+    """Files that are called like a photo, or name photos; and spreadsheets, which are seldom anything else."""
+    names = {posixpath.basename(image).lower() for image in listing.images}
+    stems = {posixpath.splitext(name)[0] for name in names}
+    return [
+        name
+        for name, path in listing.files.items()
+        if (suffix := posixpath.splitext(name)[1].lower()) in _SHEETS
+        or (
+            suffix in _TEXTS
+            and (
+                posixpath.splitext(posixpath.basename(name))[0].lower() in stems
+                or _names(path, suffix, names, stems)
+            )
+        )
+    ]
+
+
+def _names(path: Path, suffix: str, names: set[str], stems: set[str]) -> bool:
+    """Whether a text names photos; in a table, also without their suffix."""
+    try:
+        with path.open("rb") as file:
+            words = {word.lower() for word in _WORD.findall(file.read(_READ).decode("utf-8", "replace"))}
+    except OSError:
+        return False
+    return bool(words & names) or (suffix in (".csv", ".tsv") and len(words & stems) >= _ENOUGH)
