@@ -10,7 +10,16 @@ from tests.curate.quick_matchers import Brightness, Noise, people, portraits, wr
 from anonderm.audit.config import AuditConfig
 from anonderm.core.errors import InputError, MissingExtra
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.audit import Arm, Attack, AuditResult, Excess, MatcherCalibration, Side, Verdict
+from anonderm.core.results.audit import (
+    Arm,
+    Attack,
+    AuditResult,
+    Excess,
+    Limits,
+    MatcherCalibration,
+    Side,
+    Verdict,
+)
 from anonderm.core.results.privacy_screen import PrivacyScreen, ScreenAudit, ScreeningMatcher
 from anonderm.core.rundir import RunRecord
 from anonderm.curate.config import ScreenConfig
@@ -138,6 +147,7 @@ def made_up(attacks: list[Attack]) -> AuditResult:
         synthetic_faces=10,
         members=Side(10, 10),
         non_members=Side(10, 10),
+        limits=Limits(),
         images=Verdict(()),
         weights=None,
         matchers=tuple(calibration(name) for name in ("dlib", "copy")),

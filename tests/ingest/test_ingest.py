@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import typing
 from pathlib import Path
 
@@ -215,7 +216,9 @@ def test_after_an_error_only_new_and_changed_files_are_read_again(photos, tmp_pa
         run_ingest(photos, tmp_path / "run")
     decoded = []
     decode = checks._decode
-    monkeypatch.setattr(checks, "_decode", lambda photo, limit: decoded.append(photo.name) or decode(photo))
+    monkeypatch.setattr(
+        checks, "_decode", lambda photo, limit: decoded.append(photo.name) or decode(photo, limit)
+    )
     photo(broken, 9)
     assert len(run_ingest(photos, tmp_path / "run")) == 13
     assert decoded == ["healthy/broken.jpg"]
@@ -357,7 +360,7 @@ def test_an_unrecognised_source_is_refused_with_all_known_layouts(tmp_path):
 def test_every_layout_survives_loops_of_links(photos, tmp_path):
     (photos / "healthy" / "again").symlink_to(photos)
     for name in typing.get_args(LayoutName):
-        if name in ("auto", "folders", "huggingface"):
+        if name in ("auto", "folders"):
             assert len(find_photos(IngestConfig(photos, layout=name))[1].photos) == 12
         else:
             with pytest.raises(AnondermError):
@@ -379,7 +382,7 @@ def test_real_photos_of_mixed_sizes_are_read(shared_data, tmp_path):
     for label in ("healthy", "rosacea"):
         (source / label).mkdir(parents=True)
         for file in sorted((shared_data / "faces" / label).iterdir())[:10]:
-            (source / label / file.name).symlink_to(file)
+            shutil.copy(file, source / label)
     faces = run_ingest(source, tmp_path / "run")
     assert len(faces) == 20
     assert faces.pixels().std() > 20

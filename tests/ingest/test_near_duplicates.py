@@ -50,7 +50,7 @@ def checked(folder, pictures):
     for name, picture in pictures.items():
         picture.save(folder / f"{name}.png")
         photos.append(Photo(name, File(folder / f"{name}.png")))
-    return list(check_photos(photos, 8, Memory(folder)))
+    return list(check_photos(photos, 8, 256, Memory(folder)))
 
 
 def names(groups):

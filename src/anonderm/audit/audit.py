@@ -3,7 +3,7 @@
 Every attack is run on members (split train) and on non-members (splits val and test), with every matcher; its
 excess is what it achieves on members beyond non-members. The audit also searches for canaries, altered copies
 of training photos: a matcher that cannot separate people on these photos is uninformative and does not count,
-and an audit that misses canaries fails. There are two verdicts, rule by rule (audit/verdict.py).
+and an audit that misses canaries fails. There are two verdicts, rule by rule (core/results/verdict.py).
 
 results.json    the AuditResult
 pairs/          worst pairs of synthetic face and photo, not for publication
@@ -16,12 +16,10 @@ nobody is recognisable.
 import dataclasses
 import shutil
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from anonderm.audit import verdict
 from anonderm.audit.attacks.white_box import by_discriminator, by_projection
 from anonderm.audit.canaries import canary_recall, write_canaries
 from anonderm.audit.config import AuditConfig
@@ -33,9 +31,10 @@ from anonderm.core.errors import InputError, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import grid, resize, square, write_png
 from anonderm.core.results import privacy_screen
-from anonderm.core.results.audit import ANY, Attack, AuditResult, CanaryRecall, Rule, Side, ToneAttack
+from anonderm.core.results.audit import ANY, Attack, AuditResult, CanaryRecall, Side, Verdict
 from anonderm.core.results.base import LeftOut
 from anonderm.core.results.privacy_screen import PrivacyScreen
+from anonderm.core.results.verdict import verdicts
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.embeddings.alterations import copies_of
 from anonderm.embeddings.matchers.registry import installed_matchers
@@ -132,17 +131,14 @@ def _result(
     people, canaries = data.people, _canaries(data, audits)
     attacks = [*(attack for each in audits for attack in each.attacks), *white_box]
     calibrations = tuple(each.calibration for each in audits)
-    recall = {each.alteration: each.recall.value for each in canaries if each.matcher == ANY}
-    tones = [rule for each in audits if each.informative for rule in _tone_rules(each.tones)]
-    uninformative = {each.matcher: each.uninformative for each in calibrations}
-    images = verdict.images(config, uninformative, people.non_members.people, recall, attacks, tones)
-    return AuditResult(
+    measured = AuditResult(
         synthetic=data.synthetic.digest,
         synthetic_faces=len(data.synthetic),
         members=Side(people.members.people, len(people.members)),
         non_members=Side(people.non_members.people, len(people.non_members)),
-        images=images,
-        weights=verdict.weights(config, images, attacks),
+        limits=config.limits,
+        images=Verdict(()),
+        weights=None,
         matchers=calibrations,
         canaries=tuple(canaries),
         attacks=tuple(save_worst_pairs(each, people, data.synthetic, config.pairs, run) for each in attacks),
@@ -150,6 +146,8 @@ def _result(
         repeats=tuple(each.repeats for each in audits),
         left_out=(*left_out, *(entry for each in audits for entry in each.left_out)),
     )
+    images, weights = verdicts(measured)
+    return dataclasses.replace(measured, images=images, weights=weights)
 
 
 def save_worst_pairs(attack: Attack, people: People, synthetic: FaceSet, most: int, run: RunDir) -> Attack:
@@ -177,13 +175,6 @@ def _canaries(data: AuditData, audits: list[MatcherAudit]) -> list[CanaryRecall]
         found[ANY] = np.any(informative, axis=0)
     alterations = [face.label or "" for face in data.canaries]
     return [each for name, found_R in found.items() for each in canary_recall(name, alterations, found_R)]
-
-
-def _tone_rules(tones: tuple[ToneAttack, ...]) -> list[Rule]:
-    groups = {
-        tone: [each.attack for each in group] for tone, group in groupby(tones, key=lambda each: each.tone)
-    }
-    return verdict.by_tone(groups.pop("all"), groups) if groups else []
 
 
 def _log_summary(result: AuditResult, run: RunDir) -> None:

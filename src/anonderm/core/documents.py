@@ -1,4 +1,4 @@
-"""Reading JSON and YAML that others wrote: limited in size and depth, and never a traceback for odd content."""
+"""Reading JSON and YAML that others wrote: limited in size and depth, with an error for odd content."""
 
 import json
 import re

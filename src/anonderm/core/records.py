@@ -69,9 +69,9 @@ class Face:
     `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
     the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
     grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
-    are the kinds of lesions on the face, with or without boxes. Of both, None means unknown, and an empty tuple
-    that the source, or a detector, found no lesion. `framing` says how the
-    picture was cut from its photo (ffhq, center, keep, skin), `restorer` what enlarged it.
+    are the kinds of lesions on the face, with or without boxes. Of both, None means unknown, and an empty
+    tuple that the source, or a detector, found no lesion. `framing` says how the picture was cut from its
+    photo (ffhq, center, keep, skin), `restorer` what enlarged it.
     """
 
     id: str

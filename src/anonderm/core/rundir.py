@@ -150,8 +150,8 @@ class RunRecord:
         for file, digest in self.content["outputs"].items():
             path = self.folder / file
             if not path.exists() or sha256_file(path) != digest:
-                state = "was changed" if path.exists() else "is missing"
-                hint = f"Delete {self.folder} and run the same command again."
+                state = f"was changed (it had sha256 {digest[:12]}...)" if path.exists() else "is missing"
+                hint = f"Restore it; or delete {self.folder} and run its command again."
                 raise BrokenArtefact(f"{path}: this output of a finished run {state}.", hint)
 
 

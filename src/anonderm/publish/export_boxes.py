@@ -87,7 +87,7 @@ def _write_yolo(faces: FaceSet, by_split: BySplit, sizes: Sizes, kinds: Sequence
         ]
         link_or_copy(faces.folder / face.file, folder / "images" / split / _file_name(face))
         write_text(folder / "labels" / split / f"{face.id}.txt", "".join(lines))
-    # Without `path`, Ultralytics takes the splits from the card's folder; `path: .` would be the working directory.
+    # Without `path`, Ultralytics starts from the card's folder; `path: .` would be the working directory.
     card = {**{split: f"images/{split}" for split in by_split}, "names": dict(enumerate(kinds))}
     write_text(folder / "data.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
     return folder / "data.yaml"

@@ -36,13 +36,18 @@ def open_artefact(kind: Kind, reference: Reference) -> Artefact:
         known = f", or shipped weights: {', '.join(weights.SHIPPED)}" if kind == "checkpoint" else ""
         raise MissingPath(f"{path}: no such file or folder.", f"Give {_WANTED[kind]}{known}.")
     if kind == "run":
-        return RunRecord.load(path)
+        record = RunRecord.load(path)
+        if record.done:
+            record.verify()
+        return record
     if kind == "images" and not any((path / name).exists() for name in ("run.json", MANIFEST)):
         return pictures(path)
     if (path / "run.json").exists():
         path = _in_run(path, kind)
     elif path.is_dir() and _OUTPUT[kind] != "faces":
         path = path / _OUTPUT[kind]
+    else:
+        _verify_beside(path)
     return _LOAD[kind](path)
 
 
@@ -74,7 +79,15 @@ def _in_run(folder: Path, kind: Kind) -> Path:
         raise MissingPath(f"{folder}: this run is not finished.", "Run its command again to finish it.")
     if not (folder / _OUTPUT[kind]).exists():
         raise MissingPath(f"{folder}: no {_OUTPUT[kind]} in this run of {record.stage}.", hint)
+    record.verify()
     return folder / _OUTPUT[kind]
+
+
+def _verify_beside(path: Path) -> None:
+    """Compare an output that was given by its own path with the record of the run around it."""
+    around = next((folder for folder in list(path.parents)[:2] if (folder / "run.json").exists()), None)
+    if around and (record := RunRecord.load(around)).done:
+        record.verify()
 
 
 def run_stage(

@@ -60,7 +60,9 @@ def test_levels_become_severities_with_boxes_licence_and_the_folds_splits(acne04
 
 def test_an_object_without_a_box_leaves_the_boxes_of_its_photo_unknown(acne04, ingest):
     file = "Detection/VOC2007/Annotations/levle1_0.xml"
-    (acne04 / file).write_text(XML.replace("</annotation>", "<object><name>fore</name></object></annotation>"))
+    (acne04 / file).write_text(
+        XML.replace("</annotation>", "<object><name>fore</name></object></annotation>")
+    )
     done = ingest(acne04)
     assert done.face("Classification/JPEGImages/levle1_0.jpg").lesions is None
     assert "object 3" in done.skipped[file]

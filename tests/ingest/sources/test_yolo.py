@@ -80,5 +80,7 @@ def test_a_card_without_names_is_an_error(yolo, text):
 
 @given(st.lists(st.text(max_size=30), max_size=4), st.lists(st.text(max_size=5), max_size=3).map(tuple))
 def test_any_text_is_read_without_a_crash(lines, names):
-    lesions, problems = parse_labels([(n, line) for n, line in enumerate(lines) if line.strip()], Classes(names))
+    lesions, problems = parse_labels(
+        [(n, line) for n, line in enumerate(lines) if line.strip()], Classes(names)
+    )
     assert len(lesions) + len(problems) == sum(bool(line.strip()) for line in lines)

@@ -14,6 +14,7 @@ from anonderm.models.classifier.label_encoding import (
     count_agreement,
     encode_targets,
     is_ordered,
+    require_lesions,
 )
 
 
@@ -62,10 +63,18 @@ def test_bounds_must_fit_the_classes():
 
 
 def test_types_without_boxes_cannot_be_counted():
-    learn = faces(face("mild", types=("papule",)), face("healthy"))
+    learn = faces(Face("a", label="mild", lesion_types=("papule",)), face("healthy"))
     assert classes_and_head("multi-label", (), learn)[1] == MultiLabel(1)
-    with pytest.raises(BadLabel, match="1 of the 1"):
-        classes_and_head("label-distribution", (), learn)
+    with pytest.raises(BadLabel, match="0 of 1 unhealthy"):
+        require_lesions(learn, boxes=True)
+
+
+def test_faces_whose_lesions_are_unknown_take_no_part_and_those_known_to_have_none_do():
+    unknown, none = Face("a", label="mild"), face("mild")
+    known = require_lesions(
+        faces(unknown, none, face("severe", "papule"), Face("b", label="healthy")), boxes=True
+    )
+    assert [each.id for each in known] == [none.id, "severe-1", "b"]
 
 
 def test_only_grades_have_an_order():

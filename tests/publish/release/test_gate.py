@@ -12,8 +12,9 @@ from made_up_release import write_release
 from anonderm.core.errors import BrokenArtefact, InputError, ReleaseRefused
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import write_png
-from anonderm.core.results.audit import AuditResult, Rule, Verdict
+from anonderm.core.results.audit import AuditResult, Verdict
 from anonderm.core.results.privacy_screen import ScreenAudit
+from anonderm.core.results.verdict import verdicts
 from anonderm.core.rundir import RunDir, RunRecord
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.export import export
@@ -30,7 +31,7 @@ def faults(faces: FaceSet) -> dict[str, AuditResult | None]:
         "there is no audit of this set": None,
         FAILED: audited(faces, passed=False),
         "of another set of faces": audited(fewer),
-        "no rules for releasing images": replace(passed, images=Verdict(())),
+        "other verdicts than follow from its numbers": replace(passed, images=Verdict(())),
     }
 
 
@@ -49,10 +50,27 @@ def test_an_audit_that_does_not_allow_it_stops_the_release_with_the_reason(
 
 
 def test_every_failed_rule_is_listed(faces: FaceSet) -> None:
-    failed = [Rule("attack", "", name, 0, 1, None, None, False, "why") for name in ("one", "two")]
-    audit = replace(audited(FaceSet(faces.folder, faces.faces[1:])), images=Verdict(tuple(failed)))
-    with pytest.raises(ReleaseRefused, match=r"another set[\s\S]*one[\s\S]*two"):
-        decide(ExportConfig(), faces, audit)
+    audit = audited(FaceSet(faces.folder, faces.faces[1:]), passed=False)
+    few = replace(audit, non_members=replace(audit.non_members, people=7))
+    images, weights = verdicts(few)
+    with pytest.raises(ReleaseRefused, match=r"another set[\s\S]*non-members[\s\S]*singling_out"):
+        decide(ExportConfig(), faces, replace(few, images=images, weights=weights))
+
+
+def forged(audit: AuditResult) -> dict[str, AuditResult]:
+    """Failed audits whose file was edited to read as passed."""
+    lenient = [replace(rule, passed=True) for rule in audit.images.rules]
+    fewer = [rule for rule in audit.images.rules if rule.passed]
+    raised = [replace(rule, passed=True, limit=0.9) for rule in audit.images.rules]
+    innocent = [replace(rule, passed=True, value=0.0, low=0.0, high=0.0) for rule in audit.images.rules]
+    edits = {"lenient": lenient, "fewer": fewer, "raised": raised, "innocent": innocent}
+    return {name: replace(audit, images=Verdict(tuple(rules))) for name, rules in edits.items()}
+
+
+@pytest.mark.parametrize("how", ["lenient", "fewer", "raised", "innocent"])
+def test_an_edited_verdict_is_derived_anew_from_the_numbers(faces: FaceSet, how: str) -> None:
+    with pytest.raises(ReleaseRefused, match=r"other verdicts[\s\S]*singling_out"):
+        decide(ExportConfig(), faces, forged(audited(faces, passed=False))[how])
 
 
 def test_an_audit_that_passed_needs_no_override_and_records_none(faces: FaceSet) -> None:

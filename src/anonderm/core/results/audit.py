@@ -150,6 +150,16 @@ class ToneAttack:
     attack: Attack
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the rules allow; the defaults are explained in the settings of the audit."""
+
+    min_canary_recall: float = 0.95
+    min_people: int = 50
+    max_excess: float = 0.3
+    max_auc: float = 0.65
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A condition for a release: `value` (or its upper end) must keep to `limit`.
@@ -259,6 +269,7 @@ class AuditResult(Result):
     synthetic_faces: int
     members: Side
     non_members: Side
+    limits: Limits
     images: Verdict
     weights: Verdict | None
     matchers: tuple[MatcherCalibration, ...]

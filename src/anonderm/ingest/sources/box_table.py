@@ -1,6 +1,6 @@
 """A table with one row per box, as Roboflow writes it for TensorFlow and RetinaNet.
 
-train/_annotations.csv    filename, width, height, class, xmin, ymin, xmax, ymax      likewise valid/ and test/
+train/_annotations.csv    filename, width, height, class, xmin, ymin, xmax, ymax   likewise valid/ and test/
 train/a.jpg
 
 The table may have any name and lie anywhere above its photos. A row without a box says that there is none.

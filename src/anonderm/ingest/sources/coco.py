@@ -57,7 +57,8 @@ def find(config: IngestConfig) -> Found:
         del contents[file]
     if not contents:
         raise InputError(
-            f"{listing.root}: no JSON file with boxes.", f"Export boxes in the COCO format. {files}"
+            f"{listing.root}: no JSON file with boxes.",
+            "Export boxes in the COCO format, or name another --layout.",
         )
     for file, content in contents.items():
         names = {_key(row.get("id")): str(row.get("name", "")).strip() for row in content["categories"]}
@@ -86,7 +87,7 @@ def _rows(content: Row, key: str, path: Path) -> list[Row]:
 
 
 def _has_boxes(content: Row) -> bool:
-    """Whether it lists objects in photos; captions and panoptic segmentations have neither box nor outline."""
+    """Whether it lists objects in photos; captions and panoptic segmentations have no boxes."""
     rows = content["annotations"]
     return bool(content["categories"]) and (
         not rows or any("bbox" in row or isinstance(row.get("segmentation"), list | dict) for row in rows)

@@ -38,8 +38,10 @@ def _metadata(listing: Listing) -> list[str]:
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
     folder = next((each for each in _FOLDERS if any(_lies_in(name, each) for name in listing.images)), "")
-    photos = [listing.photo(name) for name in listing.images if not folder or _lies_in(name, folder)]
     files = _metadata(listing)
+    photos = [
+        listing.photo(name) for name in listing.images if _lies_in(name, folder) or (files and not folder)
+    ]
     if not files:
         listing.photos = [dataclasses.replace(photo, licence=_SET_LICENCE) for photo in photos]
         return listing.found((), folder)

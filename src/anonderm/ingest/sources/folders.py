@@ -79,7 +79,10 @@ def find(config: IngestConfig) -> Found:
         images[name.split("/")[0]].append(name)
     for label, folder in _class_folders(config.source).items():
         if not images[folder]:
+            links = [item.file for item in listing.skipped if item.file.split("/")[0] == folder]
             hint = "Fill or remove the folder."
+            if links:
+                hint = f"Its links lead out of {config.source}, such as {links[0]}: copy the photos into it."
             raise EmptyFolder(f"{config.source / folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)
         listing.photos += [dataclasses.replace(listing.photo(name), label=label) for name in images[folder]]
     return listing.found(complete=False)

@@ -122,7 +122,7 @@ def _in_shard(listing: Listing, file: str, config: IngestConfig) -> Iterator[Pho
 
 
 def _named(value: Any, feature: Any) -> Any:
-    """The value with the names of classes in place of their numbers, at any depth; None for an unknown number."""
+    """The value with the names of classes in place of their numbers, at any depth; None for unknown ones."""
     if isinstance(feature, list) and len(feature) == 1:
         feature = {"feature": feature[0]}
     if not isinstance(feature, dict):

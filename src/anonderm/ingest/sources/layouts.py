@@ -37,8 +37,8 @@ def _never(_: object) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """`fits` decides whether a folder has this layout, `fits_file` whether a single file has; `find` lists the
-    photos. by_folders: labels come from the folders alone, so that label files would be passed over."""
+    """`fits` decides whether a folder has this layout, `fits_file` whether a single file has; `find` lists
+    the photos. by_folders: labels come from the folders alone, so that label files would be passed over."""
 
     example: str
     find: Callable[[IngestConfig], Found]
@@ -134,8 +134,8 @@ def _of_folder(config: IngestConfig) -> tuple[str, Path]:
         more = f"\n    ... and {len(unread) - 10} more" if len(unread) > 10 else ""
         raise InputError(
             f"{config.source}: files that look like labels would not be read (layout {name}):{listed}{more}",
-            "Give a table of photos itself, --source FILE.csv; export boxes as COCO, YOLO or Pascal VOC; or, to "
-            f"go on without these labels, add --layout {name}.",
+            "Give a table of photos itself, --source FILE.csv; export boxes as COCO, YOLO or Pascal VOC; or, "
+            f"to go on without these labels, add --layout {name}.",
         )
     return name, root
 

@@ -139,7 +139,9 @@ class Listing:
         """Note that the label file (and line) `where` names a photo that `find` does not find."""
         base = posixpath.splitext(posixpath.basename(str(name).replace("\\", "/")))[0].lower()
         several = len(self._images_by_stem.get(base, ())) > 1
-        why = "is not here, while several photos in other places are called so" if several else "does not exist"
+        why = (
+            "is not here, while several photos in other places are called so" if several else "does not exist"
+        )
         self.skip(where, f"names {name!r}, which {why}", "photo missing")
 
     def found(self, read: Collection[str] = (), folder: str = "", complete: bool = True) -> Found:

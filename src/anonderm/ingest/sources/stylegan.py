@@ -74,7 +74,7 @@ def _in_folder(source: Path) -> Found:
 def with_labels(
     photos: Iterable[Photo], text: bytes, where: str, folder: str = ""
 ) -> tuple[list[Photo], list[Skipped]]:
-    """The photos with the labels of dataset.json in this folder, and what does not match. Raises InputError."""
+    """The photos with the labels of a dataset.json in `folder`, and what does not fit. Raises InputError."""
     content = parse_json(text, where)
     entries = content.get("labels") if isinstance(content, dict) else content
     if entries is None:

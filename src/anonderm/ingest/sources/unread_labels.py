@@ -14,7 +14,7 @@ _ENOUGH = 3  # names without suffix, which may be plain words
 
 
 def label_files(listing: Listing) -> list[str]:
-    """Files that are called like a photo, or name photos; and spreadsheets, which are seldom anything else."""
+    """Files that are called like a photo, or name photos; and spreadsheets, seldom anything else."""
     names = {posixpath.basename(image).lower() for image in listing.images}
     stems = {posixpath.splitext(name)[0] for name in names}
     return [

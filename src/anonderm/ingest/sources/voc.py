@@ -1,9 +1,9 @@
 """Pascal VOC: an XML file of boxes for each photo, beside it or in Annotations/.
 
-train/a.jpg, train/a.xml                 as Roboflow writes it, likewise valid/ and test/; or without splits (labelImg)
+train/a.jpg, train/a.xml                 as Roboflow writes it, likewise valid/ and test/; or labelImg
 JPEGImages/a.jpg, Annotations/a.xml      with ImageSets/Main/train.txt, val.txt and test.txt for the splits
 
-The photo is the one that is called like the XML file; `<filename>` is often wrong, and only the second choice.
+The photo is the one that is called like the XML file; `<filename>`, often wrong, is the second choice.
 """
 
 import dataclasses
@@ -39,8 +39,8 @@ def _is_annotation(path: Path) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Annotation:
-    """lesions: in pixels of a picture of `size` (width, height), where it is stated; `problems`: what cannot be
-    read. file_name: the photo's, as the file states it."""
+    """lesions: in pixels of a picture of `size` (width, height), where it is stated; `problems`: what cannot
+    be read. file_name: the photo's, as the file states it."""
 
     lesions: tuple[Lesion, ...] = ()
     size: tuple[float, float] | None = None
@@ -85,7 +85,7 @@ def _splits(listing: Listing) -> tuple[dict[str, str], list[str]]:
 
 
 def read_voc(path: Path) -> Annotation:
-    """The boxes in a VOC file, and what is wrong with it or with other boxes. XML entities are not resolved."""
+    """The boxes in a VOC file, and what is wrong with others. XML entities are not resolved."""
     import defusedxml.ElementTree as Xml
     from defusedxml import DefusedXmlException
 

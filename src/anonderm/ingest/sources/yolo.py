@@ -1,6 +1,6 @@
 """YOLO: a text file of boxes for each photo, beside it or in `labels` for photos in `images`.
 
-data.yaml                   names: [papule, pustule]    (or {0: papule, 1: pustule}; the file may have any name)
+data.yaml                   names: [papule, pustule]    (or {0: papule, 1: pustule}; under any name)
 train/images/a.jpg          likewise valid/ and test/; or images/train/a.jpg and labels/train/a.txt
 train/labels/a.txt          lines `class x y width height`: centre and size as shares of the picture;
                             or `class x1 y1 x2 y2 x3 y3 ...`, an outline, replaced by its bounding box
@@ -32,7 +32,7 @@ _LOOKED_AT = 20  # text files of which one must hold boxes
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-    """names: by number; without any, the numbers are the names. count: how many there are, if it is stated."""
+    """names: by number; without any, the numbers are the names. count: how many there are, if stated."""
 
     names: tuple[str, ...] = ()
     count: int | None = None

@@ -85,13 +85,13 @@ def encode_targets(faces: FaceSet, classes: tuple[str, ...], head: Head) -> Targ
 
 
 def require_lesions(faces: FaceSet, *, boxes: bool) -> FaceSet:
-    """The faces of `with_known_lesions`. Raises BadLabel if these are fewer than half of the unhealthy ones."""
+    """The faces of `with_known_lesions`. Raises BadLabel if these are fewer than half of the unhealthy."""
     known = with_known_lesions(faces, boxes=boxes)
     unhealthy, usable = ([face for face in each if face.label != HEALTHY] for each in (faces, known))
     if not usable or 2 * len(usable) < len(unhealthy):
-        what = "lesion boxes" if boxes else "lesions"
+        what = " with boxes" if boxes else ""
         raise BadLabel(
-            f"{faces.folder}: of {len(unhealthy)} unhealthy faces the {what} of {len(usable)} are known.",
+            f"{faces.folder}: lesions{what} of {len(usable)} of {len(unhealthy)} unhealthy faces are known.",
             "Ingest a source that lists lesions, or choose head = softmax or corn.",
         )
     return known

@@ -12,7 +12,7 @@ from typing import Any
 
 from anonderm import __version__
 from anonderm.core.faceset import FaceSet
-from anonderm.core.results.audit import AuditResult, Verdict
+from anonderm.core.results.audit import AuditResult, Limits, Verdict
 from anonderm.publish.blocks import Block, Section, Table, Text
 from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release import findings, frames
@@ -49,6 +49,7 @@ def evidence_json(
         "signed": signed,
         "decision": {"passed": decision.passed, **asdict(decision)},
         "verdicts": {"images": _verdict_json(images), "weights": _verdict_json(weights)},
+        "limits": asdict(audit.limits) if audit else None,
     }
 
 
@@ -102,7 +103,7 @@ def _found(audit: AuditResult) -> str:
 
 
 def _decision(decision: Decision, audit: AuditResult | None) -> Section:
-    blocks: tuple[Block, ...] = findings.rule_blocks(audit.images) if audit else ()
+    blocks: tuple[Block, ...] = (*_limits(audit), *findings.rule_blocks(audit.images)) if audit else ()
     if decision.passed:
         return Section("decision", "The decision", "Every rule for releasing images holds.", blocks)
     lead = "The audit did not allow this release."
@@ -111,6 +112,21 @@ def _decision(decision: Decision, audit: AuditResult | None) -> Section:
         rows = (("Name", override.name), ("Reason", override.reason), ("Date", override.date))
         blocks = (Table("The audit was overridden", ("", "Statement"), rows), *blocks)
     return Section("decision", "The decision", lead, blocks)
+
+
+def changed_limits(audit: AuditResult) -> tuple[tuple[str, str, str], ...]:
+    """Name, value and default of every limit of the audit that is not the default."""
+    used, usual = asdict(audit.limits), asdict(Limits())
+    return tuple((name, f"{used[name]:g}", f"{usual[name]:g}") for name in used if used[name] != usual[name])
+
+
+def _limits(audit: AuditResult | None) -> tuple[Block, ...]:
+    rows = changed_limits(audit) if audit else ()
+    return (
+        (Table("Limits that are not the defaults", ("Limit", "In this audit", "Default"), rows),)
+        if rows
+        else ()
+    )
 
 
 def _weights(audit: AuditResult) -> Section:

@@ -7,6 +7,7 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.names import is_plain
 from anonderm.core.records import Face
 from anonderm.core.results.audit import AuditResult
+from anonderm.core.results.verdict import verdicts
 from anonderm.publish.release.config import ExportConfig
 
 
@@ -56,11 +57,12 @@ def _faults(faces: FaceSet, audit: AuditResult | None) -> list[str]:
     if audit is None:
         return ["there is no audit of this set (give one with --audit)"]
     faults = []
+    derived = verdicts(audit)
+    if (audit.images, audit.weights) != derived:
+        faults.append("the audit states other verdicts than follow from its numbers and limits")
     if audit.synthetic != faces.digest:
         faults.append("the audit is of another set of faces")
-    if not audit.images.rules:
-        faults.append("the audit has no rules for releasing images")
-    return [*faults, *audit.images.reasons]
+    return [*faults, *derived[0].reasons]
 
 
 def refuse_real(faces: FaceSet) -> None:

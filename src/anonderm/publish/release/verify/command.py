@@ -8,7 +8,8 @@ import tyro
 from anonderm.core.errors import MissingPath
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.release.verify.checks import Check, check_files
-from anonderm.publish.release.verify.documents import check_documents, read_evidence
+from anonderm.publish.release.verify.documents import check_documents
+from anonderm.publish.release.verify.evidence import read_evidence
 from anonderm.publish.release.verify.pictures import check_pictures
 
 

@@ -1,8 +1,9 @@
 """The pictures of every format: marked, without other metadata, and equally many in each format."""
 
+import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,31 @@ from anonderm.core.decode import decode_image
 from anonderm.core.errors import UnreadableImage
 from anonderm.core.progress import bar
 from anonderm.publish.release.marks import fault_of, is_signed
+from anonderm.publish.release.rows import COLUMNS
 from anonderm.publish.release.signing import can_read, fault_of_signature
-from anonderm.publish.release.verify.checks import Check, Fault
+from anonderm.publish.release.verify.checks import Check, Fault, regular_files
+from anonderm.publish.release.verify.evidence import Evidence
 
 FORMATS = ("train", "parquet", "webdataset", "stylegan")
+_TAR_MEMBER = re.compile(r"\d{8}\.(png|cls|json)")
+_ZIP_MEMBER = re.compile(r"dataset\.json|\d{5}/img\d{8}\.png")
+_LARGEST = 256 << 20  # bytes of a member
 _MAX_MEGAPIXELS = 64.0  # no release holds larger pictures
 
 
-def check_pictures(release: Path, evidence: dict[str, Any]) -> list[Check]:
-    """One check for each format present; `evidence`: the content of evidence.json."""
+def check_pictures(release: Path, evidence: Evidence | Fault) -> list[Check]:
+    """One check for each format present; `evidence`: as `read_evidence` returns it."""
     checks = [_check(release, name, evidence) for name in FORMATS if (release / name).is_dir()]
     return checks or [Check("pictures", 0, (Fault(".", "contains no pictures in a known format"),))]
 
 
-def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
+def _check(release: Path, name: str, evidence: Evidence | Fault) -> Check:
     faults: list[Fault] = []
-    count, must_sign = 0, evidence.get("signed") is True
+    stated = evidence if isinstance(evidence, Evidence) else None
+    count, must_sign = 0, stated is not None and stated.signed
     readable = can_read()
-    expected = evidence.get("faces")
-    with bar(f"checking pictures ({name})", expected if isinstance(expected, int) else None) as shown:
+    expected = stated.faces if stated else None
+    with bar(f"checking pictures ({name})", expected) as shown:
         try:
             for where, png in _pictures(release, name):
                 count += 1
@@ -37,7 +44,7 @@ def _check(release: Path, name: str, evidence: dict[str, Any]) -> Check:
                     faults.append(Fault(where, what))
         except _Unreadable as error:
             faults.append(Fault(*error.args))
-    if count != expected:
+    if stated and count != expected:
         faults.append(Fault(f"{name}/", f"contains {count} pictures; evidence.json states {expected}"))
     note = "signatures were not checked: pip install 'anonderm[c2pa]'" if must_sign and not readable else ""
     return Check(f"pictures in {name}/", count, tuple(faults), note)
@@ -61,50 +68,70 @@ class _Unreadable(Exception):
 
 def _pictures(release: Path, name: str) -> Iterator[tuple[str, bytes]]:
     """The location and bytes of every picture of a format, one at a time."""
-    for path in sorted((release / name).rglob("*")):
+    for path in regular_files(release / name):
         where = path.relative_to(release).as_posix()
-        if path.is_symlink() or not path.is_file():
+        read = _ARCHIVES.get(path.suffix)
+        if path.suffix == ".png":
+            yield where, path.read_bytes()
+        if read is None:
             continue
-        match path.suffix:
-            case ".png":
-                yield where, path.read_bytes()
-            case ".parquet":
-                yield from _in_parquet(path, where)
-            case ".tar":
-                yield from _in_tar(path, where)
-            case ".zip":
-                yield from _in_zip(path, where)
+        try:
+            for member, data in read(path):
+                yield f"{where}!{member}", data
+        except _Unreadable as error:
+            raise _Unreadable(where, str(error)) from error
+        except Exception as error:  # of any kind, for an archive that somebody else wrote
+            raise _Unreadable(where, f"cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _in_parquet(path: Path, where: str) -> Iterator[tuple[str, bytes]]:
-    import pyarrow.lib
+def _in_parquet(path: Path) -> Iterator[tuple[str, bytes]]:
+    import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(64, columns=["image"]):
-                for image in batch.column("image").to_pylist():
-                    yield f"{where}!{image['path']}", image["bytes"]
-    except (pyarrow.lib.ArrowException, OSError, KeyError, TypeError) as error:
-        raise _Unreadable(where, f"cannot be read as Parquet ({error})") from error
+    with parquet.ParquetFile(path) as file:
+        others = [field for field in file.schema_arrow if field.name != "image"]
+        if any(field.name not in COLUMNS or not _is_plain(pa, field.type) for field in others):
+            raise _Unreadable("has columns that no release has")
+        for batch in file.iter_batches(64, columns=["image"]):
+            for row, image in enumerate(batch.column("image").to_pylist()):
+                if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
+                    raise _Unreadable(f"has no picture in row {row}")
+                yield str(image.get("path")), image["bytes"]
 
 
-def _in_tar(path: Path, where: str) -> Iterator[tuple[str, bytes]]:
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.name.endswith(".png") else None
-                if file is not None:
-                    yield f"{where}!{member.name}", file.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise _Unreadable(where, f"cannot be read as tar ({error})") from error
+def _is_plain(pa: Any, kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind))
 
 
-def _in_zip(path: Path, where: str) -> Iterator[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".png"):
-                    yield f"{where}!{name}", archive.read(name)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _Unreadable(where, f"cannot be read as ZIP ({error})") from error
+def _in_tar(path: Path) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(path) as archive:
+        if archive.pax_headers:
+            raise _Unreadable("has a comment")
+        for member in archive:
+            if not member.isreg() or not _TAR_MEMBER.fullmatch(member.name) or member.pax_headers:
+                raise _Unreadable(f"has the member {member.name[:80]!r}, which no release has")
+            if member.size > _LARGEST:
+                raise _Unreadable(f"has a member of {member.size >> 20} MB, {member.name[:80]!r}")
+            file = archive.extractfile(member) if member.name.endswith(".png") else None
+            if file is not None:
+                yield member.name, file.read()
+
+
+def _in_zip(path: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        if archive.comment:
+            raise _Unreadable("has a comment")
+        for member in archive.infolist():
+            if not _ZIP_MEMBER.fullmatch(member.filename) or member.extra or member.comment:
+                raise _Unreadable(f"has the member {member.filename[:80]!r}, which no release has")
+            if member.file_size > _LARGEST:
+                raise _Unreadable(f"has a member of {member.file_size >> 20} MB, {member.filename[:80]!r}")
+            if member.filename.endswith(".png"):
+                yield member.filename, archive.read(member)
+
+
+_ARCHIVES: dict[str, Callable[[Path], Iterator[tuple[str, bytes]]]] = {
+    ".parquet": _in_parquet,
+    ".tar": _in_tar,
+    ".zip": _in_zip,
+}

@@ -5,10 +5,9 @@ import dataclasses
 import pytest
 
 from anonderm.audit.config import AuditConfig
-from anonderm.audit.verdict import Rule, Verdict, by_tone, images, weights
 from anonderm.core.errors import ConfigError
 from anonderm.core.results.audit import Arm, Attack, Excess
-from anonderm.embeddings.alterations import COPIES
+from anonderm.core.results.verdict import COPIES, Rule, Verdict, by_tone, images, weights
 
 CONFIG = AuditConfig()
 MATCHERS = {"dlib": "no face is found", "copy": None, "encoder": None}
@@ -36,7 +35,7 @@ def decide(
     non_members: int = 160,
     **changed: float,
 ) -> Verdict:
-    return images(CONFIG, uninformative, non_members, RECALL | changed, attacks)
+    return images(CONFIG.limits, uninformative, non_members, RECALL | changed, attacks)
 
 
 def failed(verdict: Verdict) -> list[str]:
@@ -105,7 +104,7 @@ def test_an_audit_that_misses_canaries_does_not_pass(change: str):
 
 
 def test_missing_canaries_count_as_not_found():
-    assert len(failed(images(CONFIG, MATCHERS, 160, {}, [NOTHING]))) == len(COPIES)
+    assert len(failed(images(CONFIG.limits, MATCHERS, 160, {}, [NOTHING]))) == len(COPIES)
 
 
 def test_too_few_non_members_fail():
@@ -139,7 +138,7 @@ def test_a_tone_that_is_protected_worse_than_everyone_fails():
     )
     assert [rule.passed for rule in rules] == [True, False]
     assert rules[1].name == "dark skin: singling_out[copy]/FMR 1%"
-    verdict = images(CONFIG, MATCHERS, 160, RECALL, [NOTHING], rules)
+    verdict = images(CONFIG.limits, MATCHERS, 160, RECALL, [NOTHING], rules)
     assert failed(verdict) == ["dark skin: singling_out[copy]/FMR 1%"]
 
 
