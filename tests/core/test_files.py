@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
 import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -177,6 +180,28 @@ def test_a_csv_file_returns_the_rows_written_to_it(tmp_path):
     rows = [{"file": 'a, "b"\n.jpg', "label": " mild"}, {"file": "写真.jpg", "label": ""}]
     write_csv(tmp_path / "t.csv", ["file", "label"], rows)
     assert read_csv(tmp_path / "t.csv") == rows
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3))
+def test_no_cell_is_a_formula_and_every_cell_comes_back(cells):
+    table = {str(number): cell for number, cell in enumerate(cells)}
+    with tempfile.TemporaryDirectory() as folder:
+        write_csv(Path(folder) / "t.csv", list(table), [table])
+        assert read_csv(Path(folder) / "t.csv") == [table]
+        text = (Path(folder) / "t.csv").read_bytes().decode()
+    _, written = csv.reader(io.StringIO(text, newline=""))
+    for cell in written:
+        assert not cell.startswith(("=", "@", "\t", "\r", "+", "-")) or float(cell) is not None
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+SUM(A1)", "-2+3", "@A1", "\t=1", "\r=1", "'=1", "''@x", "＝1"])
+def test_a_formula_is_written_as_text(cell, tmp_path):
+    assert files.csv_text(["a"], [{"a": cell}]).startswith(("a\n'", "a\n\"'"))
+
+
+@pytest.mark.parametrize("cell", [-1, -1.5, "-1.5e-3", "+3", "'90s", "a=b", ""])
+def test_numbers_and_other_text_are_written_as_they_are(cell, tmp_path):
+    assert next(iter(csv.reader([files.csv_text(["a"], [{"a": cell}]).split("\n")[1]])), [""]) == [str(cell)]
 
 
 def test_json_lines_return_the_rows_written_to_them(tmp_path):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -66,6 +68,45 @@ def test_yolo_uses_shares_and_coco_uses_pixels(tmp_path: Path) -> None:
     assert content["annotations"][1]["bbox"] == [40, 40, 24, 24]
     assert [each["name"] for each in content["categories"]] == ["papule", "nodule", "scar"]
     assert content["images"] == [{"id": 1, "file_name": "a.png", "width": 64, "height": 64}]
+
+
+def test_ultralytics_finds_the_splits_from_any_working_directory(tmp_path: Path) -> None:
+    """Its rule: splits lie below `path`, or else below the card's folder; train and val must be there."""
+    for name, splits in (
+        ("all", SPLITS),
+        ("train", dict.fromkeys(SPLITS, "train")),
+        ("test", dict.fromkeys(SPLITS)),
+    ):
+        faces = some_faces(tmp_path / name / "faces")
+        faces = FaceSet(faces.folder, tuple(replace(face, split=splits[face.id]) for face in faces))
+        card = export(tmp_path / name / "out", faces) / "yolo" / "data.yaml"
+        content = yaml.safe_load(card.read_text())
+        assert "path" not in content
+        assert {"train", "val"} <= content.keys()
+        shown = [card.parent / content[split] for split in ("train", "val", "test") if split in content]
+        assert all(any(folder.glob("*.png")) for folder in shown)
+        assert content["nc"] == len(content["names"]) == 3
+
+
+def test_coco_has_the_keys_that_its_readers_need(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path / "faces", licence="CC BY 4.0")
+    boxes = export(tmp_path / "out", faces)
+    content = json.loads((boxes / "coco" / "annotations" / "instances_train.json").read_text())
+    assert {"info", "licenses", "images", "annotations", "categories"} == content.keys()
+    assert content["licenses"] == [{"id": 1, "name": "CC BY 4.0", "url": ""}]
+    assert [each["license"] for each in content["images"]] == [1]
+    for each in content["annotations"]:
+        assert (each["segmentation"], each["iscrowd"]) == ([], 0)
+        assert each["area"] == each["bbox"][2] * each["bbox"][3]
+
+
+def test_faces_whose_lesions_are_unknown_are_left_out(tmp_path: Path) -> None:
+    faces = some_faces(tmp_path / "faces")
+    unknown = FaceSet(
+        faces.folder, tuple(replace(face, lesions=None) if face.id == "c" else face for face in faces)
+    )
+    boxes = export(tmp_path / "out", unknown)
+    assert not list(boxes.rglob("c.*"))
 
 
 def test_nobody_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,11 +87,29 @@ def read_json(path: Path) -> Any:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    """`read_csv` gives back the same rows; a spreadsheet takes no cell for a formula."""
+    lines = []
+    for row in (dict(zip(columns, columns, strict=True)), *rows):
+        line = io.StringIO()
+        writer = csv.DictWriter(line, columns, lineterminator="\r\n")  # so that \r is quoted
+        writer.writerow({name: _without_formula(value) for name, value in row.items()})
+        lines.append(line.getvalue().removesuffix("\r\n"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+# What spreadsheets compute or run, also in wide characters; and what `csv_text` writes in its place.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def _without_formula(value: object) -> object:
+    """Text that would be a formula, after an apostrophe, as OWASP advises (CSV injection)."""
+    harmless = not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.fullmatch(value)
+    return value if harmless else f"'{value}"
+
+
+def _with_formula(value: str) -> str:
+    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -98,8 +117,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, ob
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file in UTF-8. Raises OSError, ValueError or csv.Error."""
-    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+    """The rows of a CSV file in UTF-8, as `csv_text` got them. Raises OSError, ValueError or csv.Error."""
+    reader = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+    return [
+        {name: _with_formula(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in reader
+    ]
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

@@ -62,6 +62,10 @@ def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list
         written.append(_write_yolo(faces, by_split, sizes, kinds, run.folder / "boxes" / "yolo"))
     if "coco" in config.formats:
         written += _write_coco(faces, by_split, sizes, kinds, run.folder / "boxes" / "coco")
+    if "yolo" in config.formats and (missing := [each for each in ("train", "val") if each not in by_split]):
+        run.log(
+            f"warning: no face is in {' or '.join(missing)}; data.yaml needs both, and names another split"
+        )
     if any(face.checkpoint is None for face in faces):
         run.log("Caution: these are photos, not synthetic faces; protect this folder as you protect them.")
     if len(faces) < len(everything):
@@ -87,8 +91,15 @@ def _write_yolo(faces: FaceSet, by_split: BySplit, sizes: Sizes, kinds: Sequence
         ]
         link_or_copy(faces.folder / face.file, folder / "images" / split / _file_name(face))
         write_text(folder / "labels" / split / f"{face.id}.txt", "".join(lines))
-    # Without `path`, Ultralytics starts from the card's folder; `path: .` would be the working directory.
-    card = {**{split: f"images/{split}" for split in by_split}, "names": dict(enumerate(kinds))}
+    # Without `path`, Ultralytics takes splits from the card's folder; with `path: .`, from the working one.
+    # It refuses a card without train or val; as in its own small examples, another split stands for these.
+    others = {split: min(by_split, key=SPLITS.index) for split in ("train", "val") if split not in by_split}
+    shown = {split: others.get(split, split) for split in SPLITS if split in by_split or split in others}
+    card = {
+        **{split: f"images/{folder}" for split, folder in shown.items()},
+        "nc": len(kinds),
+        "names": dict(enumerate(kinds)),
+    }
     write_text(folder / "data.yaml", yaml.safe_dump(card, sort_keys=False, allow_unicode=True))
     return folder / "data.yaml"
 

@@ -139,6 +139,7 @@ def test_an_interrupted_export_ends_as_one_that_was_not(
         ".lock",
         "config.toml",
         "log.txt",
+        "names.csv",
         "release",
         "run.json",
     }

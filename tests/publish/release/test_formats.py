@@ -5,37 +5,40 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 from made_up_line import GENERATOR
-from made_up_release import FACES_PER_SHARD, contents, write_release
+from made_up_release import EVERY_FORMAT, FACES_PER_SHARD, contents, unpacked, write_release
 from PIL import Image
 
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
+from anonderm.core.files import read_csv
 from anonderm.core.records import Face
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.imagefolder import file_of
+from anonderm.publish.release.rows import renamed
 
 
 def pixels(data: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def test_parquet_shards_load_as_pictures_with_named_classes(
+def test_parquet_shards_load_as_pictures_with_the_names_of_their_classes(
     whole: Path, faces_with_boxes: FaceSet, tmp_path: Path
 ) -> None:
     datasets = pytest.importorskip("datasets")
     files = str(whole / "parquet" / "*.parquet")
     rows = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path))
     assert len(list((whole / "parquet").iterdir())) == -(-len(faces_with_boxes) // FACES_PER_SHARD)
-    assert rows.features["label"].names == list(faces_with_boxes.labels)
     assert len(rows) == len(faces_with_boxes)
     for row, face in zip(rows, faces_with_boxes, strict=True):
-        assert rows.features["label"].int2str(row["label"]) == face.label
+        assert row["label"] == face.label
         assert (row["seed"], row["psi"], row["generator"]) == (face.seed, face.psi, GENERATOR)
         assert np.array_equal(np.asarray(row["image"]), faces_with_boxes.image(face))
 
@@ -46,7 +49,7 @@ def test_webdataset_streams_pictures_classes_and_rows(whole: Path, faces_with_bo
     assert len(shards) == -(-len(faces_with_boxes) // FACES_PER_SHARD)
     loaded = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"))
     assert len(loaded) == len(faces_with_boxes)
-    for sample, face in zip(loaded, faces_with_boxes, strict=True):
+    for sample, face in zip(loaded, renamed(faces_with_boxes), strict=True):
         assert np.array_equal(sample["png"], faces_with_boxes.image(face))
         assert faces_with_boxes.labels[sample["cls"]] == face.label
         assert (sample["json"]["id"], sample["json"]["seed"]) == (face.id, face.seed)
@@ -63,9 +66,47 @@ def test_coco_boxes_refer_to_the_pictures_of_the_imagefolder(whole: Path, faces_
     }
     assert found == {
         (file_of(face).as_posix(), box.kind, box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0)
-        for face in faces_with_boxes
+        for face in renamed(faces_with_boxes)
         for box in face.lesions
     }
+
+
+def test_a_class_that_looks_like_a_number_is_text_in_every_format(faces: FaceSet, tmp_path: Path) -> None:
+    names = {"mild": "01", "moderate": "2"}
+    graded = FaceSet(
+        faces.folder, tuple(replace(each, label=names.get(str(each.label), "0")) for each in faces)
+    )
+    release = write_release(tmp_path / "export", graded, formats=EVERY_FORMAT[:-1])
+    expected = [face.label for face in graded]
+    assert parquet.read_table(release / "parquet").column("label").to_pylist() == expected
+    assert [row["label"] for row in read_csv(release / "train" / "metadata.csv")] == expected
+    found = unpacked(release)
+    rows = [json.loads(data) for name, data in found.items() if name.endswith(".json of ")]
+    assert [row["label"] for row in rows] == expected
+    numbers = json.loads(found["stylegan/dataset.zip!dataset.json"])
+    assert [numbers["class_names"][number] for _, number in numbers["labels"]] == expected
+
+
+def test_no_file_name_contradicts_a_label_that_grading_changed(faces: FaceSet, tmp_path: Path) -> None:
+    graded = FaceSet(faces.folder, tuple(replace(each, label="severe") for each in faces))
+    assert any("mild" in face.id for face in graded)
+    release = write_release(tmp_path / "export", graded, formats=EVERY_FORMAT[:-1])
+    found = [name for name, data in unpacked(release).items() if "mild" in name or b"mild-0" in data]
+    assert found == []
+    rows = read_csv(release.parent / "names.csv")
+    assert [(row["name"], row["id"]) for row in rows] == [
+        (f"face-{index:05d}", face.id) for index, face in enumerate(faces)
+    ]
+
+
+def test_faces_whose_lesions_are_unknown_are_not_in_the_coco_file(
+    faces_with_boxes: FaceSet, tmp_path: Path
+) -> None:
+    first, *others = faces_with_boxes
+    some = FaceSet(faces_with_boxes.folder, (replace(first, lesions=None), *others))
+    release = write_release(tmp_path / "export", some, formats=("imagefolder", "coco"))
+    content = json.loads((release / "coco" / "instances_train.json").read_text(encoding="utf-8"))
+    assert len(content["images"]) == len(others)
 
 
 def test_the_same_faces_give_the_same_files(whole: Path, faces_with_boxes: FaceSet, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_whole_release_is_signed_in_every_format_and_verified(
     assert all(is_signed(each) for each in pictures)
     assert [check.faults for check in verify(release)] == [()] * len(verify(release))
 
-    face = release / "train" / "mild" / "mild-00001.png"
+    face = release / "train" / "healthy" / "face-00001.png"
     face.write_bytes(marked_png(PICTURE))
     found = {
         fault.what for check in verify(release) for fault in check.faults if fault.file.endswith(face.name)

@@ -75,19 +75,19 @@ def test_the_command_fails_and_names_every_fault(copy: Path, capsys: pytest.Capt
 
 
 def test_missing_changed_and_extra_files_are_distinguished(copy: Path) -> None:
-    (copy / "train" / "mild" / "mild-00001.png").unlink()
+    (copy / "train" / "healthy" / "face-00001.png").unlink()
     (copy / "README.md").write_text((copy / "README.md").read_text() + "\nMore.\n")
     (copy / "parquet" / "faces-00099.parquet").symlink_to(copy / "parquet" / "faces-00000.parquet")
     found = faults(copy)
-    assert "train/mild/mild-00001.png: is missing" in found
+    assert "train/healthy/face-00001.png: is missing" in found
     assert "train/: contains 29 pictures; evidence.json states 30" in found
     assert "README.md: was changed" in found
     assert "parquet/faces-00099.parquet: is a symbolic link" in found
 
 
 def unmark_folder(release: Path) -> str:
-    (release / "train" / "mild" / "mild-00001.png").write_bytes(plain_png())
-    return "train/mild/mild-00001.png"
+    (release / "train" / "healthy" / "face-00001.png").write_bytes(plain_png())
+    return "train/healthy/face-00001.png"
 
 
 def unmark_parquet(release: Path) -> str:

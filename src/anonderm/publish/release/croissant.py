@@ -113,8 +113,6 @@ def _records(faces: FaceSet, files: list[dict[str, Any]]) -> dict[str, Any]:
     columns = {name: COLUMNS[name] for name in columns_of(faces)}
     if table.endswith(".csv"):
         columns = {"file_name": ("sc:Text", "the picture, from the folder train"), **columns}
-    else:
-        columns |= {"label": ("sc:Integer", f"the class: {', '.join(faces.labels)}, counted from 0")}
     fields = [
         {
             "@type": "cr:Field",

@@ -7,7 +7,8 @@ release/
   evidence.html, evidence.json      what the privacy audit found, and the decision
   checksums.sha256                  written last: with it, a release is complete (`anonderm verify`)
 
-Only pixels, labels and how each face was generated are written: no person, parent, source or file name.
+Only pixels, labels and how each face was generated are written: no person, parent, source or file name. The
+faces have neutral names in it; names.csv, beside it, says which face each one is.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from typing import Any
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import sha256_file, storage_errors, write_json, write_text
+from anonderm.core.files import sha256_file, storage_errors, write_csv, write_json, write_text
 from anonderm.core.results.audit import AuditResult
 from anonderm.core.results.base import Result
 from anonderm.core.rundir import RunDir
@@ -33,6 +34,7 @@ from anonderm.publish.release.imagefolder import refuse_without_boxes, write_coc
 from anonderm.publish.release.lineage import Ancestor, ancestors
 from anonderm.publish.release.parquet import write_parquet
 from anonderm.publish.release.pictures import Pictures
+from anonderm.publish.release.rows import renamed
 from anonderm.publish.release.signing import Signer
 from anonderm.publish.release.stylegan import write_stylegan_zip
 from anonderm.publish.release.webdataset import write_webdataset
@@ -69,9 +71,10 @@ def export(
     _log_override(decision, run)
     certificate, key = config.c2pa_certificate, config.c2pa_key
     signer = Signer(certificate, key) if certificate and key else None
-    pictures = Pictures(faces, run.folder / "pictures", signer)
+    pictures = Pictures(renamed(faces), run.folder / "pictures", signer)
     release = run.folder / "release"
     _write_formats(config, pictures, release, run)
+    _write_names(faces, pictures.faces, run)
     _write_papers(config, faces, audit, scores, behind, decision, release)
     write_text(release / CHECKSUMS, _checksums(release))
     shutil.rmtree(pictures.folder, ignore_errors=True)
@@ -129,6 +132,13 @@ def _write_formats(config: ExportConfig, pictures: Pictures, release: Path, run:
                     bar.advance(count)
     if "coco" in config.formats:
         write_coco(pictures.faces, release)
+
+
+def _write_names(faces: FaceSet, released: FaceSet, run: RunDir) -> None:
+    """names.csv, outside the release: which face has which name in it, in case one must be withdrawn."""
+    pairs = zip(faces, released, strict=True)
+    rows = [{"name": new.id, "id": old.id, "label": old.label, "file": old.file} for old, new in pairs]
+    write_csv(run.folder / "names.csv", ("name", "id", "label", "file"), rows)
 
 
 def _write_papers(

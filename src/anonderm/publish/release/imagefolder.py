@@ -1,22 +1,20 @@
 """Hugging Face's imagefolder.
 
-train/<class>/<id>.png    every face
-train/metadata.csv        a row a face; the loader joins both
-coco/instances_train.json optional: the lesion boxes of those files
+train/<class>/face-00000.png    every face
+train/metadata.csv              a row a face; the loader joins both
+coco/instances_train.json       optional: the lesion boxes of those files
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from anonderm.core.errors import InputError
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import link_or_copy, write_text
+from anonderm.core.files import csv_text, link_or_copy, write_text
 from anonderm.core.images import image_size
 from anonderm.core.records import Face
-from anonderm.models.lesion_detector.kinds import kinds_of
+from anonderm.models.lesion_detector.kinds import kinds_of, with_known_boxes
 from anonderm.publish.export_boxes import coco
 from anonderm.publish.release.pictures import Pictures
 from anonderm.publish.release.rows import columns_of, row_of
@@ -40,12 +38,12 @@ def write_imagefolder(pictures: Pictures, release: Path) -> Iterator[int]:
 def _metadata(faces: FaceSet) -> str:
     """CSV of the label and origin of each face; empty columns are left out."""
     columns = columns_of(faces)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, ("file_name", *columns), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for face in faces:
-        writer.writerow({"file_name": file_of(face).relative_to("train").as_posix()} | row_of(face))
-    return table.getvalue()
+    rows = (
+        {"file_name": file_of(face).relative_to("train").as_posix()}
+        | {name: value for name, value in row_of(face).items() if name in columns}
+        for face in faces
+    )
+    return csv_text(("file_name", *columns), rows)
 
 
 def refuse_without_boxes(faces: FaceSet) -> None:
@@ -58,7 +56,8 @@ def refuse_without_boxes(faces: FaceSet) -> None:
 
 
 def write_coco(faces: FaceSet, release: Path) -> None:
-    """One JSON file; its file names are relative to the release."""
+    """One JSON file of the faces whose boxes are known; its file names are relative to the release."""
+    faces = with_known_boxes(faces, class_agnostic=False)
     sizes = {face.id: image_size(faces.folder / face.file) for face in faces}
     content = coco(faces.faces, sizes, kinds_of(faces), lambda face: file_of(face).as_posix())
     write_text(release / "coco" / "instances_train.json", json.dumps(content, ensure_ascii=False))

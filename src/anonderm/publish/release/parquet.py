@@ -1,7 +1,7 @@
 """Parquet shards in the layout of Hugging Face's data sets.
 
-parquet/faces-00000.parquet    image {bytes, path} and the row of each face; the class is a number whose
-                               name is in the file's metadata
+parquet/faces-00000.parquet    image {bytes, path} and the row of each face; `label` is the name of its
+                               class, as in every other table of the release
 """
 
 import json
@@ -29,7 +29,6 @@ def _write(pictures: Pictures, schema: Any, faces: FaceSet, _: int, path: Path) 
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    labels = pictures.faces.labels
     with (
         atomic_path(path) as temporary,
         # PNG and sha256 are incompressible, so only the label has a dictionary.
@@ -37,11 +36,7 @@ def _write(pictures: Pictures, schema: Any, faces: FaceSet, _: int, path: Path) 
     ):
         for group in faces.batches(_GROUP):
             rows = [
-                row_of(face)
-                | {
-                    "label": labels.index(str(face.label)),
-                    "image": {"bytes": pictures.png(face), "path": f"{face.id}.png"},
-                }
+                row_of(face) | {"image": {"bytes": pictures.png(face), "path": f"{face.id}.png"}}
                 for face in group
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema=schema), row_group_size=_GROUP)
@@ -52,11 +47,10 @@ def _schema(faces: FaceSet) -> Any:
     import pyarrow as pa
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    types = {"label": pa.int64(), "seed": pa.int64(), "generator": pa.string()}
+    types = {"label": pa.string(), "seed": pa.int64(), "generator": pa.string()}
     columns = [(name, types.get(name, pa.float64())) for name in columns_of(faces)]
     features: dict[str, Any] = {"image": {"_type": "Image"}}
     for name, kind in columns:
         features[name] = {"dtype": str(kind).replace("double", "float64"), "_type": "Value"}
-    features["label"] = {"names": list(faces.labels), "_type": "ClassLabel"}
-    metadata = json.dumps({"info": {"features": features}}, ensure_ascii=False)
+    metadata = json.dumps({"info": {"features": features}})
     return pa.schema([("image", image), *columns], metadata={"huggingface": metadata})

@@ -1,6 +1,7 @@
 """What a release contains about each face, and how it is divided into shards."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,15 @@ COLUMNS = {
     "confidence": ("sc:Float", "probability of the class, if a classifier labelled the face"),
     "generator": ("sc:Text", "sha256 of the generator's weights"),
 }
+
+
+def renamed(faces: FaceSet) -> FaceSet:
+    """The faces under neutral names, face-00000 and so on in their order.
+
+    Their ids name the class for which a face was generated, which grading may have changed since.
+    """
+    named = (replace(face, id=f"face-{index:05d}") for index, face in enumerate(faces))
+    return FaceSet(faces.folder, tuple(named))
 
 
 def row_of(face: Face) -> dict[str, Any]:
