@@ -108,7 +108,8 @@ def _without_formula(value: object) -> object:
     return value if harmless else f"'{value}"
 
 
-def _with_formula(value: str) -> str:
+def without_apostrophe(value: str) -> str:
+    """The text of a cell that `csv_text` wrote."""
     return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 
@@ -120,7 +121,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file in UTF-8, as `csv_text` got them. Raises OSError, ValueError or csv.Error."""
     reader = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
     return [
-        {name: _with_formula(value) if isinstance(value, str) else value for name, value in row.items()}
+        {name: without_apostrophe(value) if isinstance(value, str) else value for name, value in row.items()}
         for row in reader
     ]
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from anonderm.core.errors import InputError
+from anonderm.core.errors import AnondermError, InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.huggingface import find
 from anonderm.ingest.sources.layouts import recognise
@@ -121,3 +122,249 @@ def test_metadata_without_file_names_are_named(tmp_path):
     (tmp_path / "metadata.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no column file_name"):
         find(IngestConfig(tmp_path))
+
+
+CLASSES = ("mild", "severe")
+
+
+@pytest.fixture
+def write(tmp_path, draw):
+    """Writes a Parquet or Arrow file of rows {name of a column: values}; `images` makes pictures for it."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    def images(count: int, start: int = 0) -> list[dict]:
+        paths = [draw(tmp_path / "raw" / f"{start + n}.png", start + n) for n in range(count)]
+        return [{"bytes": path.read_bytes(), "path": path.name} for path in paths]
+
+    def table(name: str, columns: dict, features: dict | None = None, types: dict | None = None):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {key: pa.array(each, (types or {}).get(key)) for key, each in columns.items()}
+        made = pa.table(arrays)
+        if features:
+            made = made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        if name.endswith(".parquet"):
+            parquet.write_table(made, path, row_group_size=2)
+        else:
+            file = name.startswith("file")
+            with (pa.ipc.new_file if file else pa.ipc.new_stream)(str(path), made.schema) as out:
+                out.write_table(made)
+        return tmp_path / "set"
+
+    table.images = images
+    return table
+
+
+def labels(root) -> list:
+    return [photo.label for photo in find(IngestConfig(root)).photos]
+
+
+CLASS = {"_type": "ClassLabel", "names": list(CLASSES)}
+
+
+@pytest.mark.parametrize("name", ["label", "labels", "severity", "acne_level", "y"])
+def test_the_column_of_classes_is_the_label_whatever_its_name(write, name):
+    columns = {"image": write.images(3), name: [0, 1, None]}
+    root = write("train.parquet", columns, {"image": {"_type": "Image"}, name: CLASS})
+    assert labels(root) == ["mild", "severe"]
+
+
+def test_several_columns_of_classes_are_named(write):
+    columns = {"image": write.images(2), "fine": [0, 1], "coarse": [0, 0]}
+    root = write("train.parquet", columns, {"fine": CLASS, "coarse": CLASS})
+    with pytest.raises(AnondermError, match="several columns of classes: fine, coarse"):
+        labels(root)
+    found = find(IngestConfig(root, columns=("label=coarse",)))
+    assert [photo.label for photo in found.photos] == ["mild", "mild"]
+
+
+KIND = {"_type": "ClassLabel", "names": ["papule", "pustule"]}
+BOX = {"_type": "Sequence", "feature": {"dtype": "float32", "_type": "Value"}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "feature"),
+    [
+        (
+            {"bbox": [[1, 2, 3, 4], [5, 6, 7, 8]], "category": [1, 0]},
+            {"_type": "Sequence", "feature": {"bbox": BOX, "category": KIND}},
+        ),
+        (
+            {"bbox": [[1, 2, 3, 4], [5, 6, 7, 8]], "category": [1, 0]},
+            {"bbox": {"_type": "List", "feature": BOX}, "category": {"_type": "List", "feature": KIND}},
+        ),
+        (
+            [{"bbox": [1, 2, 3, 4], "category": 1}, {"bbox": [5, 6, 7, 8], "category": 0}],
+            [{"bbox": BOX, "category": KIND}],
+        ),
+        (
+            [{"bbox": [1, 2, 3, 4], "category": 1}, {"bbox": [5, 6, 7, 8], "category": 0}],
+            {"_type": "List", "feature": {"bbox": BOX, "category": KIND}},
+        ),
+    ],
+)
+def test_kinds_of_lesion_have_the_names_of_their_classes_at_any_depth(write, objects, feature):
+    root = write("train.parquet", {"image": write.images(1), "objects": [objects]}, {"objects": feature})
+    (photo,) = find(IngestConfig(root)).photos
+    assert [(each.kind, each.x0, each.y1) for each in photo.lesions] == [("pustule", 1, 6), ("papule", 5, 14)]
+
+
+def test_datasets_itself_writes_what_is_read(tmp_path, write):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "labels": datasets.ClassLabel(names=list(CLASSES)),
+            "objects": [
+                {
+                    "bbox": datasets.Sequence(datasets.Value("float32"), 4),
+                    "category": datasets.ClassLabel(names=["papule"]),
+                }
+            ],
+        }
+    )
+    rows = {
+        "image": write.images(4),
+        "labels": [0, 1, 0, 1],
+        "objects": [[{"bbox": [1, 2, 3, 4], "category": 0}], [], [], []],
+    }
+    made = datasets.Dataset.from_dict(rows, features=features)
+    splits = datasets.DatasetDict({"train": made.select(range(2)), "validation": made.select(range(2, 4))})
+    splits.save_to_disk(str(tmp_path / "disk"))
+    made.to_parquet(str(tmp_path / "one" / "train-00000-of-00001.parquet"))
+    for root in ("disk", "one", "one/train-00000-of-00001.parquet"):
+        layout, _ = recognise(IngestConfig(tmp_path / root))
+        assert layout == "huggingface"
+        photos = find(IngestConfig(tmp_path / root)).photos
+        assert [photo.label for photo in photos] == ["mild", "severe", "mild", "severe"]
+        assert photos[0].lesions[0].kind == "papule"
+        assert photos[1].lesions == ()
+        assert [photo.split for photo in photos][2:] == (["val"] * 2 if root == "disk" else ["train"] * 2)
+        assert photos[3].read() == rows["image"][3]["bytes"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["binary", "large_binary", "struct", "large_struct", "no_path", "nested", "list", "mask_first"]
+)
+@pytest.mark.parametrize("file", ["train.parquet", "stream.arrow", "file.arrow"])
+def test_pictures_are_read_from_every_kind_of_column(write, kind, file):
+    import pyarrow as pa
+
+    given = write.images(3)
+    data, expected = [each["bytes"] for each in given], {"label": ["mild", "severe", "mild"]}
+    large = pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())])
+    columns, types = {
+        "binary": ({"image": data}, {}),
+        "large_binary": ({"photo_of_face": data}, {"photo_of_face": pa.large_binary()}),
+        "struct": ({"image": given}, {}),
+        "large_struct": ({"image": given}, {"image": large}),
+        "no_path": ({"image": [{"bytes": each} for each in data]}, {}),
+        "nested": (
+            {
+                "sample": [
+                    {"image": each, "grade": label}
+                    for each, label in zip(given, expected["label"], strict=True)
+                ]
+            },
+            {},
+        ),
+        "list": ({"images": [[each] for each in given]}, {}),
+        "mask_first": ({"mask": [{"bytes": b"x", "path": "m"}] * 3, "image": given}, {}),
+    }[kind]
+    root = write(file, columns | ({} if kind == "nested" else expected), types=types)
+    found = find(IngestConfig(root))
+    assert [photo.read() for photo in found.photos] == data
+    assert [photo.label for photo in found.photos] == expected["label"]
+
+
+def test_pictures_of_one_row_count_as_one_person(write):
+    pictures = write.images(4)
+    root = write("train.parquet", {"images": [pictures[:3], pictures[3:]], "label": CLASSES})
+    photos = find(IngestConfig(root)).photos
+    assert len({photo.name for photo in photos}) == 4
+    assert [photo.original for photo in photos] == ["train.parquet/0-0"] * 3 + [None]
+
+
+def test_a_cell_that_holds_only_a_path_is_the_file_beside_it(write, draw):
+    import pyarrow as pa
+
+    columns = {"image": [{"bytes": None, "path": "/home/x/a.png"}], "label": ["mild"]}
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    root = write("data.parquet", columns, types={"image": struct})
+    draw(root / "faces" / "a.png", 3)
+    (photo,) = find(IngestConfig(root)).photos
+    assert (photo.name, photo.label) == ("faces/a.png", "mild")
+
+
+@pytest.mark.parametrize(
+    ("file", "split"),
+    [
+        ("default/train/0000.parquet", "train"),
+        ("default/partial-train/0000.parquet", "train"),
+        ("default/validation/0000.parquet", "val"),
+        ("data/test-00000-of-00002-abcdef.parquet", "test"),
+        ("acne_dev.parquet", "val"),
+        ("evaluation/a.parquet", "test"),
+        ("faces.parquet", None),
+    ],
+)
+def test_the_split_is_that_of_the_folder_or_file(write, file, split):
+    root = write(file, {"image": write.images(1), "label": ["mild"]})
+    assert [photo.split for photo in find(IngestConfig(root)).photos] == [split]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("plain/train/0000.parquet", "cropped/train/0000.parquet"),
+        ("plain/train-00000-of-00001.parquet", "cropped/train-00000-of-00001.parquet"),
+        ("set/plain/train.parquet", "set/cropped/train.parquet"),
+    ],
+)
+def test_several_configurations_are_named_and_one_can_be_given(write, files):
+    for start, file in enumerate(files):
+        root = write(file, {"image": write.images(1, start), "label": ["mild"]})
+    with pytest.raises(InputError, match=r"cropped.*plain") as caught:
+        find(IngestConfig(root))
+    given = caught.value.hint.split("--source ")[1].split(". If")[0]
+    assert len(find(IngestConfig(Path(given))).photos) == 1
+
+
+def test_a_cache_of_datasets_is_no_data(write):
+    root = write("data-00000-of-00001.arrow", {"image": write.images(2), "label": CLASSES})
+    write("cache-0123.arrow", {"image": write.images(2), "label": CLASSES})
+    (root / "state.json").write_text('{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}')
+    assert labels(root) == list(CLASSES)
+
+
+@pytest.mark.parametrize("column", ["file_name", "file_names", "image_file_name", "image_file_names"])
+def test_metadata_name_their_files_as_datasets_allows(tmp_path, draw, column):
+    files = [draw(tmp_path / "train" / f"{n}.jpg", n).name for n in range(2)]
+    several = column.endswith("s")
+    rows = (
+        [{column: files, "label": "mild"}] if several else [{column: file, "label": "mild"} for file in files]
+    )
+    (tmp_path / "train" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    photos = find(IngestConfig(tmp_path)).photos
+    assert [(photo.name, photo.label, photo.split) for photo in photos] == [
+        ("train/0.jpg", "mild", "train"),
+        ("train/1.jpg", "mild", "train"),
+    ]
+
+
+@pytest.mark.parametrize("archive", ["train.zip", "data/train.zip", "images.tar.gz"])
+def test_an_archive_beside_metadata_is_named(tmp_path, archive):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "metadata.csv").write_text("file_name,label\na.jpg,mild\n")
+    (tmp_path / archive).write_bytes(b"PK")
+    with pytest.raises(InputError, match=archive) as caught:
+        find(IngestConfig(tmp_path))
+    assert "npack" in caught.value.hint
+
+
+def test_class_numbers_of_a_parquet_table_of_names_become_classes(write, draw):
+    root = write("metadata.parquet", {"file_name": ["a.jpg", "b.jpg"], "label": [1, 0]}, {"label": CLASS})
+    for n, name in enumerate("ab"):
+        draw(root / f"{name}.jpg", n)
+    assert labels(root) == ["severe", "mild"]

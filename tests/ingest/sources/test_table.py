@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonderm.core.errors import ConfigError, InputError
+from anonderm.core.errors import AnondermError, ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.sources.reading import read_table
 from anonderm.ingest.sources.table import find
+from anonderm.ingest.sources.table_files import read_table
 
 HEADER = "Bild;Grad;Patient;Teil;Lizenz"
 
@@ -130,3 +130,196 @@ def test_any_csv_is_read_or_refused(tmp_path_factory, text):
     except InputError:
         return
     assert all(set(row) <= set(table.columns) for _, row in table.rows)
+
+
+@pytest.fixture
+def faces(tmp_path, draw):
+    """Six photos in a sub-folder; writes a table beside them and reads it: name -> label, or a fact."""
+    for n in range(6):
+        draw(tmp_path / "faces" / f"a{n}.jpg", n)
+
+    def read(text: str | bytes, name: str = "table.csv", fact: str = "label", **settings):
+        data = text if isinstance(text, bytes) else text.encode()
+        (tmp_path / name).write_bytes(data)
+        found = find(IngestConfig(tmp_path / name, **settings))
+        return {photo.name.removeprefix("faces/"): getattr(photo, fact) for photo in found.photos}
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "a{}",
+        "a{}.jpg",
+        "A{}.JPG",
+        "a{}.png",
+        "/kaggle/input/acne/faces/a{}.jpg",
+        "D:\\data\\acne\\a{}.jpg",
+        "./faces/a{}.jpg",
+        "file:///home/x/faces/a{}.jpg",
+        "https://example.org/faces/a{}.jpg",
+    ],
+)
+def test_photos_are_found_however_they_are_named(faces, written):
+    rows = [f"{written.format(n)},{'mild' if n % 2 else 'severe'}" for n in range(6)]
+    assert faces("\n".join(["image,label", *rows])) == {
+        f"a{n}.jpg": "mild" if n % 2 else "severe" for n in range(6)
+    }
+
+
+PLAIN = "file,label\na0.jpg,mild\na1.jpg,severe\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        PLAIN.replace(",", ";").replace("\n", "\r\n"),
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        PLAIN.replace(",", "|"),
+        "sep=;\r\n" + PLAIN.replace(",", ";"),
+        "SEP=\t\n" + PLAIN.replace(",", "\t"),
+        '"sep=,"\n' + PLAIN,
+        "\n\n" + PLAIN.replace("\n", "\n\n"),
+        PLAIN.replace("\n", ",,\n"),
+        PLAIN.replace("\n", ", ,\n", 1),
+        ",file,label\n0,a0.jpg,mild\n1,a1.jpg,severe\n",
+        '"file","label"\n"a0.jpg","mild"\n"a1.jpg","severe"\n',
+        '"file,label"\n"a0.jpg,mild"\n"a1.jpg,severe"\n',
+        'file, label, note\na0.jpg, mild, "left, cheek"\na1.jpg, severe, "5"" scar"\n',
+        'file,note,label\na0.jpg,"two\nlines",mild\na1.jpg,5" scar,severe\n',
+        "file;label;score\na0.jpg;mild;0,5\na1.jpg;severe;1,25\n",
+        "file,label,note,note\na0.jpg,mild,x,y\na1.jpg,severe,x,y\n",
+        "file,label,fold\na0.jpg,mild,0\na1.jpg,severe,1\n",
+        "meta.file,meta.label\na0.jpg,mild\na1.jpg,severe\n",
+    ],
+)
+def test_csv_is_read_as_programs_write_it(faces, text):
+    assert faces(text) == {"a0.jpg": "mild", "a1.jpg": "severe"}
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (("1", "1.0", "1.00"), "1"),
+        (("1,0", "1", "1"), "1"),
+        (("True", "TRUE", "true"), "True"),
+        (("02", "02", "02"), "02"),
+        (("none", "none", "none"), "none"),
+        (("1.5", "1.5", "1.5"), "1.5"),
+    ],
+)
+def test_labels_that_are_the_same_are_one_class(faces, written, expected):
+    text = "file;label\n" + "".join(f"a{n}.jpg;{label}\n" for n, label in enumerate(written))
+    assert set(faces(text).values()) == {expected}
+
+
+@pytest.mark.parametrize("word", ["", "nan", "NaN", "#N/A", "null", "<NA>"])
+def test_an_empty_label_is_no_class(faces, word):
+    assert faces(f"file,label\na0.jpg,mild\na1.jpg,{word}\n") == {"a0.jpg": "mild"}
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "ndjson", "parquet"])
+def test_numbers_and_truth_values_of_other_tables_are_the_same_classes(faces, tmp_path, form):
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    for label, expected in ((1, "1"), (1.0, "1"), (True, "True"), (0.5, "0.5")):
+        rows = [{"filepath": "a0", "diagnosis": label}]
+        if form == "parquet":
+            path = tmp_path / "raw.parquet"
+            parquet.write_table(pa.Table.from_pylist(rows), path)
+            data = path.read_bytes()
+        else:
+            data = json.dumps(rows if form == "json" else rows[0]).encode()
+        assert faces(data, f"t.{form}") == {"a0.jpg": expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file,label\na0.jpg,mild\na1.jpg,mild,left\n", r"table\.csv:3: 3 cells, .* 2 columns"),
+        ('file,label\na0.jpg,"mild\na1.jpg,severe\n', r"table\.csv:3: not a line of CSV"),
+        ("file,label,label\na0.jpg,mild,severe\n", r"2 columns could be the label: label, label"),
+        ("file,label,Label\na0.jpg,mild,severe\n", r"2 columns could be the label: label, Label"),
+        ("a0.jpg,mild\na1.jpg,severe\n", r"no column 'file'"),
+        ("", r"no column 'file'"),
+        (PLAIN.encode("utf-16-le"), r"table\.csv: not text in UTF-8"),
+        ("file,label\na0.jpg,schön\n".encode("latin-1"), r"table\.csv: not UTF-8"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(faces, text, says):
+    with pytest.raises(AnondermError, match=says):
+        faces(text)
+
+
+def test_a_short_row_has_no_label_and_is_listed_with_its_line(faces, tmp_path):
+    faces("file,label\na0.jpg,mild\na1.jpg\n")
+    (skip, *_) = find(IngestConfig(tmp_path / "table.csv")).skipped
+    assert skip.reason == "no label in table.csv:3"
+
+
+def test_our_own_list_of_sources_is_a_table(faces, tmp_path, draw):
+    from anonderm.core.files import csv_text
+
+    draw(tmp_path / "faces" / "=b.jpg", 9)
+    text = csv_text(("id", "file", "label"), [{"id": "mild-00000", "file": "faces/=b.jpg", "label": "mild"}])
+    assert faces(text) == {"=b.jpg": "mild"}
+
+
+def test_a_list_of_labels_names_types_of_lesions(faces):
+    lines = '{"file": "a0.jpg", "labels": ["papule", "comedone"]}\n{"file": "a1.jpg", "labels": []}\n'
+    assert faces(lines, "t.jsonl", "lesion_types") == {"a0.jpg": ("comedone", "papule"), "a1.jpg": ()}
+    assert faces(lines, "t.jsonl") == {"a0.jpg": None, "a1.jpg": None}
+
+
+def test_photos_of_one_row_count_as_one_person(faces):
+    found = faces('{"file": ["a0.jpg", "a1.jpg"], "label": "mild"}\n', "t.jsonl", "original")
+    assert found == {"a0.jpg": "t.jsonl:1", "a1.jpg": "t.jsonl:1"}
+    assert faces('{"file": {"path": "a0.jpg"}, "label": 2.0}\n', "t.jsonl") == {"a0.jpg": "2"}
+
+
+BOXES = [
+    {"objects": {"bbox": [[4, 8, 10, 20]], "category": ["papule"]}},
+    {"objects": [{"bbox": ["4", 8.0, 10, 20], "category": "papule"}]},
+    {"annotations": [{"bbox": [4, 8, 10, 20], "category_id": 3, "name": "papule"}]},
+    {"bbox": [[4, 8, 10, 20]], "category": ["papule"]},
+    {"objects": '{"bbox": [[4, 8, 10, 20]], "categories": ["papule"]}'},
+]
+
+
+@pytest.mark.parametrize("row", BOXES)
+def test_boxes_in_a_table_are_read(faces, row):
+    import json
+
+    (lesions,) = faces(json.dumps({"file": "a0.jpg"} | row), "t.jsonl", "lesions").values()
+    assert [(each.kind, each.x0, each.y0, each.x1, each.y1) for each in lesions] == [("papule", 4, 8, 14, 28)]
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ([], ()),
+        ({"bbox": [], "categories": []}, ()),
+        (None, None),
+        ("", None),
+        ("?", None),
+        ({"bbox": [[1, 2, 3, 4]], "categories": []}, None),
+        ({"bbox": [[1, 2, 3, 4]], "categories": ["a", "b"]}, None),
+        ({"bbox": [[1, 2, 3, 4], [1, 2]], "categories": ["a", "b"]}, None),
+        ([{"bbox": [1, 2, 3, 4]}], None),
+        ([{"bbox": [1, 2, 3, 4], "category": "a"}, 3], None),
+    ],
+)
+def test_only_an_empty_list_of_objects_means_no_lesion(faces, tmp_path, objects, expected):
+    import json
+
+    assert faces(json.dumps({"file": "a0.jpg", "objects": objects}), "t.jsonl", "lesions") == {
+        "a0.jpg": expected
+    }
+    listed = [item.kind for item in find(IngestConfig(tmp_path / "t.jsonl")).skipped]
+    assert ("box unusable" in listed) == (expected is None and objects not in (None, ""))

@@ -17,7 +17,8 @@ from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import cell_text, number, read_table, split_of
+from anonderm.ingest.sources.reading import number, split_of
+from anonderm.ingest.sources.table_files import cell_text, read_table
 
 _SUFFIXES = (".csv", ".tsv")
 _FILE = ("filename", "file_name", "file", "image", "image_name", "image_path", "path", "img", "image_id")

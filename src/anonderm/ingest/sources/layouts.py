@@ -68,10 +68,15 @@ LAYOUTS: dict[str, Layout] = {
         box_table.fits_file,
     ),
     "huggingface": Layout(
-        "metadata.csv or .jsonl, *.parquet, or *.arrow", huggingface.find, huggingface.fits
+        "metadata.csv or .jsonl, *.parquet, or *.arrow",
+        huggingface.find,
+        huggingface.fits,
+        huggingface.fits_file,
     ),
     "table": Layout(
-        "a .csv, .tsv, .jsonl or .parquet file that names photos", table.find, fits_file=table.fits_file
+        "a .csv, .tsv, .json, .jsonl or .parquet file that names photos",
+        table.find,
+        fits_file=table.fits_file,
     ),
     "split-folders": Layout(
         "train/CLASS/, likewise val/ and test/", folders.find_splits, folders.fits_splits, by_folders=True

@@ -14,7 +14,8 @@ from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import read_table, split_of
+from anonderm.ingest.sources.reading import split_of
+from anonderm.ingest.sources.table_files import read_table
 
 _TABLE = "_classes.csv"
 _FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}

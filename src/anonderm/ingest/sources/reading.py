@@ -1,36 +1,22 @@
-"""Reading label files: text, JSON, tables and their values, with the same errors for every layout."""
+"""Reading label files: text, JSON and their values, with the same errors for every layout."""
 
-import csv
-import io
 import math
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-
 _CLASS_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0*)?")
-_DOWNLOAD_AGAIN = "Download or export it again."
 _SPLIT_NAMES = {
     "train": ("train", "training", "trainval"),
     "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
+    "test": ("test", "testing", "eval", "evaluation"),
 }
 _SPLITS = {name: split for split, names in _SPLIT_NAMES.items() for name in names}
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The names of the columns, and the rows with their line numbers."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, Mapping[str, Any]], ...]
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -41,60 +27,14 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """Raises InputError."""
-    return _object(parse_json(read_text(path), str(path)), str(path))
+    return as_object(parse_json(read_text(path), str(path)), str(path))
 
 
-def _object(content: Any, where: str) -> dict[str, Any]:
+def as_object(content: Any, where: str) -> dict[str, Any]:
+    """Raises InputError for anything but a JSON object."""
     if not isinstance(content, dict):
-        raise InputError(f"{where}: not a JSON object.", _DOWNLOAD_AGAIN)
+        raise InputError(f"{where}: not a JSON object.", "Download or export it again.")
     return content
-
-
-def read_table(path: Path) -> Table:
-    """The table in a file with one of TABLE_SUFFIXES. Raises InputError."""
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return _parquet_table(path)
-    return _json_table(path) if suffix == ".jsonl" else _csv_table(path)
-
-
-def _csv_table(path: Path) -> Table:
-    text = read_text(path)
-    head, _, rest = text.partition("\n")
-    stated = re.fullmatch(r"sep=(.)", head.strip(), re.IGNORECASE)  # as Excel writes it
-    if stated:
-        text, head = rest, rest.partition("\n")[0]
-    found = "\t" if "\t" in head and "," not in head else ";" if ";" in head and "," not in head else ","
-    delimiter = stated[1] if stated else found
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    try:
-        columns = tuple(word.strip() for word in next(reader, []))
-        rows = [(reader.line_num + bool(stated), words) for words in reader if any(map(str.strip, words))]
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: not a line of CSV ({error}).", "Correct it.") from error
-    return Table(columns, tuple((number, dict(zip(columns, words, strict=False))) for number, words in rows))
-
-
-def _json_table(path: Path) -> Table:
-    rows = []
-    for number, line in read_lines(path):
-        where = f"{path}:{number}"
-        rows.append((number, _object(parse_json(line, where), where)))
-    columns = dict.fromkeys(name for _, row in rows for name in row)
-    return Table(tuple(columns), tuple(rows))
-
-
-def _parquet_table(path: Path) -> Table:
-    """Without columns of bytes, which may hold images."""
-    import pyarrow.lib
-    import pyarrow.parquet as parquet
-
-    try:
-        names = [field.name for field in parquet.read_schema(path) if "binary" not in str(field.type)]
-        rows = parquet.read_table(path, columns=names).to_pylist()
-    except (pyarrow.lib.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a Parquet table ({error}).", _DOWNLOAD_AGAIN) from error
-    return Table(tuple(names), tuple(enumerate(rows, start=1)))
 
 
 def read_split(word: str) -> str | None:
@@ -137,11 +77,3 @@ def numbers(values: object, count: int | None = None) -> list[float] | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return found if all(map(math.isfinite, found)) else None
-
-
-def cell_text(value: Any) -> str:
-    """The value of a table's cell as text; "" for an empty cell."""
-    if value is None or value != value:  # NaN, as pandas writes an empty cell
-        return ""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value).strip()

@@ -1,27 +1,40 @@
 """A table of photos: CSV, TSV, JSON lines or Parquet, one row per photo; the settings name the columns.
 
-Files are named relative to the table's folder, and must be below it.
+Files are named relative to the table's folder, and must be below it; `Listing.find` also finds them by their
+names alone. A cell may hold a list of files, which then show one person. Boxes may stand in `objects`.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
+from anonderm.ingest.sources.object_columns import with_objects
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import TABLE_SUFFIXES, Table, cell_text, read_split, read_table
+from anonderm.ingest.sources.reading import read_split
+from anonderm.ingest.sources.table_files import TABLE_SUFFIXES, Table, cell_text, class_text, read_table
 
 # Common names of columns, which are recognised if the settings name none.
 _COMMON_NAMES = {
-    "file": ("file", "file_name", "filename", "image", "image_path", "path"),
-    "label": ("label", "labels", "class", "severity", "grade"),
+    "file": (
+        *("file", "file_name", "filename", "file_names", "image", "image_path", "path", "image_name"),
+        *("image_file", "img", "img_path", "img_name", "filepath", "file_path", "photo", "image_id", "id"),
+    ),
+    "label": (
+        *("label", "labels", "class", "class_name", "label_name", "severity", "grade"),
+        *("category", "diagnosis", "target", "cls"),
+    ),
     "subject": ("subject", "subject_id", "person", "patient", "patient_id"),
     "split": ("split", "set", "fold"),
     "licence": ("licence", "license"),
     "credit": ("credit", "author"),
 }
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+_FLOAT = re.compile(r"(\d+)\.0")
 
 
 def fits_file(source: Path) -> bool:
@@ -45,57 +58,125 @@ def photos_of(
 
     Raises InputError where photos are missing that an archive beside the table seems to hold.
     """
-    missing = 0
+    missing = found = 0
     for number, row in table.rows:
-        facts = {what: cell_text(row.get(column)) for what, column in columns.items()}
-        name = listing.find(facts["file"], folder) if facts["file"] else None
-        line = f"{where}:{number}"
-        if not facts["file"]:
+        line, files = f"{where}:{number}", _files(row.get(columns["file"]))
+        if not files:
             listing.skip(line, "names no file", "photo missing")
-        elif name is None:
-            listing.skip_missing(line, facts["file"])
-            missing += 1
-        elif "label" in columns and not facts["label"]:
-            listing.skip(name, f"no label in {line}", "label unknown")
-        elif facts.get("split") and read_split(facts["split"]) is None:
-            listing.skip(name, f"unknown split {facts['split']!r} in {line}", "split unknown")
-        else:
-            yield with_facts(listing.photo(name), facts)
-    archives = [name for name in listing.with_suffix(".zip", ".tar", ".gz", ".7z", ".rar") if "/" not in name]
-    if archives and missing == len(table.rows):
+        for file in files:
+            name = _find(listing, file, folder)
+            if name is None:
+                listing.skip_missing(line, file)
+                missing += 1
+                continue
+            found += 1
+            photo = listing.photo(name)
+            if len(files) > 1:
+                photo = dataclasses.replace(photo, original=line)
+            if described := with_row(listing, photo, row, columns, line):
+                yield described
+    archives = listing.with_suffix(*_ARCHIVES)
+    if archives and missing and not found:
         raise InputError(
             f"{where}: none of its {missing} photos exists, but there is {', '.join(archives)}.",
             f"Unpack it beside the table: unzip {archives[0]}",
         )
 
 
-def with_facts(photo: Photo, facts: Mapping[str, str]) -> Photo:
-    """`facts`: what -> text of the table's cell, "" if it is empty."""
-    return dataclasses.replace(
+def _files(value: Any) -> list[str]:
+    """The names in a cell: one, a list, or that of a picture {"path": ...}."""
+    values = value if isinstance(value, list) else [value]
+    texts = (cell_text(each.get("path") if isinstance(each, dict) else each) for each in values)
+    return [text for text in texts if text]
+
+
+def _find(listing: Listing, file: str, folder: str) -> str | None:
+    """The file; a number that a program has written as 12.0 is also 12."""
+    whole = _FLOAT.fullmatch(file)
+    return listing.find(file, folder) or (listing.find(whole[1], folder) if whole else None)
+
+
+def with_row(
+    listing: Listing, photo: Photo, row: Mapping[str, Any], columns: Mapping[str, str], line: str
+) -> Photo | None:
+    """The photo with what its row says; None, and a note, without a label or with an unknown split.
+
+    A list of labels names the types of lesions, without boxes.
+    """
+    facts, stated = _facts(row, columns), row.get(columns.get("label", ""))
+    if isinstance(stated, list):
+        kinds = sorted(set(map(class_text, stated)) - {""})
+        photo, facts["label"] = dataclasses.replace(photo, lesion_types=tuple(kinds)), ""
+    elif "label" in columns and not facts["label"]:
+        listing.skip(photo.name, f"no label in {line}", "label unknown")
+        return None
+    split = read_split(facts["split"]) if facts.get("split") else photo.split
+    if facts.get("split") and split is None:
+        listing.skip(photo.name, f"unknown split {facts['split']!r} in {line}", "split unknown")
+        return None
+    photo = dataclasses.replace(
         photo,
         label=facts.get("label") or None,
         subject=facts.get("subject") or None,
-        split=read_split(facts.get("split", "")) or photo.split,
+        split=split,
         licence=facts.get("licence", ""),
         credit=facts.get("credit", ""),
     )
+    return with_objects(listing, photo, row)
+
+
+def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """What -> text of its cell, "" if it is empty."""
+    return {
+        what: (class_text if what in ("label", "subject") else cell_text)(row.get(column))
+        for what, column in columns.items()
+        if what != "file"
+    }
 
 
 def choose_columns(table: Table, chosen: Mapping[str, str], source: Path) -> dict[str, str]:
-    """What -> column, as chosen in the settings, or by a common name. Raises ConfigError if it is missing."""
-    lower_case = {column.lower(): column for column in reversed(table.columns)}
+    """What -> column, as chosen in the settings, or by a common name, also as the last part of a.b.
+
+    A column of a common name for splits that holds none, such as the numbers of folds, is not taken.
+    Raises ConfigError for a column that is missing, or that several columns could be.
+    """
     found: dict[str, str] = {}
     for what, names in _COMMON_NAMES.items():
-        if what in chosen and chosen[what] not in table.columns:
-            raise _no_column(chosen[what], table, source)
-        common = [lower_case[name] for name in names if name in lower_case]
-        if what in chosen or common:
-            found[what] = chosen.get(what) or common[0]
+        if what in chosen:
+            if chosen[what] not in table.columns:
+                raise _no_column(chosen[what], table, source)
+            found[what] = chosen[what]
+        elif same := _called(table, names):
+            found[what] = same[0]
+        else:
+            continue
+        same = [column for column in table.columns if column == found[what]] if what in chosen else same
+        if len(same) > 1:
+            raise ConfigError(
+                f"{source}: {len(same)} columns could be the {what}: {', '.join(same)}.",
+                f"Rename them, or name one: --columns {what}={same[0]}",
+            )
+    if "split" in found and "split" not in chosen and not _holds_splits(table, found["split"]):
+        del found["split"]
     return found
 
 
+def _called(table: Table, names: tuple[str, ...]) -> list[str]:
+    """The columns with the first of these names that any has."""
+    for name in names:
+        whole = [column for column in table.columns if column.lower() == name]
+        if same := whole or [column for column in table.columns if column.lower().endswith(f".{name}")]:
+            return same
+    return []
+
+
+def _holds_splits(table: Table, column: str) -> bool:
+    return not table.rows or any(read_split(cell_text(row.get(column))) for _, row in table.rows)
+
+
 def _no_column(name: str, table: Table, source: Path) -> ConfigError:
-    known = ", ".join(table.columns)
+    known = ", ".join(table.columns) or "none"
     return ConfigError(
-        f"{source}: no column {name!r}.", f"Its columns: {known}. Name them: --columns file=... label=..."
+        f"{source}: no column {name!r}.",
+        f"Its first line names the columns: {known}. Say which is which: --columns file=... label=...",
     )
