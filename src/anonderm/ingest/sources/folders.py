@@ -3,6 +3,7 @@
 import dataclasses
 import unicodedata
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 from anonderm.core.errors import BadLabel, EmptyFolder
@@ -37,17 +38,21 @@ def only_folder(listing: Listing, several_people: bool) -> Path | None:
 
     several_people: the folders within may be people.
     """
-    parts = [name.split("/") for name in listing.images]
+    if wrapping(listing.images, several_people) is None:
+        return None
+    first = listing.files[listing.images[0]].relative_to(listing.root).parts[0]
+    return listing.root / first
+
+
+def wrapping(images: Collection[str], several_people: bool) -> str | None:
+    """The same for the paths of images."""
+    parts = [name.split("/") for name in images]
     first = {each[0] for each in parts}
-    if len(first) != 1 or any(len(each) < 3 for each in parts) or read_split(next(iter(first))):
+    if len(first) != 1 or any(len(each) < 3 for each in parts) or any(map(read_split, first)):
         return None
     second = {each[1] for each in parts}
     wraps = all(map(read_split, second)) or (not several_people and 2 <= len(second) <= _MOST_CLASSES)
-    return (
-        listing.root / Path(*listing.files[listing.images[0]].relative_to(listing.root).parts[:1])
-        if wraps
-        else None
-    )
+    return next(iter(first)) if wraps else None
 
 
 def find_flat(config: IngestConfig) -> Found:

@@ -16,7 +16,7 @@ from anonderm.core.documents import read_text
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.images import is_image_name
 from anonderm.core.names import is_hidden
-from anonderm.ingest.sources.photo import File, Found, Photo, SkipKind, Skipped, printable
+from anonderm.ingest.sources.photo import File, Found, Photo, Place, SkipKind, Skipped, printable
 from anonderm.ingest.sources.reading import split_of
 
 _ROBOFLOW_COPY = re.compile(r"(.+)\.rf\.[0-9a-zA-Z]+\.\w+")  # NAME.rf.HASH.jpg, several for one photo
@@ -41,7 +41,7 @@ class Listing:
         self.files: dict[str, Path] = {}
         here = Path(os.path.realpath(root))
         for path in sorted(_entries(root)):
-            name = _composed(printable(path.relative_to(root)))
+            name = composed(printable(path.relative_to(root)))
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(here):
                 self.skip(
                     name, "a link that leads out of the source; copy the file into it", "outside the source"
@@ -76,7 +76,7 @@ class Listing:
         must be unique, and of the label file's own split. None if there is no such file in the source.
         """
         for written in dict.fromkeys((name, urllib.parse.unquote(name))):
-            path = _composed(written.strip()).replace("\\", "/").removeprefix("file://")
+            path = composed(written.strip()).replace("\\", "/").removeprefix("file://")
             if path and (found := self._at(path, folder) or self._by_base_name(path, folder)):
                 return found
         return None
@@ -130,7 +130,18 @@ class Listing:
     def photo(self, name: str) -> Photo:
         """The photo in this file; `original` is set for augmented copies made by Roboflow."""
         copy = _ROBOFLOW_COPY.fullmatch(posixpath.basename(name))
-        return Photo(name, File(self.files[name]), original=copy[1] if copy else None)
+        return Photo(name, self.place(name), original=copy[1] if copy else None)
+
+    def place(self, name: str) -> Place:
+        return File(self.files[name])
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of a file; none of one that cannot be read."""
+        try:
+            with self.files[name].open("rb") as file:
+                return file.read(count)
+        except OSError:
+            return b""
 
     def skip(self, file: str, reason: str, kind: SkipKind) -> None:
         self.skipped.append(Skipped(file, reason, kind))
@@ -209,5 +220,5 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)

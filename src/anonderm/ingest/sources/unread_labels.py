@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-from pathlib import Path
 
 from anonderm.ingest.sources.listing import Listing
 
@@ -19,23 +18,19 @@ def label_files(listing: Listing) -> list[str]:
     stems = {posixpath.splitext(name)[0] for name in names}
     return [
         name
-        for name, path in listing.files.items()
+        for name in listing.files
         if (suffix := posixpath.splitext(name)[1].lower()) in _SHEETS
         or (
             suffix in _TEXTS
             and (
                 posixpath.splitext(posixpath.basename(name))[0].lower() in stems
-                or _names(path, suffix, names, stems)
+                or _names(listing.head(name, _READ), suffix, names, stems)
             )
         )
     ]
 
 
-def _names(path: Path, suffix: str, names: set[str], stems: set[str]) -> bool:
+def _names(text: bytes, suffix: str, names: set[str], stems: set[str]) -> bool:
     """Whether a text names photos; in a table, also without their suffix."""
-    try:
-        with path.open("rb") as file:
-            words = {word.lower() for word in _WORD.findall(file.read(_READ).decode("utf-8", "replace"))}
-    except OSError:
-        return False
+    words = {word.lower() for word in _WORD.findall(text.decode("utf-8", "replace"))}
     return bool(words & names) or (suffix in (".csv", ".tsv") and len(words & stems) >= _ENOUGH)
