@@ -16,7 +16,7 @@ import results
 
 from anonderm.core.faceset import pictures
 from anonderm.core.images import read_image
-from anonderm.embeddings.dlib_faces import DlibFaces
+from anonderm.embeddings.faces.dlib_detector import DlibFaces
 from anonderm.ingest.align.cutter import Cutter, Task
 from anonderm.ingest.align.landmarks import points_of
 from anonderm.ingest.config import AlignConfig

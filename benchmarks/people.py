@@ -20,7 +20,7 @@ import results
 from numpy.typing import NDArray
 
 from anonderm.core import progress
-from anonderm.embeddings.dlib_faces import describe
+from anonderm.embeddings.matchers.registry import identity_matcher
 from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.ingest.sources.photo import File, Photo
 from anonderm.metrics.clustering import cluster
@@ -33,7 +33,7 @@ def grouping(
     threshold: float | None = None,
 ) -> dict[str, Any]:
     """Pair scores of the photos whose person is not in `known`."""
-    chosen = choose(count_distances(descriptors_ND, known), threshold)
+    chosen = choose(count_distances(descriptors_ND, known), 0.6, threshold)
     groups_N = cluster(descriptors_ND, known, [None] * len(known), chosen.value)
     unknown_N = np.array([name is None for name in known])
     return {
@@ -60,7 +60,7 @@ def measure(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, progress.bar("extracting", len(photos)) as bar:
         results.cache_embeddings_in(Path(scratch))
         start = time.perf_counter()
-        described_ND = describe(photos, bar)
+        described_ND = identity_matcher("dlib").describe(photos, bar).rows_ND
         seconds = time.perf_counter() - start
     faces = np.flatnonzero(np.isfinite(described_ND).all(axis=1))
     people = [photos[index].name.partition("_")[0] for index in faces]
@@ -75,7 +75,7 @@ def measure(folder: Path) -> dict[str, Any]:
         "nobody_known": grouping(descriptors_ND, people, none_known),
         "published_threshold": grouping(descriptors_ND, people, none_known, 0.6),
         "half_of_the_people_known": grouping(descriptors_ND, people, half_known),
-        "threshold_with_all_known": round(choose(count_distances(descriptors_ND, people)).value, 3),
+        "threshold_with_all_known": round(choose(count_distances(descriptors_ND, people), 0.6).value, 3),
     }
 
 

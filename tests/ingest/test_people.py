@@ -11,38 +11,37 @@ from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings import dlib_faces, store
+from anonderm.embeddings import store
+from anonderm.embeddings.matchers.matcher import IdentityMatcher
+from anonderm.embeddings.matchers.registry import identity_matcher
 from anonderm.ingest import people
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
 from anonderm.ingest.people import find_people
 from anonderm.ingest.sources.photo import File, Photo
 
-DESCRIBER = dlib_faces._describer
 
-
-def by_colour(photo):
+def by_colour(photo_HWC):
     """A descriptor that depends on the corner's colour; black shows no face."""
-    colour = photo.pixels()[0, 0]
+    colour = photo_HWC[0, 0]
     if not colour.any():
         return None
-    return np.random.default_rng(colour).normal(0, 0.08, 128).astype(np.float32)
+    return np.random.default_rng(colour).normal(0, 0.08, 128).astype(np.float32), "dlib"
 
 
 @pytest.fixture(autouse=True)
 def described(monkeypatch, tmp_path):
-    """The names of the photos that were described."""
+    """The photos that were described."""
     looked = []
     monkeypatch.setenv("ANONDERM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(people, "require_dlib", lambda: None)
-    monkeypatch.setattr(dlib_faces, "dlib_digest", lambda: "0" * 64)
     monkeypatch.setattr(store, "_FEW", 100)  # one process: this one, with what is patched here
 
-    def look(photo):
-        looked.append(photo.name)
-        return by_colour(photo)
+    def look(photo_HWC):
+        looked.append(photo_HWC)
+        return by_colour(photo_HWC)
 
-    monkeypatch.setattr(dlib_faces, "_describer", lambda: look)
+    matcher = IdentityMatcher("colour", "0" * 64, 128, 0.6, lambda: look)
+    monkeypatch.setattr(people, "identity_matcher", lambda name: matcher)
     return looked
 
 
@@ -136,13 +135,20 @@ def test_people_on_both_sides_of_a_given_split_are_listed(tmp_path, capsys):
 
 
 def test_missing_models_are_reported_before_any_photo_is_read(source, tmp_path, monkeypatch):
-    def missing():
-        raise MissingExtra("dlib")
+    def missing(name):
+        raise MissingExtra(name)
 
-    monkeypatch.setattr(people, "require_dlib", missing)
+    monkeypatch.setattr(people, "identity_matcher", missing)
     with pytest.raises(MissingExtra):
         run_ingest(source, tmp_path / "run")
     assert not (tmp_path / "run" / ".checked.jsonl").exists()
+
+
+def test_an_unknown_matcher_is_refused_with_the_known_ones(source):
+    with pytest.raises(ConfigError) as caught:
+        IngestConfig(source=source, people_matcher="eyes")
+    assert "sface" in caught.value.hint
+    assert IngestConfig(source=source, people_matcher="a/Face.ONNX").people_matcher == "a/Face.ONNX"
 
 
 def test_a_threshold_out_of_range_is_refused(source):
@@ -152,11 +158,11 @@ def test_a_threshold_out_of_range_is_refused(source):
 
 def test_real_photos_of_four_people_are_grouped_in_pairs(shared_data, tmp_path, monkeypatch):
     pytest.importorskip("dlib")
-    monkeypatch.setattr(dlib_faces, "_describer", DESCRIBER)
+    monkeypatch.setattr(people, "identity_matcher", identity_matcher)
     for name in [file.name for file in sorted((shared_data / "pairs").glob("*.jpg"))][:8]:
         (tmp_path / "in" / "x").mkdir(parents=True, exist_ok=True)
         shutil.copy(shared_data / "pairs" / name, tmp_path / "in" / "x")
-    run_ingest(tmp_path / "in", tmp_path / "run", people_threshold=0.55)
+    run_ingest(tmp_path / "in", tmp_path / "run", people_threshold=0.55, people_matcher="dlib")
     found = subjects(tmp_path / "run")
     assert len(set(found.values())) == 4
     assert all(found[name] == found[name.replace("neutral", "smiling")] for name in found)

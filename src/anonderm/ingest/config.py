@@ -33,6 +33,7 @@ LayoutName = Literal[
     "stylegan",
 ]
 
+PEOPLE_MATCHERS = ("auto", "dlib", "sface", "arcface-onnx")
 COLUMNS = ("file", "label", "subject", "split", "licence", "credit")
 
 
@@ -92,12 +93,17 @@ class IngestConfig(Settings):
 
     people: Literal["source", "faces"] = "source"
     """source: the source or `subjects` says who is shown. faces: photos that neither assigns to a person are
-    grouped by face (extra `faces`, 0.12 s per photo and core); check people.png."""
+    grouped by face (about 0.1 s per photo and core); check people.png."""
+
+    people_matcher: str = "auto"
+    """The network that tells people apart: dlib (extra `faces`), sface (`anonderm weights fetch sface`), or
+    an ONNX file in the format of ArcFace, as in `--people-matcher arcface.onnx` (extra `onnx`). auto: the
+    best that is installed, of the registered weights arcface-onnx, sface and dlib."""
 
     people_threshold: Annotated[float, Gt(0), Lt(2)] | None = None
-    """Largest distance between the dlib descriptors of two photos of one person. By default it is calibrated
-    on the people that the source names; without any, it is the published 0.6, or less if that would merge
-    different people."""
+    """Largest distance between the matcher's descriptors of two photos of one person. By default it is
+    calibrated on the people that the source names; without any, it is the published one (dlib 0.6, sface and
+    arcface 1.13), or less if that would merge different people."""
 
     skip_unreadable: bool = False
     """List photos that cannot be read or are too small in skipped.jsonl and continue without them."""
@@ -122,6 +128,11 @@ class IngestConfig(Settings):
         if self.subjects is not None:
             check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
         check(self.label is None or is_plain(self.label), f"label = {self.label!r}: cannot name a class.")
+        check(
+            self.people_matcher in PEOPLE_MATCHERS or self.people_matcher.lower().endswith(".onnx"),
+            f"people_matcher = {self.people_matcher!r}: no such matcher.",
+            f"Choose from {', '.join(PEOPLE_MATCHERS)}, or give an ONNX file, as in arcface.onnx.",
+        )
         for each in self.relabel:
             old, _, new = each.partition("=")
             check(bool(old) and is_plain(new), f"relabel = {each!r}: must be OLD=NEW, as in 0=healthy.")
@@ -219,6 +230,11 @@ class AlignConfig(Settings):
     cut out its largest centred square (center), leave it out (skip), or keep all of it, padded to a square
     with mirrored and blurred bars (keep)."""
 
+    detector: Literal["auto", "yunet", "dlib"] = "auto"
+    """What finds the face and its landmarks: yunet (`anonderm weights fetch yunet`), dlib (extra `faces`), or
+    auto: all that are installed, dlib on the photos where yunet finds no certain face. points.csv says which
+    one found each face."""
+
     points: Path | None = None
     """CSV or JSON file of landmarks marked by hand, used instead of detected ones; the points.csv of an
     earlier run has this form. Columns: photo (id or file), left_eye_x, left_eye_y, and likewise right_eye,
@@ -227,8 +243,8 @@ class AlignConfig(Settings):
 
     model: Path | None = None
     """Another landmark model: a dlib shape predictor with 5 or 68 points (.dat; commercial use of the
-    published 68-point weights is not permitted) or an ONNX network (.onnx, see docs/photos.md). Default:
-    dlib's 5 points."""
+    published 68-point weights is not permitted) or an ONNX network (.onnx, see docs/photos.md). It works
+    on the faces that dlib finds. Default: the detector's own points."""
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -236,6 +252,11 @@ class AlignConfig(Settings):
         for name, (path, known) in suffixes.items():
             ending = path.suffix.lower() if path else known[0]
             check(ending in known, f"{name} = {path}: must end in {' or '.join(known)}.")
+        check(
+            self.model is None or self.detector != "yunet",
+            f"model = {self.model}: it works on the faces that dlib finds, and detector = yunet.",
+            "Remove --detector or --model.",
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from anonderm.core.errors import InputError
 from anonderm.core.files import write_json_lines
 from anonderm.core.images import Pixels, write_png
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.dlib_faces import require_dlib
+from anonderm.embeddings.matchers.registry import identity_matcher
 from anonderm.embeddings.people.grouping import group_people
 from anonderm.ingest.checks import shortened
 from anonderm.ingest.config import IngestConfig
@@ -47,10 +47,11 @@ class People:
 def known_people(photos: Sequence[Photo], config: IngestConfig) -> dict[str, str | None]:
     """The person on each photo, by the photo's name, from `subjects` or from the source; None where unknown.
 
-    Raises InputError for paths without a person, and MissingExtra where `people = faces` needs a package.
+    Raises InputError for paths without a person, and where `people = faces` lacks its matcher as that does:
+    MissingExtra, MissingWeights, MissingPath, BrokenArtefact or InputError.
     """
     if config.people == "faces":
-        require_dlib()
+        identity_matcher(config.people_matcher)
     if config.subjects is None:
         return {photo.name: photo.subject for photo in photos}
     matches = {photo.name: re.search(config.subjects, photo.name) for photo in photos}
@@ -68,12 +69,13 @@ def find_people(
 ) -> People:
     """The person on each photo. Unknown people are grouped by their faces, or each photo counts as one.
 
-    Raises MissingExtra, MissingPath, UnreadableImage or ProcessLost.
+    Raises MissingExtra, MissingWeights, MissingPath, UnreadableImage or ProcessLost.
     """
     on = {photo.name: known[photo.name] or photo.original or photo.name for photo in photos}
     if config.people == "faces":
         names, originals = [known[photo.name] for photo in photos], [photo.original for photo in photos]
-        numbers, evidence = group_people(photos, names, originals, config.people_threshold, run)
+        matcher = identity_matcher(config.people_matcher)
+        numbers, evidence = group_people(photos, matcher, names, originals, config.people_threshold, run)
         on |= _named(photos, names, numbers)
         return People(on, _bridges(photos, on), evidence)
     if any(known[photo.name] is None for photo in photos):

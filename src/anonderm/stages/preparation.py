@@ -22,6 +22,7 @@ PREPARATION = (
         common=("source", "size", "whole", "subjects", "skip_unreadable"),
         cost="ingest.planning:ingest_cost",
         labels="ingest.planning:labels",
+        needs="ingest.planning:ingest_needs",
     ),
     Stage(
         "align",
@@ -32,6 +33,7 @@ PREPARATION = (
         output="faces",
         common=("size", "several", "fallback", "points", "model"),
         cost=FaceCost(2.0, 0.5, any_size=True, resizes=True),
+        needs="ingest.planning:align_needs",
     ),
     Stage(
         "restore",

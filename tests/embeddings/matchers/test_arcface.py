@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anonderm.core.errors import ConfigError, InputError, MissingPath, MissingWeights
-from anonderm.embeddings.matchers import arcface
-from anonderm.embeddings.matchers.arcface import ArcFace, arcface_matcher, cut, similarity
+from anonderm.core.errors import InputError, MissingPath, MissingWeights
+from anonderm.embeddings.matchers.arcface import ArcFace, arcface_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 
 
@@ -53,38 +52,6 @@ def test_networks_of_another_form_are_refused(tmp_path):
         ArcFace(tmp_path / "gone.onnx")
 
 
-def test_a_face_is_aligned_with_the_template_whatever_its_pose():
-    """dlib's five points of an upright face, and of the same one turned, moved and twice as large."""
-    upright = np.array([(160, 100), (130, 100), (70, 100), (100, 100), (115, 140)], float)
-    turn = np.exp(0.4j)
-    moved_N = (upright @ (1, 1j)) * 2 * turn + (300 - 90j)
-    turned = np.stack([moved_N.real, moved_N.imag], axis=1)
-    ends = []
-    for points in (upright, turned):
-        affine = similarity(arcface.eyes_and_mouth(points), arcface._TEMPLATE_32)
-        ends.append(arcface.eyes_and_mouth(points) @ affine[:, :2].T + affine[:, 2])
-    assert ends[0] == pytest.approx(ends[1], abs=1e-9)
-    assert np.abs(ends[0] - arcface._TEMPLATE_32).max() < 6  # faces differ in their proportions
-
-
-def test_the_cut_shows_the_eyes_where_the_template_has_them():
-    picture = np.zeros((240, 300, 3), np.uint8)
-    eyes = np.array([(180, 100), (150, 100), (90, 100), (120, 100)], float)
-    picture[95:105, 160:170] = 255
-    picture[95:105, 100:110] = 255
-    shown = cut(picture, np.vstack([eyes, (135, 138)]))
-    rows, columns = np.nonzero(shown[:, :, 0] > 127)
-    left, right = columns < 56, columns > 56
-    found = np.array([[columns[left].mean(), rows[left].mean()], [columns[right].mean(), rows[right].mean()]])
-    assert np.abs(found + 0.5 - arcface._TEMPLATE_32[:2]).max() < 2.5
-
-
-def test_a_similarity_is_exact_where_one_exists():
-    points = np.array([(0, 0), (4, 0), (1, 3)], float)
-    affine = similarity(points, points @ np.array([[0, 2], [-2, 0]]) + (5, -1))
-    assert affine == pytest.approx(np.array([[0, -2, 5], [2, 0, -1]]), abs=1e-12)
-
-
 def test_the_matcher_knows_its_networks_digest(tmp_path):
     pytest.importorskip("dlib")
     network(tmp_path / "one.onnx")
@@ -99,8 +66,3 @@ def test_without_weights_the_error_says_where_to_get_them(tmp_path, monkeypatch)
     monkeypatch.setenv("ANONDERM_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingWeights, match="weights add arcface-onnx"):
         make_matcher("arcface")
-
-
-def test_an_unknown_matcher_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="dlib"):
-        make_matcher("eyes")

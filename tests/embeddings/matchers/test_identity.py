@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from anonderm.audit.config import AuditConfig
+from anonderm.core import progress
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize
 from anonderm.core.records import Face
@@ -21,7 +22,7 @@ def describer():
     def describe(face_HWC):
         described.append(face_HWC)
         halves = face_HWC[:, :4].mean(), face_HWC[:, 4:].mean()
-        return np.array(halves, np.float32) if face_HWC.any() else None
+        return (np.array(halves, np.float32), "dlib") if face_HWC.any() else None
 
     return describe
 
@@ -29,7 +30,7 @@ def describer():
 @pytest.fixture
 def matcher():
     described.clear()
-    return IdentityMatcher("means", "0" * 64, 2, describer)
+    return IdentityMatcher("means", "0" * 64, 2, 0.5, describer)
 
 
 @pytest.fixture
@@ -55,6 +56,28 @@ def test_views_are_the_face_and_its_mirror_image(matcher, faces, run):
     assert found.enrolled_N.tolist() == [True, True, False]
 
 
+class InMemory:
+    def __init__(self, image):
+        self._image = image
+
+    def read(self):
+        return self._image.tobytes()
+
+    def pixels(self):
+        return self._image
+
+
+def test_every_photo_has_a_row_and_the_detector_that_found_its_face(matcher):
+    images = [np.full((8, 8, 3), level, np.uint8) for level in (40, 0, 70)]
+    for _ in range(2):  # computed, and from the store
+        with progress.bar("describing", 3) as bar:
+            found = matcher.describe([InMemory(image) for image in images], bar)
+        assert found.detectors == ("dlib", None, "dlib")
+        assert found.rows_ND[[0, 2]].tolist() == [[40, 40], [70, 70]]
+        assert np.isnan(found.rows_ND[1]).all()
+    assert len(described) == 3
+
+
 def test_no_face_is_described_twice_not_even_in_another_part_of_the_set(matcher, faces, run):
     matcher.extract(faces, run)
     assert len(described) == 3
@@ -66,7 +89,7 @@ def test_no_face_is_described_twice_not_even_in_another_part_of_the_set(matcher,
 
 def test_another_network_describes_again(matcher, faces, run):
     matcher.extract(faces, run)
-    IdentityMatcher("means", "1" * 64, 2, describer).extract(faces, run)
+    IdentityMatcher("means", "1" * 64, 2, 0.5, describer).extract(faces, run)
     assert len(described) == 6
 
 

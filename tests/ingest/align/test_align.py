@@ -30,7 +30,7 @@ def find_dots(photo_HWC):
 
 @pytest.fixture(autouse=True)
 def dots(monkeypatch):
-    monkeypatch.setattr(cutter, "landmarker", lambda model, every: find_dots)
+    monkeypatch.setattr(cutter, "landmarker", lambda name, model, every: find_dots)
 
 
 def draw(photo_HWC, points):
@@ -140,7 +140,7 @@ def test_points_set_by_hand_are_used_in_place_of_those_found(photos, tmp_path, n
 def test_the_points_found_can_be_given_back(photos, tmp_path, monkeypatch):
     first = run_align(photos, tmp_path / "first", fallback="skip")
     assert read_points(tmp_path / "first" / "points.csv")["mild-0"] == (FRONT,)
-    monkeypatch.setattr(cutter, "landmarker", lambda model, every: lambda photo: [])
+    monkeypatch.setattr(cutter, "landmarker", lambda name, model, every: lambda photo: [])
     again = run_align(photos, tmp_path / "again", fallback="skip", points=tmp_path / "first" / "points.csv")
     assert [face.sha256 for face in again] == [face.sha256 for face in first]
 
@@ -154,11 +154,11 @@ def test_a_killed_run_resumes_to_the_same_faces(photos, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return find_dots(photo_HWC)
 
-    monkeypatch.setattr(cutter, "landmarker", lambda model, every: killed_after_three)
+    monkeypatch.setattr(cutter, "landmarker", lambda name, model, every: killed_after_three)
     with pytest.raises(KeyboardInterrupt):
         run_align(photos, tmp_path / "cut")
     monkeypatch.setattr(
-        cutter, "landmarker", lambda model, every: lambda photo: processed.append(0) or find_dots(photo)
+        cutter, "landmarker", lambda name, model, every: lambda photo: processed.append(0) or find_dots(photo)
     )
     assert run_align(photos, tmp_path / "cut").faces == whole.faces
     assert len(processed) == 2
@@ -173,13 +173,13 @@ def test_other_settings_in_the_same_run_folder_are_refused(photos, tmp_path):
 
 
 def test_no_face_at_all_is_an_error(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(cutter, "landmarker", lambda model, every: lambda photo: [])
+    monkeypatch.setattr(cutter, "landmarker", lambda name, model, every: lambda photo: [])
     with pytest.raises(TooFewImages, match="None of the 5 photos"):
         run_align(photos, tmp_path / "run", fallback="skip")
 
 
 def test_photos_all_marked_by_hand_need_no_finder(photos, tmp_path, monkeypatch):
-    def missing(model, every):
+    def missing(name, model, every):
         raise MissingExtra("dlib")
 
     monkeypatch.setattr(cutter, "landmarker", missing)

@@ -8,18 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from anonderm.core.faceset import FaceSet
+from anonderm.core.files import sha256_bytes
 from anonderm.core.images import Pixels, read_image
+from anonderm.core.parallel import in_threads
+from anonderm.core.progress import Bar
 from anonderm.core.rundir import RunDir
+from anonderm.embeddings.faces.detectors import DETECTORS
 from anonderm.embeddings.store import Store, describe_each, key
 
+T = TypeVar("T")
 Rows = NDArray[np.float32]
-MatcherName = Literal["dlib", "arcface", "copy", "encoder"]
+Stored = NDArray[np.float32] | None
+MatcherName = Literal["dlib", "sface", "arcface", "copy", "encoder"]
 
 
 @dataclass(frozen=True)
@@ -83,43 +89,92 @@ class Matcher(Protocol):
         """
 
 
-Describer = Callable[[Pixels], NDArray[np.float32] | None]
-"""Pixels uint8 RGB [H, W, 3] -> float32 [D], or None where no face is found."""
+Describer = Callable[[Pixels], tuple[NDArray[np.float32], str] | None]
+"""Pixels uint8 RGB [H, W, 3] -> the row float32 [D] of the largest face, and the detector that found it; None
+where no face is found."""
+
+
+class Picture(Protocol):
+    """A photo, wherever it is stored. Both methods raise MissingPath or UnreadableImage."""
+
+    def read(self) -> bytes: ...
+
+    def pixels(self) -> Pixels: ...
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """rows_ND: one row a photo, NaN where no face was found. detectors: what found it; None where none."""
+
+    rows_ND: Rows
+    detectors: tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
 class IdentityMatcher:
     """Recognises people by a descriptor of each face, computed by several processes.
 
-    start: makes a describer, in each process anew; digest: changes when its rows could.
+    start: makes a describer, in each process anew; digest: changes when its rows could. published: the
+    publishers' threshold on the Euclidean distance between the rows of one person's photos.
     """
 
     name: str
     digest: str
     width: int
+    published: float
     start: Callable[[], Describer]
     recognises_people: bool = True
+
+    def describe(self, photos: Sequence[Picture], bar: Bar) -> Descriptions:
+        """The largest face of every photo. Raises MissingPath, UnreadableImage or ProcessLost."""
+        keys = list(in_threads(lambda photo: sha256_bytes(photo.read()), photos))
+        return self._described(photos, keys, partial(_photo_describer, self.start), bar)
 
     def extract(self, faces: FaceSet, run: RunDir, *, views: bool = False) -> Templates:
         """See Matcher. Enrolment fails where any of the views shows no face."""
         sides = (False, True) if views else (False,)
         pictures = [(faces.folder / face.file, flip) for face in faces for flip in sides]
         keys = [key(face.sha256, mirrored=flip) for face in faces for flip in sides]
-        store = Store(self.name, self.digest, (self.width,))
         with run.bar(f"describing faces with {self.name}", len(pictures)) as bar:
-            rows = describe_each(store, pictures, keys, partial(_side_describer, self.start), bar)
-        return Templates.of(rows.reshape(len(faces), len(sides), self.width))
+            found = self._described(pictures, keys, partial(_side_describer, self.start), bar)
+        return Templates.of(found.rows_ND.reshape(len(faces), len(sides), self.width))
+
+    def _described(
+        self, items: Sequence[T], keys: Sequence[str], start: Callable[[], Callable[[T], Stored]], bar: Bar
+    ) -> Descriptions:
+        store = Store(self.name, self.digest, (self.width + 1,))
+        rows = describe_each(store, items, keys, start, bar)
+        detectors = (DETECTORS[int(row[-1])] if np.isfinite(row[-1]) else None for row in rows)
+        return Descriptions(rows[:, :-1], tuple(detectors))
 
 
-def _side_describer(
-    start: Callable[[], Describer],
-) -> Callable[[tuple[Path, bool]], NDArray[np.float32] | None]:
+def _stored(described: tuple[NDArray[np.float32], str] | None) -> Stored:
+    """The row as it is stored: the number of the detector follows."""
+    if described is None:
+        return None
+    row_D, detector = described
+    return np.append(row_D, np.float32(DETECTORS.index(detector)))
+
+
+def _photo_describer(start: Callable[[], Describer]) -> Callable[[Picture], Stored]:
+    describe = _on_one_core(start)
+    return lambda photo: _stored(describe(photo.pixels()))
+
+
+def _side_describer(start: Callable[[], Describer]) -> Callable[[tuple[Path, bool]], Stored]:
     """Describes the picture in a file, mirrored where the flag is true."""
-    describe = start()
+    describe = _on_one_core(start)
 
-    def describe_side(side: tuple[Path, bool]) -> NDArray[np.float32] | None:
+    def describe_side(side: tuple[Path, bool]) -> Stored:
         path, flip = side
         pixels_HWC = read_image(path)
-        return describe(np.ascontiguousarray(pixels_HWC[:, ::-1]) if flip else pixels_HWC)
+        return _stored(describe(np.ascontiguousarray(pixels_HWC[:, ::-1]) if flip else pixels_HWC))
 
     return describe_side
+
+
+def _on_one_core(start: Callable[[], Describer]) -> Describer:
+    import cv2
+
+    cv2.setNumThreads(1)  # pictures are divided among processes
+    return start()

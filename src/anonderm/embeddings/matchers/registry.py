@@ -1,6 +1,7 @@
 """The matchers by name."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import get_args
 
@@ -9,7 +10,6 @@ from anonderm.core.faceset import FaceSet
 from anonderm.core.parallel import in_threads
 from anonderm.core.results.base import LeftOut
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.dlib_faces import DlibPerson, dlib_digest
 from anonderm.embeddings.extractors import embed, embed_both_sides
 from anonderm.embeddings.matchers.matcher import IdentityMatcher, Matcher, MatcherName, Rows, Templates
 from anonderm.embeddings.near_duplicates.edge_histograms import (
@@ -60,23 +60,54 @@ class EncoderMatcher:
 
 
 def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
-    """dlib and arcface (people), copy (copies of a picture) or encoder (drawn faces).
+    """dlib, sface and arcface (people), copy (copies of a picture) or encoder (drawn faces).
 
     arcface: its ONNX file, or registered weights. Raises ConfigError, MissingExtra, MissingWeights,
-    MissingPath or InputError.
+    MissingPath, BrokenArtefact or InputError.
     """
     match name:
-        case "dlib":
-            return IdentityMatcher("dlib", dlib_digest(), 128, DlibPerson)
-        case "arcface":
-            from anonderm.embeddings.matchers.arcface import arcface_matcher
-
-            return arcface_matcher(arcface)
+        case "dlib" | "sface" | "arcface":
+            return identity_matcher(arcface if name == "arcface" else name)
         case "copy":
             return CopyMatcher()
         case "encoder":
             return EncoderMatcher()
     raise ConfigError(f"unknown matcher {name!r}.", f"Known matchers: {', '.join(MATCHERS)}.")
+
+
+def identity_matcher(name: str = "auto") -> IdentityMatcher:
+    """The matcher of people that is called dlib or sface, or of the network in an ONNX file (ArcFace format).
+
+    An ONNX file may also be registered weights. auto: the best that is installed, of arcface-onnx, sface and
+    dlib. Raises as make_matcher.
+    """
+    if name == "dlib":
+        from anonderm.embeddings.matchers.dlib_person import dlib_matcher
+
+        return dlib_matcher()
+    if name == "sface":
+        from anonderm.embeddings.matchers.sface import sface_matcher
+
+        return sface_matcher()
+    if name == "auto":
+        return _best_identity_matcher()
+    from anonderm.embeddings.matchers.arcface import arcface_matcher
+
+    return arcface_matcher(name)
+
+
+def _best_identity_matcher() -> IdentityMatcher:
+    for name in ("arcface-onnx", "sface"):
+        with suppress(MissingExtra, MissingWeights):
+            return identity_matcher(name)
+    try:
+        return identity_matcher("dlib")
+    except MissingExtra as error:
+        raise MissingExtra(
+            "No matcher of people is installed.",
+            "Fetch the best free one with `anonderm weights fetch sface` and `anonderm weights fetch yunet`, "
+            "or install dlib with `pip install 'anonderm[faces]'`.",
+        ) from error
 
 
 def installed_matchers(

@@ -2,13 +2,14 @@
 
 # N photos, D features of a descriptor
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from anonderm.core.images import Pixels
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.dlib_faces import Picture, describe
+from anonderm.embeddings.matchers.matcher import IdentityMatcher, Picture
 from anonderm.embeddings.people.sheet import sheet
 from anonderm.embeddings.people.threshold import choose, count_distances
 from anonderm.metrics.clustering import cluster
@@ -16,6 +17,7 @@ from anonderm.metrics.clustering import cluster
 
 def group_people(
     photos: Sequence[Picture],
+    matcher: IdentityMatcher,
     known: Sequence[str | None],
     originals: Sequence[str | None],
     threshold: float | None,
@@ -28,8 +30,11 @@ def group_people(
     together. threshold: the user's; None to choose one. Raises MissingExtra, MissingPath, UnreadableImage or
     ProcessLost.
     """
-    with run.bar("describing faces", len(photos)) as bar:
-        descriptors_ND = describe(photos, bar)
+    with run.bar(f"describing faces with {matcher.name}", len(photos)) as bar:
+        described = matcher.describe(photos, bar)
+    descriptors_ND = described.rows_ND
+    by = Counter(detector for detector in described.detectors if detector)
+    run.log("faces found by " + ", ".join(f"{name}: {count}" for name, count in sorted(by.items())))
     rows = np.flatnonzero(np.isfinite(descriptors_ND).all(axis=1)).tolist()
     if len(rows) < len(photos):
         run.log(f"no face was found on {len(photos) - len(rows)} photos; each counts as another person")
@@ -37,12 +42,12 @@ def group_people(
         return [None] * len(photos), None
     descriptors_ND, names = descriptors_ND[rows], [known[row] for row in rows]
     distances = count_distances(descriptors_ND, names)
-    chosen = choose(distances, threshold)
+    chosen = choose(distances, matcher.published, threshold)
     person_N = cluster(descriptors_ND, names, [originals[row] for row in rows], chosen.value)
     people = len(set(person_N.tolist()))
     run.log(
-        f"{len(rows)} faces of {people} people, by a distance threshold of {chosen.value:.3f} "
-        f"({chosen.how}); check people.png"
+        f"{len(rows)} faces of {people} people, by {matcher.name} with a distance threshold of "
+        f"{chosen.value:.3f} ({chosen.how}); check people.png"
     )
     if chosen.expected_false is not None and chosen.expected_false >= 1:
         run.log(f"about {chosen.expected_false:.0f} impostor pairs are expected below the threshold")

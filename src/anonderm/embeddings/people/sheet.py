@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from anonderm.core.images import Pixels, resize, square
-from anonderm.embeddings.dlib_faces import Picture
+from anonderm.embeddings.matchers.matcher import Picture
 from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
 from anonderm.metrics.pairwise import pairs_within
 
@@ -72,7 +72,7 @@ def _histogram(distances: Distances, threshold: Threshold) -> Image.Image:
         if counts.any():
             axes.stairs(counts, BINS, label=f"{name} ({counts.sum():,})", fill=counts is distances.genuine)
     axes.axvline(threshold.value, color="black", linestyle="--", label=f"threshold {threshold.value:.3f}")
-    axes.set(xlabel="distance of descriptors", ylabel="pairs", yscale="log", xlim=(0, 1.4))
+    axes.set(xlabel="distance of descriptors", ylabel="pairs", yscale="log", xlim=(0, 1.6))
     axes.set_title(threshold.how, fontsize=9)
     axes.legend(fontsize=8)
     data = io.BytesIO()

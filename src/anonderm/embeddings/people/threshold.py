@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from anonderm.metrics.pairwise import pairs_within
 
-PUBLISHED = 0.6
-"""The verification threshold that dlib's author gives for its descriptor."""
-
 BINS = np.linspace(0, 2, 401)
 """Edges of the bins in which distances are counted."""
 
@@ -61,21 +58,21 @@ def count_distances(descriptors_ND: NDArray[np.float32], known: Sequence[str | N
     return Distances(len(descriptors_ND), *counts)
 
 
-def choose(distances: Distances, fixed: float | None = None) -> Threshold:
-    """The user's threshold; or one calibrated on known people; or the published one, lowered where impostor
-    pairs of this set are closer than it allows for."""
+def choose(distances: Distances, published: float, fixed: float | None = None) -> Threshold:
+    """The user's threshold; or one calibrated on known people; or the matcher's published one, lowered where
+    impostor pairs of this set are closer than it allows for."""
     if fixed is not None:
         return Threshold(fixed, "set by the user", expected_false(distances, fixed))
     if min(distances.genuine.sum(), distances.impostor.sum()) >= _ENOUGH_PAIRS:
         return _calibrated(distances)
     if distances.photos < _ENOUGH_PHOTOS:
-        return Threshold(PUBLISHED, f"published; {distances.photos} photos are too few to check it")
-    expected, allowed = expected_false(distances, PUBLISHED), _FALSE_LINKS * distances.photos
+        return Threshold(published, f"published; {distances.photos} photos are too few to check it")
+    expected, allowed = expected_false(distances, published), _FALSE_LINKS * distances.photos
     if expected <= allowed:
-        return Threshold(PUBLISHED, "published", expected)
-    fitting = [t for t in map(float, BINS) if 0 < t < PUBLISHED and expected_false(distances, t) <= allowed]
+        return Threshold(published, "published", expected)
+    fitting = [t for t in map(float, BINS) if 0 < t < published and expected_false(distances, t) <= allowed]
     value = max(fitting, default=float(BINS[1]))
-    how = f"the published {PUBLISHED} would join about {expected:.0f} impostor pairs"
+    how = f"the published {published:g} would join about {expected:.0f} impostor pairs"
     return Threshold(value, how, expected_false(distances, value))
 
 

@@ -1,7 +1,7 @@
 """align: whole photos -> square faces in the framing of FFHQ.
 
 faces/           the FaceSet; the framing of each face is ffhq, or center or keep if it could not be aligned
-points.csv       the landmarks found; a corrected copy can be given as --points
+points.csv       the landmarks, and what found them; a corrected copy can be given as --points
 unaligned.jsonl  photos that could not be aligned, with the reason and the fallback
 aligned.png      contact sheet of faces with their landmarks, and of photos that could not be aligned
 """
@@ -25,7 +25,7 @@ from anonderm.core.parallel import in_processes
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.align.cutter import Cutter, Result, Task
 from anonderm.ingest.align.framing import FacePoints, cut, ffhq_square, whole_square
-from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
+from anonderm.ingest.align.point_file import WRITTEN, read_points, row_of
 from anonderm.ingest.config import AlignConfig
 
 _LARGE_PADDING = 0.25  # share of a picture outside its photo above which the log mentions it
@@ -38,8 +38,8 @@ _ALIGNED, _UNALIGNED = 48, 24  # at most
 def align(config: AlignConfig, faces: FaceSet, run: RunDir) -> FaceSet:
     """Find the face in every photo and cut it out, with its boxes and mask.
 
-    Raises MissingExtra (dlib), MissingPath, UnreadableImage, InputError (points or model in another format),
-    ProcessLost, or TooFewImages if no face is left.
+    Raises MissingExtra (no detector), MissingWeights (yunet), MissingPath, UnreadableImage, InputError
+    (points or model in another format), ProcessLost, or TooFewImages if no face is left.
     """
     marked = _marked(config.points, faces, run)
     tasks = [Task(faces.folder, face, marked.get(face.id, ())) for face in faces if face.id not in run.memory]
@@ -97,7 +97,7 @@ def _summary(result: Result) -> dict[str, Any]:
 def _write_lists(rows: list[dict[str, Any]], config: AlignConfig, folder: Path) -> None:
     found = [(row["photo"], each["points"]) for row in rows for each in row["faces"] if each["points"]]
     write_csv(
-        folder / "points.csv", COLUMNS, [row_of(photo, FacePoints(**points)) for photo, points in found]
+        folder / "points.csv", WRITTEN, [row_of(photo, FacePoints(**points)) for photo, points in found]
     )
     unaligned = [row for row in rows if row["reason"]]
     write_json_lines(
@@ -108,7 +108,7 @@ def _write_lists(rows: list[dict[str, Any]], config: AlignConfig, folder: Path) 
 
 def _log_summary(rows: list[dict[str, Any]], config: AlignConfig, run: RunDir) -> None:
     reasons = Counter(row["reason"] for row in rows if row["reason"])
-    run.log(f"{len(rows) - reasons.total()} of {len(rows)} photos aligned")
+    run.log(f"{len(rows) - reasons.total()} of {len(rows)} photos aligned{_finders(rows)}")
     if reasons:
         what = {"center": "cut to the centre", "keep": "kept whole", "skip": "left out"}[config.fallback]
         counts = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
@@ -123,6 +123,14 @@ def _log_summary(rows: list[dict[str, Any]], config: AlignConfig, run: RunDir) -
         )
     if lost := sum(each["lost"] for each in cuts):
         run.log(f"{lost} lesion boxes lie outside the faces and are lost")
+
+
+def _finders(rows: list[dict[str, Any]]) -> str:
+    """How many faces each detector found."""
+    found = Counter(each["points"]["found_by"] for row in rows for each in row["faces"] if each["points"])
+    return (
+        f" (faces by {', '.join(f'{name} {count}' for name, count in found.most_common())})" if found else ""
+    )
 
 
 def _contact_sheet(aligned: FaceSet, photos: FaceSet, rows: Sequence[dict[str, Any]]) -> Pixels:

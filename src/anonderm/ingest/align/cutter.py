@@ -75,7 +75,7 @@ class Cutter:
         self._config = config
 
     def __call__(self, task: Task) -> Result:
-        """Raises MissingExtra, MissingPath, UnreadableImage or InputError."""
+        """Raises MissingExtra, MissingWeights, MissingPath, UnreadableImage or InputError."""
         photos = FaceSet(task.photos, (task.face,))
         photo_HWC = photos.image(task.face)
         height, width = photo_HWC.shape[:2]
@@ -94,7 +94,7 @@ class Cutter:
 
     @cached_property
     def _landmarker(self) -> Landmarker:
-        return landmarker(self._config.model, self._config.several == "all")
+        return landmarker(self._config.detector, self._config.model, self._config.several == "all")
 
     def _fallback(self, face: Face, photo_HWC: Pixels, mask_HW: Mask, reason: str, found: int) -> Result:
         if self._config.fallback == "skip":

@@ -23,20 +23,22 @@ class FacePoints:
     """Eyes and mouth of a face; left and right refer to the upright picture.
 
     The point of an eye is the mean of its outline, that of the mouth the middle between its corners.
+    found_by: the detector, or hand.
     """
 
     left_eye: Point
     right_eye: Point
     mouth: Point
+    found_by: str = "hand"
 
     @property
     def points_32(self) -> NDArray[np.float64]:
         return np.array([self.left_eye, self.right_eye, self.mouth], float)
 
 
-def face_points(*points_2: NDArray[np.float64]) -> FacePoints:
+def face_points(*points_2: NDArray[np.float64], found_by: str = "hand") -> FacePoints:
     left, right, mouth = ((float(x), float(y)) for x, y in points_2)
-    return FacePoints(left, right, mouth)
+    return FacePoints(left, right, mouth, found_by)
 
 
 @dataclass(frozen=True, slots=True)

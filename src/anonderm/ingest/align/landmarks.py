@@ -1,4 +1,4 @@
-"""Eyes and mouth of the faces in a photo, by dlib or by a user's own network, an ONNX file.
+"""Eyes and mouth of the faces in a photo, by a detector or by a user's own network, an ONNX file.
 
 The network's only input is an upright face, float32 [1, 3, S, S], RGB from 0 to 1. Its first output holds
 points, float32 [1, K, 2] or [1, 2 K], as shares of the input's width and height: K = 5 (left eye, right eye,
@@ -8,16 +8,17 @@ faces.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anonderm.core.affine import map_points
 from anonderm.core.errors import InputError
 from anonderm.core.images import Pixels
 from anonderm.core.onnx import OnnxNetwork
-from anonderm.embeddings.dlib_faces import DlibFace, DlibFaces, eyes_and_mouth
+from anonderm.embeddings.faces.detected import DetectedFace, Points
+from anonderm.embeddings.faces.detectors import DetectorName, detector
+from anonderm.embeddings.faces.dlib_detector import DlibFaces, five_of_68
 from anonderm.ingest.align.framing import FacePoints, Square, cut, face_points
 
 _WIDENED = 1.3  # side of the network's input, in sides of dlib's box
@@ -27,15 +28,18 @@ Landmarker = Callable[[Pixels], list[FacePoints]]
 """uint8 RGB [H, W, 3] -> every face, the largest first, in pixels of the photo."""
 
 
-def landmarker(model: Path | None = None, every: bool = False) -> Landmarker:
-    """dlib's five points, or those of a user's model; `every` also finds small faces beside a large one.
+def landmarker(
+    name: Literal["auto"] | DetectorName = "auto", model: Path | None = None, every: bool = False
+) -> Landmarker:
+    """The points of the detector of this name, or those of a user's model on the faces that dlib finds.
 
-    Raises MissingExtra, MissingPath, or InputError (not a model, or one of other than 5 or 68 points).
+    every: also finds small faces beside a large one. Raises MissingExtra, MissingWeights, MissingPath, or
+    InputError (not a model, or one of other than 5 or 68 points).
     """
     if model is not None and model.suffix.lower() == ".onnx":
         return OnnxLandmarker(model, every)
-    faces = DlibFaces(model, every)
-    return lambda photo_HWC: [points_of(face.points_N2) for face in faces.find(photo_HWC)]
+    finder = detector(name, every) if model is None else DlibFaces(model, every)
+    return lambda photo_HWC: [_points(face) for face in finder.find(photo_HWC)]
 
 
 class OnnxLandmarker:
@@ -53,47 +57,33 @@ class OnnxLandmarker:
     def __call__(self, photo_HWC: Pixels) -> list[FacePoints]:
         return [self._refined(photo_HWC, face) for face in self._faces.find(photo_HWC)]
 
-    def _refined(self, photo_HWC: Pixels, face: DlibFace) -> FacePoints:
+    def _refined(self, photo_HWC: Pixels, face: DetectedFace) -> FacePoints:
         size = int(self._network.shape[2])
         square = _around(face)
-        picture_SSC = cut(photo_HWC, square, size).astype(np.float32) / 255
-        picture_13SS: NDArray[Any] = picture_SSC.transpose(2, 0, 1)[None]
-        output = self._network(picture_13SS).astype(float)
+        picture_SSC = cut(photo_HWC, square, size)
+        shares_13SS = (picture_SSC.transpose(2, 0, 1)[None] / 255).astype(np.float32)
+        output = self._network(shares_13SS).astype(float)
         if output.size not in (10, 136) or not np.isfinite(output).all():
             raise InputError(
                 f"{self._network.path}: returns {output.shape}, or numbers that are not finite.",
                 "It must return 5 or 68 points, [1, K, 2].",
             )
         back = np.linalg.inv(np.vstack([square.onto(size), (0, 0, 1)]))[:2]
-        points_K2 = map_points(output.reshape(-1, 2) * size, back)
-        if len(points_K2) == 5:
-            return face_points(points_K2[0], points_K2[1], (points_K2[3] + points_K2[4]) / 2)
-        return points_of(points_K2)
+        return _of_model(map_points(output.reshape(-1, 2) * size, back), face.detector)
 
 
-def _around(face: DlibFace) -> Square:
+def _points(face: DetectedFace) -> FacePoints:
+    return face_points(*face.eyes_and_mouth_32, found_by=face.detector)
+
+
+def _of_model(points_K2: Points, found_by: str) -> FacePoints:
+    five_52 = points_K2 if len(points_K2) == 5 else five_of_68(points_K2)
+    return face_points(*five_52[:2], five_52[3:].mean(axis=0), found_by=found_by)
+
+
+def _around(face: DetectedFace) -> Square:
     left, top, right, bottom = face.box_4
-    points = from_five(face.points_N2)
+    points = _points(face)
     across_2 = np.subtract(points.right_eye, points.left_eye)
     half_2 = across_2 / np.hypot(*across_2) * max(right - left, bottom - top) * _WIDENED / 2
     return Square(((left + right) / 2, (top + bottom) / 2), (float(half_2[0]), float(half_2[1])))
-
-
-def points_of(points_N2: NDArray[np.float64]) -> FacePoints:
-    """Eyes and mouth from dlib's 5 or the iBUG scheme's 68 points. Raises InputError for any other number."""
-    match len(points_N2):
-        case 5:
-            return from_five(points_N2)
-        case 68:
-            left_2, right_2 = points_N2[36:42].mean(axis=0), points_N2[42:48].mean(axis=0)
-            return face_points(left_2, right_2, (points_N2[48] + points_N2[54]) / 2)
-        case count:
-            raise InputError(f"the predictor returns {count} points; 5 or 68 are supported.")
-
-
-def from_five(points_52: NDArray[np.float64]) -> FacePoints:
-    """Eyes and mouth from dlib's five points.
-
-    The mouth is estimated; it only affects the size of long or turned faces, and a tenth of it the centre.
-    """
-    return face_points(*eyes_and_mouth(points_52))

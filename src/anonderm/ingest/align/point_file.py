@@ -16,6 +16,7 @@ from anonderm.ingest.align.framing import FacePoints, face_points
 
 PLACES = ("left_eye", "right_eye", "mouth_left", "mouth_right")
 COLUMNS = ("photo", *(f"{place}_{axis}" for place in PLACES for axis in "xy"))
+WRITTEN = (*COLUMNS, "found_by")
 
 
 def read_points(path: Path) -> dict[str, tuple[FacePoints, ...]]:
@@ -38,10 +39,10 @@ def read_points(path: Path) -> dict[str, tuple[FacePoints, ...]]:
 
 
 def row_of(photo: str, points: FacePoints) -> dict[str, Any]:
-    """A row of the file; the middle of the mouth stands for both of its corners."""
+    """A row of the columns WRITTEN; the middle of the mouth stands for both of its corners."""
     places = (points.left_eye, points.right_eye, points.mouth, points.mouth)
     numbers = [round(value, 2) for place in places for value in place]
-    return dict(zip(COLUMNS, (photo, *numbers), strict=True))
+    return dict(zip(WRITTEN, (photo, *numbers, points.found_by), strict=True))
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
