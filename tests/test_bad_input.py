@@ -19,8 +19,9 @@ from PIL import Image
 from anonderm.cli import main
 from anonderm.core import files
 from anonderm.core.checkpoint import Checkpoint, CheckpointCard
+from anonderm.core.documents import read_json
 from anonderm.core.faceset import FaceSet, FaceSetWriter
-from anonderm.core.files import read_json, sha256_file
+from anonderm.core.files import sha256_file
 from anonderm.core.records import Face
 from anonderm.models.classifier.network import Classifier
 

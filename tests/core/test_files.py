@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonderm.core import files
+from anonderm.core import documents, files
 from anonderm.core.errors import BrokenArtefact, MissingPath, StorageError
 from anonderm.core.files import read_csv, read_json_lines, write_csv, write_json_lines
 
@@ -134,7 +134,7 @@ def test_a_journal_with_a_damaged_inner_row_is_named_in_the_error(tmp_path):
 def test_json_survives_a_round_trip(tmp_path):
     value = {"Rötung": [1, 2.5, None, "にきび"]}
     files.write_json(tmp_path / "a.json", value)
-    assert files.read_json(tmp_path / "a.json") == value
+    assert documents.read_json(tmp_path / "a.json") == value
 
 
 def test_nan_is_never_written_as_json(tmp_path):
@@ -145,10 +145,10 @@ def test_nan_is_never_written_as_json(tmp_path):
 
 def test_missing_or_damaged_json_is_named_in_the_error(tmp_path):
     with pytest.raises(MissingPath, match=r"a\.json"):
-        files.read_json(tmp_path / "a.json")
+        documents.read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_bytes(b"\xff{")
     with pytest.raises(BrokenArtefact, match=r"a\.json"):
-        files.read_json(tmp_path / "a.json")
+        documents.read_json(tmp_path / "a.json")
 
 
 def test_a_link_or_copy_has_the_same_bytes_and_outlives_its_source(tmp_path):

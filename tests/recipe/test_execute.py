@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from anonderm.core.documents import read_json
 from anonderm.core.errors import BadLabel, ConfigChanged, ReleaseRefused
-from anonderm.core.files import read_json
 from anonderm.core.rundir import RunRecord
 from anonderm.gan import planning as gan
 from anonderm.recipe.execute import _refused_input, run_recipe

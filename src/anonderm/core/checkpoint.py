@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,13 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from anonderm.core.errors import BrokenArtefact, MissingPath
-from anonderm.core.files import read_json, sha256_file, write_bytes, write_json
+from anonderm.core.documents import read_json
+from anonderm.core.errors import AnondermError, BrokenArtefact, MissingPath
+from anonderm.core.files import sha256_file, write_bytes, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["gan", "classifier", "encoder", "skin", "detector"]
+LARGEST_SIDE = 4096
+"""Pixels of the largest picture that a network reads or draws."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,28 @@ class CheckpointCard:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
+def _read_card(path: Path) -> CheckpointCard:
+    import pydantic
+
+    content = read_json(path)
+    hint = "Restore it from where the checkpoint was made, or make the checkpoint again."
+    known = {each.name for each in dataclasses.fields(CheckpointCard)}
+    if isinstance(content, dict) and (unknown := content.keys() - known):
+        raise BrokenArtefact(f"{path}: not a checkpoint card (it holds {min(unknown)!r}).", hint)
+    try:
+        card = pydantic.TypeAdapter(CheckpointCard).validate_json(json.dumps(content), strict=True)
+    except pydantic.ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its content"
+        raise BrokenArtefact(
+            f"{path}: not a checkpoint card ({place} is missing or of a wrong kind).", hint
+        ) from error
+    if not 1 <= card.resolution <= LARGEST_SIDE:
+        raise BrokenArtefact(
+            f"{path}: resolution = {card.resolution}, which must be 1 to {LARGEST_SIDE}.", hint
+        )
+    return card
+
+
 def compact(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Convolutions and matrices as float16; norms stay float32, as small variances would underflow."""
     return {name: value.half() if value.ndim > 1 else value for name, value in weights.items()}
@@ -60,13 +86,7 @@ class Checkpoint:
             raise MissingPath(f"{path}: no such checkpoint.", hint)
         if not path.with_suffix(".json").exists():
             raise MissingPath(f"{path}: not a checkpoint, or its card {path.stem}.json is missing.", hint)
-        content = read_json(path.with_suffix(".json"))
-        try:
-            lists = {name: tuple(content[name]) for name in ("pixel_range", "classes")}
-            card = CheckpointCard(**{**content, **lists})
-        except (KeyError, TypeError) as error:
-            raise BrokenArtefact(f"{path.with_suffix('.json')}: not a checkpoint card ({error}).") from error
-        return Checkpoint(path, card)
+        return Checkpoint(path, _read_card(path.with_suffix(".json")))
 
     @staticmethod
     def save(path: Path, tensors: dict[str, Tensor], card: CheckpointCard) -> Checkpoint:
@@ -93,9 +113,12 @@ class Checkpoint:
             raise BrokenArtefact(f"{self.path}: a checkpoint of kind {self.card.kind}, not {name}.", hint)
         try:
             yield self.card
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except AnondermError:
+            raise
+        except Exception as error:  # of any kind, as the card may say anything
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise BrokenArtefact(
-                f"{self.path}: weights and card do not fit ({error}).",
+                f"{self.path}: weights and card do not fit ({reason}).",
                 "Train it again, or download it again.",
             ) from error
 

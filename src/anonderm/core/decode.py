@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from anonderm.core.errors import UnreadableImage
 
@@ -27,7 +27,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
 _AS_JPEG = "export it as JPEG"
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_SRGB = ImageCms.createProfile("sRGB")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -154,6 +153,8 @@ def _in_srgb(image: Image.Image, info: dict[str | tuple[int, int], object]) -> I
     data = info.get("icc_profile")
     if not isinstance(data, bytes) or not data:
         return image
+    from PIL import ImageCms
+
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         if "srgb" in ImageCms.getProfileDescription(profile).lower():
@@ -164,7 +165,11 @@ def _in_srgb(image: Image.Image, info: dict[str | tuple[int, int], object]) -> I
             image = image.convert(own[0])
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
         converted = ImageCms.profileToProfile(
-            image, profile, _SRGB, ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode=mode
+            image,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode=mode,
         )
     except Exception:  # a profile that cannot be used; like all viewers, take the values for sRGB
         return image

@@ -1,18 +1,19 @@
-"""Reading JSON and YAML that others wrote: limited in size and depth, with an error for odd content."""
+"""Reading JSON, YAML and TOML that others wrote: limited in size and depth, with an error for odd content."""
 
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.errors import InputError
+from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
 from anonderm.core.files import read_bytes
 
 LARGEST = 512 << 20
 """Bytes of a label file; COCO's own list of boxes in 118,000 photos has 449 MB."""
 
-_LARGEST_YAML = 4 << 20
+_LARGEST_SETTINGS = 4 << 20  # of a YAML or TOML file
 _DEEPEST_YAML = 20
 _AGAIN = "Download or export it again."
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -48,9 +49,30 @@ def parse_json(
     return value
 
 
+def read_json(path: Path) -> Any:
+    """The JSON of an artefact. Raises MissingPath or BrokenArtefact, naming the file."""
+    if not path.exists():
+        raise MissingPath(f"{path}: no such file.")
+    try:
+        return parse_json(read_text(path), str(path))
+    except InputError as error:
+        raise BrokenArtefact(error.message, "Restore it or make it again.") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Raises InputError."""
+    text = read_text(path, _LARGEST_SETTINGS)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{path}: not valid TOML (nested too deeply).", "Correct it.") from error
+    except ValueError as error:  # also for integers of more than 4,300 digits
+        raise InputError(f"{path}: not valid TOML ({error}).", "Correct it.") from error
+
+
 def read_yaml(path: Path) -> Any:
     """A YAML document without aliases, which could expand without end. Raises InputError."""
-    text = read_text(path, _LARGEST_YAML)
+    text = read_text(path, _LARGEST_SETTINGS)
     try:
         import yaml
 

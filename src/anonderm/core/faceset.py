@@ -54,7 +54,6 @@ class FaceSet:
     @staticmethod
     def load(folder: Path) -> FaceSet:
         """Raises MissingPath or BrokenArtefact."""
-        import pyarrow.lib
         import pyarrow.parquet as parquet
 
         path = folder / MANIFEST
@@ -66,7 +65,8 @@ class FaceSet:
             table = parquet.read_table(path)
             rows = table.to_pylist() if b"anonderm" in (table.schema.metadata or {}) else _first_format(table)
             faces = tuple(map(Face.from_row, rows))
-        except (pyarrow.lib.ArrowException, KeyError, TypeError) as error:
+            _check_types(table.schema)
+        except Exception as error:  # of any kind, for a damaged table
             hint = "Run the stage that made the FaceSet again."
             raise BrokenArtefact(f"{path}: not a FaceSet manifest ({error}).", hint) from error
         for face in faces:
@@ -273,7 +273,7 @@ def _names_a_file(name: str) -> bool:
     return bool(name) and not set(name) & set("/\\\0")
 
 
-def _table(faces: tuple[Face, ...]) -> Any:
+def _schema() -> Any:
     import pyarrow as pa
 
     lesion = pa.struct([("kind", pa.string()), *((side, pa.float64()) for side in ("x0", "y0", "x1", "y1"))])
@@ -281,8 +281,21 @@ def _table(faces: tuple[Face, ...]) -> Any:
     types |= {"seed": pa.int64(), "lesions": pa.list_(lesion)}
     types |= {name: pa.list_(pa.string()) for name in ("parents", "lesion_types")}
     names = [field.name for field in dataclasses.fields(Face)]
-    schema = pa.schema([(name, types.get(name, pa.string())) for name in names], _FORMAT)
-    return pa.Table.from_pylist([dataclasses.asdict(face) for face in faces], schema=schema)
+    return pa.schema([(name, types.get(name, pa.string())) for name in names], _FORMAT)
+
+
+def _table(faces: tuple[Face, ...]) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([dataclasses.asdict(face) for face in faces], schema=_schema())
+
+
+def _check_types(found: Any) -> None:
+    """Raises TypeError for a column of another type."""
+    expected = _schema()
+    for field in found:
+        if field.name in expected.names and field.type != expected.field(field.name).type:
+            raise TypeError(f"the column {field.name} has the type {field.type}")
 
 
 def _first_format(table: Any) -> list[dict[str, Any]]:

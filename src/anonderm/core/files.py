@@ -76,16 +76,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Parsed JSON. Raises MissingPath or BrokenArtefact, naming the file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BrokenArtefact(f"{path}: not valid JSON ({error}).", "Restore it or make it again.") from error
-
-
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     """`read_csv` gives back the same rows; a spreadsheet takes no cell for a formula."""
     lines = []
@@ -152,7 +142,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     *whole, _incomplete = path.read_bytes().split(b"\n")
     try:
         return [json.loads(line) for line in whole if line.strip()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenArtefact(f"{path}: a line is not valid JSON ({error}).", "Delete it.") from error
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import tomllib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
@@ -27,10 +26,17 @@ import numpy as np
 from anonderm.core import config as configuration
 from anonderm.core import launch, progress
 from anonderm.core.distributed import SINGLE
-from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, ReleaseRefused, RunBusy
+from anonderm.core.documents import read_json, read_toml
+from anonderm.core.errors import (
+    BrokenArtefact,
+    ConfigChanged,
+    ConfigError,
+    InputError,
+    ReleaseRefused,
+    RunBusy,
+)
 from anonderm.core.files import (
     append_line,
-    read_json,
     read_json_lines,
     remove_leftovers,
     sha256_file,
@@ -94,7 +100,14 @@ def _decoded(value: Any) -> Any:
 
 T = TypeVar("T")
 
-_RECORDED = {"stage", "status", "inputs", "outputs", "seconds", "started"}
+_RECORDED: dict[str, type | tuple[type, ...]] = {
+    "stage": str,
+    "status": str,
+    "inputs": dict,
+    "outputs": dict,
+    "seconds": (int, float),
+    "started": str,
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,7 @@ class RunRecord:
         """Raises MissingPath or BrokenArtefact."""
         path = folder / "run.json"
         content = read_json(path)
-        if not isinstance(content, dict) or not content.keys() >= _RECORDED:
+        if not isinstance(content, dict) or not _is_record(content):
             raise BrokenArtefact(
                 f"{path}: not the record of a run.",
                 f"Restore it, or delete {folder} and start over.",
@@ -134,10 +147,10 @@ class RunRecord:
         """The settings. Raises BrokenArtefact."""
         path = self.folder / "config.toml"
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return read_toml(path)
+        except InputError as error:
             raise BrokenArtefact(
-                f"{path}: not the settings of a run ({error}).",
+                f"{path}: not the settings of a run ({error.message}).",
                 f"Restore it, or delete {self.folder} and start over.",
             ) from error
 
@@ -153,6 +166,12 @@ class RunRecord:
                 state = f"was changed (it had sha256 {digest[:12]}...)" if path.exists() else "is missing"
                 hint = f"Restore it; or delete {self.folder} and run its command again."
                 raise BrokenArtefact(f"{path}: this output of a finished run {state}.", hint)
+
+
+def _is_record(content: dict[str, Any]) -> bool:
+    outputs = content.get("outputs")
+    kinds = all(isinstance(content.get(name), kind) for name, kind in _RECORDED.items())
+    return kinds and isinstance(outputs, dict) and all(isinstance(each, str) for each in outputs.values())
 
 
 class RunDir:

@@ -15,8 +15,9 @@ from functools import cache, partial
 from pathlib import Path
 
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.documents import read_json
 from anonderm.core.errors import BrokenArtefact, MissingPath, MissingWeights
-from anonderm.core.files import atomic_path, read_json, sha256_file, write_json
+from anonderm.core.files import atomic_path, sha256_file, write_json
 
 _FOLDER = Path(__file__).parents[1] / "weights"
 _DIGESTS = "sha256.json"  # digests at first use of files for which the register has none

@@ -11,8 +11,9 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
+from anonderm.core.documents import read_json
 from anonderm.core.errors import ConfigChanged, MissingWeights, ReleaseRefused
-from anonderm.core.files import read_json, write_json
+from anonderm.core.files import write_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.recipe.budget import fit_to_budget, with_planned_lengths

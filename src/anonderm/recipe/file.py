@@ -25,14 +25,14 @@ many photos of which classes a dry run assumes where it is given none.
 """
 
 import dataclasses
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anonderm.core.config import Count, check, from_dict, typed
-from anonderm.core.errors import ConfigError, MissingPath
+from anonderm.core.documents import read_toml
+from anonderm.core.errors import ConfigError, InputError, MissingPath
 from anonderm.core.names import nearest
 from anonderm.stages import STAGES
 
@@ -98,14 +98,12 @@ def read_file(path: Path, small: bool = False) -> RecipeFile:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise MissingPath(f"{path}: no such recipe.", _SEE)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such recipe.", _SEE) from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).", _SEE) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML ({error}).") from error
+        return read_toml(path)
+    except InputError as error:
+        raise ConfigError(error.message, _SEE) from error
 
 
 def _check_shared(path: Path, content: RecipeFile) -> None:

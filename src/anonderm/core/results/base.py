@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from anonderm.core.documents import read_json
 from anonderm.core.errors import BrokenArtefact
-from anonderm.core.files import read_json, write_json
+from anonderm.core.files import write_json
 
 FILE = "results.json"
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.documents import read_json
 from anonderm.core.errors import Diverged
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import read_json, write_json
+from anonderm.core.files import write_json
 from anonderm.core.launch import device
 from anonderm.core.results.data_mix import ArmResult, ArmScores, DataMixResult
 from anonderm.core.rundir import RunDir, RunRecord

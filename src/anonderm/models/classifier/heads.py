@@ -227,6 +227,8 @@ def _divergence(log_predicted: Tensor, target: Tensor) -> Tensor:
     return F.kl_div(log_predicted, target, reduction="none").sum(1)
 
 
+_MOST_LESIONS = 10_000
+
 Head = Softmax | Corn | LabelDistribution | MultiLabel
 
 
@@ -234,6 +236,9 @@ def head_from_card(description: Mapping[str, Any], classes: int) -> Head:
     """The head that `describe` described. Raises KeyError or TypeError for anything else."""
     name = description["name"]
     if name == "label-distribution":
-        return LabelDistribution(tuple(description["bounds"]), description["most"])
+        bounds, most = tuple(map(int, description["bounds"])), int(description["most"])
+        if not 0 < most <= _MOST_LESIONS:
+            raise TypeError(f"most = {most}")
+        return LabelDistribution(bounds, most)
     heads = (Softmax, Corn, MultiLabel)
     return {head.name: head for head in heads}[name](classes)

@@ -24,6 +24,7 @@ from anonderm.models.lesion_detector.tiles import Anchors
 
 _WIDTHS = (24, 40, 80, 128)
 _PYRAMID = 48
+_LARGEST, _LEVELS = 16384, 8  # pixels of a side, levels of anchors
 _MIN_SCORE = 0.02
 _MAX_DETECTIONS = 300
 _BODY = "backbone.body."
@@ -50,7 +51,14 @@ class Architecture:
         """Raises KeyError or TypeError for a card of anything else."""
         anchors = tuple(tuple(float(side) for side in level) for level in values["anchors"])
         lists = {name: tuple(float(each) for each in values[name]) for name in ("mean", "std")}
-        return Architecture(**{**values, **lists, "anchors": anchors})
+        found = Architecture(**{**values, **lists, "anchors": anchors})
+        sizes = (found.tile, found.side)
+        if (
+            not all(isinstance(size, int) and 0 < size <= _LARGEST for size in sizes)
+            or len(anchors) > _LEVELS
+        ):
+            raise TypeError(f"tile, side = {sizes}, {len(anchors)} levels of anchors")
+        return found
 
 
 def build(architecture: Architecture, kinds: tuple[str, ...]) -> nn.Module:

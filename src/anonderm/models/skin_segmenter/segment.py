@@ -33,6 +33,7 @@ PARTS = (
 )
 _SKIN_PARTS = ("skin", "nose")
 _PARTS_SIZE = 512
+_WIDEST = 1024  # channels
 
 _MULTIPLE = 32  # the deepest features have a pixel in so many
 _SPECK = 0.2  # patches of skin smaller than this share of the largest one are removed
@@ -124,7 +125,10 @@ def load_segmenter(checkpoint: Checkpoint, device: str = "cpu") -> Segmenter:
     """The network of a checkpoint written by train-skin. Raises BrokenArtefact."""
     hint = "Give a checkpoint of train-skin, or phantom-skin."
     with checkpoint.opened_as("skin", "a skin network", hint) as card:
-        network = BiSeNet(len(card.classes), int(card.architecture["width"]))
+        width = int(card.architecture["width"])
+        if not 0 < width <= _WIDEST:
+            raise ValueError(f"width = {width}")
+        network = BiSeNet(len(card.classes), width)
         network.load_state_dict(checkpoint.tensors())
         skin_classes = (card.classes.index("skin"),)
     return Segmenter(network.to(device).eval(), card.resolution, skin_classes)

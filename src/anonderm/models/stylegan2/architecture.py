@@ -64,9 +64,16 @@ class Architecture:
         return arch
 
 
+# No network is larger; a card with more would take all memory before its weights are found not to fit.
+_WIDEST = 8192
+_MOST = {"resolution": 2048, "channel_base": 1 << 20, "mapping_layers": 64, "label_layers": 64}
+
+
 def _fits(name: str, value: object) -> bool:
     if value is None:
         return name in ("deviation_group", "label_layers", "label_dim", "clamp")
     if name == "clamp":
         return isinstance(value, int | float) and value > 0
-    return isinstance(value, int) and value >= (0 if name == "label_layers" else 1)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return False
+    return (0 if name == "label_layers" else 1) <= value <= _MOST.get(name, _WIDEST)

@@ -46,7 +46,7 @@ def architecture_of(checkpoint: Checkpoint) -> Architecture:
         )
     try:
         return Architecture.from_card(checkpoint.card.architecture)
-    except (KeyError, TypeError) as error:
+    except Exception as error:  # of any kind, as the card may say anything
         problem = f"{checkpoint.path}: its card does not describe a StyleGAN2 ({error})."
         raise BrokenArtefact(problem) from error
 
@@ -69,7 +69,7 @@ def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> Discrimin
 def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
     try:
         network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
-    except RuntimeError as error:
+    except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise BrokenArtefact(f"{checkpoint.path}: weights and card do not fit ({reason}).") from error
     return network.eval().requires_grad_(False)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.files import read_json
+from anonderm.core.documents import read_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import Bar, Bars, Block, Row, Section, Table, score_table
