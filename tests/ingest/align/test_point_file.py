@@ -5,7 +5,7 @@ import pytest
 
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.ingest.align.framing import FacePoints
-from anonderm.ingest.align.point_file import COLUMNS, read_points, row_of
+from anonderm.ingest.align.point_file import WRITTEN, read_points, row_of
 
 POINTS = FacePoints((10.0, 20.0), (50.5, 21.0), (30.0, 60.0))
 
@@ -36,7 +36,7 @@ def test_json_holds_the_same_rows_and_several_faces_of_a_photo(tmp_path):
 )
 def test_a_bad_row_is_named(tmp_path, change, message):
     with (tmp_path / "points.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, WRITTEN)
         writer.writeheader()
         writer.writerow(row_of("a", POINTS) | change)
     with pytest.raises(InputError, match=message):
