@@ -89,3 +89,13 @@ def test_parts_of_two_sizes_are_refused(tmp_path, draw):
     parts = (draw(tmp_path / "a.png", 0), draw(tmp_path / "b.png", 1, width=41))
     with pytest.raises(UnreadableImage, match="its size differs"):
         Photo("a", File(parts[0]), masks=parts).mask_HW()
+
+
+def test_masks_may_lie_in_one_folder_and_the_set_in_another(celebamask):
+    masks = celebamask / "CelebAMask-HQ-mask-anno"
+    before = [photo.mask_HW().sum() for photo in find(IngestConfig(celebamask)).photos]
+    for file in sorted(masks.rglob("*.png")):
+        file.rename(masks / file.name)
+    name, source = recognise(IngestConfig(celebamask.parent))
+    assert (name, source) == ("celebamask-hq", celebamask)
+    assert [photo.mask_HW().sum() for photo in find(IngestConfig(source)).photos] == before

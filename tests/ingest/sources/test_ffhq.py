@@ -90,3 +90,40 @@ def test_broken_metadata_are_named(ffhq, text):
     (ffhq / "ffhq-dataset-v2.json").write_text(text)
     with pytest.raises(InputError, match=r"ffhq-dataset-v2\.json"):
         find(IngestConfig(ffhq))
+
+
+def entries(count: int) -> str:
+    return json.dumps({str(n): entry(n) for n in range(count)})
+
+
+@pytest.mark.parametrize(
+    ("photo", "metadata"),
+    [
+        ("{}.png", "ffhq-dataset-v2.json"),
+        ("{}.jpg", "ffhq-dataset-v2.json"),
+        ("faces/{}.png", "ffhq-dataset-v2.json"),
+        ("thumbnails128x128/{}.png", "ffhq-dataset-v2.json"),
+        ("images256x256/00000/{}.png", "json/ffhq-dataset-v2.json"),
+        ("ffhq/thumbnails128x128/00000/{}.png", "ffhq/ffhq-dataset-v2.json"),
+    ],
+)
+def test_photos_anywhere_have_their_own_licence(tmp_path, draw, photo, metadata):
+    root = tmp_path / "set"
+    for n in range(4):
+        draw(root / photo.format(f"{n:05d}"), n)
+    (root / metadata).parent.mkdir(parents=True, exist_ok=True)
+    (root / metadata).write_text(entries(4))
+    assert recognise(IngestConfig(root))[0] == "ffhq"
+    found = find(IngestConfig(root)).photos
+    assert [each.licence.partition(" (")[0] for each in found] == [
+        "Public Domain Mark",
+        "Attribution License",
+    ] * 2
+    assert [each.split for each in found] == ["val", "train", "train", "val"]
+
+
+def test_only_one_of_the_sizes_is_read_and_each_photo_is_its_own(ffhq):
+    found = find(IngestConfig(ffhq)).photos
+    assert [(each.name, each.credit[:8]) for each in found] == [
+        (f"images1024x1024/00000/{n:05d}.png", f"Author {n}") for n in range(6)
+    ]

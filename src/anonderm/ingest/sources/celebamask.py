@@ -5,11 +5,12 @@ CelebAMask-HQ-mask-anno/0/00017_skin.png    512 px; 2000 photos per folder; invi
 CelebA-HQ-to-CelebA-mapping.txt             number here, number and file in CelebA, which determines the split
 identity_CelebA.txt                         `000001.jpg 2880`; only on request from the CelebA team
 
-Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are
+The masks may also lie in one folder. Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are
 excluded from "skin" by the set itself.
 """
 
 import dataclasses
+import posixpath
 from pathlib import Path
 
 from anonderm.ingest.config import IngestConfig
@@ -32,11 +33,11 @@ def fits(listing: Listing) -> bool:
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
-    facts = _facts(listing)
+    facts, masks = _facts(listing), _masks(listing)
     for name in listing.images:
         if not name.startswith(f"{_IMAGES}/"):
             continue
-        parts = tuple(path for part in PARTS if (path := _part(listing, _stem(name), part)))
+        parts = tuple(path for part in PARTS if (path := masks.get(_mask_name(_stem(name), part))))
         if not parts:
             listing.skip(name, "no mask of its skin", "skin mask missing")
             continue
@@ -54,10 +55,15 @@ def _stem(name: str) -> str:
     return name.removeprefix(f"{_IMAGES}/").rpartition(".")[0]
 
 
-def _part(listing: Listing, stem: str, part: str) -> Path | None:
-    if not (stem.isascii() and stem.isdecimal() and len(stem) <= 5):
-        return None
-    return listing.files.get(f"{_MASKS}/{int(stem) // 2000}/{int(stem):05d}_{part}.png")
+def _masks(listing: Listing) -> dict[str, Path]:
+    """Name of a mask -> its file; also where all lie in one folder."""
+    names = (name for name in listing.files if name.startswith(f"{_MASKS}/"))
+    return {posixpath.basename(name): listing.files[name] for name in names}
+
+
+def _mask_name(stem: str, part: str) -> str:
+    number = int(stem) if stem.isascii() and stem.isdecimal() and len(stem) <= 5 else None
+    return "" if number is None else f"{number:05d}_{part}.png"
 
 
 def _skip_masks_without_photo(listing: Listing) -> None:

@@ -2,9 +2,12 @@
 
 images1024x1024/00000/00000.png    1000 per folder; or thumbnails128x128/, or in-the-wild-images/
 ffhq-dataset-v2.json               licence, author, and training or validation, for each photo
+
+With that file the photos may lie anywhere, and be resized or of another format: their names identify them.
 """
 
 import dataclasses
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,7 @@ def fits(listing: Listing) -> bool:
 
 
 def _metadata(listing: Listing) -> list[str]:
-    return [name for name in listing.files if _JSON.fullmatch(name)]
+    return [name for name in listing.files if _JSON.fullmatch(posixpath.basename(name))]
 
 
 def find(config: IngestConfig) -> Found:
@@ -48,7 +51,7 @@ def find(config: IngestConfig) -> Found:
     metadata = files[-1]
     stated = read_metadata(listing.files[metadata]).values()
     paths = ((_path_of(each, _FOLDERS.get(folder, "image")), each) for each in stated)
-    entries = {name: each for path, each in paths if path and (name := listing.find(path, folder))}
+    entries = {name: each for path, each in paths if path and (name := listing.find(path))}
     for photo in photos:
         if photo.name in entries:
             listing.photos.append(_with_facts(photo, entries[photo.name]))
@@ -60,7 +63,7 @@ def find(config: IngestConfig) -> Found:
 
 
 def _lies_in(name: str, folder: str) -> bool:
-    return name.startswith(f"{folder}/")
+    return folder in name.split("/")[:-1]
 
 
 def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
