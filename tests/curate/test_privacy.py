@@ -18,7 +18,7 @@ from tests.curate.quick_matchers import (
 )
 
 from anonderm.audit.canaries import write_canaries
-from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
+from anonderm.core.errors import ConfigError, InputError, MissingExtra, MissingWeights, TooFewImages
 from anonderm.core.faceset import FaceSet
 from anonderm.core.results.audit import Calibration, Level
 from anonderm.core.results.privacy_screen import PrivacyScreen
@@ -43,6 +43,7 @@ def matchers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What `make_matcher` gives for a name; an error is raised, as for a missing extra."""
     here: dict[str, object] = {
         "dlib": MissingExtra("dlib is not installed."),
+        "sface": MissingWeights("sface: these weights are missing."),
         "copy": Brightness(),
         "encoder": Noise(),
     }

@@ -33,11 +33,11 @@ SCREEN = {"artefact_margin": 100.0, "deformed_factor": 100.0, "copy_quantile": 0
 
 @pytest.fixture
 def _matchers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two matchers, of which one is uninformative; dlib is not installed."""
+    """Two matchers, of which one is uninformative; the others are not installed."""
 
     def made(name: str, arcface: str = "") -> Matcher:
-        if name == "dlib":
-            raise MissingExtra("dlib is not installed.")
+        if name in ("dlib", "sface"):
+            raise MissingExtra(f"{name} is not installed.")
         return Brightness() if name == "copy" else Noise()
 
     monkeypatch.setattr(registry, "make_matcher", made)

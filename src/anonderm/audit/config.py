@@ -20,10 +20,10 @@ class AuditConfig:
     for a human decision.
     """
 
-    matchers: tuple[MatcherName, ...] = ("dlib", "copy", "encoder")
-    """Matchers that decide whether two faces are the same: dlib (person; extra `faces`), arcface (person;
-    --arcface), copy (altered copies of one picture), encoder (drawn faces). One that is not installed is
-    reported as left out."""
+    matchers: tuple[MatcherName, ...] = ("dlib", "sface", "copy", "encoder")
+    """Matchers that decide whether two faces are the same: dlib (person; extra `faces`), sface (person;
+    `anonderm weights fetch sface`), arcface (person; --arcface), copy (altered copies of one picture),
+    encoder (drawn faces). One that is not installed is reported as left out."""
     arcface: str = "arcface-onnx"
     """The network of `arcface`: your ONNX file (112 x 112 input, one embedding per face), or registered
     weights."""

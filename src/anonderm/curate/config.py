@@ -46,9 +46,9 @@ class ScreenConfig:
     """Also reject faces that a matcher takes for a training subject. `anonderm audit-screen` audits the faces
     before and after: some results of an audit of selected faces hold by construction."""
 
-    matchers: tuple[MatcherName, ...] = ("dlib", "copy", "encoder")
-    """Matchers used by --privacy: any of dlib, arcface, copy, encoder, as in the audit. A matcher that is
-    uninformative on these photos rejects nothing. One left out here can check the screen independently."""
+    matchers: tuple[MatcherName, ...] = ("dlib", "sface", "copy", "encoder")
+    """Matchers used by --privacy: any of dlib, sface, arcface, copy, encoder, as in the audit. A matcher that
+    is uninformative on these photos rejects nothing. One left out here can check the screen independently."""
 
     fmr: Annotated[float, Gt(0), Le(0.01)] = 0.001
     """False match rate of --privacy: the share of impostor pairs that a matcher takes for one person. Each

@@ -25,7 +25,7 @@ from anonderm.embeddings.store import Store, describe_each, key
 T = TypeVar("T")
 Rows = NDArray[np.float32]
 Stored = NDArray[np.float32] | None
-MatcherName = Literal["dlib", "sface", "arcface", "copy", "encoder"]
+MatcherName = Literal["dlib", "arcface", "copy", "encoder", "sface"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ CelebAMask-HQ-mask-anno/0/00017_skin.png    512 px; 2000 photos per folder; invi
 CelebA-HQ-to-CelebA-mapping.txt             number here, number and file in CelebA, which determines the split
 identity_CelebA.txt                         `000001.jpg 2880`; only on request from the CelebA team
 
-The masks may also lie in one folder. Skin is the union of the parts skin and nose; the other parts (eyes, brows, lips, ears, hair, ...) are
-excluded from "skin" by the set itself.
+The masks may also lie in one folder. Skin is the union of the parts skin and nose; the other parts (eyes,
+brows, lips, ears, hair, ...) are excluded from "skin" by the set itself.
 """
 
 import dataclasses
