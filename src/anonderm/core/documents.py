@@ -29,7 +29,9 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
         encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason}).", "Save it as UTF-8.") from error
+        raise InputError(
+            f"{path}: not UTF-8 text ({error.reason}).", "Save it as UTF-8 (in Excel: file type CSV UTF-8)."
+        ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -71,8 +73,12 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> Any:
+    """Raises InputError."""
+    return parse_yaml(read_text(path, _LARGEST_SETTINGS), str(path))
+
+
+def parse_yaml(text: str, where: str) -> Any:
     """A YAML document without aliases, which could expand without end. Raises InputError."""
-    text = read_text(path, _LARGEST_SETTINGS)
     try:
         import yaml
 
@@ -81,7 +87,7 @@ def read_yaml(path: Path) -> Any:
     except InputError:
         raise
     except RecursionError as error:
-        raise InputError(f"{path}: not valid YAML (nested too deeply).", "Correct it.") from error
+        raise InputError(f"{where}: not valid YAML (nested too deeply).", "Correct it.") from error
     except (
         yaml.YAMLError,
         ValueError,
@@ -89,7 +95,7 @@ def read_yaml(path: Path) -> Any:
         OverflowError,
     ) as error:  # odd scalars: `!!int x`, bad dates
         raise InputError(
-            f"{path}: not valid YAML ({' '.join(str(error).split())}).", "Correct it."
+            f"{where}: not valid YAML ({' '.join(str(error).split())}).", "Correct it."
         ) from error
 
 

@@ -368,3 +368,69 @@ def test_class_numbers_of_a_parquet_table_of_names_become_classes(write, draw):
     for n, name in enumerate("ab"):
         draw(root / f"{name}.jpg", n)
     assert labels(root) == ["severe", "mild"]
+
+
+README = """---
+license: cc-by-4.0
+dataset_info:
+  features:
+  - name: image
+    dtype: image
+  - name: severity
+    dtype:
+      class_label:
+        names:
+          '0': mild
+          '1': severe
+  - name: objects
+    sequence:
+    - name: bbox
+      sequence: float32
+      length: 4
+    - name: category
+      dtype:
+        class_label:
+          names:
+            '0': papule
+---
+# Acne
+"""
+
+
+def test_class_names_and_licence_of_the_card_are_taken_where_the_table_states_none(write):
+    objects = [{"bbox": [[1, 2, 3, 4]], "category": [0]}, {"bbox": [], "category": []}]
+    root = write("train.parquet", {"image": write.images(2), "severity": [1, 0], "objects": objects})
+    (root / "README.md").write_text(README)
+    one, two = find(IngestConfig(root)).photos
+    assert (one.label, two.label) == ("severe", "mild")
+    assert (one.lesions[0].kind, two.lesions) == ("papule", ())
+    assert {one.licence, two.licence} == {"cc-by-4.0"}
+
+
+@pytest.mark.parametrize("text", ["", "# Acne", "---\n[\n---\n", "---\na: &x [*x]\n---\n", "---\n- 3\n---\n"])
+def test_a_card_that_states_nothing_does_no_harm(write, text):
+    root = write("train.parquet", {"image": write.images(2), "label": [1, 0]})
+    (root / "README.md").write_text(text)
+    assert labels(root) == ["1", "0"]
+
+
+def test_numbers_of_folds_are_no_splits(write):
+    root = write("train.parquet", {"image": write.images(2), "label": CLASSES, "fold": [0, 1]})
+    assert [photo.split for photo in find(IngestConfig(root)).photos] == ["train", "train"]
+
+
+def test_columns_that_could_all_be_the_picture_are_named(write):
+    data = [each["bytes"] for each in write.images(2)]
+    root = write("train.parquet", {"left": data, "right": data[::-1], "label": CLASSES})
+    with pytest.raises(InputError, match="left, right"):
+        find(IngestConfig(root))
+    assert find(IngestConfig(root, columns=("file=right",))).photos[0].read() == data[1]
+
+
+def test_a_parquet_table_of_labels_beside_photos_is_never_passed_over(write, draw):
+    root = write("train.parquet", {"path": ["img/a.png", "img/b.png"], "label": CLASSES})
+    for n, name in enumerate("ab"):
+        draw(root / "img" / f"{name}.png", n)
+    with pytest.raises(InputError, match=r"train\.parquet"):
+        recognise(IngestConfig(root))
+    assert recognise(IngestConfig(root / "train.parquet"))[0] == "table"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import unicodedata
 from collections import Counter
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.errors import AnondermError, ConfigError, InputError
+from anonderm.core.files import read_csv
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.layouts import recognise
 from anonderm.ingest.sources.table import find
 from anonderm.ingest.sources.table_files import read_table
 
@@ -323,3 +326,26 @@ def test_only_an_empty_list_of_objects_means_no_lesion(faces, tmp_path, objects,
     }
     listed = [item.kind for item in find(IngestConfig(tmp_path / "t.jsonl")).skipped]
     assert ("box unusable" in listed) == (expected is None and objects not in (None, ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("t.xlsx", "Save it as CSV"), ("t.ods", "Save it as CSV"), ("t.tar.gz", "Unpack it")]
+)
+def test_files_that_another_program_has_to_open_are_named(tmp_path, name, says):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(InputError, match=name) as caught:
+        recognise(IngestConfig(tmp_path / name))
+    assert says in caught.value.hint
+
+
+def test_names_that_a_spreadsheet_would_run_are_text_in_our_tables(tmp_path, draw, ingest):
+    for n, name in enumerate(names := ["=cmd.jpg", "+a.jpg", "-b.jpg", "@c.jpg"]):
+        draw(tmp_path / "set" / name, n)
+    rows = [f"{name};mild;@author {n}" for n, name in enumerate(names)]
+    (tmp_path / "set" / "t.csv").write_text("\n".join(["file;label;credit", *rows]))
+    done = ingest(tmp_path / "set" / "t.csv", "--test-share", "0")
+    for file, column in (("sources.csv", "file"), ("credits.csv", "credit")):
+        text = (done.folder / file).read_text()
+        cells = [row[column] for row in csv.DictReader(text.splitlines())]
+        assert all(cell.startswith("'") for cell in cells)
+    assert {row["file"] for row in read_csv(done.folder / "sources.csv")} == set(names)

@@ -99,7 +99,7 @@ class Shard:
     def image_column(self) -> str | None:
         """The column of pictures: a struct that holds bytes, or bytes with a usual name or alone."""
         structs = [field.name for field in self.schema if _is_picture(_element(field.type))]
-        plain = [field.name for field in self.schema if _is_bytes(_element(field.type))]
+        plain = self.byte_columns
         for names in (structs, plain):
             for usual in _USUAL:
                 if found := [name for name in names if _last(name).lower() == usual]:
@@ -107,9 +107,13 @@ class Shard:
         return next(iter((*structs, *(plain if len(plain) == 1 else ()))), None)
 
     @property
-    def features(self) -> Features:
-        """The features that `datasets` notes in the schema, by column; {} without any."""
-        found = features_of(_schema(self.path))
+    def byte_columns(self) -> list[str]:
+        """The columns that may hold pictures without a struct."""
+        return [field.name for field in self.schema if _is_bytes(_element(field.type))]
+
+    def features(self, others: Features) -> Features:
+        """The features that `datasets` notes in the schema, or else these; by column."""
+        found = features_of(_schema(self.path)) or others
         return {name: _inside(found, name) for name in self.schema.names}
 
     def rows(self, image: str) -> Iterator[tuple[list[Cell], dict[str, Any]]]:

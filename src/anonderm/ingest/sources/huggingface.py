@@ -4,7 +4,8 @@ train/metadata.csv, train/a.jpg         a table with the column file_name: metad
 data/train-00000-of-00001.parquet       tables with an image column; also default/train/0000.parquet
 train/data-00000-of-00001.arrow         what `save_to_disk` writes
 
-`objects` gives boxes (object_columns.py). Numbers of classes have the names that the table's schema states.
+`objects` gives boxes (object_columns.py). Classes have the names that the table's schema states or,
+without any there, README.md.
 """
 
 import dataclasses
@@ -12,11 +13,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.arrow_tables import Cell, Shard
-from anonderm.ingest.sources.features import is_class, named_row
+from anonderm.ingest.sources.features import Features, is_class, named_row
+from anonderm.ingest.sources.hub_card import read_card
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import read_json_object, read_split, split_of
@@ -67,18 +70,19 @@ def _holds_pictures(shard: Shard) -> bool:
 
 def find(config: IngestConfig) -> Found:
     """Raises InputError."""
-    if config.source.is_file():
-        listing, shards = Listing(config.source.absolute().parent), [config.source.name]
-    else:
-        listing = Listing(config.source)
-        metadata = [name for each in _METADATA for name in listing.named(each)]
-        if metadata:
-            listing.photos = [photo for name in metadata for photo in _in_metadata(listing, name, config)]
-            return listing.found(metadata)
-        shards = _shards(listing)
-        _check_one_configuration(listing, shards)
-    found = [photo for name in shards for photo in _in_shard(listing, name, config)]
-    return Found(tuple(found), tuple(listing.skipped), listing.found(shards, complete=False).ignored)
+    source = config.source
+    listing = Listing(source.absolute().parent if source.is_file() else source)
+    card = read_card(listing)
+    metadata = [] if source.is_file() else [name for each in _METADATA for name in listing.named(each)]
+    if metadata:
+        photos = [photo for name in metadata for photo in _in_metadata(listing, name, config)]
+        listing.photos = [dataclasses.replace(each, licence=each.licence or card.licence) for each in photos]
+        return listing.found(metadata)
+    shards = [source.name] if source.is_file() else _shards(listing)
+    _check_one_configuration(listing, shards)
+    photos = [photo for name in shards for photo in _in_shard(listing, name, card.features, config)]
+    photos = [dataclasses.replace(each, licence=each.licence or card.licence) for each in photos]
+    return Found(tuple(photos), tuple(listing.skipped), listing.found(shards, complete=False).ignored)
 
 
 def _check_one_configuration(listing: Listing, shards: list[str]) -> None:
@@ -110,23 +114,26 @@ def _in_metadata(listing: Listing, file: str, config: IngestConfig) -> Iterator[
         yield dataclasses.replace(photo, split=photo.split or split_of(photo.name))
 
 
-def _in_shard(listing: Listing, file: str, config: IngestConfig) -> Iterator[Photo]:
-    """The rows of a table that contains the images. Raises InputError."""
+def _in_shard(listing: Listing, file: str, features: Features, config: IngestConfig) -> Iterator[Photo]:
+    """The rows of a table that contains the images, with these features if it states none.
+
+    Raises InputError.
+    """
     path = listing.files[file]
     shard = Shard(path)
     image = config.chosen_columns.get("file") or shard.image_column
     if image is None or image not in shard.schema.names:
-        raise InputError(
-            f"{path}: no column of images{f' {image!r}' if image else ''}.",
-            "If the table names image files, give the table itself: --source TABLE.parquet.",
-        )
-    columns, features = _columns(shard, image, config), shard.features
+        raise _no_images(shard, image)
+    features = shard.features(features)
+    rows = [(cells, stored, named_row(stored, features)) for cells, stored in shard.rows(image)]
+    table = Table(tuple(name for name in shard.schema.names if name != image), _numbered(rows))
+    columns = _columns(table, features, path, config)
     split = split_of(file) or _split_of_file(file)
-    for cells, stored in shard.rows(image):
-        row = named_row(stored, features)
+    for number, (cells, stored, row) in enumerate(rows):
+        if not cells:
+            listing.skip(f"{file}/{number}", "a row without a picture", "photo missing")
         for cell in cells:
-            photo = _photo(listing, cell, file)
-            photo = dataclasses.replace(photo, split=split)
+            photo = dataclasses.replace(_photo(listing, cell, file), split=split)
             if len(cells) > 1:  # several pictures of one row show one person
                 photo = dataclasses.replace(photo, original=f"{file}/{cell.group}-{cell.row}")
             stated = stored.get(columns.get("label", ""))
@@ -136,6 +143,22 @@ def _in_shard(listing: Listing, file: str, config: IngestConfig) -> Iterator[Pho
                 yield described
 
 
+def _no_images(shard: Shard, chosen: str | None) -> InputError:
+    if chosen is None and (several := shard.byte_columns):
+        return InputError(
+            f"{shard.path}: several columns could hold its images: {', '.join(several)}.",
+            f"Name one: --columns file={several[0]}",
+        )
+    return InputError(
+        f"{shard.path}: no column of images{f' {chosen!r}' if chosen else ''}.",
+        "If the table names image files, give the table itself: --source TABLE.parquet.",
+    )
+
+
+def _numbered(rows: list[tuple[list[Cell], dict[str, Any], dict[str, Any]]]) -> tuple[tuple[int, Any], ...]:
+    return tuple((number, row) for number, (_, _, row) in enumerate(rows))
+
+
 def _photo(listing: Listing, cell: Cell, file: str) -> Photo:
     """The picture in the cell; or the file whose path is all that the cell holds."""
     if listing.images and cell.path and cell.is_empty and (name := listing.find(cell.path)):
@@ -143,16 +166,15 @@ def _photo(listing: Listing, cell: Cell, file: str) -> Photo:
     return Photo(posixpath.join(file, cell.name), cell)
 
 
-def _columns(shard: Shard, image: str, config: IngestConfig) -> dict[str, str]:
+def _columns(table: Table, features: Features, path: Path, config: IngestConfig) -> dict[str, str]:
     """What -> column; the only column of classes is the label, whatever its name. Raises ConfigError."""
-    table = Table(tuple(name for name in shard.schema.names if name != image), ())
     chosen = {what: column for what, column in config.chosen_columns.items() if what != "file"}
-    columns = choose_columns(table, chosen, shard.path)
+    columns = choose_columns(table, chosen, path)
     columns.pop("file", None)
-    classes = [name for name, feature in shard.features.items() if is_class(feature)]
+    classes = [name for name, feature in features.items() if is_class(feature) and name in table.columns]
     if "label" not in columns and len(classes) > 1:
         raise ConfigError(
-            f"{shard.path}: several columns of classes: {', '.join(classes)}.",
+            f"{path}: several columns of classes: {', '.join(classes)}.",
             f"Name the one that is the label: --columns label={classes[0]}",
         )
     return columns | ({"label": classes[0]} if classes and "label" not in columns else {})

@@ -29,6 +29,8 @@ from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.unread_labels import label_files
 
 _MOST_WRAPPINGS = 2
+_SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+_ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def _never(_: object) -> bool:
@@ -146,6 +148,10 @@ def _of_folder(config: IngestConfig) -> tuple[str, Path]:
 
 
 def _unknown(source: Path) -> InputError:
+    if source.suffix.lower() in _SHEETS:
+        return InputError(f"{source}: a spreadsheet.", "Save it as CSV in UTF-8, and give that file.")
+    if source.suffix.lower() in _ARCHIVES:
+        return InputError(f"{source}: an archive.", "Unpack it, and give the folder.")
     known = "".join(f"\n    {name}: {layout.example}" for name, layout in LAYOUTS.items())
     return InputError(
         f"{source}: its layout is not recognised. Known layouts:{known}",
