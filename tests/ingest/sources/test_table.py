@@ -162,6 +162,9 @@ def faces(tmp_path, draw):
         "./faces/a{}.jpg",
         "file:///home/x/faces/a{}.jpg",
         "https://example.org/faces/a{}.jpg",
+        "https://example.org/a{}.jpg?alt=media",
+        "/data/local-files/?d=a{}.jpg",
+        "faces%2Fa{}.jpg",
     ],
 )
 def test_photos_are_found_however_they_are_named(faces, written):
@@ -264,6 +267,36 @@ def test_a_short_row_has_no_label_and_is_listed_with_its_line(faces, tmp_path):
     faces("file,label\na0.jpg,mild\na1.jpg\n")
     (skip, *_) = find(IngestConfig(tmp_path / "table.csv")).skipped
     assert skip.reason == "no label in table.csv:3"
+
+
+@pytest.mark.parametrize("written", ["7", "7.0", "07", "0007.jpg"])
+def test_zeros_that_a_spreadsheet_has_cut_off_are_found(tmp_path, draw, faces, written):
+    draw(tmp_path / "faces" / "0007.jpg", 9)
+    draw(tmp_path / "faces" / "0017.jpg", 10)
+    assert faces(f"image_id,label\n{written},mild\n") == {"0007.jpg": "mild"}
+    draw(tmp_path / "faces" / "007.jpg", 11)
+    assert set(faces(f"image_id,label\n{written},mild\n")) <= {"0007.jpg"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a0.jpg": "mild", "a1.jpg": "severe"},
+        {"a0.jpg": {"label": "mild"}, "a1.jpg": {"label": "severe"}},
+        {"file": {"0": "a0.jpg", "1": "a1.jpg"}, "label": {"0": "mild", "1": "severe"}},
+        [{"file": "a0.jpg", "label": "mild"}, {"file": "a1.jpg", "label": "severe"}],
+    ],
+)
+def test_json_tables_are_read(faces, content):
+    import json
+
+    assert faces(json.dumps(content), "t.json") == {"a0.jpg": "mild", "a1.jpg": "severe"}
+
+
+@pytest.mark.parametrize("content", ["3", "{}", '{"images": [], "annotations": []}', "[3]"])
+def test_json_that_is_no_table_is_named(faces, content):
+    with pytest.raises(AnondermError, match=r"t\.json"):
+        faces(content, "t.json")
 
 
 def test_our_own_list_of_sources_is_a_table(faces, tmp_path, draw):

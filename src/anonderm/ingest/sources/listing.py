@@ -62,6 +62,14 @@ class Listing:
         return found
 
     @cached_property
+    def _images_by_number(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = defaultdict(list)
+        for stem, images in self._images_by_stem.items():
+            if stem.isascii() and stem.isdecimal() and len(stem) < 19:
+                found[int(stem)] += images
+        return found
+
+    @cached_property
     def _by_lower_case(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for name in self.files:
@@ -75,11 +83,16 @@ class Listing:
         base name with another suffix or none, preferably one of whose folders most are named too. The last
         must be unique, and of the label file's own split. None if there is no such file in the source.
         """
-        for written in dict.fromkeys((name, urllib.parse.unquote(name))):
+        for written in dict.fromkeys(_spellings(name)):
             path = composed(written.strip()).replace("\\", "/").removeprefix("file://")
             if path and (found := self._at(path, folder) or self._by_base_name(path, folder)):
                 return found
         return None
+
+    def numbered(self, number: int) -> str | None:
+        """The only image whose name is this number; a program may have cut off the zeros in front of it."""
+        found = self._images_by_number.get(number, ())
+        return found[0] if len(found) == 1 else None
 
     def _at(self, path: str, folder: str) -> str | None:
         for base in dict.fromkeys((folder, "")):
@@ -204,6 +217,15 @@ def _may_be_read(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:  # a dangling link: reading it names the problem
         return True
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The name as it stands; without escapes; and the path in an address: x/a.jpg?v=2, or ?d=x/a.jpg."""
+    plain = urllib.parse.unquote(name)
+    yield from (name, plain)
+    path, mark, query = plain.partition("?")
+    if mark:
+        yield query.removeprefix("d=") if query.startswith("d=") else path
 
 
 def _shared_folders(one: str, two: str) -> int:

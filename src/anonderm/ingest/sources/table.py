@@ -34,7 +34,7 @@ _COMMON_NAMES = {
     "credit": ("credit", "author"),
 }
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
-_FLOAT = re.compile(r"(\d+)\.0")
+_NUMBER = re.compile(r"([0-9]{1,18})(?:\.0)?")
 
 
 def fits_file(source: Path) -> bool:
@@ -91,9 +91,11 @@ def _files(value: Any) -> list[str]:
 
 
 def _find(listing: Listing, file: str, folder: str) -> str | None:
-    """The file; a number that a program has written as 12.0 is also 12."""
-    whole = _FLOAT.fullmatch(file)
-    return listing.find(file, folder) or (listing.find(whole[1], folder) if whole else None)
+    """The file; a number that a program has written as 12 or 12.0 may be that of 0012.jpg."""
+    if name := listing.find(file, folder):
+        return name
+    number = _NUMBER.fullmatch(file)
+    return listing.numbered(int(number[1])) if number else None
 
 
 def with_row(

@@ -11,10 +11,11 @@ from typing import Any
 from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.core.files import without_apostrophe
+from anonderm.core.images import is_image_name
 from anonderm.ingest.sources.features import features_of, named_row
 from anonderm.ingest.sources.reading import as_object, read_lines
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 
 _SEPARATORS = "\t;,|"
 _EMPTY = {"nan", "n/a", "#n/a", "<na>", "null"}  # as programs write empty cells
@@ -99,8 +100,17 @@ def _separator(line: str) -> str | None:
     return best if best in bare else None
 
 
-def _json_list(path: Path) -> list[Any]:
+def _json_list(path: Path) -> list[dict[str, Any]]:
+    """The objects of a list; of {file: label or object}; or of columns {name: {row: value}}, as in pandas."""
     content = parse_json(read_text(path), str(path))
+    if isinstance(content, dict) and content:
+        values = list(content.values())
+        if all(isinstance(each, str | int | float) for each in values):
+            content = [{"file": file, "label": label} for file, label in content.items()]
+        elif all(isinstance(each, dict) for each in values) and all(map(is_image_name, content)):
+            content = [{"file": file, **facts} for file, facts in content.items()]
+        elif all(isinstance(each, dict) and each.keys() == values[0].keys() for each in values):
+            content = [{name: content[name][row] for name in content} for row in values[0]]
     if not isinstance(content, list):
         raise InputError(
             f"{path}: not a list of objects, one for each photo.",
