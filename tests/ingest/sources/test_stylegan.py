@@ -168,6 +168,13 @@ def test_the_set_may_lie_in_a_folder(tmp_path, write, folder):
 
 
 @pytest.mark.parametrize("write", [packed, as_folder])
+def test_labels_and_pictures_may_lie_in_different_folders(tmp_path, write):
+    text = with_json((0, 1, 1))["dataset.json"]
+    members = {f"images/{name}": data for name, data in PICTURES.items()} | {"meta/dataset.json": text}
+    assert list(labels_of(write(tmp_path / "set.zip", members)).values()) == ["0", "1", "1"]
+
+
+@pytest.mark.parametrize("write", [packed, as_folder])
 def test_every_part_of_a_set_has_its_own_labels(tmp_path, write):
     parts = {"train/": (0, 1, 1), "test/": (1, 0, 0)}
     members = {
@@ -260,3 +267,11 @@ def test_a_coco_file_called_dataset_json_is_read_as_coco(tmp_path):
     content = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}
     as_folder(tmp_path / "set", {"a.png": png(0), "dataset.json": json.dumps(content).encode()})
     assert recognise(IngestConfig(tmp_path / "set"))[0] == "coco"
+
+
+@pytest.mark.parametrize("name", ["faces.zip", "download/faces.zip", "faces.tar.gz"])
+def test_a_folder_of_archives_is_named(tmp_path, name):
+    as_folder(tmp_path / "set", {name: b"PK", "README.txt": b"x"})
+    with pytest.raises(InputError, match=name) as caught:
+        recognise(IngestConfig(tmp_path / "set"))
+    assert "Unpack" in caught.value.hint

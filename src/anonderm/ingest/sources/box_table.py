@@ -3,12 +3,14 @@
 train/_annotations.csv    filename, width, height, class, xmin, ymin, xmax, ymax   likewise valid/ and test/
 train/a.jpg
 
-The table may have any name and lie anywhere above its photos. A row without a box says that there is none.
+The table may have any name and lie anywhere above its photos. Boxes may also be a corner or a centre and a
+size, and shares of the picture's sides. A row without a box says that there is none.
 """
 
 import dataclasses
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,65 +20,112 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import number, split_of
-from anonderm.ingest.sources.table_files import cell_text, read_table
+from anonderm.ingest.sources.table_files import (
+    TABLE_SUFFIXES,
+    cell_text,
+    class_text,
+    head_columns,
+    read_table,
+)
 
-_SUFFIXES = (".csv", ".tsv")
-_FILE = ("filename", "file_name", "file", "image", "image_name", "image_path", "path", "img", "image_id")
-_KIND = ("class", "class_name", "label", "label_name", "category", "name", "lesion", "kind")
+ANY_KIND = "lesion"
+"""Where no column names the kind."""
+
+BoxForm = Callable[[str, float, float, float, float], Lesion]
+
+_SUFFIXES = (".csv", ".tsv", ".jsonl")  # of the tables that are looked for in a folder
+_FILE = (
+    "filename",
+    "file_name",
+    "file",
+    "image",
+    "image_name",
+    "image_path",
+    "path",
+    "img",
+    "image_id",
+    "imageid",
+)
+_KIND = (
+    *("class", "class_name", "label", "label_name", "labelname", "category", "category_name"),
+    *("name", "lesion", "kind"),
+)
 _CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2"))
-_CORNER_AND_SIZE = (("bbox_x", "bbox_y", "bbox_width", "bbox_height"), ("x", "y", "w", "h"))
-_SIZE = (("width", "height"), ("image_width", "image_height"))
-_PEEK = 64 << 10
+_CORNER_AND_SIZE = (
+    ("bbox_x", "bbox_y", "bbox_width", "bbox_height"),
+    ("bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+    ("x", "y", "w", "h"),
+    ("left", "top", "width", "height"),
+)
+_CENTRE_AND_SIZE = (
+    ("x_center", "y_center", "width", "height"),
+    ("xcenter", "ycenter", "width", "height"),
+    ("cx", "cy", "w", "h"),
+)
+_SIZE = (("width", "height"), ("image_width", "image_height"), ("img_width", "img_height"))
+_FORMS: tuple[tuple[tuple[tuple[str, ...], ...], BoxForm], ...] = (
+    (_CORNERS, Lesion),
+    (_CENTRE_AND_SIZE, Lesion.from_centre),
+    (_CORNER_AND_SIZE, Lesion.from_corner),
+)
+_PLACE = re.compile(r"(bbox_?|box_?)?(?:c?([xy])|([xy])_?(?:min|max|[012]|cent(?:er|re))|left|top|bbox)")
 
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """The names of the columns; corners: whether the sides are two corners, else a corner and a size."""
+    """The names of the columns; `lesion` makes one of its kind and the numbers in `sides`."""
 
     file: str
-    kind: str
+    kind: str | None
     sides: tuple[str, ...]
-    corners: bool
+    lesion: BoxForm
     size: tuple[str, ...] = ()
 
 
 def fits_file(source: Path) -> bool:
-    return source.is_file() and source.suffix.lower() in _SUFFIXES and _head_columns(source) is not None
+    is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
+    return is_table and box_columns(head_columns(source)) is not None
 
 
 def fits(listing: Listing) -> bool:
-    return any(_head_columns(listing.files[name]) for name in listing.with_suffix(*_SUFFIXES))
+    return bool(_tables(listing))
 
 
-def _head_columns(path: Path) -> Columns | None:
-    """The columns of a table of boxes; None for other files."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_PEEK).decode("utf-8-sig", "replace")
-    except OSError:
-        return None
-    lines = head.splitlines()[:2]
-    line = (
-        lines[1] if lines and lines[0].lower().startswith("sep=") and len(lines) > 1 else (lines or [""])[0]
-    )
-    separator = max(",;\t", key=line.count)
-    return _columns(tuple(word.strip().strip('"') for word in line.split(separator)))
+def _tables(listing: Listing) -> list[str]:
+    return [
+        name
+        for name in listing.with_suffix(*_SUFFIXES)
+        if box_columns(head_columns(listing.files[name])) is not None
+    ]
 
 
-def _columns(names: tuple[str, ...]) -> Columns | None:
-    lower = {name.lower(): name for name in reversed(names)}
+def box_columns(names: tuple[str, ...]) -> Columns | None:
+    """The columns of a table of boxes; None for another table."""
+    lower = {name.lower().replace(" ", "_"): name for name in reversed(names)}
     file, kind = (next((lower[name] for name in known if name in lower), None) for known in (_FILE, _KIND))
-    corners, others = (
-        next((group for group in groups if set(group) <= lower.keys()), ())
-        for groups in (_CORNERS, _CORNER_AND_SIZE)
-    )
-    sides = corners or others
-    if not (file and kind and sides):
-        return None
-    size = next((group for group in _SIZE if set(group) <= lower.keys() - set(sides)), ())
-    return Columns(
-        file, kind, tuple(lower[name] for name in sides), bool(corners), tuple(lower[name] for name in size)
-    )
+    for groups, lesion in _FORMS:
+        for sides in groups:
+            if file and set(sides) <= lower.keys():
+                size = next((group for group in _SIZE if set(group) <= lower.keys() - set(sides)), ())
+                return Columns(
+                    file,
+                    kind,
+                    tuple(lower[name] for name in sides),
+                    lesion,
+                    tuple(lower[name] for name in size),
+                )
+    return None
+
+
+def refuse_unread_boxes(names: tuple[str, ...], path: Path) -> None:
+    """Raises InputError for a table of photos whose columns state places on them that nothing reads."""
+    places = [name for name in names if _PLACE.fullmatch(name.lower().replace(" ", "_"))]
+    if len(places) > 1:
+        raise InputError(
+            f"{path}: its columns {', '.join(places)} look like boxes, and would not be read.",
+            "Name them xmin, ymin, xmax, ymax (pixels or shares); left, top, width, height; or x_center, "
+            "y_center, width, height. Or remove them.",
+        )
 
 
 def find(config: IngestConfig) -> Found:
@@ -85,7 +134,7 @@ def find(config: IngestConfig) -> Found:
         listing, tables = Listing(config.source.absolute().parent), [config.source.name]
     else:
         listing = Listing(config.source)
-        tables = [name for name in listing.with_suffix(*_SUFFIXES) if _head_columns(listing.files[name])]
+        tables = _tables(listing)
     for table in tables:
         listing.photos += _photos(listing, table)
     return listing.found_by_roboflow(tables)
@@ -93,7 +142,7 @@ def find(config: IngestConfig) -> Found:
 
 def _photos(listing: Listing, file: str) -> list[Photo]:
     table = read_table(listing.files[file])
-    columns = _columns(table.columns)
+    columns = box_columns(table.columns)
     if columns is None:
         raise InputError(
             f"{listing.files[file]}: no columns of boxes (its columns: {', '.join(table.columns)}).",
@@ -114,6 +163,11 @@ def _photos(listing: Listing, file: str) -> list[Photo]:
             boxes[name] = None
         elif lesion is not None and found is not None:
             found.append(lesion)
+    sides = [
+        side for each in boxes.values() for box in each or () for side in (box.x0, box.y0, box.x1, box.y1)
+    ]
+    if sides and max(sides) <= 1:  # no lesion is smaller than a pixel: shares of the sides
+        sizes = dict.fromkeys(sizes, (1.0, 1.0))
     return [
         dataclasses.replace(listing.photo(name).with_boxes(found, sizes[name]), split=split_of(name))
         for name, found in boxes.items()
@@ -122,13 +176,14 @@ def _photos(listing: Listing, file: str) -> list[Photo]:
 
 def _lesion(row: Mapping[str, Any], columns: Columns) -> Lesion | str | None:
     """The box of a row; None for a row without one; or what is wrong with it."""
-    words, kind = [cell_text(row.get(side)) for side in columns.sides], cell_text(row.get(columns.kind))
+    words = [cell_text(row.get(side)) for side in columns.sides]
+    kind = class_text(row.get(columns.kind)) if columns.kind else ANY_KIND
     if not any(words):
         return None
     sides = [value for word in words if (value := number(word.replace(",", "."))) is not None]
     if len(sides) < len(words) or not kind:
         return f"not a box and its class: {', '.join([kind, *words])[:80]!r}"
-    return Lesion(kind, *sides) if columns.corners else Lesion.from_corner(kind, *sides)
+    return columns.lesion(kind, sides[0], sides[1], sides[2], sides[3])
 
 
 def _size(row: Mapping[str, Any], columns: Columns) -> tuple[float, float] | None:

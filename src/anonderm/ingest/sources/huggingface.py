@@ -18,6 +18,7 @@ from typing import Any
 from anonderm.core.errors import ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.arrow_tables import Cell, Shard
+from anonderm.ingest.sources.box_table import refuse_unread_boxes
 from anonderm.ingest.sources.features import Features, is_class, named_row
 from anonderm.ingest.sources.hub_card import read_card
 from anonderm.ingest.sources.listing import Listing
@@ -105,12 +106,13 @@ def _check_one_configuration(listing: Listing, shards: list[str]) -> None:
 def _in_metadata(listing: Listing, file: str, config: IngestConfig) -> Iterator[Photo]:
     path, folder = listing.files[file], posixpath.dirname(file)
     table = read_table(path)
+    refuse_unread_boxes(table.columns, path)
     named = [name for name in table.columns if re.fullmatch(r"(.+_)?file_names?", name)]
     chosen = {"file": next((name for name in named if name.startswith("file")), named[0])} if named else {}
     columns = choose_columns(table, chosen | config.chosen_columns, path)
     if "file" not in columns:
         raise InputError(f"{path}: no column file_name.", "Name it: --columns file=... (or --layout).")
-    for photo in photos_of(listing, table, columns, folder, file):
+    for photo in photos_of(listing, table, columns, folder, file, config.on_conflict):
         yield dataclasses.replace(photo, split=photo.split or split_of(photo.name))
 
 

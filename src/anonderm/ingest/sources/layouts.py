@@ -134,9 +134,16 @@ def _of_folder(config: IngestConfig) -> tuple[str, Path]:
         if inner is None or (name is not None and not LAYOUTS[name].by_folders) or name == "split-folders":
             break
         root = inner
+    listing = Listing(config.source)
+    archives = listing.with_suffix(".zip", *_ARCHIVES)
+    if archives and not listing.images and (name is None or LAYOUTS[name].by_folders):
+        raise InputError(
+            f"{config.source}: no photo, but {', '.join(archives[:5])}.",
+            f"Unpack it, or give a ZIP itself: --source {config.source / archives[0]}",
+        )
     if name is None:
         raise _unknown(config.source)
-    if LAYOUTS[name].by_folders and (unread := label_files(Listing(config.source))):
+    if LAYOUTS[name].by_folders and (unread := label_files(listing)):
         listed = "".join(f"\n    {file}" for file in unread[:10])
         more = f"\n    ... and {len(unread) - 10} more" if len(unread) > 10 else ""
         raise InputError(

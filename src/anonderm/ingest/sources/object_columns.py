@@ -18,6 +18,9 @@ from anonderm.ingest.sources.table_files import class_text
 
 _COLUMNS = ("objects", "annotations")
 _BOXES = ("bbox", "bboxes")
+OBJECT_COLUMNS = (*_COLUMNS, *_BOXES, "width", "height")
+"""Columns of boxes, and the usual ones beside them."""
+
 _KINDS = (
     *("category", "categories", "category_name", "class_name", "name", "names"),
     *("label", "labels", "class", "classes", "category_id", "category_ids"),

@@ -59,7 +59,9 @@ def find(config: IngestConfig) -> Found:
 
 
 def _nearest(image: str, files: list[str]) -> str | None:
-    """The dataset.json in the nearest folder around an image."""
+    """The dataset.json in the nearest folder around an image, or the only one."""
+    if len(files) == 1:
+        return files[0]
     around = [file for file in files if image.startswith(file.removesuffix(_LABELS))]
     return max(around, key=len, default=None)
 

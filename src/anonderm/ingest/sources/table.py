@@ -6,14 +6,15 @@ names alone. A cell may hold a list of files, which then show one person. Boxes 
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anonderm.core.errors import ConfigError, InputError
+from anonderm.core.errors import BadLabel, ConfigError, InputError
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.box_table import refuse_unread_boxes
 from anonderm.ingest.sources.listing import Listing
-from anonderm.ingest.sources.object_columns import with_objects
+from anonderm.ingest.sources.object_columns import OBJECT_COLUMNS, with_objects
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import read_split
 from anonderm.ingest.sources.table_files import TABLE_SUFFIXES, Table, cell_text, class_text, read_table
@@ -42,23 +43,31 @@ def fits_file(source: Path) -> bool:
 
 
 def find(config: IngestConfig) -> Found:
+    """Raises InputError."""
     listing = Listing(config.source.absolute().parent)
     table = read_table(config.source)
+    refuse_unread_boxes(table.columns, config.source)
     columns = choose_columns(table, config.chosen_columns, config.source)
     if "file" not in columns:
         raise _no_column("file", table, config.source)
-    listing.photos += photos_of(listing, table, columns, "", config.source.name)
+    listing.photos += photos_of(listing, table, columns, "", config.source.name, config.on_conflict)
+    unread = [name for name in table.columns if name and name not in (*columns.values(), *OBJECT_COLUMNS)]
+    if unread and "label" not in columns and config.label is None:
+        reason = f"no column is the label, and these are not read: {', '.join(unread)}; --columns label=..."
+        listing.skip(config.source.name, reason, "label unknown")
     return listing.found({config.source.name})
 
 
 def photos_of(
-    listing: Listing, table: Table, columns: Mapping[str, str], folder: str, where: str
-) -> Iterator[Photo]:
+    listing: Listing, table: Table, columns: Mapping[str, str], folder: str, where: str, on_conflict: str
+) -> list[Photo]:
     """The photos named by the rows of a table in `folder`; rows without a usable photo are skipped.
 
-    Raises InputError where photos are missing that an archive beside the table seems to hold.
+    Raises BadLabel for a photo with two labels, unless `on_conflict` is drop, and InputError where photos are
+    missing that an archive beside the table seems to hold.
     """
-    missing = found = 0
+    found: dict[str, list[tuple[str, Photo]]] = {}
+    missing = 0
     for number, row in table.rows:
         line, files = f"{where}:{number}", _files(row.get(columns["file"]))
         if not files:
@@ -69,18 +78,35 @@ def photos_of(
                 listing.skip_missing(line, file)
                 missing += 1
                 continue
-            found += 1
             photo = listing.photo(name)
             if len(files) > 1:
                 photo = dataclasses.replace(photo, original=line)
             if described := with_row(listing, photo, row, columns, line):
-                yield described
+                found.setdefault(name, []).append((line, described))
     archives = listing.with_suffix(*_ARCHIVES)
-    if archives and missing and not found:
+    if archives and missing == len(table.rows):
         raise InputError(
             f"{where}: none of its {missing} photos exists, but there is {', '.join(archives)}.",
             f"Unpack it beside the table: unzip {archives[0]}",
         )
+    return [photo for rows in found.values() for photo in _of_one_label(listing, rows, on_conflict)]
+
+
+def _of_one_label(listing: Listing, rows: Sequence[tuple[str, Photo]], on_conflict: str) -> list[Photo]:
+    """The photo as each of its rows describes it; none, and a note, if they disagree on the label."""
+    (line, first), *_ = rows
+    other = next(((where, photo.label) for where, photo in rows if photo.label != first.label), None)
+    if other is None:
+        return [photo for _, photo in rows]
+    conflict = f"labelled {first.label} in {line}, and {other[1]} in {other[0]}"
+    if on_conflict == "error":
+        raise BadLabel(
+            f"{first.name}: {conflict}.",
+            "Keep one row for each photo, or add --on-conflict drop to leave out such photos. A table of "
+            "boxes needs columns such as xmin, ymin, xmax, ymax.",
+        )
+    listing.skip(first.name, conflict, "two labels")
+    return []
 
 
 def _files(value: Any) -> list[str]:

@@ -18,6 +18,7 @@ from anonderm.ingest.sources.reading import as_object, read_lines
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 
 _SEPARATORS = "\t;,|"
+_PEEK = 64 << 10  # bytes
 _EMPTY = {"nan", "n/a", "#n/a", "<na>", "null"}  # as programs write empty cells
 _WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 
@@ -45,14 +46,44 @@ def read_table(path: Path) -> Table:
     return _csv_table(path)
 
 
+def head_columns(path: Path) -> tuple[str, ...]:
+    """The names of the columns, from the beginning of the file; none for a file that is no table."""
+    try:
+        match path.suffix.lower():
+            case ".parquet" | ".json":
+                return read_table(path).columns
+            case ".jsonl" | ".ndjson":
+                first = next((line for line in _head(path).split("\n") if line.strip()), "")
+                return tuple(as_object(parse_json(first, str(path)), str(path)))
+        separator, text = _stated_separator(_head(path))
+        _, words = next(_csv_lines(text, path, separator), (0, []))
+        if len(words) == 1 and _separator(words[0]):
+            _, words = next(_csv_lines(words[0], path), (0, []))
+    except (InputError, OSError):
+        return ()
+    return tuple(word.strip() for word in words)
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        data = file.read(_PEEK)
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _stated_separator(text: str) -> tuple[str | None, str]:
+    """The separator that Excel's first line sep=; names, and the text after that line."""
+    head, _, rest = text.partition("\n")
+    stated = re.fullmatch(r"\"?sep=(.)\"?", head, re.IGNORECASE)
+    return (stated[1], rest) if stated else (None, text)
+
+
 def _csv_table(path: Path) -> Table:
-    """Excel's first line sep=; names the separator; otherwise the first line shows it."""
     text = read_text(path)
     if "\0" in text:
         raise InputError(f"{path}: not text in UTF-8.", "Save it as CSV in UTF-8.")
-    head, _, rest = text.partition("\n")
-    stated = re.fullmatch(r"\"?sep=(.)\"?", head, re.IGNORECASE)
-    lines = list(_csv_lines(rest if stated else text, path, stated[1] if stated else None, bool(stated)))
+    separator, text = _stated_separator(text)
+    lines = list(_csv_lines(text, path, separator))
     quoted = [words[0] for _, words in lines if len([word for word in words if word.strip()]) == 1]
     if lines and len(quoted) == len(lines) and _separator(quoted[0]):  # every line is in quotes as a whole
         whole = [
@@ -74,20 +105,21 @@ def _csv_row(columns: Sequence[str], words: Sequence[str]) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def _csv_lines(
-    text: str, path: Path, separator: str | None = None, stated: bool = False
-) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not blank, with their numbers. Raises InputError."""
+def _csv_lines(text: str, path: Path, stated: str | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The lines that are not blank, with their numbers; one line more where the separator was `stated`.
+
+    Raises InputError.
+    """
     first = next((line for line in text.split("\n") if line.strip()), "")
-    delimiter = separator or _separator(first) or ","
+    delimiter, before = stated or _separator(first) or ",", int(stated is not None)
     file = io.StringIO(text, newline="")
     reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         for words in reader:
             if any(map(str.strip, words)):
-                yield reader.line_num + stated, words
+                yield reader.line_num + before, words
     except csv.Error as error:
-        where = f"{path}:{reader.line_num + stated}"
+        where = f"{path}:{reader.line_num + before}"
         raise InputError(
             f"{where}: not a line of CSV ({error}).", "Correct it: quotes must pair up."
         ) from error
