@@ -6,13 +6,20 @@ or are rarely tested. Whatever a decoder raises is the photo's fault, so that on
 
 # H x W pixels, 3 channels
 
+import ctypes
 import io
+import logging
+import re
+import struct
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
+from anonderm.core.colour import stated_profile, to_srgb
+from anonderm.core.depth import eight_bits
 from anonderm.core.errors import UnreadableImage
 
 Pixels = NDArray[np.uint8]
@@ -20,13 +27,18 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """Names of Pillow's formats; HEIC is decoded by pi-heif."""
 
-# The limit on pixels is ours (`max_megapixels`), and Pillow's warnings about odd EXIF entries help nobody.
+# Once for the process: the limit on pixels is ours (`max_megapixels`), and what libraries print about odd or
+# broken files names no file. Errors that matter are raised as well.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+with suppress(AttributeError, OSError):  # where libtiff is not a shared library, its lines remain
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
 
 _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
 _AS_JPEG = "export it as JPEG"
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_PNG_EXIF = re.compile(rb"eXIf|Raw profile type|XML:com\.adobe\.xmp")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,41 +48,32 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The largest values that cameras, scanners and microscopes store in 16 bits or as floats.
-_FULL_SCALES = (255, 1023, 4095, 16383, 65535)
-_DARKEST = 64  # of 256: 16-bit colours that are all below hold 14 bits or fewer
 
 
 def decode_image(data: bytes, name: str, max_megapixels: float | None = None) -> Pixels:
-    """Any photo as uint8 RGB [H, W, 3]: turned per EXIF, in sRGB per its ICC profile, on white where it is
+    """Any photo as uint8 RGB [H, W, 3]: turned per EXIF, in sRGB per its colour profile, on white where it is
     transparent, scaled to 8 bits; of several frames the first.
 
     `name` identifies the photo in errors. Raises UnreadableImage, also for more than `max_megapixels`.
     """
     try:
         with _open(data) as image:
-            turn = _orientation(image)
             _check_size(image, max_megapixels)
+            turn = _orientation(image, data)
             image.load()
-            pixels_HWC = _to_rgb(image, _has_16_bits(image, data))
-    except UnidentifiedImageError as error:
-        raise UnreadableImage(f"{name}: not a readable image (unknown format).", _HINT) from error
-    except _Refused as error:
-        raise UnreadableImage(f"{name}: {error}", _HINT) from error
+            shown = _to_rgb(image, data)
+        return np.asarray(shown.transpose(_TURNS[turn]) if turn in _TURNS else shown)
     except Exception as error:
-        raise UnreadableImage(f"{name}: not a readable image ({_said(error)}).", _HINT) from error
-    if turn in _TURNS:
-        return np.asarray(Image.fromarray(pixels_HWC).transpose(_TURNS[turn]))
-    return pixels_HWC
+        raise _unreadable(name, data, error) from error
 
 
 def decoded_size(data: bytes, name: str) -> tuple[int, int]:
     """Width and height of what `decode_image` returns, from the file's header. Raises UnreadableImage."""
     try:
         with _open(data) as image:
-            return (image.height, image.width) if _orientation(image) >= 5 else image.size
+            return (image.height, image.width) if _orientation(image, data) >= 5 else image.size
     except Exception as error:
-        raise UnreadableImage(f"{name}: not a readable image ({_said(error)}).", _HINT) from error
+        raise _unreadable(name, data, error) from error
 
 
 def format_of(data: bytes) -> str | None:
@@ -82,124 +85,106 @@ def format_of(data: bytes) -> str | None:
         return None
 
 
-class _Refused(Exception):
-    """A picture that could be decoded, but not to what it shows."""
+def _unreadable(name: str, data: bytes, error: Exception) -> UnreadableImage:
+    if isinstance(error, UnreadableImage):
+        return UnreadableImage(f"{name}: {error.message}", _HINT)
+    if _is_heic(data):
+        said = "damaged" if isinstance(error, UnidentifiedImageError) else _said(error)
+        return UnreadableImage(f"{name}: not a readable HEIC picture ({said}): {_AS_JPEG}.", _HINT)
+    said = "unknown format" if isinstance(error, UnidentifiedImageError) else _said(error)
+    return UnreadableImage(f"{name}: not a readable image ({said}).", _HINT)
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[8:40]
 
 
 def _open(data: bytes) -> Image.Image:
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[8:40]:
-        return _open_heic(data)
+    """The picture, of which only the header has been read."""
+    if _is_heic(data):
+        _register_heic()
+        _check_items(data)
+        return Image.open(io.BytesIO(data), formats=("HEIF",))
+    if data[4:12] in (b"ftypavif", b"ftypavis") and "AVIF" not in FORMATS:
+        raise UnreadableImage(f"an AVIF picture, which this build of Pillow cannot read: {_AS_JPEG}.")
     return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
-def _open_heic(data: bytes) -> Image.Image:
-    """libheif has turned the picture already, and its EXIF orientation no longer applies."""
+def _register_heic() -> None:
     try:
         import pi_heif
     except ImportError as error:
-        raise _Refused(
+        raise UnreadableImage(
             f"a HEIC picture, which needs the package pi-heif: {_AS_JPEG}, or install anonderm[heic]."
         ) from error
-    try:
-        image = pi_heif.open_heif(io.BytesIO(data)).to_pillow()
-    except Exception as error:
-        raise _Refused(f"not a readable HEIC picture ({_said(error)}); {_AS_JPEG}.") from error
-    image.info.pop("exif", None)
-    image.format = "HEIF"
-    return image
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
-def _orientation(image: Image.Image) -> int:
-    """1 to 8. Only this tag is decoded, as others may be broken; 1 if it is broken itself."""
-    if image.format == "HEIF":
+def _check_items(data: bytes) -> None:
+    """pi-heif 1.4 ends the process at a type of an item that is not UTF-8. Source: ISO 14496-12, 8.11.6."""
+    for found in re.finditer(b"infe[\x02\x03]", data):
+        start = found.start()
+        end = start - 4 + int.from_bytes(data[max(0, start - 4) : start])
+        data[start + (12 if data[start + 4] == 2 else 14) : end].decode("utf-8")
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    """1 to 8. Only this tag is read, as others may be broken; 1 if it is broken itself."""
+    if image.format in ("HEIF", "TIFF"):  # their decoders turn the picture; EXIF in HEIC does not count
         return 1
+    if image.format == "PNG" and not _PNG_EXIF.search(data):  # else Pillow decodes it to search its end
+        return 1
+    exif = image.info.get("exif")
+    stated = _orientation_in(exif) if isinstance(exif, bytes) else None
+    if stated is None:
+        try:
+            stated = image.getexif().get(ExifTags.Base.Orientation)  # also in text chunks of PNG and in XMP
+        except Exception:  # a broken EXIF block states no orientation
+            return 1
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
+
+
+def _orientation_in(exif: bytes) -> int | None:
+    """The tag in the first directory, whatever else is in there; None if it is not found.
+
+    Source: TIFF 6.0, section 2. Pillow gives up at the first value that lies outside the block.
+    """
+    exif = exif.removeprefix(b"Exif\0\0").removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     try:
-        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # a broken EXIF block states no orientation
-        return 1
-    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+        if order is None:
+            return None
+        start = struct.unpack_from(order + "I", exif, 4)[0]
+        for entry in range(struct.unpack_from(order + "H", exif, start)[0]):
+            place = start + 2 + 12 * entry
+            tag, kind = struct.unpack_from(order + "HH", exif, place)
+            if tag == ExifTags.Base.Orientation:
+                form = {1: "B", 4: "I", 6: "b", 8: "h", 9: "i"}.get(kind, "H")
+                return int(struct.unpack_from(order + form, exif, place + 8)[0])
+    except struct.error:  # the block ends before
+        return None
+    return None
 
 
 def _check_size(image: Image.Image, max_megapixels: float | None) -> None:
     megapixels = image.width * image.height / 1e6
     if max_megapixels is not None and megapixels > max_megapixels:
-        raise _Refused(
+        raise UnreadableImage(
             f"{image.width} x {image.height} pixels, {megapixels:.0f} megapixels; the limit is "
             f"{max_megapixels:g}: raise it with --max-megapixels, or shrink the photo."
         )
 
 
-def _to_rgb(image: Image.Image, upper_half: bool) -> Pixels:
-    """`upper_half`: the colours are the upper 8 of 16 bits."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _scaled_grey(np.asarray(image, dtype=np.float64))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = _in_srgb(image.convert("RGBA"), image.info)
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    else:
-        image = _in_srgb(image, image.info)
-    pixels_HWC = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-    if upper_half and 0 < pixels_HWC.max(initial=0) < _DARKEST:
-        raise _Refused(
-            f"16-bit colours with values below {int(pixels_HWC.max() + 1) * 256} of 65535: they seem to hold "
-            "fewer bits; save it with 8 bits, or with the full range of values."
-        )
-    return pixels_HWC
-
-
-def _in_srgb(image: Image.Image, info: dict[str | tuple[int, int], object]) -> Image.Image:
-    """Converted from its ICC profile; unchanged without one, and for one that is broken or sRGB itself."""
-    data = info.get("icc_profile")
-    if not isinstance(data, bytes) or not data:
-        return image
-    from PIL import ImageCms
-
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
-        if "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return image
-        space = profile.profile.xcolor_space.strip()
-        own = {"RGB": ("RGB", "RGBA"), "GRAY": ("L",), "CMYK": ("CMYK",), "Lab": ("LAB",)}.get(space, ())
-        if image.mode not in own:
-            image = image.convert(own[0])
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            image,
-            profile,
-            ImageCms.createProfile("sRGB"),
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode=mode,
-        )
-    except Exception:  # a profile that cannot be used; like all viewers, take the values for sRGB
-        return image
-    return converted if converted is not None else image
-
-
-def _has_16_bits(image: Image.Image, data: bytes) -> bool:
-    """Whether a colour picture was stored with 16 bits a channel, of which Pillow keeps the upper 8."""
-    if image.format == "TIFF":
-        depths = getattr(image, "tag_v2", {}).get(258, ())
-        return isinstance(depths, tuple) and len(depths) >= 3 and depths[0] == 16
-    return image.format == "PNG" and data[24:26] in (b"\x10\x02", b"\x10\x06")
-
-
-def _scaled_grey(values_HW: NDArray[np.float64]) -> Pixels:
-    """16-bit, 32-bit or float grey to 8 bits, by the smallest usual full scale that holds all values.
-
-    Pillow's own conversion clips at 255 instead of scaling.
-    """
-    low, high = float(values_HW.min(initial=0)), float(values_HW.max(initial=0))
-    fraction = bool((values_HW % 1).any())
-    scales = (1, *_FULL_SCALES) if high <= 1 and (fraction or high == 1) else _FULL_SCALES
-    full_scale = next((scale for scale in scales if high <= scale), None)
-    if not np.isfinite(values_HW).all() or low < 0 or full_scale is None:
-        raise _Refused(
-            f"its values range from {low:g} to {high:g}, of which the full scale is unknown; save it with 8 "
-            "bits, or with values from 0 to 65535."
-        )
-    grey_HW = np.clip(values_HW / full_scale * 255.0 + 0.5, 0, 255).astype(np.uint8)
-    return np.repeat(grey_HW[:, :, None], 3, axis=2)
+def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
+    """A loaded picture as it is shown, on white where it is transparent."""
+    profile = stated_profile(image, data)
+    deep = eight_bits(image, data)
+    if deep.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in deep.info:
+        return to_srgb(deep, profile)
+    seen = deep.convert("RGBA")
+    opaque = to_srgb(seen.convert("L" if deep.mode in ("L", "LA", "La") else "RGB"), profile)
+    opaque.putalpha(seen.getchannel("A"))
+    return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), opaque).convert("RGB")
 
 
 def _said(error: Exception) -> str:

@@ -32,7 +32,7 @@ def _crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 def _jpeg(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=int(rng.integers(*_JPEG_QUALITY, endpoint=True)))
-    return Image.open(buffer).convert("RGB")
+    return Image.open(buffer, formats=("JPEG",)).convert("RGB")
 
 
 def _recolour(image: Image.Image, rng: np.random.Generator) -> Image.Image:

@@ -78,4 +78,4 @@ def _histogram(distances: Distances, threshold: Threshold) -> Image.Image:
     data = io.BytesIO()
     figure.savefig(data, format="png")
     data.seek(0)
-    return Image.open(data).convert("RGB")
+    return Image.open(data, formats=("PNG",)).convert("RGB")
