@@ -434,3 +434,13 @@ def test_a_parquet_table_of_labels_beside_photos_is_never_passed_over(write, dra
     with pytest.raises(InputError, match=r"train\.parquet"):
         recognise(IngestConfig(root))
     assert recognise(IngestConfig(root / "train.parquet"))[0] == "table"
+
+
+def test_damaged_offsets_of_an_arrow_file_are_an_error_and_not_the_end_of_the_program(write):
+    root = write("stream.arrow", {"image": write.images(3), "label": ["mild", "severe", "mild"]})
+    path = root / "stream.arrow"
+    offsets = b"".join(value.to_bytes(4, "little") for value in (0, 4, 10, 14))  # of the labels
+    assert path.read_bytes().count(offsets) == 1
+    path.write_bytes(path.read_bytes().replace(offsets, offsets[:-4] + (1 << 30).to_bytes(4, "little")))
+    with pytest.raises(InputError, match="its rows cannot be read"):
+        find(IngestConfig(root))

@@ -246,6 +246,7 @@ def _groups(path: Path, columns: list[str]) -> Iterator[tuple[int, Any]]:
     if path.suffix.lower() == ".arrow":
         with pa.memory_map(str(path)) as file:
             table = _arrow(file).read_all()
+            table.validate(full=True)  # or damaged offsets would end the program
             table = _flat(table, _holders(table.schema))
             names = {name.removesuffix(".path") for name in columns} | set(columns)
             yield 0, table.select([name for name in table.column_names if name in names])
@@ -253,7 +254,9 @@ def _groups(path: Path, columns: list[str]) -> Iterator[tuple[int, Any]]:
     opened = parquet.ParquetFile(path)
     holders = _holders(opened.schema_arrow)
     for group in range(opened.num_row_groups):
-        yield group, _flat(opened.read_row_group(group, columns=columns), holders)
+        table = opened.read_row_group(group, columns=columns)
+        table.validate(full=True)
+        yield group, _flat(table, holders)
 
 
 @functools.lru_cache(maxsize=2)

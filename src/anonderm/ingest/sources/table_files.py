@@ -169,8 +169,10 @@ def _parquet_table(path: Path) -> Table:
     try:
         schema = parquet.read_schema(path)
         names = [field.name for field in schema if "binary" not in str(field.type)]
-        rows = parquet.ParquetFile(path).read(columns=names).to_pylist()
-    except (pyarrow.lib.ArrowException, OSError) as error:
+        table = parquet.ParquetFile(path).read(columns=names)
+        table.validate(full=True)
+        rows = table.to_pylist()
+    except (pyarrow.lib.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         what = f"{path}: not a Parquet table ({error})."
         raise InputError(what, "Download or export it again.") from error
     features = features_of(schema)
