@@ -33,7 +33,7 @@ LayoutName = Literal[
     "stylegan",
 ]
 
-PEOPLE_MATCHERS = ("auto", "dlib", "sface", "arcface-onnx")
+PEOPLE_MATCHERS = ("auto", "dlib", "sface", "arcface")
 COLUMNS = ("file", "label", "subject", "split", "licence", "credit")
 
 
@@ -96,9 +96,9 @@ class IngestConfig(Settings):
     grouped by face (about 0.1 s per photo and core); check people.png."""
 
     people_matcher: str = "auto"
-    """The network that tells people apart: dlib (extra `faces`), sface (`anonderm weights fetch sface`), or
-    an ONNX file in the format of ArcFace, as in `--people-matcher arcface.onnx` (extra `onnx`). auto: the
-    best that is installed, of the registered weights arcface-onnx, sface and dlib."""
+    """The network that tells people apart: dlib (extra `faces`), sface (`anonderm weights fetch sface`),
+    arcface (the registered weights arcface-onnx; extra `onnx`), or an ONNX file in the format of ArcFace, as
+    in `--people-matcher network.onnx`. auto: the first of arcface, sface and dlib that is installed."""
 
     people_threshold: Annotated[float, Gt(0), Lt(2)] | None = None
     """Largest distance between the matcher's descriptors of two photos of one person. By default it is
@@ -131,7 +131,7 @@ class IngestConfig(Settings):
         check(
             self.people_matcher in PEOPLE_MATCHERS or self.people_matcher.lower().endswith(".onnx"),
             f"people_matcher = {self.people_matcher!r}: no such matcher.",
-            f"Choose from {', '.join(PEOPLE_MATCHERS)}, or give an ONNX file, as in arcface.onnx.",
+            f"Choose from {', '.join(PEOPLE_MATCHERS)}, or give an ONNX file, as in network.onnx.",
         )
         for each in self.relabel:
             old, _, new = each.partition("=")

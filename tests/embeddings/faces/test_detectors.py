@@ -42,7 +42,7 @@ def test_the_search_ends_with_a_certain_face_and_otherwise_takes_the_best():
     def detect(picture_HWC, least):
         asked.append(picture_HWC.shape)
         score = {40: 0.3, 80: 0.5, 20: 0.4}[max(picture_HWC.shape)]
-        return [Found(np.zeros((5, 2)), (0, 0, 4, 4), score)] if score >= least else []
+        return [Found(np.eye(5, 2), (0, 0, 4, 4), score)] if score >= least else []
 
     photo = np.zeros((40, 20, 3), np.uint8)
     tries = (Try(40, 0, 0.0), Try(80, 0, 0.0), Try(20, 1, 0.0))
@@ -66,6 +66,11 @@ def test_what_is_found_in_a_turned_copy_is_in_pixels_of_the_photo(turns, side):
     (face,) = search(photo, [Try(side, turns, 0.0)], 0.5, detect)
     assert face.box_4 == pytest.approx((8, 24, 12, 28), abs=1.1)
     assert face.points_N2.mean(axis=0) == pytest.approx((10, 26), abs=0.6)
+
+
+def test_a_face_whose_landmarks_coincide_is_none():
+    found = Found(np.tile((3.0, 5.0), (5, 1)), (0, 0, 4, 4), 1.0)
+    assert search(np.zeros((8, 8, 3), np.uint8), [Try(8, 0, 0.0)], 0.5, lambda *_: [found]) == []
 
 
 def test_what_is_installed_decides_the_order_and_the_digest(tmp_path, monkeypatch):

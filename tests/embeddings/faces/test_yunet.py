@@ -84,6 +84,11 @@ def test_a_photo_whose_sides_are_no_multiples_of_32_is_padded_not_squeezed(finde
     assert face.five_52 == pytest.approx(POINTS_52 * 8 + (160.5, 240.5), abs=0.01)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 900), (900, 3), (33, 31)])
+def test_photos_of_any_shape_are_searched(finder, shape):
+    assert finder.find(np.zeros((*shape, 3), np.uint8)) == []
+
+
 def test_blue_is_not_red(finder):
     assert finder.find(photo((20, 30))[:, :, ::-1]) == []
 

@@ -16,7 +16,7 @@ def test_the_best_matcher_of_people_is_the_first_that_is_installed(monkeypatch):
 
         return make
 
-    for names in (("arcface-onnx", "sface", "dlib"), ("sface", "dlib"), ("dlib",)):
+    for names in (("arcface", "sface", "dlib"), ("sface", "dlib"), ("dlib",)):
         monkeypatch.setattr(registry, "identity_matcher", with_installed(*names))
         assert registry.identity_matcher() == names[0]
     monkeypatch.setattr(registry, "identity_matcher", with_installed())

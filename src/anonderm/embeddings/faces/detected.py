@@ -66,14 +66,17 @@ def search(
 ) -> list[Found]:
     """The faces of the first try with a certain one, or else of the try with the highest score.
 
-    The largest first, in pixels of the photo. detect: finds the upright faces of a picture, down to a score.
+    The largest first, in pixels of the photo; one whose landmarks all coincide is no face. detect: finds the
+    upright faces of a picture, down to a score.
     """
     best: list[Found] = []
     for side, turns, least in tries:
         small_HWC, scale = _at_side(photo_HWC, side)
         turned_HWC = np.ascontiguousarray(np.rot90(small_HWC, turns))
         back = rotated_back(turned_HWC.shape, turns) / scale
-        found = [_mapped(each, back) for each in detect(turned_HWC, least)]
+        found = [
+            _mapped(each, back) for each in detect(turned_HWC, least) if np.ptp(each.points_N2, axis=0).any()
+        ]
         best = max(best, found, key=lambda faces: max((face.score for face in faces), default=-np.inf))
         if any(face.score >= certain for face in best):
             break

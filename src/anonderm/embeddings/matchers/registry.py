@@ -76,10 +76,10 @@ def make_matcher(name: str, arcface: str = "arcface-onnx") -> Matcher:
 
 
 def identity_matcher(name: str = "auto") -> IdentityMatcher:
-    """The matcher of people that is called dlib or sface, or of the network in an ONNX file (ArcFace format).
+    """The matcher of people of this name, or of the network in an ONNX file (format of ArcFace).
 
-    An ONNX file may also be registered weights. auto: the best that is installed, of arcface-onnx, sface and
-    dlib. Raises as make_matcher.
+    Names: dlib, sface, arcface (the registered weights arcface-onnx), and auto: the first of arcface, sface
+    and dlib that is installed. Raises as make_matcher.
     """
     if name == "dlib":
         from anonderm.embeddings.matchers.dlib_person import dlib_matcher
@@ -93,11 +93,11 @@ def identity_matcher(name: str = "auto") -> IdentityMatcher:
         return _best_identity_matcher()
     from anonderm.embeddings.matchers.arcface import arcface_matcher
 
-    return arcface_matcher(name)
+    return arcface_matcher("arcface-onnx" if name == "arcface" else name)
 
 
 def _best_identity_matcher() -> IdentityMatcher:
-    for name in ("arcface-onnx", "sface"):
+    for name in ("arcface", "sface"):
         with suppress(MissingExtra, MissingWeights):
             return identity_matcher(name)
     try:
