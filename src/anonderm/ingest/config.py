@@ -230,9 +230,9 @@ class AlignConfig(Settings):
     cut out its largest centred square (center), leave it out (skip), or keep all of it, padded to a square
     with mirrored and blurred bars (keep)."""
 
-    detector: Literal["auto", "yunet", "dlib"] = "auto"
+    detector: Literal["auto", "dlib", "yunet"] = "auto"
     """What finds the face and its landmarks: yunet (`anonderm weights fetch yunet`), dlib (extra `faces`), or
-    auto: all that are installed, dlib on the photos where yunet finds no certain face. points.csv says which
+    auto: all that are installed, yunet on the photos where dlib finds no certain face. points.csv says which
     one found each face."""
 
     points: Path | None = None

@@ -84,7 +84,7 @@ def test_what_is_installed_decides_the_order_and_the_digest(tmp_path, monkeypatc
         return files[name]
 
     monkeypatch.setattr(detectors, "_file", file)
-    assert installed() == ("yunet", "dlib")
+    assert installed() == ("dlib", "yunet")
     both = detector_digest()
     files["yunet"].unlink()
     assert installed() == ("dlib",)

@@ -142,7 +142,8 @@ class IdentityMatcher:
     def _described(
         self, items: Sequence[T], keys: Sequence[str], start: Callable[[], Callable[[T], Stored]], bar: Bar
     ) -> Descriptions:
-        store = Store(self.name, self.digest, (self.width + 1,))
+        digest = sha256_bytes(f"{self.digest} {DETECTORS}".encode())  # the rows hold places in DETECTORS
+        store = Store(self.name, digest, (self.width + 1,))
         rows = describe_each(store, items, keys, start, bar)
         detectors = (DETECTORS[int(row[-1])] if np.isfinite(row[-1]) else None for row in rows)
         return Descriptions(rows[:, :-1], tuple(detectors))
