@@ -147,6 +147,7 @@ def made_up(attacks: list[Attack]) -> AuditResult:
         synthetic_faces=10,
         members=Side(10, 10),
         non_members=Side(10, 10),
+        unidentified=0,
         limits=Limits(),
         images=Verdict(()),
         weights=None,

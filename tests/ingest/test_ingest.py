@@ -109,7 +109,7 @@ def test_a_path_without_a_person_is_named(photos, tmp_path):
 
 def test_without_subjects_the_user_is_warned(photos, tmp_path, capsys):
     run_ingest(photos, tmp_path / "run")
-    assert "photos of one person may end up in different splits" in capsys.readouterr().err
+    assert "people unknown" in capsys.readouterr().err
 
 
 def test_all_unusable_photos_are_named_in_one_error(photos, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anonderm.core.errors import ConfigError, MissingExtra, TooFewImages
+from anonderm.core.errors import ConfigError, InputError, MissingExtra, TooFewImages
 from anonderm.core.files import read_json_lines
 from anonderm.core.images import read_image
 from anonderm.core.rundir import RunDir
@@ -15,6 +15,7 @@ from anonderm.embeddings import store
 from anonderm.embeddings.matchers.matcher import IdentityMatcher
 from anonderm.embeddings.matchers.registry import identity_matcher
 from anonderm.ingest import people
+from anonderm.ingest.checks import Check
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.ingest import ingest
 from anonderm.ingest.people import find_people
@@ -63,11 +64,15 @@ def source(tmp_path):
 
 
 def run_ingest(source, out, **settings):
-    config = IngestConfig(source=source, size=16, min_side=8, people="faces", **settings)
+    config = IngestConfig(source=source, **{"size": 16, "min_side": 8, "people": "faces", **settings})
     with RunDir.open(out, "ingest", config, {}) as run:
         faces = ingest(config, run)
         run.finish([])
     return faces
+
+
+def checks(photos):
+    return [Check(photo, 40, 40, photo.name, np.zeros((32, 32), np.uint8)) for photo in photos]
 
 
 def subjects(out):
@@ -116,7 +121,7 @@ def test_known_people_are_kept_and_unknown_photos_may_join_them(tmp_path):
         photos.append(Photo(f"{index}.png", File(tmp_path / f"{index}.png"), subject=name))
     config = IngestConfig(source=tmp_path, people="faces")
     with RunDir.open(tmp_path / "run", "ingest", config, {}) as run:
-        on = find_people(photos, {photo.name: photo.subject for photo in photos}, config, run).on
+        on = find_people(checks(photos), {photo.name: photo.subject for photo in photos}, config, run).on
     assert list(on.values()) == ["anna", "anna", "anna", "bert", "cleo"]
 
 
@@ -125,9 +130,11 @@ def test_people_on_both_sides_of_a_given_split_are_listed(tmp_path, capsys):
     for index, (person, split) in enumerate([(1, "train"), (1, "test"), (2, "train"), (2, "train")]):
         picture(tmp_path / f"{index}.png", person, index)
         photos.append(Photo(f"{index}.png", File(tmp_path / f"{index}.png"), split=split))
-    config = IngestConfig(source=tmp_path, people="faces")
+    config = IngestConfig(source=tmp_path, people="faces", splits="given")
     with RunDir.open(tmp_path / "run", "ingest", config, {}) as run:
-        find_people(photos, dict.fromkeys(photo.name for photo in photos), config, run).report("given", run)
+        find_people(checks(photos), dict.fromkeys(photo.name for photo in photos), config, run).report(
+            config, {photo.name: str(photo.split) for photo in photos}, run
+        )
     assert read_json_lines(tmp_path / "run" / "bridges.jsonl") == [
         {"person": "0.png", "photos": {"0.png": "train", "1.png": "test"}}
     ]
@@ -166,3 +173,65 @@ def test_real_photos_of_four_people_are_grouped_in_pairs(shared_data, tmp_path, 
     found = subjects(tmp_path / "run")
     assert len(set(found.values())) == 4
     assert all(found[name] == found[name.replace("neutral", "smiling")] for name in found)
+
+
+def strangers(folder, count=24):
+    """Photos whose descriptors are all about as far from each other as those of one person."""
+    for index in range(count):
+        picture(folder / "ab"[index % 2] / f"{index}.png", index, index)
+
+
+@pytest.fixture
+def blurred(monkeypatch):
+    """A matcher to which all people look alike."""
+
+    def alike(photo_HWC):
+        return np.random.default_rng(photo_HWC[0, 0]).normal(0, 0.02, 128).astype(np.float32), "dlib"
+
+    matcher = IdentityMatcher("alike", "1" * 64, 128, 0.6, lambda: alike)
+    monkeypatch.setattr(people, "identity_matcher", lambda name: matcher)
+
+
+def test_a_matcher_that_cannot_tell_people_apart_is_refused_with_what_to_do(tmp_path, blurred):
+    strangers(tmp_path / "in")
+    with pytest.raises(InputError, match="people unknown") as caught:
+        run_ingest(tmp_path / "in", tmp_path / "run")
+    assert "--people unverified" in caught.value.hint
+
+
+def test_unverified_people_are_marked_on_every_face(tmp_path, blurred, capsys):
+    strangers(tmp_path / "in")
+    faces = run_ingest(tmp_path / "in", tmp_path / "run", people="unverified")
+    assert faces.unidentified == len(faces) == 24
+    assert "WARNING: people unknown" in capsys.readouterr().err
+
+
+def test_people_whom_the_faces_tell_apart_are_known(source, tmp_path):
+    faces = run_ingest(source, tmp_path / "run")
+    assert {face.identified_by for face in faces} == {"faces", None}
+    assert faces.unidentified == 1  # the photo without a face
+
+
+def test_a_reviewer_joins_photos_and_keeps_others_apart(source, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("photo_a,photo_b,same\na/noface.png,00.png,yes\na/02.png,a/12.png,no\n")
+    faces = run_ingest(source, tmp_path / "run", people_pairs=pairs)
+    subject = subjects(tmp_path / "run")
+    assert subject["a/noface.png"] == subject["a/00.png"]
+    assert subject["a/02.png"] != subject["a/12.png"]
+    assert faces.unidentified == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("a/00.png,a/10.png,perhaps", "pairs.csv:2"),
+        ("a/00.png,a/00.png,yes", "pairs.csv:2"),
+        ("a/00.png,a/10.png,yes\na/10.png,a/02.png,yes\na/00.png,a/02.png,no", "pairs.csv:4"),
+    ],
+)
+def test_a_bad_or_contradictory_decision_is_named_by_its_line(source, tmp_path, rows, expected):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"photo_a,photo_b,same\n{rows}\n")
+    with pytest.raises(InputError, match=expected):
+        run_ingest(source, tmp_path / "run", people_pairs=pairs)

@@ -58,6 +58,7 @@ def audited(faces: FaceSet, passed: bool = True) -> AuditResult:
         synthetic_faces=len(faces),
         members=Side(60, 80),
         non_members=Side(60, 80),
+        unidentified=0,
         limits=Limits(),
         images=Verdict(()),
         weights=None,

@@ -89,6 +89,7 @@ def photos(folder: Path, draw: Draw, per_class: int = 12, **more: str) -> FaceSe
             source="folder/IMG_4711.jpg",
             licence="CC-BY-4.0",
             ita=float(rng.normal(30, 15)),
+            identified_by="source",
             **more,
         )
         writer.add(draw(label, rng), face)

@@ -136,6 +136,7 @@ def _result(
         synthetic_faces=len(data.synthetic),
         members=Side(people.members.people, len(people.members)),
         non_members=Side(people.non_members.people, len(people.non_members)),
+        unidentified=people.members.unidentified + people.non_members.unidentified,
         limits=config.limits,
         images=Verdict(()),
         weights=None,
@@ -183,5 +184,7 @@ def _log_summary(result: AuditResult, run: RunDir) -> None:
         run.log(f"release of the {name}: {found}")
         for reason in outcome.reasons if outcome else ():
             run.log(f"  {reason}")
+    for caveat in result.caveats:
+        run.log(f"WARNING: {caveat}")
     for entry in result.left_out:
         run.log(f"left out {entry.name}: {entry.reason}")

@@ -12,7 +12,9 @@ import logging
 import re
 import struct
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +85,27 @@ def format_of(data: bytes) -> str | None:
             return (image.format or "").lower() or None
     except Exception:  # whatever a decoder raises; reading the picture names the problem
         return None
+
+
+def exif_texts(data: bytes, tags: Iterable[int]) -> dict[int, str]:
+    """The values of these tags that a photo's EXIF states, as text; broken ones are left out."""
+    try:
+        with _open(data) as image:
+            block = image.getexif()
+            found = [block, block.get_ifd(ExifTags.IFD.Exif)]
+    except Exception:  # a photo without usable EXIF states nothing
+        return {}
+    return {
+        tag: text for tag in tags if (text := next(filter(None, (_text(each, tag) for each in found)), ""))
+    }
+
+
+def _text(block: Any, tag: int) -> str:
+    try:
+        value = block.get(tag)
+    except Exception:  # this tag is broken
+        return ""
+    return value.strip("\0 ") if isinstance(value, str) else ""
 
 
 def _unreadable(name: str, data: bytes, error: Exception) -> UnreadableImage:

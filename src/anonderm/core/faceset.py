@@ -102,6 +102,11 @@ class FaceSet:
         return len({face.person for face in self.faces})
 
     @property
+    def unidentified(self) -> int:
+        """Real faces of which nothing tells whether other faces show the same person; 0: people are known."""
+        return sum(face.checkpoint is None and face.identified_by is None for face in self.faces)
+
+    @property
     def origin(self) -> str:
         """real, synthetic (every face names the checkpoint that generated it), or mixed."""
         synthetic = sum(face.checkpoint is not None for face in self.faces)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
 
 SPLITS = ("train", "val", "test")
+
+IdentifiedBy = Literal["source", "reviewer", "faces", "session"]
+"""What tells who is shown: the source, a reviewer, the faces, or scene and time of the photo."""
 
 # Mildest first; labels that are not named here follow in alphabetical order.
 SEVERITIES = ("healthy", "mild", "moderate", "severe", "very severe")
@@ -67,7 +70,8 @@ class Face:
     """One row of a FaceSet's manifest.
 
     `file` and `mask` are relative to the FaceSet's folder. `split` is train, val or test and belongs to
-    the person. `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
+    the person. `identified_by`: what tells that no other person of the set is the same; None: nothing does.
+    `checkpoint`, `seed` and `psi` describe synthetic faces; `reason` says why screening or
     grading put a face aside; `ita` is the individual typology angle of the skin, in degrees. `lesion_types`
     are the kinds of lesions on the face, with or without boxes. Of both, None means unknown, and an empty
     tuple that the source, or a detector, found no lesion. `framing` says how the picture was cut from its
@@ -94,6 +98,7 @@ class Face:
     mask: str | None = None
     framing: str | None = None
     restorer: str | None = None
+    identified_by: IdentifiedBy | None = None
 
     @property
     def person(self) -> str:

@@ -91,9 +91,15 @@ class IngestConfig(Settings):
     '/(P\d+)_' finds P012 in 'mild/P012_left.jpg'. Without it, each photo counts as a different person unless
     the source names the person."""
 
-    people: Literal["source", "faces"] = "source"
+    people: Literal["source", "faces", "unverified"] = "source"
     """source: the source or `subjects` says who is shown. faces: photos that neither assigns to a person are
-    grouped by face (about 0.1 s per photo and core); check people.png."""
+    grouped by face, scene and capture time (about 0.1 s per photo and core); check people.png. If no face
+    matcher can tell these people apart, it stops. unverified: as faces, but goes on, and everything made of
+    the set says that its people are unknown."""
+
+    people_pairs: Path | None = None
+    """Decisions of a reviewer: a CSV or JSON lines file with the columns photo_a, photo_b (as in sources.csv)
+    and same (yes or no). Such pairs are joined or kept apart, and the threshold is calibrated on them."""
 
     people_matcher: str = "auto"
     """The network that tells people apart: dlib (extra `faces`), sface (`anonderm weights fetch sface`),

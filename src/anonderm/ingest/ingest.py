@@ -7,13 +7,15 @@ skipped.jsonl   what was left out, photos and boxes, each with the reason
 skipped/        thumbnails of some of these photos
 bridges.jsonl   people with photos in several splits of the source
 people.png      distances between faces, the threshold, and the doubtful pairs (`people = faces`)
+people.jsonl    pairs that scene, time or file name speak for, with the probability of each kind of evidence
+detected.csv    what found the face on each photo
 
 .checked.jsonl records the photos that were read. It is hidden so that, after an error, the same run folder
 can be used with other settings.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -42,7 +44,7 @@ from anonderm.ingest.checks import (
     write_skipped,
 )
 from anonderm.ingest.config import IngestConfig
-from anonderm.ingest.people import find_people, known_people
+from anonderm.ingest.people import People, find_people, known_people
 from anonderm.ingest.sources.layouts import find_photos
 from anonderm.ingest.sources.photo import Found, SkipKind, Skipped
 from anonderm.ingest.write_faces import Source, write_faces
@@ -63,12 +65,12 @@ def ingest(config: IngestConfig, run: RunDir) -> FaceSet:
     _log_found(layout, found, run)
     known = known_people(found.photos, config)
     checks, skipped = _usable(found, config, run)
-    people = find_people([check.photo for check in checks], known, config, run)
-    sources = _sources(checks, people.on)
+    people = find_people(checks, known, config, run)
+    sources = _sources(checks, people)
     splits = _splits(sources, config)
     _write_sources(sources, config, run)
     write_skipped(skipped, found.photos, run)
-    people.report(config.splits, run)
+    people.report(config, {each.photo.name: splits[each.id] for each in sources}, run)
     faces = write_faces(sources, splits, layout, config, run)
     for label in faces.labels or (None,):
         rows = faces.where(label=label)
@@ -152,7 +154,8 @@ def _without_copies(
     return [check for check in checks if check.photo.name not in dropped], skipped
 
 
-def _sources(checks: Sequence[Check], persons: Mapping[str, str]) -> list[Source]:
+def _sources(checks: Sequence[Check], people: People) -> list[Source]:
+    persons = people.on
     stems = slugs(check.photo.label or "photo" for check in checks)
     shown = sorted({persons[check.photo.name] for check in checks})
     pseudonyms = {person: f"person-{index:05d}" for index, person in enumerate(shown)}
@@ -160,7 +163,15 @@ def _sources(checks: Sequence[Check], persons: Mapping[str, str]) -> list[Source
     sources = []
     for check in checks:
         stem, person = stems[check.photo.label or "photo"], persons[check.photo.name]
-        sources.append(Source(f"{stem}-{counts[stem]:05d}", pseudonyms[person], person, check))
+        sources.append(
+            Source(
+                f"{stem}-{counts[stem]:05d}",
+                pseudonyms[person],
+                person,
+                check,
+                people.by.get(check.photo.name),
+            )
+        )
         counts[stem] += 1
     return sources
 

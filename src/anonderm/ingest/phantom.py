@@ -65,6 +65,7 @@ def phantom(config: PhantomConfig, run: RunDir) -> FaceSet:
             source=SOURCE,
             licence=LICENCE,
             ita=drawing.ita,
+            identified_by="source",
             lesions=drawing.lesions,
         )
         writer.add(drawing.image, face, drawing.skin)

@@ -10,7 +10,7 @@ from anonderm.core.affine import crop_and_scale, map_known_lesions
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import encode_png, resize, resize_mask, square
 from anonderm.core.parallel import in_threads
-from anonderm.core.records import Face, Lesion
+from anonderm.core.records import Face, IdentifiedBy, Lesion
 from anonderm.core.rundir import RunDir
 from anonderm.ingest.checks import Check
 from anonderm.ingest.config import IngestConfig
@@ -21,12 +21,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo with the id of its face, and the person with a pseudonym, `subject`."""
+    """A photo with the id of its face, and the person with a pseudonym, `subject`.
+
+    identified_by: what tells who it is, None if nothing does.
+    """
 
     id: str
     subject: str
     person: str
     check: Check
+    identified_by: IdentifiedBy | None = None
 
     @property
     def photo(self) -> Photo:
@@ -54,6 +58,7 @@ def write_faces(
                 source.id,
                 label=source.photo.label,
                 subject=source.subject,
+                identified_by=source.identified_by,
                 split=splits[source.id],
                 source=layout,
                 licence=config.licence or source.photo.licence,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anonderm.metrics.pairwise import pairs_within
 
-_NEVER = 1e3  # the distance between photos of two known people
+_NEVER = 1e6  # the distance between photos of two known people
 
 
 def cluster(
@@ -17,13 +17,14 @@ def cluster(
     known: Sequence[str | None],
     original: Sequence[str | None],
     threshold: float,
+    apart: Sequence[tuple[int, int]] = (),
 ) -> NDArray[np.int64]:
     """The number of the person on each photo [N], from 0.
 
     Agglomerative clustering with average linkage, cut at the threshold. Photos of one known person, or of one
-    original, stay together; those of two known people stay apart. Only photos that a chain of distances below
-    the threshold connects can be joined, so each connected component is clustered separately and no matrix of
-    all distances is needed.
+    original, stay together; those of two known people, and the pairs `apart`, stay apart. Only photos that a
+    chain of distances below the threshold connects can be joined, so each connected component is clustered
+    separately and no matrix of all distances is needed.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -46,8 +47,10 @@ def cluster(
     person_N, people = np.zeros(count, np.int64), 0
     order = np.argsort(component_N, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(component_N[order])) + 1):
+        place = {row: index for index, row in enumerate(members.tolist())}
+        inside = [(place[one], place[two]) for one, two in apart if one in place and two in place]
         within = _within(
-            descriptors_ND[members], person_codes_N[members], original_codes_N[members], threshold
+            descriptors_ND[members], person_codes_N[members], original_codes_N[members], threshold, inside
         )
         person_N[members] = within + people
         people += int(within.max(initial=-1)) + 1
@@ -65,6 +68,7 @@ def _within(
     person_M: NDArray[np.int64],
     original_M: NDArray[np.int64],
     threshold: float,
+    apart: Sequence[tuple[int, int]],
 ) -> NDArray[np.int64]:
     """The cluster, from 0, of each photo of one component."""
     from scipy.cluster.hierarchy import fcluster, linkage
@@ -77,6 +81,8 @@ def _within(
     distances_MM[_equal(person_M)] = 0
     known_M = person_M >= 0
     distances_MM[known_M[:, None] & known_M[None] & (person_M[:, None] != person_M[None])] = _NEVER
+    for one, two in apart:
+        distances_MM[one, two] = distances_MM[two, one] = _NEVER
     tree = linkage(squareform(distances_MM, checks=False), "average")
     return np.asarray(fcluster(tree, threshold, "distance"), np.int64) - 1
 

@@ -9,10 +9,9 @@ from anonderm.core.results.base import Score
 from anonderm.core.results.classifier import UtilityResult
 from anonderm.core.results.data_mix import DataMixResult
 from anonderm.core.results.fidelity import FidelityResult
-from anonderm.core.rundir import RunRecord
 from anonderm.publish.blocks import interval, percent
 from anonderm.publish.charts import number
-from anonderm.publish.pipeline import Pipeline, faces_of
+from anonderm.publish.pipeline import Pipeline
 from anonderm.publish.release.gate import reasons_in
 from anonderm.publish.sections.privacy import missed_canaries, outcome
 from anonderm.publish.sections.utility import TRAINED_ON
@@ -62,8 +61,9 @@ _Findings = Iterable[tuple[str, tuple[KeyNumber, ...]]]
 def _faces(pipeline: Pipeline) -> _Findings:
     if (photos := pipeline.photos) is not None:
         noun = "photos" if pipeline.private else "phantom photos"
-        sentence = f"Input: {len(photos):,} {noun} of {photos.people:,} people ({_counts(photos)})."
-        yield sentence, (KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {photos.people:,} people"),)
+        people = "an unknown number of people" if photos.unidentified else f"{photos.people:,} people"
+        sentence = f"Input: {len(photos):,} {noun} of {people} ({_counts(photos)})."
+        yield sentence, (KeyNumber(f"input {noun}", f"{len(photos):,}", f"of {people}"),)
     if (made := pipeline.synthetic) is not None:
         sentence = f"Output: {len(made):,} synthetic faces ({_counts(made)})."
         yield sentence, (KeyNumber("synthetic faces", f"{len(made):,}", f"in {len(made.labels)} classes"),)
@@ -130,29 +130,24 @@ def _utility_warnings(utility: UtilityResult | None, data_mix: DataMixResult | N
 
 
 def _input_warnings(pipeline: Pipeline) -> list[str]:
-    if all(_knows_people(record) for record in pipeline.of("ingest")):
+    photos = pipeline.photos
+    if photos is None or not photos.unidentified:
         return []
     return [
-        "It is unknown which photos show the same person, so each counts as another: photos of one person "
-        "may be both in training and in the test."
+        f"People unknown: of {photos.unidentified:,} of {len(photos):,} photos nothing tells "
+        "whether others show the same person, so photos of one person may be both in training and in the "
+        "test. Scores on the test photos may be too good, and the audit has no reliable controls."
     ]
 
 
-def _knows_people(record: RunRecord) -> bool:
-    """From a pattern, from face matching, or from the source, which then has several photos of somebody."""
-    faces = faces_of(record)
-    configured = "subjects" in record.config or record.config.get("people") == "faces"
-    return configured or (faces is not None and faces.people < len(faces))
-
-
 def _audit_warnings(audit: AuditResult | None) -> list[str]:
-    """Missed canaries, then the reasons why the images fail."""
+    """What to know before, missed canaries, then the reasons why the images fail."""
     if audit is None:
         return []
     missed = missed_canaries(audit)
     canaries = f"The audit misses too many canaries: {', '.join(missed)}."
     failed = [f"The images fail the privacy audit. {reason}." for reason in _grouped(audit.images.failed)]
-    return ([canaries] if missed else []) + failed
+    return [*audit.caveats, *([canaries] if missed else []), *failed]
 
 
 def _grouped(rules: Sequence[Rule]) -> list[str]:

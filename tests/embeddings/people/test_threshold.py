@@ -1,7 +1,7 @@
 import numpy as np
-import pytest
 
-from anonderm.embeddings.people.threshold import BINS, choose, count_distances, expected_false
+from anonderm.embeddings.people.chance import BINS, Chance
+from anonderm.embeddings.people.threshold import Distances, choose, count_distances
 
 PUBLISHED = 0.6
 
@@ -45,15 +45,44 @@ def test_it_is_lowered_where_it_would_join_impostor_pairs():
     threshold = choose(counts, PUBLISHED)
     assert threshold.value < PUBLISHED
     assert "would join about" in threshold.how
-    assert expected_false(counts, threshold.value) <= 0.01 * 60 < expected_false(counts, PUBLISHED)
+    chance = Chance.of(counts.all)
+    assert chance.expected_below(threshold.value) <= 0.5 < chance.expected_below(PUBLISHED)
 
 
-def test_the_expected_number_of_false_pairs_follows_their_distribution():
+def mixture(genuine: int, mean: float, of_impostors: float = 0.8) -> Distances:
+    """Normal distances of two kinds."""
     rng = np.random.default_rng(0)
-    counts = np.histogram(rng.normal(0.8, 0.08, 1_000_000), BINS)[0]
-    distances = count_distances(people(30, 1)[0], [None] * 30)
-    described = type(distances)(1000, counts, distances.genuine, distances.impostor)
-    assert expected_false(described, 0.64) == pytest.approx(22750, rel=0.05)  # two deviations below
+    drawn = np.concatenate([rng.normal(of_impostors, 0.08, 400_000), rng.normal(mean, 0.06, genuine)])
+    nothing = np.zeros(len(BINS) - 1, np.int64)
+    return Distances(1000, np.histogram(drawn, BINS)[0], nothing, nothing)
+
+
+def test_a_network_that_sees_the_same_people_closer_than_others_tells_them_apart():
+    threshold = choose(mixture(300, 0.25), PUBLISHED)
+    assert threshold.tells_apart
+    assert threshold.recall > 0.9
+
+
+def test_a_network_that_hardly_finds_anybody_again_does_not_tell_people_apart():
+    threshold = choose(mixture(300, 0.45, of_impostors=0.5), PUBLISHED)
+    assert not threshold.tells_apart
+    assert threshold.recall < 0.5
+
+
+def test_people_of_whom_each_has_one_photo_are_told_apart_by_a_network_that_could_find_them():
+    rng = np.random.default_rng(0)
+    nothing = np.zeros(len(BINS) - 1, np.int64)
+    counts = np.histogram(rng.normal(0.95, 0.06, 400_000), BINS)[0]
+    assert choose(Distances(900, counts, nothing, nothing), PUBLISHED).tells_apart
+
+
+def test_a_reviewers_pairs_calibrate_like_known_people():
+    descriptors, shown = people(12, 2)
+    same = [(2 * n, 2 * n + 1) for n in range(12)]
+    different = [(2 * n, 2 * n + 2) for n in range(11)]
+    counts = count_distances(descriptors, [None] * len(shown), same, different)
+    assert (counts.genuine.sum(), counts.impostor.sum()) == (12, 11)
+    assert "calibrated on 12 genuine" in choose(counts, PUBLISHED).how
 
 
 def test_with_few_photos_the_published_threshold_is_reported_as_unchecked():

@@ -261,7 +261,10 @@ class Side:
 
 @dataclass(frozen=True)
 class AuditResult(Result):
-    """`synthetic` is the digest of the audited faces; `weights` is None where no weights were given."""
+    """`synthetic` is the digest of the audited faces; `weights` is None where no weights were given.
+
+    unidentified: real photos of which nothing tells whether others show the same person.
+    """
 
     kind = "audit"
 
@@ -269,6 +272,7 @@ class AuditResult(Result):
     synthetic_faces: int
     members: Side
     non_members: Side
+    unidentified: int
     limits: Limits
     images: Verdict
     weights: Verdict | None
@@ -278,6 +282,18 @@ class AuditResult(Result):
     tones: tuple[ToneAttack, ...]
     repeats: tuple[Repeats, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What a reader must know before any number."""
+        if not self.unidentified:
+            return ()
+        count = self.members.faces + self.non_members.faces
+        return (
+            f"People unknown: of {self.unidentified:,} of {count:,} photos nothing tells whether others "
+            "show the same person. Members may also be among the non-members, who are the controls of every "
+            "attack, and then the audit finds less than there is.",
+        )
 
     @property
     def informative(self) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
-"""people.png, by which the user checks the threshold: all distances, and the pairs closest to it."""
+"""people.png, by which the user checks who was taken for whom: all distances, and the doubtful pairs."""
 
 # N photos, D features of a descriptor
 
 import heapq
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,41 +13,46 @@ from PIL import Image, ImageDraw
 
 from anonderm.core.images import Pixels, resize, square
 from anonderm.embeddings.matchers.matcher import Picture
-from anonderm.embeddings.people.threshold import BINS, Distances, Threshold
+from anonderm.embeddings.people.chance import BINS
+from anonderm.embeddings.people.threshold import Distances, Threshold
 from anonderm.metrics.pairwise import pairs_within
 
 _WIDTH, _TOP = 1040, 380
 _TILE, _PAIRS = 120, 8  # _PAIRS: pairs in a row
+_ROW = 2 * _TILE + 50
 
 Pair = tuple[float, int, int]  # distance, two photos
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A row of pairs: a caption and two photos each; the first few are shown."""
+
+    title: str
+    pairs: Sequence[tuple[str, int, int]]
+
+
 def sheet(
-    photos: Sequence[Picture],
-    descriptors_ND: NDArray[np.float32],
-    distances: Distances,
-    threshold: Threshold,
-    person_N: NDArray[np.int64],
+    photos: Sequence[Picture], distances: Distances, threshold: Threshold, rows: Sequence[Shown]
 ) -> Pixels:
     """uint8 [H, W, 3]. Raises MissingPath or UnreadableImage."""
-    below, above = _nearest(descriptors_ND, threshold.value)
-    picture = Image.new("RGB", (_WIDTH, _TOP + 2 * (2 * _TILE + 50)), "white")
+    filled = [row for row in rows if row.pairs]
+    picture = Image.new("RGB", (_WIDTH, _TOP + len(filled) * _ROW), "white")
     picture.paste(_histogram(distances, threshold))
-    for row, (title, pairs) in enumerate((("nearest below", below), ("nearest above", above))):
-        y = _TOP + row * (2 * _TILE + 50)
-        ImageDraw.Draw(picture).text((10, y), f"{title} the threshold (= together, != apart)", "black")
-        for column, (distance, one, two) in enumerate(pairs):
-            x, together = 10 + column * (_TILE + 8), person_N[one] == person_N[two]
+    pen = ImageDraw.Draw(picture)
+    for number, row in enumerate(filled):
+        y = _TOP + number * _ROW
+        pen.text((10, y), f"{row.title} (= together, != apart)" if number < 2 else row.title, "black")
+        for column, (caption, one, two) in enumerate(row.pairs[:_PAIRS]):
+            x = 10 + column * (_TILE + 8)
             for index, photo in enumerate((photos[one], photos[two])):
                 tile = resize(np.ascontiguousarray(square(photo.pixels())), _TILE)
                 picture.paste(Image.fromarray(tile), (x, y + 15 + index * _TILE))
-            ImageDraw.Draw(picture).text(
-                (x, y + 17 + 2 * _TILE), f"{distance:.3f} {'=' if together else '!='}", "black"
-            )
+            pen.text((x, y + 17 + 2 * _TILE), caption, "black")
     return np.asarray(picture)
 
 
-def _nearest(descriptors_ND: NDArray[np.float32], threshold: float) -> tuple[list[Pair], list[Pair]]:
+def nearest(descriptors_ND: NDArray[np.float32], threshold: float) -> tuple[list[Pair], list[Pair]]:
     """The pairs of photos closest to the threshold, below and above it."""
     below: list[Pair] = []
     above: list[Pair] = []

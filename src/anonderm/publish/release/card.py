@@ -53,6 +53,7 @@ def card(
         behind=behind,
         licences=list(licences(faces, behind).items()),
         decision=decision,
+        caveats=audit.caveats if audit else (),
         measured=bool(scores),
         headlines=[
             (label, number(score.value), interval(score), score.n)

@@ -32,7 +32,7 @@ def evidence_page(
         version=__version__,
         digest=faces.digest,
         summary=_summary(audit, len(faces)),
-        warnings=list(decision.faults),
+        warnings=[*decision.faults, *(audit.caveats if audit else ())],
         sections=[_decision(decision, audit), *_sections(audit), _signing(signed)],
     )
 
@@ -48,6 +48,7 @@ def evidence_json(
         "labels": faces.label_counts,
         "signed": signed,
         "decision": {"passed": decision.passed, **asdict(decision)},
+        "people": "not_audited" if audit is None else "unknown" if audit.unidentified else "known",
         "verdicts": {"images": _verdict_json(images), "weights": _verdict_json(weights)},
         "limits": asdict(audit.limits) if audit else None,
     }
@@ -64,7 +65,8 @@ def evidence(pipeline: Pipeline) -> Section | None:
     audit = pipeline.result(AuditResult)
     if audit is None:
         return None
-    blocks: list[Block | None] = [*findings.rule_blocks(audit.images)]
+    blocks: list[Block | None] = [Text("", (each,)) for each in audit.caveats]
+    blocks += findings.rule_blocks(audit.images)
     for each in _sections(audit):
         blocks += [Text(each.title, (each.lead,)), *each.blocks]
     return Section("evidence", "Evidence for the release decision", _found(audit), tuple(blocks))

@@ -51,6 +51,12 @@ def photos(pipeline: Pipeline) -> Section | None:
         "ingested from the user's data" if pipeline.private else "drawn as phantoms with known ground truth"
     )
     lead = f"The photos were {source}, and split by person into train, val and test."
+    if faces.unidentified:
+        lead = (
+            f"The photos were {source}. People unknown: of {faces.unidentified:,} of {len(faces):,} photos "
+            "nothing tells whether others show the same person, so the split into train, val and test is not "
+            "known to be person-disjoint."
+        )
     return Section("photos", "Photos", lead, (Row((table, *drawn)) if drawn else table,))
 
 

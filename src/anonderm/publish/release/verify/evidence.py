@@ -47,6 +47,7 @@ class Evidence:
     labels: dict[str, int]
     signed: bool
     decision: StatedDecision
+    people: Literal["known", "unknown", "not_audited"]
     verdicts: Verdicts
     limits: Limits | None
 
