@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ PICTURES: dict[str, Subject] = {
     "tiff-float": _of_picture(_deep(np.float32, 1, "TIFF")),
     "gif": _of_picture(picture(form="GIF")),
 }
+if find_spec("pi_heif"):
+    PICTURES["heic"] = _of_picture((Path(__file__).parents[1] / "core/heic/turned_p3.heic").read_bytes())
 if features.check("avif"):
     PICTURES["avif"] = _of_picture(picture(form="AVIF"))
 
