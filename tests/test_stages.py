@@ -101,6 +101,23 @@ def test_a_finished_run_without_its_output_is_refused(faces: Path, tmp_path: Pat
         run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "a")
 
 
+def test_an_output_that_was_changed_since_is_refused_as_an_input(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "run")
+    manifest = tmp_path / "run" / "faces" / "manifest.parquet"
+    manifest.write_bytes(manifest.read_bytes() + b"x")
+    for given in (tmp_path / "run", tmp_path / "run" / "faces"):
+        with pytest.raises(
+            BrokenArtefact, match=r"manifest\.parquet: this output of a finished run was changed"
+        ):
+            run_stage(COPY, CopyConfig(), {"faces": given}, tmp_path / "again")
+
+
+def test_a_run_folder_that_was_moved_is_as_good_as_before(faces: Path, tmp_path: Path) -> None:
+    run_stage(COPY, CopyConfig(), {"faces": faces}, tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert run_stage(COPY, CopyConfig(), {"faces": tmp_path / "moved"}, tmp_path / "again").done
+
+
 def test_results_are_saved_and_an_input_may_take_several_artefacts(faces: Path, tmp_path: Path) -> None:
     run_stage(COUNT, CopyConfig(), {"faces": (faces, faces)}, tmp_path / "n")
     result = open_artefact("result", tmp_path / "n")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -206,3 +208,166 @@ def test_a_folder_that_is_no_release_has_faults_and_a_missing_one_is_an_error(tm
     assert any("this is no release" in each for each in faults(tmp_path / "empty"))
     with pytest.raises(MissingPath, match="nowhere"):
         verify(tmp_path / "nowhere")
+
+
+def changed(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def deep(levels: int = 100_000) -> str:
+    return "[" * levels + "]" * levels
+
+
+EVIDENCE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "verdict of failed rules": lambda e: e["verdicts"]["images"]["rules"][0].update(passed=False),
+    "passed without rules": lambda e: e["verdicts"]["images"].update(rules=[]),
+    "value beyond its limit": lambda e: e["verdicts"]["images"]["rules"][0].update(value=0),
+    "reasons for nothing": lambda e: e["verdicts"]["images"].update(reasons=["none"]),
+    "not audited, but passed": lambda e: e["verdicts"].update(images="not_audited"),
+    "faults of a passed audit": lambda e: e["decision"].update(faults=["the audit is of another set"]),
+    "override by nobody": lambda e: e["decision"].update(
+        passed=False, override={"name": " ", "reason": "r", "date": "2026-01-01"}
+    ),
+    "override on no day": lambda e: e["decision"].update(
+        passed=False, faults=["f"], override={"name": "n", "reason": "r", "date": "soon"}
+    ),
+    "date as a number": lambda e: e["decision"].update(
+        override={"name": "n", "reason": "r", "date": 20260101}
+    ),
+    "decision as text": lambda e: e.update(decision="passed"),
+    "verdicts as a list": lambda e: e.update(verdicts=[]),
+    "labels as a list": lambda e: e.update(labels=["mild"]),
+    "labels as text": lambda e: e.update(labels={"mild": "10"}),
+    "faces as text": lambda e: e.update(faces="30"),
+    "nothing": lambda e: e.clear(),
+    "people in other words": lambda e: e.update(people="all of them"),
+}
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_evidence_that_contradicts_itself_or_has_another_form_is_a_fault(copy: Path, name: str) -> None:
+    changed(copy / "evidence.json", EVIDENCE[name])
+    seal(copy)
+    assert any(each.startswith("evidence.json: ") for each in faults(copy)), faults(copy)
+
+
+@pytest.mark.parametrize("file", ["evidence.json", "croissant.json"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "\x00", deep(), '{"faces": ' + "9" * 5000 + "}", '{"a": "\\ud800"}', "{" * 9]
+)
+def test_a_document_of_any_text_is_a_fault_not_a_traceback(copy: Path, file: str, text: str) -> None:
+    (copy / file).write_text(text, encoding="utf-8")
+    seal(copy)
+    assert any(each.startswith(f"{file}: ") for each in faults(copy))
+
+
+CROISSANT: dict[str, Callable[[dict[str, Any]], object]] = {
+    "distribution as text": lambda c: c.update(distribution="files"),
+    "file as text": lambda c: c["distribution"].append("a file"),
+    "address of 5,000 letters": lambda c: c["distribution"][0].update(contentUrl="x" * 5000),
+    "address outside": lambda c: c["distribution"][0].update(contentUrl="../../etc/passwd"),
+    "address with NUL": lambda c: c["distribution"][0].update(contentUrl="a\x00b"),
+    "sum as a number": lambda c: c["distribution"][0].update(sha256=7),
+}
+
+
+@pytest.mark.parametrize("name", CROISSANT)
+def test_croissant_of_another_form_is_a_fault(copy: Path, name: str) -> None:
+    changed(copy / "croissant.json", CROISSANT[name])
+    seal(copy)
+    assert any(each.startswith("croissant.json: ") for each in faults(copy))
+
+
+def tar_with(copy: Path, member: tarfile.TarInfo, data: bytes = b"", **settings: Any) -> str:
+    path = copy / "webdataset" / "faces-00000.tar"
+    with tarfile.open(path) as archive:
+        members = [(each, archive.extractfile(each).read()) for each in archive]  # type: ignore[union-attr]
+    with tarfile.open(path, "w", **settings) as archive:
+        for each, content in members:
+            archive.addfile(each, io.BytesIO(content))
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return "webdataset/faces-00000.tar"
+
+
+def of_type(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def zip_with(copy: Path, change: Callable[[zipfile.ZipFile], object]) -> str:
+    with zipfile.ZipFile(copy / "stylegan" / "dataset.zip", "a") as archive:
+        change(archive)
+    return "stylegan/dataset.zip"
+
+
+def encrypted(copy: Path) -> str:
+    """The flag of an encrypted member, in both of its headers."""
+    path = copy / "stylegan" / "dataset.zip"
+    data = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + place] |= 1
+    path.write_bytes(data)
+    return "stylegan/dataset.zip"
+
+
+def without_picture(copy: Path) -> str:
+    path = copy / "parquet" / "faces-00000.parquet"
+    table = parquet.read_table(path)
+    rows = table.to_pylist()
+    rows[0]["image"] = {"bytes": None, "path": "face.png"}
+    parquet.write_table(type(table).from_pylist(rows, schema=table.schema), path)
+    return "parquet/faces-00000.parquet"
+
+
+def with_column(copy: Path) -> str:
+    path = copy / "parquet" / "faces-00000.parquet"
+    table = parquet.read_table(path)
+    parquet.write_table(table.append_column("photo", [[b"original"] * len(table)]), path)
+    return "parquet/faces-00000.parquet"
+
+
+ARCHIVES: dict[str, Callable[[Path], str]] = {
+    "link to nothing": lambda c: tar_with(c, of_type("00000099.png", tarfile.SYMTYPE, "nowhere")),
+    "link outside": lambda c: tar_with(c, of_type("00000099.png", tarfile.SYMTYPE, "/etc/passwd")),
+    "hard link": lambda c: tar_with(c, of_type("00000099.png", tarfile.LNKTYPE, "00000000.png")),
+    "pipe": lambda c: tar_with(c, of_type("00000099.png", tarfile.FIFOTYPE)),
+    "device": lambda c: tar_with(c, of_type("00000099.png", tarfile.CHRTYPE)),
+    "another member of a tar": lambda c: tar_with(c, tarfile.TarInfo("photo.jpg"), b"original"),
+    "comment of a tar": lambda c: tar_with(
+        c,
+        tarfile.TarInfo("00000099.json"),
+        b"{}",
+        format=tarfile.PAX_FORMAT,
+        pax_headers={"comment": "Jane Doe"},
+    ),
+    "another member of a ZIP": lambda c: zip_with(
+        c, lambda archive: archive.writestr("photo.jpg", b"original")
+    ),
+    "comment of a ZIP": lambda c: zip_with(c, lambda archive: setattr(archive, "comment", b"Jane Doe")),
+    "encrypted member": encrypted,
+    "picture without bytes": without_picture,
+    "another column": with_column,
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_with_anything_else_in_it_is_a_fault(copy: Path, name: str) -> None:
+    file = ARCHIVES[name](copy)
+    seal(copy)
+    assert any(each.startswith((f"{file}: ", f"{file}!")) for each in faults(copy)), faults(copy)
+
+
+def test_a_file_that_no_release_has_is_a_fault_even_if_it_is_listed(copy: Path) -> None:
+    (copy / "train" / "photo.jpg").write_bytes(b"original")
+    seal(copy)
+    assert "train/photo.jpg: is no file of a release" in faults(copy)
+
+
+def test_a_pipe_is_named_and_never_read(copy: Path) -> None:
+    (copy / "LICENSE").unlink()
+    os.mkfifo(copy / "LICENSE")
+    assert "LICENSE: is a pipe or a device" in faults(copy)

@@ -66,7 +66,7 @@ def _card(release: Path, evidence: Evidence | Fault) -> Check:
 
 def _croissant(release: Path) -> Check:
     text, faults = _text(release, "croissant.json")
-    if not text:
+    if faults:
         return Check("croissant", 1, tuple(faults))
     try:
         content = parse_json(text, "croissant.json")
