@@ -12,6 +12,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps, features
@@ -296,6 +297,13 @@ def test_values_of_unknown_full_scale_are_refused_with_the_reason(values, kind):
         decode_image(ramp(*values, kind=kind), "a.tif")
 
 
+def test_tiff_that_pillow_cannot_read_is_refused_as_such():
+    """Floats of three channels, as image analysis programs write them."""
+    _, data = cv2.imencode(".tif", np.full((4, 4, 3), 0.5, np.float32))
+    with pytest.raises(UnreadableImage, match=r"a\.tif: .*a damaged TIFF, or one of floats, depths"):
+        decode_image(data.tobytes(), "a.tif")
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_twelve_bits_in_sixteen_of_a_colour_picture_are_refused_and_full_ones_read(channels):
     full = png(np.full((4, 4, channels), 65535), 16)
@@ -355,6 +363,8 @@ def test_a_photo_above_the_limit_is_refused_by_its_header():
     ):
         decode_image(data, "a.png", 256)
     assert decoded_size(data, "a.png") == (60_000, 60_000)
+    with pytest.raises(UnreadableImage, match="the limit is 2000"):
+        decode_image(data, "a.png")
 
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"

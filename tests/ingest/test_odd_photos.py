@@ -17,6 +17,7 @@ from PIL import Image
 
 from anonderm.cli import main
 from anonderm.core import colour
+from anonderm.core.decode import MOST_MEGAPIXELS
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import read_json_lines
 
@@ -86,6 +87,12 @@ def test_a_photo_that_ingest_accepted_is_read_by_every_later_stage_whatever_its_
     assert ingest(source, "--max-megapixels", "4", "--whole") == 0
     faces = FaceSet.load(source.parent / "run" / "faces")
     assert (1000, 3000, 3) in {faces.image(face).shape for face in faces}
+
+
+def test_ingest_accepts_no_photo_that_later_stages_refuse(source, capsys):
+    assert ingest(source, "--max-megapixels", f"{MOST_MEGAPIXELS:g}") == 0
+    assert ingest(source, "--max-megapixels", f"{MOST_MEGAPIXELS + 1:g}") == 2
+    assert "at most 2000" in capsys.readouterr().err
 
 
 def test_whole_photos_keep_their_bytes_and_are_read_in_srgb(source):

@@ -29,6 +29,9 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """Names of Pillow's formats; HEIC is decoded by pi-heif."""
 
+MOST_MEGAPIXELS = 2000.0
+"""What is never exceeded: a few kilobytes can declare a picture that fills the memory."""
+
 # Once for the process: the limit on pixels is ours (`max_megapixels`), and what libraries print about odd or
 # broken files names no file. Errors that matter are raised as well.
 Image.MAX_IMAGE_PIXELS = None
@@ -40,7 +43,8 @@ with suppress(AttributeError, OSError):  # where libtiff is not a shared library
 _HINT = "Repair or remove it, or run ingest with --skip-unreadable to list and leave out all such files."
 _AS_JPEG = "export it as JPEG"
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_PNG_EXIF = re.compile(rb"eXIf|Raw profile type|XML:com\.adobe\.xmp")
+_PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -52,7 +56,7 @@ _TURNS = {
 }
 
 
-def decode_image(data: bytes, name: str, max_megapixels: float | None = None) -> Pixels:
+def decode_image(data: bytes, name: str, max_megapixels: float = MOST_MEGAPIXELS) -> Pixels:
     """Any photo as uint8 RGB [H, W, 3]: turned per EXIF, in sRGB per its colour profile, on white where it is
     transparent, scaled to 8 bits; of several frames the first.
 
@@ -114,7 +118,12 @@ def _unreadable(name: str, data: bytes, error: Exception) -> UnreadableImage:
     if _is_heic(data):
         said = "damaged" if isinstance(error, UnidentifiedImageError) else _said(error)
         return UnreadableImage(f"{name}: not a readable HEIC picture ({said}): {_AS_JPEG}.", _HINT)
-    said = "unknown format" if isinstance(error, UnidentifiedImageError) else _said(error)
+    if not isinstance(error, UnidentifiedImageError):
+        said = _said(error)
+    elif data.startswith(_TIFF):
+        said = "a damaged TIFF, or one of floats, depths or a compression that Pillow does not read"
+    else:
+        said = "unknown format"
     return UnreadableImage(f"{name}: not a readable image ({said}).", _HINT)
 
 
@@ -155,7 +164,9 @@ def _orientation(image: Image.Image, data: bytes) -> int:
     """1 to 8. Only this tag is read, as others may be broken; 1 if it is broken itself."""
     if image.format in ("HEIF", "TIFF"):  # their decoders turn the picture; EXIF in HEIC does not count
         return 1
-    if image.format == "PNG" and not _PNG_EXIF.search(data):  # else Pillow decodes it to search its end
+    if image.format == "PNG" and not any(
+        mark in data for mark in _PNG_EXIF
+    ):  # else Pillow decodes it to search its end
         return 1
     exif = image.info.get("exif")
     stated = _orientation_in(exif) if isinstance(exif, bytes) else None
@@ -189,9 +200,9 @@ def _orientation_in(exif: bytes) -> int | None:
     return None
 
 
-def _check_size(image: Image.Image, max_megapixels: float | None) -> None:
+def _check_size(image: Image.Image, max_megapixels: float) -> None:
     megapixels = image.width * image.height / 1e6
-    if max_megapixels is not None and megapixels > max_megapixels:
+    if megapixels > max_megapixels:
         raise UnreadableImage(
             f"{image.width} x {image.height} pixels, {megapixels:.0f} megapixels; the limit is "
             f"{max_megapixels:g}: raise it with --max-megapixels, or shrink the photo."

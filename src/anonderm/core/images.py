@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anonderm.core.decode import Pixels, decode_image, decoded_size
+from anonderm.core.decode import MOST_MEGAPIXELS, Pixels, decode_image, decoded_size
 from anonderm.core.errors import MissingPath, UnreadableImage
 from anonderm.core.files import read_bytes, write_bytes
 
@@ -28,7 +28,7 @@ def is_image_name(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def read_image(path: Path, max_megapixels: float | None = None) -> Pixels:
+def read_image(path: Path, max_megapixels: float = MOST_MEGAPIXELS) -> Pixels:
     """The photo at `path`, decoded by `decode_image`. Raises MissingPath or UnreadableImage."""
     return decode_image(_bytes(path), str(path), max_megapixels)
 

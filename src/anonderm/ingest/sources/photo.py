@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from anonderm.core.decode import MOST_MEGAPIXELS
 from anonderm.core.errors import InputError, MissingPath, UnreadableImage
 from anonderm.core.files import read_bytes
 from anonderm.core.images import Pixels, decode_image, read_image
@@ -74,7 +75,7 @@ class Photo:
         except InputError as error:
             raise type(error)(f"{self.name}: {error.message}", error.hint) from error
 
-    def pixels(self, max_megapixels: float | None = None) -> Pixels:
+    def pixels(self, max_megapixels: float = MOST_MEGAPIXELS) -> Pixels:
         """uint8 RGB [H, W, 3], as displayed. Raises MissingPath or UnreadableImage."""
         return decode_image(self.read(), self.name, max_megapixels)
 
