@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonderm.core.records import Lesion
-from anonderm.ingest.checks import Check, boxes_in_pixels
+from anonderm.ingest.checks import Check, boxes_in_pixels, drop_duplicates
 from anonderm.ingest.sources.photo import File, Photo
 
 SIDE = st.floats(-1e6, 1e6) | st.floats(-0.5, 1.5)
@@ -46,8 +46,36 @@ def test_boxes_of_a_picture_that_was_turned_since_are_left_out():
 
 
 @given(st.lists(st.tuples(SIDE, SIDE, SIDE, SIDE), max_size=4), st.none() | st.just((1, 1)))
-def test_every_box_is_kept_inside_or_listed(boxes, boxes_in):
+def test_all_boxes_are_kept_inside_or_they_are_unknown_and_the_fault_is_listed(boxes, boxes_in):
     shown, problems = settle(*boxes, boxes_in=boxes_in)
-    assert len(shown or ()) + len(problems) == len(boxes)
-    assert all(0 <= x0 < x1 <= 100 and 0 <= y0 < y1 <= 50 for x0, y0, x1, y1 in shown or ())
-    assert shown != () or not boxes  # lesions that could not be placed do not make a face free of them
+    assert (shown is None) == bool(problems)
+    if shown is not None:
+        assert len(shown) == len(boxes)
+        assert all(0 <= x0 < x1 <= 100 and 0 <= y0 < y1 <= 50 for x0, y0, x1, y1 in shown)
+
+
+def copies(*states):
+    """Checks of one picture, in which these kinds of lesions are stated."""
+    for number, kinds in enumerate(states):
+        photo = Photo(f"{number}.jpg", File(Path("a.jpg")))
+        boxes = None if kinds is None else [Lesion(kind, 0, 0, 9, 9) for kind in kinds]
+        yield Check(photo.with_boxes(boxes), 10, 10, pixels="same")
+
+
+@pytest.mark.parametrize(
+    ("states", "expected", "noted"),
+    [
+        ((None, ()), (), False),
+        ((("papule",), None), ("papule",), False),
+        (((), ("papule",)), None, True),
+        ((("papule",), ("papule", "papule")), None, True),
+        ((("papule", "nodule"), ("nodule", "papule")), ("papule", "nodule"), False),
+        ((None, None), None, False),
+    ],
+)
+def test_the_lesions_of_the_same_picture_are_those_that_its_copies_agree_on(states, expected, noted):
+    (kept,), skipped = drop_duplicates(list(copies(*states)))
+    lesions = kept.photo.lesions
+    assert (None if lesions is None else tuple(each.kind for each in lesions)) == expected
+    assert ["box unusable" for item in skipped if "other lesions" in item.reason] == ["box unusable"] * noted
+    assert len(skipped) == 1 + noted

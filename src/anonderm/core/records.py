@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 LESION_KINDS = ("comedone", "papule", "pustule", "nodule")
@@ -109,6 +109,12 @@ class Face:
     def boxes(self) -> tuple[Lesion, ...]:
         """The known boxes; none also where they are unknown."""
         return self.lesions or ()
+
+    def with_lesions(self, lesions: tuple[Lesion, ...] | None) -> Face:
+        """The face with the boxes that are left; where types are stated, they become those of these boxes."""
+        if lesions is None or self.lesion_types is None:
+            return replace(self, lesions=lesions)
+        return replace(self, lesions=lesions, lesion_types=tuple(sorted({each.kind for each in lesions})))
 
     @staticmethod
     def from_row(row: dict[str, Any]) -> Face:

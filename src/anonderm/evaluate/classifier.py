@@ -8,6 +8,7 @@ import numpy as np
 from anonderm.core.checkpoint import Checkpoint
 from anonderm.core.faceset import FaceSet
 from anonderm.core.launch import device
+from anonderm.core.results.base import Score
 from anonderm.core.results.classifier import ClassifierResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.config import ClassifierScoresConfig
@@ -19,9 +20,14 @@ from anonderm.evaluate.statistics import (
     confusion_of,
     multi_label_scores,
 )
-from anonderm.metrics.bootstrap import Rows, Statistic
+from anonderm.metrics.bootstrap import Rows
 from anonderm.models.classifier.heads import LabelDistribution
-from anonderm.models.classifier.label_encoding import encode_targets, is_ordered, require_lesions
+from anonderm.models.classifier.label_encoding import (
+    encode_labels,
+    encode_targets,
+    is_ordered,
+    require_lesions,
+)
 from anonderm.models.classifier.network import Classifier
 from anonderm.models.classifier.predict import lesion_counts, load_classifier
 
@@ -37,12 +43,19 @@ def evaluate_classifier(
     test = held_out_faces(faces)
     multi_label = network.head_type.name == "multi-label"
     if multi_label:
-        test = require_lesions(test, boxes=False)
+        held_out, test = test, require_lesions(test, boxes=False)
+        if len(test) < len(held_out):
+            run.log(f"{len(held_out) - len(test)} test faces whose lesions are unknown are left out")
     else:
         check_labels(test, network)
     probabilities_NK = predict_all(network, test)
     predicted = network.head_type.predict(probabilities_NK)
-    truth = encode_targets(test, network.classes, network.head_type).labels.numpy().astype(np.intp)
+    targets = (
+        encode_targets(test, network.classes, network.head_type).labels
+        if multi_label
+        else encode_labels(test, network.classes)
+    )
+    truth = targets.numpy().astype(np.intp)
     bootstrap = Bootstrap([face.person for face in test], config.seed, config.bootstrap_samples)
     classification, lesion_types, counting = None, None, None
     if multi_label:
@@ -50,8 +63,8 @@ def evaluate_classifier(
     else:
         ordered = is_ordered(network.head_type, network.classes)
         statistics = classification_statistics(truth, predicted, network.classes, ordered=ordered)
-        scores = bootstrap.scores(statistics | _count_statistic(network, test), run)
-        classification, counting = classification_scores(scores, network.classes), scores.get("count_mae")
+        classification = classification_scores(bootstrap.scores(statistics, run), network.classes)
+        counting = _count_error(config, network, test, run)
     return ClassifierResult(
         classes=network.classes,
         head=network.head_type.name,
@@ -67,17 +80,22 @@ def evaluate_classifier(
     )
 
 
-def _count_statistic(network: Classifier, faces: FaceSet) -> dict[str, Statistic]:
-    """Mean absolute error of the number of lesions, if the head counts them and boxes are known."""
-    counts = [face.lesions for face in faces]
-    if not isinstance(network.head_type, LabelDistribution) or None in counts or not any(counts):
-        return {}
+def _count_error(
+    config: ClassifierScoresConfig, network: Classifier, test: FaceSet, run: RunDir
+) -> Score | None:
+    """Mean absolute error of the number of lesions on the faces whose boxes are known, if the head counts."""
+    faces = FaceSet(test.folder, tuple(face for face in test if face.lesions is not None))
+    if not isinstance(network.head_type, LabelDistribution) or not any(face.lesions for face in faces):
+        return None
+    if len(faces) < len(test):
+        run.log(f"lesions are counted without {len(test) - len(faces)} test faces whose boxes are unknown")
     counted_N = np.concatenate(
         [lesion_counts(network, batch.pixels(network.size)) for batch in faces.batches(BATCH)]
     )
     errors_N = np.abs(counted_N - np.array([len(face.boxes) for face in faces]))
 
-    def count_mae(rows: Rows) -> float:
+    def mean_error(rows: Rows) -> float:
         return float(errors_N[rows].mean())
 
-    return {"count_mae": count_mae}
+    bootstrap = Bootstrap([face.person for face in faces], config.seed, config.bootstrap_samples)
+    return bootstrap.score(mean_error, better=False)

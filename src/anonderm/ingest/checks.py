@@ -80,7 +80,31 @@ def drop_duplicates(
     groups: dict[str, list[Check]] = {}
     for check in checks:
         groups.setdefault(check.pixels, []).append(check)
-    return keep_first(list(groups.values()), "the same picture as", "duplicate", on_conflict)
+    kept, skipped = keep_first(list(groups.values()), "the same picture as", "duplicate", on_conflict)
+    settled = [_with_lesions_of_all(check, groups[check.pixels]) for check in kept]
+    return [check for check, _ in settled], [*skipped, *(note for _, note in settled if note is not None)]
+
+
+def _with_lesions_of_all(first: Check, copies: Sequence[Check]) -> tuple[Check, Skipped | None]:
+    """The first of the same pictures with the lesions that any of them states; they are unknown, and noted,
+    if two differ in them."""
+    boxed = [check.photo for check in copies if check.photo.lesions is not None]
+    typed = [check.photo for check in copies if check.photo.lesion_types is not None]
+    counts = [Counter(lesion.kind for lesion in photo.lesions or ()) for photo in boxed]
+    types = [photo.lesion_types for photo in typed]
+    if any(each != counts[0] for each in counts) or any(each != types[0] for each in types):
+        reason = (
+            f"other lesions are stated for the same picture in {copies[1].photo.name}; they are unknown now"
+        )
+        return (
+            replace(first, photo=first.photo.with_boxes(None)),
+            Skipped(first.photo.name, reason, "box unusable"),
+        )
+    known = next(iter((*boxed, *typed)), first.photo)
+    photo = replace(
+        first.photo, lesions=known.lesions, boxes_in=known.boxes_in, lesion_types=known.lesion_types
+    )
+    return replace(first, photo=photo), None
 
 
 def groups_of_near_duplicates(checks: Sequence[Check], bar: Bar | None = None) -> list[list[Check]]:
@@ -132,8 +156,8 @@ def _two_labels(check: Check, group: Sequence[Check], relation: str) -> str:
 def boxes_in_pixels(checks: Iterable[Check]) -> tuple[list[Check], list[Skipped]]:
     """The photos with all boxes in pixels, clipped to the photo, and what is wrong with others.
 
-    A box without area or with less than half of it inside the photo is left out. If none is left, or the
-    photo's aspect ratio differs from the one that the source states, its boxes are unknown.
+    A photo's boxes are unknown if one of them has no area or lies for more than half outside, or if its
+    aspect ratio differs from the one that the source states.
     """
     kept, lost = [], []
     for check in checks:
@@ -153,7 +177,7 @@ def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]
             f"{len(photo.lesions)} boxes refer to a picture of {box_width:g} x {box_height:g} pixels, "
             f"but it has {width} x {height}"
         )
-        return replace(photo, lesions=None, boxes_in=None), [problem]
+        return photo.with_boxes(None), [problem]
     whole = crop_and_scale(0, 0, box_width, box_height, (width, height))
     lesions: list[Lesion] = []
     problems: list[str] = []
@@ -164,7 +188,9 @@ def _in_pixels(photo: Photo, width: int, height: int) -> tuple[Photo, list[str]]
         if not inside:
             box = f"{lesion.x0:g},{lesion.y0:g} to {lesion.x1:g},{lesion.y1:g}"
             problems.append(f"the box of a {lesion.kind} ({box}) lies outside the photo or has no area")
-    return replace(photo, lesions=tuple(lesions) if lesions else None, boxes_in=None), problems
+    return photo.with_boxes(None) if problems else replace(
+        photo, lesions=tuple(lesions), boxes_in=None
+    ), problems
 
 
 def write_skipped(skipped: Sequence[Skipped], photos: Sequence[Photo], run: RunDir) -> None:

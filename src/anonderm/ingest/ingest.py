@@ -135,7 +135,8 @@ def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check
         run.log(f"warning: {small} photos are smaller than {config.size} pixels and are enlarged")
     kept, lost = boxes_in_pixels(kept)
     if lost:
-        run.log(f"warning: {len(lost)} boxes lie outside their photo, see skipped.jsonl")
+        photos = len({item.file for item in lost})
+        run.log(f"warning: boxes of {photos} photos do not fit them and are unknown now, see skipped.jsonl")
     return kept, [*found.skipped, *problems, *duplicates, *near, *lost]
 
 

@@ -62,9 +62,8 @@ def write_faces(
                 split=splits[source.id],
                 source=layout,
                 licence=config.licence or source.photo.licence,
-                lesions=lesions[source.id][0],
                 lesion_types=source.photo.lesion_types,
-            )
+            ).with_lesions(lesions[source.id][0])
             writer.add_photo(data, suffix, face, mask_HW)
             bar.advance()
     return writer.finish()

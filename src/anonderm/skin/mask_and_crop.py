@@ -83,7 +83,7 @@ def _store(writer: FaceSetWriter, faces: FaceSet, face: Face, crop: bool, size: 
     grey_HW, _ = cut_out(mask_HW.astype(np.uint8) * 255, box, size)
     height, width = image_HWC.shape[:2]
     lesions, lost = map_known_lesions(face.lesions, affine, (width, height))
-    writer.add(image_HWC, dataclasses.replace(face, lesions=lesions, framing=framing), grey_HW > 127)
+    writer.add(image_HWC, dataclasses.replace(face.with_lesions(lesions), framing=framing), grey_HW > 127)
     return lost
 
 

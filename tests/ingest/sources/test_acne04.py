@@ -17,8 +17,8 @@ from anonderm.ingest.sources.voc import read_voc
 XML = """<annotation><folder>VOC2007</folder><filename>levle1_0.jpg</filename>
 <size><width>40</width><height>40</height><depth>3</depth></size>
 <object><name>fore</name><bndbox><xmin>11</xmin><ymin>21</ymin><xmax>20</xmax><ymax>30</ymax></bndbox></object>
-<object><name>fore</name><bndbox><xmin>100</xmin><ymin>1</ymin><xmax>120</xmax><ymax>9</ymax></bndbox></object>
 </annotation>"""
+OUTSIDE = XML.replace("<xmin>11<", "<xmin>100<").replace("<xmax>20<", "<xmax>120<")
 
 
 @pytest.fixture
@@ -42,6 +42,9 @@ def acne04(tmp_path: Path, draw) -> Path:
     annotations = root / "Detection" / "VOC2007" / "Annotations"
     annotations.mkdir()
     (annotations / "levle1_0.xml").write_text(XML)
+    (annotations / "levle1_2.xml").write_text(
+        XML.replace("</annotation>", OUTSIDE[OUTSIDE.index("<object>") :])
+    )
     return root
 
 
@@ -54,7 +57,8 @@ def test_levels_become_severities_with_boxes_licence_and_the_folds_splits(acne04
     assert {face.source for face in done.faces} == {"acne04"}
     (lesion,) = done.face("Classification/JPEGImages/levle1_0.jpg").lesions
     assert (lesion.x0, lesion.y0, lesion.x1, lesion.y1) == pytest.approx((4, 8, 8, 12))  # 40 -> 16 pixels
-    assert "lies outside" in done.skipped["Classification/JPEGImages/levle1_0.jpg"]
+    assert done.face("Classification/JPEGImages/levle1_2.jpg").lesions is None  # one of its two boxes is lost
+    assert "lies outside" in done.skipped["Classification/JPEGImages/levle1_2.jpg"]
     assert len(done.skipped) == 1
 
 
@@ -65,7 +69,7 @@ def test_an_object_without_a_box_leaves_the_boxes_of_its_photo_unknown(acne04, i
     )
     done = ingest(acne04)
     assert done.face("Classification/JPEGImages/levle1_0.jpg").lesions is None
-    assert "object 3" in done.skipped[file]
+    assert "object 2" in done.skipped[file]
 
 
 def test_three_classes_by_another_name_for_the_fourth(acne04, ingest):

@@ -80,6 +80,16 @@ def test_a_row_that_cannot_be_read_leaves_the_boxes_of_its_photo_unknown(boxes):
     assert boxes(text) == {"photos/a.jpg": None, "photos/b.jpg": ()}
 
 
+@pytest.mark.parametrize("kind", ["", "No finding", "none", "background", "no_acne"])
+def test_a_row_without_a_box_says_that_there_is_no_lesion(boxes, kind):
+    assert boxes(PIXELS.replace("b.jpg,40,40,", f"b.jpg,40,40,{kind}"))["photos/b.jpg"] == ()
+
+
+@pytest.mark.parametrize("kind", ["papule", "1", "nodule"])
+def test_a_lesion_without_a_box_leaves_the_boxes_of_its_photo_unknown(boxes, kind):
+    assert boxes(PIXELS.replace("b.jpg,40,40,", f"b.jpg,40,40,{kind}"))["photos/b.jpg"] is None
+
+
 @pytest.mark.parametrize(
     "header", ["image,class,x,y,width,height", "image,class,x0,y0,dx,dy", "image,class,cx,cy,radius"]
 )

@@ -61,7 +61,8 @@ def test_missing_and_unnamed_photos_are_listed(export, draw):
     found = find(IngestConfig(export))
     reported = {f"{item.file}: {item.reason}" for item in found.skipped}
     assert "train/extra.jpg: not named by any label file" in reported
-    assert "valid/写真.jpg: listed twice; the first entry counts" in reported
+    assert "valid/写真.jpg: listed twice; their lesions differ and are unknown" in reported
+    assert next(photo for photo in found.photos if photo.name == "valid/写真.jpg").lesions is None
     for name in ("gone.jpg", "../../../etc/passwd"):
         assert any(f"names {name!r}, which does not exist" in line for line in reported)
 

@@ -16,6 +16,7 @@ from anonderm.core.affine import crop_and_scale, map_lesions
 from anonderm.core.faceset import FaceSet
 from anonderm.core.images import LUMINANCE, Pixels
 from anonderm.core.records import Face, Lesion
+from anonderm.models.lesion_detector.kinds import with_known_boxes
 from anonderm.models.lesion_detector.predict import crop, to_tensor
 
 _CACHE_BYTES = 2**31
@@ -24,11 +25,11 @@ _CACHE_BYTES = 2**31
 class TileSampler:
     """Draws training tiles; all randomness comes from the generator of a step.
 
-    Up to 2 GiB of images stay in memory.
+    Faces whose boxes are unknown are never drawn. Up to 2 GiB of images stay in memory.
     """
 
     def __init__(self, config: TrainDetectorConfig, faces: FaceSet, tile: int, kinds: Sequence[str]) -> None:
-        self._config, self._faces, self._tile = config, faces, tile
+        self._config, self._faces, self._tile = config, with_known_boxes(faces, class_agnostic=False), tile
         self._images: dict[str, Pixels] = {}
         self._free = _CACHE_BYTES
         self._labels = {kind: label for label, kind in enumerate(kinds, start=1)}

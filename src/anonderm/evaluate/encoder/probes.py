@@ -37,11 +37,15 @@ def probe(checkpoint: Checkpoint, train: FaceSet, held_out: FaceSet, run: RunDir
         "ita": lambda face: face.ita,
     }
     for name, truth in truths.items():
-        targets, true = [truth(face) for face in train], [truth(face) for face in held_out]
-        if None not in (*targets, *true) and len(set(true)) > 1:
-            predicted_M = _ridge(train_ND, np.array(targets, float), test_MD)
+        target_N, true_M = (
+            np.array([truth(face) for face in faces], float)  # NaN where it is unknown
+            for faces in (train, held_out)
+        )
+        known_N, known_M = ~np.isnan(target_N), ~np.isnan(true_M)
+        if known_N.sum() > 1 and len(set(true_M[known_M].tolist())) > 1:
+            predicted_M = _ridge(train_ND[known_N], target_N[known_N], test_MD[known_M])
             notes[f"held_out_{name}_rank_correlation"] = round(
-                float(spearmanr(predicted_M, true).statistic), 3
+                float(spearmanr(predicted_M, true_M[known_M]).statistic), 3
             )
     return notes
 

@@ -19,7 +19,7 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard, compact
 from anonderm.core.config import command_line
 from anonderm.core.errors import Diverged, TooFewImages
 from anonderm.core.faceset import FaceSet
-from anonderm.core.records import LESION_KINDS
+from anonderm.core.records import LESION_KINDS, Face
 from anonderm.core.rundir import RunDir
 from anonderm.core.snapshot import SNAPSHOT, StepProgress, resume_training, save_training
 from anonderm.embeddings.encoder import FEATURES, RESOLUTION, WIDTHS, Encoder, to_tensor
@@ -91,9 +91,7 @@ class _Pool:
             # cross_entropy ignores -100.
             [-100 if face.label is None else faces.labels.index(face.label) for face in faces]
         )
-        self.lesions_NK = torch.tensor(
-            [[float(sum(box.kind == kind for box in face.boxes)) for kind in LESION_KINDS] for face in faces]
-        )
+        self.lesions_NK = torch.tensor([_counts(face) for face in faces])
 
     def draw(self, people: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows [N] of two photos of each of `people` people, and the person of each row [N]."""
@@ -101,6 +99,13 @@ class _Pool:
         pairs = [torch.randperm(len(self.people[who]), generator=generator)[:2].tolist() for who in chosen]
         rows = [self.people[who][pair] for who, pair in zip(chosen, pairs, strict=True)]
         return torch.from_numpy(np.concatenate(rows)), torch.tensor(chosen).repeat_interleave(2)
+
+
+def _counts(face: Face) -> list[float]:
+    """How many lesions of each kind it has; NaN if that is unknown."""
+    if face.lesions is None:
+        return [math.nan] * len(LESION_KINDS)
+    return [float(sum(box.kind == kind for box in face.lesions)) for kind in LESION_KINDS]
 
 
 class _Training:
@@ -144,7 +149,11 @@ class _Training:
         lesions_NK = torch.log1p(pool.lesions_NK[rows_N]).to(device)
         label_N = pool.label_N[rows_N].to(device)
         ita_error_N = self._heads["ita"](h_ND)[:, 0] - ita_N
-        losses = {"lesions": functional.smooth_l1_loss(self._heads["lesions"](h_ND), lesions_NK)}
+        losses = {}
+        counted_N = ~torch.isnan(lesions_NK[:, 0])
+        if counted_N.any():
+            found_NK = self._heads["lesions"](h_ND)[counted_N]
+            losses["lesions"] = functional.smooth_l1_loss(found_NK, lesions_NK[counted_N])
         if known_N.any():
             losses["ita"] = ita_error_N[known_N].square().mean()
         if (label_N >= 0).any():

@@ -87,7 +87,7 @@ class Cutter:
             return self._fallback(task.face, photo_HWC, mask_HW, reason, len(found))
         wanted = good if self._config.several == "all" else good[:1]
         cuts = tuple(
-            self._cut(_row(task.face, number), photo_HWC, mask_HW, ffhq_square(points), points)
+            self._cut(_row(task.face, number, len(wanted)), photo_HWC, mask_HW, ffhq_square(points), points)
             for number, points in enumerate(wanted, start=1)
         )
         return Result(task.face.id, cuts, len(found))
@@ -110,7 +110,7 @@ class Cutter:
         picture_HWC = cut(photo_HWC, square, size)
         lesions, lost = map_known_lesions(face.lesions, square.onto(size), (size, size))
         outside = float((distance_outside(photo_HWC.shape, square, size) > 0).mean())
-        row = dataclasses.replace(face, lesions=lesions, framing=framing)
+        row = dataclasses.replace(face.with_lesions(lesions), framing=framing)
         mask = None if mask_HW is None else cut_mask(mask_HW, square, size)
         return CutFace(row, encode_png(picture_HWC), mask, points, outside, lost)
 
@@ -121,6 +121,11 @@ def _in_profile(points: FacePoints) -> bool:
     return bool(across < _PROFILE * down)
 
 
-def _row(face: Face, number: int) -> Face:
-    """The row of the largest face (1) or of another, who is an unknown person."""
+def _row(face: Face, number: int, count: int) -> Face:
+    """The row of the largest face (1) or of another, who is an unknown person.
+
+    Of several faces, any may be the one with the lesion types that are known without boxes.
+    """
+    if count > 1 and face.lesions is None:
+        face = dataclasses.replace(face, lesion_types=None)
     return face if number == 1 else dataclasses.replace(face, id=f"{face.id}-{number}", subject=None)

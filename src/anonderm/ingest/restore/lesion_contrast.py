@@ -166,7 +166,7 @@ def _face_row(face: Face, side: int, changes: Sequence[Change]) -> dict[str, Any
         "id": face.id,
         "side_before": side,
         "restorer": face.restorer or "",
-        "lesions": len(face.boxes),
+        "lesions": "" if face.lesions is None else len(face.lesions),
         "measured": len(shares),
         "kept_median": f"{np.median(shares):.3f}" if shares else "",
         "kept_least": f"{min(shares):.3f}" if shares else "",

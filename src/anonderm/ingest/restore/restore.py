@@ -155,7 +155,7 @@ class _Work:
         size = (self.size, self.size)
         lesions, _ = map_known_lesions(face.lesions, crop_and_scale(0, 0, side, side, size), size)
         mask_HW = resize_mask(self.faces.mask(face), *size) if face.mask is not None else None
-        self.writer.add(image_HWC, dataclasses.replace(face, lesions=lesions), mask_HW)
+        self.writer.add(image_HWC, face.with_lesions(lesions), mask_HW)
 
 
 def _write_examples(restored: FaceSet, faces: FaceSet, name: str, run: RunDir) -> None:

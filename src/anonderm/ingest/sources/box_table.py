@@ -4,7 +4,8 @@ train/_annotations.csv    filename, width, height, class, xmin, ymin, xmax, ymax
 train/a.jpg
 
 The table may have any name and lie anywhere above its photos. Boxes may also be a corner or a centre and a
-size, and shares of the picture's sides. A row without a box says that there is none.
+size, and shares of the picture's sides. A row without a box says that there is none; but not if it names a
+lesion, whose box is then unknown.
 """
 
 import dataclasses
@@ -30,6 +31,13 @@ from anonderm.ingest.sources.table_files import (
 
 ANY_KIND = "lesion"
 """Where no column names the kind."""
+
+_NO_LESION = re.compile(
+    r"(?:no|none|without|background|normal|healthy|negative|clear|clean|null|na|empty)(?:[\s_-]*"
+    r"(?:findings?|lesions?|acne|objects?|box|boxes|annotations?|skin|face))?",
+    re.IGNORECASE,
+)
+"""A class that says that there is no lesion."""
 
 BoxForm = Callable[[str, float, float, float, float], Lesion]
 
@@ -179,7 +187,8 @@ def _lesion(row: Mapping[str, Any], columns: Columns) -> Lesion | str | None:
     words = [cell_text(row.get(side)) for side in columns.sides]
     kind = class_text(row.get(columns.kind)) if columns.kind else ANY_KIND
     if not any(words):
-        return None
+        none = not columns.kind or not kind or _NO_LESION.fullmatch(kind)
+        return None if none else f"no box of a {kind[:40]}"
     sides = [value for word in words if (value := number(word.replace(",", "."))) is not None]
     if len(sides) < len(words) or not kind:
         return f"not a box and its class: {', '.join([kind, *words])[:80]!r}"

@@ -5,8 +5,9 @@ annotations/instances_train.json, train/a.jpg        as COCO itself is laid out;
 result.json, images/a.jpg                            Label Studio
 labels.json, data/a.jpg                              FiftyOne
 
-A photo without annotations shows no lesions; one of whose annotations cannot be read has unknown ones. JSON
-files beside these that hold no boxes (captions, panoptic segmentations) are listed and not read.
+A photo without annotations shows no lesions; one of whose annotations cannot be read has unknown ones, as
+has one without any in a file with annotations of photos that it does not list. JSON files beside these that
+hold no boxes (captions, panoptic segmentations) are listed and not read.
 """
 
 import dataclasses
@@ -102,15 +103,19 @@ def read_photos(
     licences = {_key(row.get("id")): _licence(row) for row in content.get("licenses", ())}
     lesions: dict[str, list[Lesion]] = {key: [] for key in images}
     unknown: set[str] = set()
+    of_others = False
     for row in content["annotations"]:
         key, lesion = _key(row.get("image_id")), lesion_of(row)
         if key not in images:
             listing.skip(file, f"annotation {row.get('id')} is of an unlisted photo", "photo missing")
+            of_others = True
         elif isinstance(lesion, str):
             listing.skip(str(images[key].get("file_name")), f"{file}: {lesion}", "box unusable")
             unknown.add(key)
         else:
             lesions[key].append(lesion)
+    if of_others:  # they may be of any photo that has none
+        unknown |= {key for key, boxes in lesions.items() if not boxes}
     for key, row in images.items():
         stated = row.get("file_name") or row.get("path") or row.get("coco_url") or ""
         name = listing.find(str(stated), posixpath.dirname(file))

@@ -175,18 +175,21 @@ class Listing:
         in `folder` that no label file names is listed as skipped.
         """
         by_name = {photo.name: photo for photo in reversed(self.photos)}
-        repeated = [photo.name for photo in self.photos if by_name[photo.name] is not photo]
+        repeated = [photo for photo in self.photos if by_name[photo.name] is not photo]
+        differ = {photo.name for photo in repeated if not photo.same_lesions(by_name[photo.name])}
         known = by_name.keys() | {item.file for item in self.skipped}
         prefix = f"{folder}/" if folder else ""
         wanted = {name for name in self.images if complete and name.startswith(prefix)}
         unnamed, reason = sorted(wanted - known), "not named by any label file"
         skipped = [
             *self.skipped,
-            *(Skipped(name, "listed twice; the first entry counts", "listed twice") for name in repeated),
+            *(Skipped(photo.name, _twice(photo.name in differ), "listed twice") for photo in repeated),
             *(Skipped(name, reason, "label unknown") for name in unnamed),
         ]
         others = set(self.files) - wanted - known - set(read)
-        photos = tuple(by_name[name] for name in sorted(by_name))
+        photos = tuple(
+            by_name[name].with_boxes(None) if name in differ else by_name[name] for name in sorted(by_name)
+        )
         return Found(photos, tuple(skipped), count_suffixes(others))
 
     def found_by_roboflow(self, read: Collection[str]) -> Found:
@@ -201,6 +204,11 @@ class Listing:
             return found
         photos = (dataclasses.replace(each, licence=each.licence or stated[1]) for each in found.photos)
         return dataclasses.replace(found, photos=tuple(photos))
+
+
+def _twice(lesions_differ: bool) -> str:
+    which = "their lesions differ and are unknown" if lesions_differ else "the first entry counts"
+    return f"listed twice; {which}"
 
 
 def _entries(folder: Path) -> Iterator[Path]:

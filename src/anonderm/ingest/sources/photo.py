@@ -68,6 +68,10 @@ class Photo:
         kinds = None if boxes is None else tuple(sorted({lesion.kind for lesion in boxes}))
         return replace(self, lesions=boxes, boxes_in=boxes_in, lesion_types=kinds)
 
+    def same_lesions(self, other: "Photo") -> bool:
+        """Whether both state the same lesions: boxes, or types without boxes."""
+        return (self.lesions, self.lesion_types) == (other.lesions, other.lesion_types)
+
     def read(self) -> bytes:
         """The image file. Raises MissingPath or UnreadableImage."""
         try:

@@ -72,12 +72,27 @@ def is_ordered(head: Head, classes: tuple[str, ...]) -> bool:
     return graded or (head.name == "softmax" and set(classes) <= set(SEVERITIES))
 
 
+def encode_labels(faces: FaceSet, classes: tuple[str, ...]) -> torch.Tensor:
+    """The number of each face's class, which must be among `classes`, [N]."""
+    return torch.tensor([classes.index(face.label) for face in faces if face.label is not None])
+
+
 def encode_targets(faces: FaceSet, classes: tuple[str, ...], head: Head) -> Targets:
-    """The targets of these faces, whose labels (or lesion types) must be among `classes`."""
+    """The targets of these faces, whose labels (or lesion types) must be among `classes`.
+
+    Raises BadLabel for a face whose lesions, which this head learns, are unknown.
+    """
+    if head.name in ("multi-label", "label-distribution"):
+        known = with_known_lesions(faces, boxes=head.name == "label-distribution")
+        if len(known) < len(faces):
+            raise BadLabel(
+                f"{faces.folder}: lesions of {len(faces) - len(known)} of {len(faces)} faces are unknown.",
+                "Leave these faces out, or find lesions on them with `anonderm detect-lesions`.",
+            )
     if head.name == "multi-label":
         rows = [[float(name in types_on(face)) for name in classes] for face in faces]
         return Targets(torch.tensor(rows).view(-1, len(classes)))
-    labels = torch.tensor([classes.index(face.label) for face in faces if face.label is not None])
+    labels = encode_labels(faces, classes)
     if not isinstance(head, LabelDistribution):
         return Targets(labels)
     counts = torch.tensor([len(face.boxes) for face in faces])

@@ -42,9 +42,17 @@ def photos(pipeline: Pipeline) -> Section | None:
     faces = pipeline.photos
     if faces is None:
         return None
-    columns = ("Class", "Photos", "People", *(split.capitalize() for split in SPLITS), "Lesions per photo")
-    rows = tuple(_class_row(label, faces.where(label=label)) for label in faces.labels)
-    rows += (_class_row("all", faces),)
+    columns = (
+        "Class",
+        "Photos",
+        "People",
+        *(split.capitalize() for split in SPLITS),
+        "Lesions per photo",
+        "Lesions unknown",
+    )
+    boxes = any(face.lesions is not None for face in faces)
+    rows = tuple(_class_row(label, faces.where(label=label), boxes) for label in faces.labels)
+    rows += (_class_row("all", faces, boxes),)
     table = compact(Table("Photos by class", columns, rows, frozenset(columns[1:])))
     drawn = tuple(chart for chart in (_tones(faces), _sizes(pipeline)) if chart)
     source = (
@@ -60,7 +68,8 @@ def photos(pipeline: Pipeline) -> Section | None:
     return Section("photos", "Photos", lead, (Row((table, *drawn)) if drawn else table,))
 
 
-def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
+def _class_row(name: str, photos: FaceSet, boxes: bool) -> tuple[str, ...]:
+    """boxes: whether the set has any, so that those that are unknown are worth telling."""
     splits = Counter(face.split for face in photos)
     counts = [len(face.lesions) for face in photos if face.lesions is not None]
     return (
@@ -69,6 +78,7 @@ def _class_row(name: str, photos: FaceSet) -> tuple[str, ...]:
         f"{photos.people:,}",
         *(f"{splits[split]:,}" if splits[split] else "" for split in SPLITS),
         f"{sum(counts) / len(counts):.1f}" if counts else "",
+        f"{len(photos) - len(counts):,}" if boxes and len(counts) < len(photos) else "",
     )
 
 
