@@ -1,12 +1,10 @@
 """The report's sections on the photos: how many there are, which were excluded, how they were prepared."""
 
-import csv
-import io
 from collections import Counter, defaultdict
 from typing import Any
 
 from anonderm.core.faceset import FaceSet
-from anonderm.core.files import read_json_lines
+from anonderm.core.files import read_csv, read_json_lines
 from anonderm.core.records import SPLITS
 from anonderm.core.rundir import RunRecord
 from anonderm.publish import charts
@@ -101,8 +99,7 @@ def _sizes(pipeline: Pipeline) -> Chart | None:
     path = pipeline.of(*INTAKE)[0].folder / "sources.csv"
     if not path.exists():
         return None
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
-    sides = [min(float(row["width"]), float(row["height"])) for row in rows]
+    sides = [min(float(row["width"]), float(row["height"])) for row in read_csv(path)]
     if len(set(sides)) < 2:
         return None
     return charts.histogram("Size of the photos", {"photos": sides}, "shorter side in pixels", bins=18)
