@@ -68,6 +68,21 @@ def test_what_is_found_in_a_turned_copy_is_in_pixels_of_the_photo(turns, side):
     assert face.points_N2.mean(axis=0) == pytest.approx((10, 26), abs=0.6)
 
 
+def test_a_mirrored_border_completes_what_the_photo_cuts_and_shows_nothing_else():
+    """Of a square of 40 pixels the photo shows the right half; of another one nothing."""
+    photo = np.zeros((100, 80, 3), np.uint8)
+    photo[30:70, :20] = 255
+    whole, outside = Found(np.eye(5, 2), (0, 0, 0, 0), 1.0), Found(np.eye(5, 2), (0, 0, 30, 30), 1.0)
+
+    def detect(picture_HWC, least):
+        rows, columns = np.nonzero(picture_HWC[50:150, :, 0] > 200)
+        box = (columns.min(), rows.min() + 50, columns.max() + 1, rows.max() + 51)
+        return [whole._replace(box_4=box), outside]
+
+    (face,) = search(photo, [Try(100, 0, 0.0, border=0.5)], 0.5, detect)
+    assert face.box_4 == (-20, 30, 20, 70)
+
+
 def test_a_face_whose_landmarks_coincide_is_none():
     found = Found(np.tile((3.0, 5.0), (5, 1)), (0, 0, 4, 4), 1.0)
     assert search(np.zeros((8, 8, 3), np.uint8), [Try(8, 0, 0.0)], 0.5, lambda *_: [found]) == []

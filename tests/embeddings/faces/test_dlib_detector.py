@@ -64,6 +64,18 @@ def test_a_small_face_beside_a_large_one_is_found_where_every_face_is_wanted(fin
     assert len(DlibFaces(every=True).find(photo_HWC)) == 2
 
 
+def test_half_a_face_is_found_where_parts_are_wanted(finder, shared_data):
+    photo_HWC = read_image(shared_data / "pairs" / "001_neutral.jpg")
+    (whole,) = finder.find(photo_HWC)
+    left, top, right, bottom = (round(side) for side in whole.box_4)
+    nose, eyes = round(whole.points_N2[4, 0]), np.hypot(*np.subtract(*whole.eyes_and_mouth_32[:2]))
+    half_HWC = np.ascontiguousarray(photo_HWC[top - 80 : bottom + 60, nose - right + left : nose])
+    assert finder.find(half_HWC) == []
+    (found,) = DlibFaces(parts=True).find(half_HWC)
+    back = np.array([nose - right + left, top - 80])
+    assert np.abs(found.eyes_and_mouth_32 + back - whole.eyes_and_mouth_32).max() < 0.3 * eyes
+
+
 def test_a_picture_without_a_face_has_none(finder):
     noise_HWC = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     assert finder.find(noise_HWC) == []

@@ -40,7 +40,7 @@ class OneFace:
 def installed(sface_network, monkeypatch):
     """SFace and a detector, as if fetched."""
     monkeypatch.setattr(weights, "locate", lambda name: sface_network.path)
-    monkeypatch.setattr(sface, "detector", OneFace)
+    monkeypatch.setattr(sface, "detector", lambda parts: OneFace())
     monkeypatch.setattr(sface, "detector_digest", lambda: "0")
 
 

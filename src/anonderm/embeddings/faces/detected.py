@@ -16,6 +16,7 @@ Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 _MAX_ENLARGEMENT = 2.0
+_MIN_INSIDE = 0.35
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,16 @@ class Found(NamedTuple):
 
 
 class Try(NamedTuple):
-    """A copy of a photo: longest side in pixels, quarter turns to the left, smallest score accepted."""
+    """A copy of a photo: longest side in pixels, quarter turns to the left, smallest score accepted.
+
+    border: width of a border that mirrors the photo, in longest sides. It completes a face that the photo
+    cuts near its middle; of what is found, at least _MIN_INSIDE of the box must be in the photo.
+    """
 
     side: int
     turns: int
     least: float
+    border: float = 0.0
 
 
 def search(
@@ -70,12 +76,18 @@ def search(
     upright faces of a picture, down to a score.
     """
     best: list[Found] = []
-    for side, turns, least in tries:
-        small_HWC, scale = _at_side(photo_HWC, side)
-        turned_HWC = np.ascontiguousarray(np.rot90(small_HWC, turns))
-        back = rotated_back(turned_HWC.shape, turns) / scale
+    for each in tries:
+        small_HWC, scale = _at_side(photo_HWC, each.side)
+        bordered_HWC, width = _bordered(small_HWC, each.border)
+        turned_HWC = np.ascontiguousarray(np.rot90(bordered_HWC, each.turns))
+        back = rotated_back(turned_HWC.shape, each.turns)
+        back[:, 2] -= width
+        there = (_mapped(face, back / scale) for face in detect(turned_HWC, each.least))
         found = [
-            _mapped(each, back) for each in detect(turned_HWC, least) if np.ptp(each.points_N2, axis=0).any()
+            face
+            for face in there
+            if np.ptp(face.points_N2, axis=0).any()
+            and (not width or _inside(face.box_4, photo_HWC) >= _MIN_INSIDE)
         ]
         best = max(best, found, key=lambda faces: max((face.score for face in faces), default=-np.inf))
         if any(face.score >= certain for face in best):
@@ -93,6 +105,26 @@ def rotated_back(shape: tuple[int, ...], turns: int) -> NDArray[np.float64]:
         [[0, 1, 0], [-1, 0, width]],
     )
     return np.array(maps[turns], float)
+
+
+def _bordered(photo_HWC: Pixels, share: float) -> tuple[Pixels, int]:
+    """The photo with a mirrored border of this share of its longest side, and the width of the border."""
+    import cv2
+
+    width = round(share * max(photo_HWC.shape[:2]))
+    if not width:
+        return photo_HWC, 0
+    bordered = cv2.copyMakeBorder(photo_HWC, width, width, width, width, cv2.BORDER_REFLECT)
+    return np.asarray(bordered), width
+
+
+def _inside(box_4: Box, photo_HWC: Pixels) -> float:
+    """The share of a box that lies in the photo."""
+    left, top, right, bottom = box_4
+    height, width = photo_HWC.shape[:2]
+    across = max(0.0, min(right, width) - max(left, 0.0))
+    down = max(0.0, min(bottom, height) - max(top, 0.0))
+    return across * down / max((right - left) * (bottom - top), 1e-9)
 
 
 def _mapped(found: Found, back: NDArray[np.float64]) -> Found:

@@ -33,13 +33,15 @@ class FirstThatFinds:
         return first
 
 
-def detector(name: Literal["auto"] | DetectorName = "auto", every: bool = False) -> Detector:
+def detector(
+    name: Literal["auto"] | DetectorName = "auto", *, every: bool = False, parts: bool = False
+) -> Detector:
     """The detector of this name; auto: all that are installed, one after the other.
 
-    every: also look for small faces beside a large one. Raises MissingExtra, MissingWeights or
-    BrokenArtefact.
+    every: also look for small faces beside a large one. parts: also for a face of which the photo shows half,
+    by mirroring the photo at its edges. Raises MissingExtra, MissingWeights or BrokenArtefact.
     """
-    made = [_make(each, every) for each in (installed() if name == "auto" else (name,))]
+    made = [_make(each, every, parts) for each in (installed() if name == "auto" else (name,))]
     return made[0] if len(made) == 1 else FirstThatFinds(made)
 
 
@@ -56,16 +58,19 @@ def installed() -> tuple[str, ...]:
 
 
 def detector_digest() -> str:
-    """Changes when the faces that detector("auto") finds could. Raises MissingExtra or BrokenArtefact."""
-    return sha256_bytes("".join(sha256_file(_file(name)) for name in installed()).encode())
+    """Changes when the faces that detector("auto", parts=True) finds could.
+
+    Raises MissingExtra or BrokenArtefact.
+    """
+    return sha256_bytes("parts".join(sha256_file(_file(name)) for name in installed()).encode())
 
 
-def _make(name: str, every: bool) -> Detector:
+def _make(name: str, every: bool, parts: bool) -> Detector:
     if name == "yunet":
         from anonderm.embeddings.faces.yunet import YuNet
 
-        return YuNet(_file(name), every)
-    return DlibFaces(every=every)
+        return YuNet(_file(name), every, parts)
+    return DlibFaces(every=every, parts=parts)
 
 
 def _is_installed(name: str) -> bool:

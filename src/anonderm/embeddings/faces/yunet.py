@@ -23,17 +23,19 @@ _TRIES = (
     Try(640, 3, _CERTAIN),
     Try(640, 2, _CERTAIN),
 )
+_PARTS = Try(320, 0, _CERTAIN, border=0.5)
 _OVERLAP, _MOST = 0.3, 5000  # the publishers' non-maximum suppression
 
 
 class YuNet:
-    """every: start with a large copy of each photo, to find small faces beside a large one.
+    """every, parts: as in detectors.detector.
 
     Raises InputError if the file is not a network of this kind.
     """
 
-    def __init__(self, path: Path, every: bool = False) -> None:
-        self._tries = (_TRIES[2], *_TRIES[:2], *_TRIES[3:]) if every else _TRIES
+    def __init__(self, path: Path, every: bool = False, parts: bool = False) -> None:
+        tries = (_TRIES[2], *_TRIES[:2], *_TRIES[3:]) if every else _TRIES
+        self._tries = (*tries, *([_PARTS] if parts else []))
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _CERTAIN, _OVERLAP, _MOST)
         except cv2.error as error:

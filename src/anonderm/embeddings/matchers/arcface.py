@@ -40,7 +40,7 @@ def arcface_matcher(source: str = REGISTERED) -> IdentityMatcher:
 
 
 def _describer(path: Path) -> Describer:
-    finder, network = detector(), ArcFace(path)
+    finder, network = detector(parts=True), ArcFace(path)
 
     def describe(photo_HWC: Pixels) -> tuple[NDArray[np.float32], str] | None:
         faces = finder.find(photo_HWC)

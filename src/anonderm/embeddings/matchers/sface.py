@@ -30,7 +30,7 @@ def sface_matcher() -> IdentityMatcher:
 
 
 def _describer(file: Path) -> Describer:
-    finder, network = detector(), SFace(file)
+    finder, network = detector(parts=True), SFace(file)
 
     def describe(photo_HWC: Pixels) -> tuple[NDArray[np.float32], str] | None:
         faces = finder.find(photo_HWC)

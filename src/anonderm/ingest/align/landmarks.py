@@ -38,7 +38,7 @@ def landmarker(
     """
     if model is not None and model.suffix.lower() == ".onnx":
         return OnnxLandmarker(model, every)
-    finder = detector(name, every) if model is None else DlibFaces(model, every)
+    finder = detector(name, every=every) if model is None else DlibFaces(model, every)
     return lambda photo_HWC: [_points(face) for face in finder.find(photo_HWC)]
 
 
