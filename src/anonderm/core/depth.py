@@ -11,6 +11,7 @@ from anonderm.core.errors import UnreadableImage
 _FULL_SCALES = (255, 1023, 4095, 16383, 65535)
 _OVERSHOOT = 0.05  # share of the full scale by which resampling exceeds it in floats
 _DARKEST = 64  # of 256: below it, values seem to hold fewer bits, or to have another full scale
+_ROWS = 256
 _SAVE_AS = "save it with 8 bits, or with the full range of values."
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
@@ -40,17 +41,22 @@ def _has_16_bits(image: Image.Image, data: bytes) -> bool:
 
 def _scaled(image: Image.Image) -> Image.Image:
     """By the smallest usual full scale that holds all values; Pillow clips at 255 instead."""
-    with np.errstate(invalid="ignore"):  # signalling NaNs
-        values_HW = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values_HW).all():
-        raise UnreadableImage(f"some of its values are no numbers; {_SAVE_AS}")
+    values_HW = np.asarray(image)
     low, high = float(values_HW.min()), float(values_HW.max())
-    scale = _full_scale(image, low, high, bool((values_HW % 1).any()))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise UnreadableImage(f"some of its values are no numbers; {_SAVE_AS}")
+    rows = [slice(start, start + _ROWS) for start in range(0, image.height, _ROWS)]  # to save memory
+    fractions = values_HW.dtype.kind == "f" and any(
+        (np.floor(values_HW[part]) != values_HW[part]).any() for part in rows
+    )
+    scale = _full_scale(image, low, high, fractions)
     if scale is None:
         raise UnreadableImage(
             f"its values range from {low:g} to {high:g}, of which the full scale is unknown; {_SAVE_AS}"
         )
-    levels_HW = np.clip(values_HW * (255 / scale) + 0.5, 0, 255).astype(np.uint8)
+    levels_HW = np.empty(values_HW.shape, np.uint8)
+    for part in rows:
+        levels_HW[part] = np.clip(values_HW[part] * (255 / scale) + 0.5, 0, 255)
     if _tiff_tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO:
         levels_HW = 255 - levels_HW
     return Image.fromarray(levels_HW)
