@@ -20,6 +20,8 @@ from anonderm.core.errors import ConfigError, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.files import read_csv
 from anonderm.core.records import Face
+from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.layouts import find_photos
 from anonderm.publish.release.config import ExportConfig
 from anonderm.publish.release.imagefolder import file_of
 from anonderm.publish.release.rows import renamed
@@ -117,6 +119,17 @@ def test_the_same_faces_give_the_same_files(whole: Path, faces_with_boxes: FaceS
         "parquet/faces-00000.parquet",
         "webdataset/faces-00000.tar",
     ]
+
+
+def test_ingest_reads_a_release_with_its_labels_and_boxes(faces_with_boxes: FaceSet, tmp_path: Path) -> None:
+    first, *others = faces_with_boxes
+    some = FaceSet(faces_with_boxes.folder, (replace(first, lesions=None, lesion_types=None), *others))
+    release = write_release(tmp_path / "export", some, formats=("imagefolder", "coco"), licence="CC0-1.0")
+    _, found = find_photos(IngestConfig(release))
+    photos = {Path(photo.name).stem: photo for photo in found.photos}
+    assert len(photos) == len(some)
+    for face in renamed(some):
+        assert (photos[face.id].label, photos[face.id].lesions) == (face.label, face.lesions)
 
 
 def test_coco_without_boxes_is_refused(faces: FaceSet, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ train/_annotations.coco.json, train/a.jpg            as exported by Roboflow, li
 annotations/instances_train.json, train/a.jpg        as COCO itself is laid out; also images/train/a.jpg
 result.json, images/a.jpg                            Label Studio
 labels.json, data/a.jpg                              FiftyOne
+coco/instances_train.json, train/metadata.csv        our own releases; the table gives the classes
 
 A photo without annotations shows no lesions; one of whose annotations cannot be read has unknown ones, as
 has one without any in a file with annotations of photos that it does not list. JSON files beside these that
@@ -12,7 +13,7 @@ hold no boxes (captions, panoptic segmentations) are listed and not read.
 
 import dataclasses
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
+from anonderm.ingest.sources.huggingface import facts_beside, metadata_files
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import number, numbers, read_split, split_of
@@ -64,7 +66,24 @@ def find(config: IngestConfig) -> Found:
     for file, content in contents.items():
         names = {_key(row.get("id")): str(row.get("name", "")).strip() for row in content["categories"]}
         listing.photos += read_photos(listing, file, content, partial(_lesion, names=names))
-    return listing.found_by_roboflow(files)
+    listing.photos = list(_with_facts(listing.photos, facts_beside(listing, config)))
+    return listing.found_by_roboflow([*files, *metadata_files(listing)])
+
+
+def _with_facts(photos: Sequence[Photo], facts: Mapping[str, Photo]) -> Iterator[Photo]:
+    """The photos with the labels of a table beside the boxes; and those that the table alone names."""
+    for photo in photos:
+        stated = facts.get(photo.name, photo)
+        yield dataclasses.replace(
+            stated,
+            lesions=photo.lesions,
+            boxes_in=photo.boxes_in,
+            lesion_types=photo.lesion_types,
+            split=stated.split or photo.split,
+            licence=photo.licence or stated.licence,
+        )
+    names = {photo.name for photo in photos}
+    yield from (photo for name, photo in facts.items() if name not in names)
 
 
 def read_coco(path: Path) -> Row:

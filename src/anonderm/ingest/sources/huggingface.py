@@ -25,7 +25,7 @@ from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
 from anonderm.ingest.sources.reading import read_json_object, read_split, split_of
 from anonderm.ingest.sources.table import choose_columns, photos_of, with_row
-from anonderm.ingest.sources.table_files import Table, read_table
+from anonderm.ingest.sources.table_files import Table, head_columns, read_table
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SHARDS = (".parquet", ".arrow")
@@ -74,8 +74,7 @@ def find(config: IngestConfig) -> Found:
     source = config.source
     listing = Listing(source.absolute().parent if source.is_file() else source)
     card = read_card(listing)
-    metadata = [] if source.is_file() else [name for each in _METADATA for name in listing.named(each)]
-    if metadata:
+    if not source.is_file() and (metadata := metadata_files(listing)):
         photos = [photo for name in metadata for photo in _in_metadata(listing, name, config)]
         listing.photos = [dataclasses.replace(each, licence=each.licence or card.licence) for each in photos]
         return listing.found(metadata)
@@ -84,6 +83,16 @@ def find(config: IngestConfig) -> Found:
     photos = [photo for name in shards for photo in _in_shard(listing, name, card.features, config)]
     photos = [dataclasses.replace(each, licence=each.licence or card.licence) for each in photos]
     return Found(tuple(photos), tuple(listing.skipped), listing.found(shards, complete=False).ignored)
+
+
+def metadata_files(listing: Listing) -> list[str]:
+    return [name for each in _METADATA for name in listing.named(each)]
+
+
+def facts_beside(listing: Listing, config: IngestConfig) -> dict[str, Photo]:
+    """What tables with the column file_name say of photos whose boxes are in other files; by their names."""
+    files = [name for name in metadata_files(listing) if "file_name" in head_columns(listing.files[name])]
+    return {photo.name: photo for file in files for photo in _in_metadata(listing, file, config)}
 
 
 def _check_one_configuration(listing: Listing, shards: list[str]) -> None:
