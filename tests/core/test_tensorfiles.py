@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -40,9 +43,33 @@ class Hostile:
 
 def test_a_pickle_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     torch.save({"first.weight": Hostile(tmp_path / "ran")}, tmp_path / "net.pth")
-    with pytest.raises(UnsafePickle, match="was not executed"):
+    with pytest.raises(UnsafePickle, match=r"mkdir\.\n.*was not executed"):
         read_tensors(tmp_path / "net.pth")
     assert not (tmp_path / "ran").exists()
+
+
+def _network(path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), path)
+
+
+def _plain_pickle(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"epoch": Hostile(path.with_name("ran"))}))
+
+
+def _array(path: Path) -> None:
+    torch.save({"weight": np.zeros(3)}, path)
+
+
+@pytest.mark.parametrize("write", [_network, _plain_pickle, _array, Path.touch])
+def test_nobody_is_advised_to_load_a_file_that_could_run_code(
+    tmp_path: Path, write: Callable[[Path], None], recwarn: pytest.WarningsRecorder
+) -> None:
+    write(tmp_path / "net.pth")
+    with pytest.raises((UnsafePickle, BrokenArtefact)) as error:
+        read_tensors(tmp_path / "net.pth")
+    words = ("weights_only", "trust", "False", "allowlist", "()", "\x1b")
+    assert not [word for word in words if word in error.value.message]
+    assert not recwarn.list
 
 
 def test_torchscript_programs_are_refused(tmp_path: Path) -> None:

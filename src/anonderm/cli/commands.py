@@ -114,16 +114,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status.
 
     1: `verify` found faults; 2: an error of the user's; 3: a release was refused; 130: stopped by a signal;
-    141: whoever read stdout has closed it, as `| head` does.
+    141: whoever read the output has closed it, as `| head` does.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        return _reported(arguments)
+    except (BrokenPipeError, SystemExit) as error:
+        # rich answers a closed pipe with SystemExit(1).
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # Python flushes both once more at exit.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.dup2(nothing, sys.stderr.fileno())
+        return 141
+
+
+def _reported(arguments: list[str]) -> int:
+    """The exit status of a command, whose errors are printed. Raises BrokenPipeError."""
+    try:
         return _run(arguments)
     except BrokenPipeError:
-        # Python flushes stdout once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
     except AnondermError as error:
         print(f"\nanonderm: {error}", file=sys.stderr)
         return 3 if isinstance(error, ReleaseRefused) else 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from anonderm.core.errors import BrokenArtefact, InputError, MissingPath, Unsafe
 if TYPE_CHECKING:
     from torch import Tensor
 
+# The function or class in a refusal of torch, whose advice to load the file all the same is not passed on.
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net")
 
 
@@ -75,22 +79,30 @@ def _torch(path: Path) -> Mapping[str, object]:
 
     try:
         program = _is_program(path)
-        content = None if program else torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of other versions of pickle
+            content = None if program else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        called = _GLOBAL.search(str(error))
+        holds = f"holds more than tensors: {called[1]}" if called else "holds more than tensors, or is damaged"
         raise UnsafePickle(
-            f"{path}: holds more than tensors, or is damaged ({str(error).splitlines()[0][:200]}).",
-            "It was not executed. Give a file that holds only weights.",
+            f"{path}: {holds}.",
+            'It was not executed. Give a file that holds only weights, as torch.save(network.state_dict(), "FILE") '
+            "writes it.",
         ) from error
     # On a damaged file, torch.load can raise almost anything.
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BrokenArtefact(f"{path}: not a file of weights ({reason}).", "Download it again.") from error
+        raise BrokenArtefact(
+            f"{path}: damaged, or not a file that torch.save wrote.", "Download it again."
+        ) from error
     if program:
         raise UnsafePickle(
             f"{path}: a TorchScript program.", "It was not executed. Give a file that holds only weights."
         )
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: holds a {type(content).__name__} instead of named tensors.")
+        raise InputError(
+            f"{path}: holds a {type(content).__name__} instead of named tensors.",
+            "Give a file with the weights of a network.",
+        )
     return content
 
 

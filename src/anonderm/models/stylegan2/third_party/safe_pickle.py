@@ -119,7 +119,10 @@ def _persistent(meta: object) -> Stored:
 
 def _storage(data: bytes) -> Tensor:
     """The values of a storage, which PyTorch saves as a file inside the pickle."""
-    storage = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    try:
+        storage = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # whose message may advise to load it all the same
+        raise pickle.UnpicklingError("numbers of a tensor that cannot be read") from error
     if not isinstance(storage, torch.storage.TypedStorage):
         raise pickle.UnpicklingError(f"a {type(storage).__name__} where a tensor's numbers are expected")
     return torch.empty(0, dtype=storage.dtype).set_(storage)
