@@ -166,10 +166,34 @@ def test_positional_arguments_given_as_flags_may_stand_in_any_order(tmp_path: Pa
     assert "none.pkl" in refused(f"import-gan --out={tmp_path / 'gan.safetensors'} --pickle=none.pkl")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("phantom --size abc", "'abc' is not a whole number, such as 64"),
+        ("phantom --size 1.5", "'1.5' is not a whole number"),
+        ("phantom --val-share half", "'half' is not a number, such as 0.5"),
+        ("phantom --lesion-scale x", "'x' is not a number"),
+        ("train-classifier --faces x --brightness 1 b", "'b' is not a number"),
+    ],
+)
+def test_text_in_place_of_a_number_is_refused_in_our_words(
+    line: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(line.split())
+    shown = " ".join(capsys.readouterr().err.replace("│", "").replace("|", "").split())
+    assert words in shown
+    assert "literal" not in shown
+
+
 @pytest.mark.parametrize("command", ["train-gan --help", "run recipes/phantom.toml --dry-run", "verify none"])
 def test_output_into_a_closed_pipe_ends_without_a_traceback(command: str) -> None:
     root, line = Path(__file__).parents[1], f"{sys.executable} -m anonderm.cli {command}"
-    both = subprocess.run(["bash", "-c", f"{line} 2>&1 | true; exit ${{PIPESTATUS[0]}}"], check=False, cwd=root)
+    both = subprocess.run(
+        ["bash", "-c", f"{line} 2>&1 | true; exit ${{PIPESTATUS[0]}}"], check=False, cwd=root
+    )
     assert both.returncode == 141
-    one = subprocess.run(["bash", "-c", f"{line} | true"], capture_output=True, text=True, check=False, cwd=root)
+    one = subprocess.run(
+        ["bash", "-c", f"{line} | true"], capture_output=True, text=True, check=False, cwd=root
+    )
     assert "Traceback" not in one.stderr

@@ -122,6 +122,7 @@ class _Bounded(Settings):
         ({"rate": float("inf")}, "rate = inf: must be finite."),
         ({"rate": float("nan")}, "rate = nan: must be greater than 0."),
         ({"share": 1.5}, "share = 1.5: must be at most 1."),
+        ({"epochs": 10**10}, "epochs = 10000000000: must be at most 1000000000."),
         ({"pairs": (2, 0)}, "pairs = (2, 0): must be at least 1."),
     ],
 )
@@ -137,4 +138,26 @@ def test_allowed_values_pass_and_the_hint_names_the_default() -> None:
     assert _Bounded(share=0.5, pairs=(1, 2)).share == 0.5
     with pytest.raises(ConfigError) as error:
         _Bounded(epochs=-1)
-    assert error.value.hint == "Default: 3."
+    assert error.value.hint == "Give a whole number from 1 to 1000000000, such as --epochs 3 (the default)."
+
+
+@pytest.mark.parametrize(
+    ("values", "flag", "toml"),
+    [
+        ({"epochs": 0}, "--epochs 3 (the default)", "epochs = 3 (the default)"),
+        ({"rate": 0.0}, "--rate 0.1 (the default)", "rate = 0.1 (the default)"),
+        ({"share": 2.0}, "--share 1.0. It may be left out", "share = 1.0. It may be left out"),
+        ({"pairs": (0,)}, "--pairs 1 (the default)", "pairs = [1] (the default)"),
+        ({"epochs": 10**5000}, "whole number from 1 to", "whole number from 1 to"),
+    ],
+)
+def test_every_refused_value_is_answered_with_the_range_and_an_example(
+    values: dict[str, Any], flag: str, toml: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        _Bounded(**values)
+    assert flag in error.value.hint
+    assert len(error.value.message) < 300
+    with pytest.raises(ConfigError) as error:
+        from_dict(_Bounded, values, "file.toml")
+    assert toml in error.value.hint

@@ -131,6 +131,19 @@ def test_a_journal_with_a_damaged_inner_row_is_named_in_the_error(tmp_path):
         files.read_json_lines(tmp_path / "rows.jsonl")
 
 
+@pytest.mark.parametrize("row", [b"[1]", b"7", b"[" * 100_000, b'{"kind": 1}', b"9" * 5000, b"\xff"])
+def test_a_row_that_is_not_what_the_reader_needs_is_named_with_its_line(tmp_path, row):
+    (tmp_path / "rows.jsonl").write_bytes(b'{"step": 1}\n' + row + b"\n")
+    with pytest.raises(BrokenArtefact, match=r"rows\.jsonl: line 2 .*\n.*Restore"):
+        files.read_json_lines(tmp_path / "rows.jsonl", ("step",))
+
+
+def test_a_pipe_in_place_of_a_journal_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(BrokenArtefact, match="not a regular file"):
+        files.read_json_lines(tmp_path / "rows.jsonl")
+
+
 def test_json_survives_a_round_trip(tmp_path):
     value = {"Rötung": [1, 2.5, None, "にきび"]}
     files.write_json(tmp_path / "a.json", value)

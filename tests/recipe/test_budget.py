@@ -7,7 +7,6 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from anonderm.classify import planning as classify
-from anonderm.classify.config import TrainClassifierConfig
 from anonderm.core.errors import ConfigError
 from anonderm.gan import planning as gan
 from anonderm.gan.config import PRESETS, TrainGanConfig, architecture

@@ -9,7 +9,7 @@ from anonderm.core.config import Count, Whole, check, check_bounds
 from anonderm.core.results.audit import Limits
 from anonderm.embeddings.matchers.matcher import MatcherName
 
-AtLeast20 = Annotated[int, Ge(20)]
+AtLeast20 = Annotated[int, Ge(20), Le(100_000)]
 
 
 @dataclass(frozen=True, slots=True)

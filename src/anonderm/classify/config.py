@@ -22,7 +22,7 @@ class TrainClassifierConfig(Settings):
     backbone: str = "resnet18"
     """A convolutional network by its timm name, such as resnet10t, densenet121 or efficientnet_b3; or
     lesion-cnn, a small network for lesion types."""
-    size: Annotated[int, Ge(32)] | None = None
+    size: Annotated[int, Ge(32), Le(4096)] | None = None
     """Side of the network's input in pixels; unset: the side of the stored images."""
     drop_strides: Annotated[int, Ge(0), Le(3)] = 0
     """How many of the backbone's first strides to leave out, so that lesions of a few pixels stay visible."""
@@ -44,7 +44,7 @@ class TrainClassifierConfig(Settings):
     """Passes over the training faces (or over `epoch_faces` of them), at most."""
     epoch_faces: Count | None = None
     """Training faces in an epoch, all of them equally often in the long run; unset: each of them once."""
-    batch: Annotated[int, Ge(2)] = 32
+    batch: Annotated[int, Ge(2), Le(4096)] = 32
     """Faces per step."""
     optimiser: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     """The optimiser; sgd has a momentum of 0.9."""

@@ -7,16 +7,18 @@ import ast
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from anonderm.core.errors import AnondermError
 from anonderm.core.names import nearest
+from anonderm.core.setting_words import shown
 
 REQUIRED: Any = object()
 
@@ -89,9 +91,51 @@ def parse(
         rest: Any = tyro.conf.OmitArgPrefixes[_dataclass("More", more)]  # type: ignore[misc]
         members.append((_MORE, rest, dataclasses.field()))
     values = tyro.cli(
-        _dataclass("Command", members), prog=f"anonderm {command}", description=description, args=arguments
+        _dataclass("Command", members),
+        prog=f"anonderm {command}",
+        description=description,
+        args=arguments,
+        registry=_NUMBERS,
     )
     return {flag.name: getattr(getattr(values, _MORE) if flag.more else values, flag.name) for flag in flags}
+
+
+_NUMBERS = ConstructorRegistry()
+_READ: dict[Any, tuple[Callable[[str], float], str, str]] = {
+    int: (int, "INT", "not a whole number, such as 64"),
+    float: (float, "FLOAT", "not a number, such as 0.5"),
+}
+
+
+@_NUMBERS.primitive_rule
+def _number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """How tyro reads a number, or several, with an error in our words."""
+    many = get_origin(info.type) is tuple
+    kinds = [_without_bounds(each) for each in get_args(info.type)] if many else [info.type]
+    if not kinds or kinds[0] not in _READ:
+        return None
+    read, metavar, problem = _READ[kinds[0]]
+    any_count = Ellipsis in kinds
+
+    def parsed(words: list[str]) -> Any:
+        for word in words:
+            try:
+                read(word)
+            except ValueError as error:
+                raise ValueError(f"{shown(word)} is {problem}") from error
+        return tuple(map(read, words)) if many else read(words[0])
+
+    return PrimitiveConstructorSpec(
+        nargs="*" if any_count else len(kinds),
+        metavar=f"[{metavar} [{metavar} ...]]" if any_count else " ".join([metavar] * len(kinds)),
+        instance_from_str=parsed,
+        is_instance=lambda value: isinstance(value, tuple if many else int | kinds[0]),
+        str_from_instance=lambda value: [str(each) for each in (value if many else (value,))],
+    )
+
+
+def _without_bounds(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
 def _without_marker(hint: Any) -> tuple[Any, bool]:

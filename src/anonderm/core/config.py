@@ -1,6 +1,7 @@
 """Configuration: a frozen dataclass a stage, read from and written to TOML."""
 
 import dataclasses
+import json
 import math
 import shlex
 from functools import cache
@@ -11,13 +12,18 @@ from annotated_types import Ge, Gt, Le, Predicate
 
 from anonderm.core.errors import ConfigError
 from anonderm.core.names import nearest
+from anonderm.core.setting_words import Form, allowed, problem, remedy, shown
 
 T = TypeVar("T")
 
-Count = Annotated[int, Ge(1)]
-"""A whole number, at least 1."""
-Whole = Annotated[int, Ge(0)]
-"""A whole number, at least 0."""
+Count = Annotated[int, Ge(1), Le(10**9)]
+"""A whole number from 1 to a billion."""
+Batch = Annotated[int, Ge(1), Le(4096)]
+"""How many images are computed together."""
+Side = Annotated[int, Ge(8), Le(4096)]
+"""Pixels along a side of an image."""
+Whole = Annotated[int, Ge(0), Le(2**32 - 1)]
+"""A whole number from 0 to the largest seed."""
 Positive = Annotated[float, Gt(0), Predicate(math.isfinite)]
 """A finite number above 0."""
 NonNegative = Annotated[float, Ge(0), Predicate(math.isfinite)]
@@ -55,7 +61,7 @@ def check_bounds(config: Any) -> None:
             _adapter(cls, field.name).validate_python(value)
         except pydantic.ValidationError as error:
             raise ConfigError(
-                f"{field.name} = {value!r}: {_problem(error)}.", _default_hint(field)
+                f"{field.name} = {shown(value)}: {problem(error)}.", _remedy(cls, field, _as_flag)
             ) from error
 
 
@@ -66,40 +72,27 @@ def _adapter(cls: Any, name: str) -> Any:
     return pydantic.TypeAdapter(get_type_hints(cls, include_extras=True)[name])
 
 
-def _problem(error: Any) -> str:
-    """What is wrong, in our words where pydantic compared with a bound."""
-    first = error.errors()[0]
-    bound = next((text for name, text in _BOUNDS.items() if name in first.get("ctx", {})), None)
-    if bound is not None:
-        return bound.format(**first["ctx"])
-    kind = first["type"].partition("_")[0]
-    return _PROBLEMS.get(kind) or first["msg"][:1].lower() + first["msg"][1:]
+def _as_flag(name: str, value: Any) -> str:
+    return _flag(name, _plain(value))
 
 
-_BOUNDS = {
-    "ge": "must be at least {ge:g}",
-    "gt": "must be greater than {gt:g}",
-    "le": "must be at most {le:g}",
-    "lt": "must be less than {lt:g}",
-    "multiple_of": "must be a multiple of {multiple_of:g}",
-    "min_length": "must have {min_length:g} or more entries",
-}
-_PROBLEMS = {
-    "finite": "must be finite",
-    "predicate": "must be finite",
-    "int": "must be a whole number",
-    "float": "must be a number",
-    "bool": "must be true or false",
-    "string": "must be text",
-    "list": "must be a list",
-    "tuple": "must be a list",
-}
+def _as_toml(name: str, value: Any) -> str:
+    return f"{name} = {json.dumps(_plain(value), ensure_ascii=False)}"
 
 
-def _default_hint(field: dataclasses.Field[Any]) -> str:
-    if field.default is dataclasses.MISSING:
-        return ""
-    return "It may be left out." if field.default is None else f"Default: {field.default}."
+def _remedy(cls: Any, field: dataclasses.Field[Any], form: Form) -> str:
+    hint = get_type_hints(cls, include_extras=True)[field.name]
+    return remedy(field, hint, form, lambda value: _is_allowed(cls, field.name, value))
+
+
+def _is_allowed(cls: Any, name: str, value: Any) -> bool:
+    import pydantic
+
+    try:
+        _adapter(cls, name).validate_python(value)
+    except pydantic.ValidationError:
+        return False
+    return True
 
 
 def from_dict(cls: type[T], values: dict[str, Any], where: str) -> T:
@@ -131,7 +124,16 @@ def typed(kind: type[T], value: Any, where: str) -> T:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         place = f"{where}: {name}" if name else where
-        raise ConfigError(f"{place} = {first['input']!r}: {_problem(error)}.") from error
+        raise ConfigError(
+            f"{place} = {shown(first['input'])}: {problem(error)}.", _hint(kind, first["loc"])
+        ) from error
+
+
+def _hint(kind: Any, place: tuple[int | str, ...]) -> str:
+    """The remedy for a value at this place of a dataclass, or of a plain type."""
+    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    field = next((each for each in fields if each.name in place[:1]), None)
+    return _remedy(kind, field, _as_toml) if field else f"Give {allowed(kind) or 'another value'}."
 
 
 def inherited_settings(cls: type[T], config: Any) -> T:

@@ -200,7 +200,7 @@ class FaceSetWriter:
         return sorted(self.folder.glob(_JOURNAL.format(part="*")))
 
     def _journalled(self) -> list[Face]:
-        return [Face.from_row(row) for journal in self._journals() for row in read_json_lines(journal)]
+        return [_face_of(row, journal) for journal in self._journals() for row in read_json_lines(journal)]
 
     @property
     def done(self) -> AbstractSet[str]:
@@ -336,3 +336,12 @@ def pictures(path: Path) -> FaceSet:
 def _is_image(file: Path, folder: Path) -> bool:
     hidden = any(map(is_hidden, file.relative_to(folder).parts))
     return not hidden and is_image_name(file.name) and file.is_file()
+
+
+def _face_of(row: dict[str, Any], journal: Path) -> Face:
+    """Raises BrokenArtefact for a row that describes no face."""
+    try:
+        return Face.from_row(row)
+    except (KeyError, TypeError, AttributeError) as error:
+        hint = f"Delete {journal.parent} and run its command again."
+        raise BrokenArtefact(f"{journal}: a row describes no face ({error}).", hint) from error

@@ -109,7 +109,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, ob
 
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file in UTF-8, as `csv_text` got them. Raises OSError, ValueError or csv.Error."""
-    reader = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+    reader = csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""))
     return [
         {name: without_apostrophe(value) if isinstance(value, str) else value for name, value in row.items()}
         for row in reader
@@ -135,15 +135,36 @@ def _drop_incomplete_line(file: BinaryIO) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows, without an incomplete last line (its writer was killed). Raises BrokenArtefact."""
+def read_json_lines(path: Path, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The rows, without an incomplete last line (its writer was killed).
+
+    Raises BrokenArtefact, naming the line, also if a row lacks one of `keys`.
+    """
     if not path.exists():
         return []
-    *whole, _incomplete = path.read_bytes().split(b"\n")
     try:
-        return [json.loads(line) for line in whole if line.strip()]
-    except (ValueError, RecursionError) as error:
-        raise BrokenArtefact(f"{path}: a line is not valid JSON ({error}).", "Delete it.") from error
+        *whole, _incomplete = read_bytes(path).split(b"\n")
+    except OSError as error:
+        raise BrokenArtefact(f"{path}: cannot be read ({error.strerror}).", _DELETE) from error
+    numbered = ((number, line) for number, line in enumerate(whole, 1) if line.strip())
+    return [_json_row(line, f"{path}: line {number}", keys) for number, line in numbered]
+
+
+def _json_row(line: bytes, where: str, keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except RecursionError as error:
+        raise BrokenArtefact(f"{where} is nested too deeply.", _DELETE) from error
+    except ValueError as error:
+        raise BrokenArtefact(f"{where} is not valid JSON ({error}).", _DELETE) from error
+    if not isinstance(row, dict):
+        raise BrokenArtefact(f"{where} is not a JSON object.", _DELETE)
+    if missing := [key for key in keys if key not in row]:
+        raise BrokenArtefact(f"{where} has no {missing[0]!r}.", _DELETE)
+    return row
+
+
+_DELETE = "Restore the file; or delete the run folder and run its command again."
 
 
 def sha256_file(path: Path) -> str:

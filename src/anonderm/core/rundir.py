@@ -56,7 +56,7 @@ class Memory:
 
     @cached_property
     def _known(self) -> dict[str, Any]:
-        return {row["key"]: row["value"] for row in read_json_lines(self._path)}
+        return {row["key"]: row["value"] for row in read_json_lines(self._path, ("key", "value"))}
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
@@ -156,7 +156,7 @@ class RunRecord:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        return read_json_lines(self.folder / "metrics.jsonl")
+        return read_json_lines(self.folder / "metrics.jsonl", ("step",))
 
     def verify(self) -> None:
         """Raise BrokenArtefact if an output is missing or was changed."""
@@ -313,7 +313,8 @@ class RunDir:
 
     def rewind_metrics(self, step: float) -> None:
         """Remove the rows after `step`, which a resumed run writes again."""
-        rows = [row for row in read_json_lines(self.folder / "metrics.jsonl") if row["step"] <= step]
+        rows = read_json_lines(self.folder / "metrics.jsonl", ("step",))
+        rows = [row for row in rows if row["step"] <= step]
         write_text(self.folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 

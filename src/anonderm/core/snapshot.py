@@ -86,7 +86,7 @@ def open_snapshot(path: Path) -> Iterator[tuple[dict[str, Tensor], dict[str, Any
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             numbers = json.loads(file.metadata()[_NUMBERS])
         yield tensors, numbers
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         hint = f"Delete {path.parent} and run the same command again to start over."
         raise BrokenArtefact(f"{path}: not a snapshot of this training ({error}).", hint) from error
 

@@ -83,11 +83,10 @@ def _torch(path: Path) -> Mapping[str, object]:
             content = None if program else torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         called = _GLOBAL.search(str(error))
-        holds = f"holds more than tensors: {called[1]}" if called else "holds more than tensors, or is damaged"
+        what = f": {called[1]}" if called else ", or is damaged"
         raise UnsafePickle(
-            f"{path}: {holds}.",
-            'It was not executed. Give a file that holds only weights, as torch.save(network.state_dict(), "FILE") '
-            "writes it.",
+            f"{path}: holds more than tensors{what}.",
+            "It was not executed. Give a file that holds only weights, as torch.save writes a state_dict().",
         ) from error
     # On a damaged file, torch.load can raise almost anything.
     except Exception as error:

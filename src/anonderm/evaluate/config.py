@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt, MinLen
+from annotated_types import Ge, Le, Lt, MinLen
 
 from anonderm.core.config import Count, Positive, Settings, Whole
 from anonderm.embeddings.extractors import ExtractorName
 
-Samples = Annotated[int, Ge(100)]
+Samples = Annotated[int, Ge(100), Le(100_000)]
 """Bootstrap resamples; fewer give unreliable 95% intervals."""
 Extractors = Annotated[tuple[ExtractorName, ...], MinLen(1)]
-_SampleSize = Annotated[int, Ge(10)]
+_SampleSize = Annotated[int, Ge(10), Le(1_000_000)]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class RealismConfig(Settings):
     extractors: tuple[ExtractorName, ...] = ("phantom-encoder",)
     """Embeddings in which logistic regression separates the sets, beside a small CNN on the pixels."""
 
-    folds: Annotated[int, Ge(2)] = 5
+    folds: Annotated[int, Ge(2), Le(100)] = 5
     """Folds of the cross-validation, split by person."""
 
     epochs: Count = 12

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from anonderm.core.config import Count, NonNegative, Positive, Settings, Share, Whole, check, check_bounds
 from anonderm.embeddings.extractors import ExtractorName
@@ -77,7 +77,7 @@ class TrainGanConfig(Settings):
     """Width of the networks and matching defaults; auto: those of the base, or else by resolution."""
     kimg: Positive = 5000.0
     """Length of the training, in thousands of real images shown to the discriminator."""
-    batch: Annotated[int, Ge(2)] | None = None
+    batch: Annotated[int, Ge(2), Le(65_536)] | None = None
     """Images per step; unset: from the preset."""
     micro_batch: Count | None = None
     """Images in memory at once on each GPU; apart from rounding, weights do not depend on it. Unset: all."""
@@ -120,7 +120,7 @@ class TrainGanConfig(Settings):
     rate, at most three times."""
     tick_kimg: Positive = 4.0
     """Interval of snapshots, metrics and sample sheets."""
-    samples: Count = 36
+    samples: Annotated[int, Ge(1), Le(1024)] = 36
     """Faces on each sample sheet."""
     metric_faces: Whole = 256
     """Faces generated at each tick to evaluate it: their kernel distance from the faces of the validation

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from anonderm.core.config import Count, Settings, Share, Whole, check, check_bounds
+from anonderm.core.config import Batch, Count, Settings, Share, Whole, check, check_bounds
 from anonderm.core.errors import ConfigError
 from anonderm.core.names import is_plain
 from anonderm.phantom.condition import CLASSES
@@ -177,13 +177,13 @@ def _check_shares(val: float, test: float) -> None:
 class PhantomConfig(Settings):
     """Draw faces of fictitious people with acne or rosacea and known truth into a FaceSet split by person."""
 
-    people: Count = 400
+    people: Annotated[int, Ge(1), Le(100_000)] = 400
     """How many people to draw, dealt evenly to the classes; each person has one class."""
 
     photos_min: Count = 1
     """Fewest photos of a person."""
 
-    photos_max: Count = 3
+    photos_max: Annotated[int, Ge(1), Le(1000)] = 3
     """Most photos of a person; they differ in pose, expression, light and colour."""
 
     classes: tuple[str, ...] = ("healthy", "mild", "moderate", "severe")
@@ -284,7 +284,7 @@ class RestoreConfig(Settings):
     """CSV file with the 68 landmarks of each face in pixels, one row per face: id,x0,y0,...,x67,y67. dfdnet
     uses them to locate eyes, nose and mouth; without them it uses their average positions."""
 
-    batch: Count = 4
+    batch: Batch = 4
     """Number of faces that a restorer processes at once."""
 
     def __post_init__(self) -> None:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt, MultipleOf
+from annotated_types import Ge, Le, Lt, MultipleOf
 
-from anonderm.core.config import Count, NonNegative, Positive, Settings, Whole, check, check_bounds
+from anonderm.core.config import Count, NonNegative, Positive, Settings, Side, Whole, check, check_bounds
 
 Fraction = Annotated[float, Ge(0), Lt(1)]
 """At least 0 and below 1."""
-NetworkSize = Annotated[int, Ge(64)]
+NetworkSize = Annotated[int, Ge(64), Le(4096)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class TrainSkinConfig(Settings):
 
     size: NetworkSize = 512
     """Side of the network's input, in pixels."""
-    crop: Annotated[int, Ge(32)] | None = None
+    crop: Annotated[int, Ge(32), Le(4096)] | None = None
     """Side of the training crops, in pixels. Default: seven eighths of `size`, as published."""
-    width: Annotated[int, Ge(8), MultipleOf(8)] = 64
+    width: Annotated[int, Ge(8), Le(1024), MultipleOf(8)] = 64
     """Channels of the network's first stage; 64 is the published BiSeNet with ResNet-18."""
     steps: Count = 80_000
     """Training steps."""
-    batch: Annotated[int, Ge(2)] = 16
+    batch: Annotated[int, Ge(2), Le(4096)] = 16
     """Photos per step."""
     learning_rate: Positive = 1e-2
     """Highest learning rate of the backbone."""
@@ -93,7 +93,7 @@ class SkinConfig(Settings):
 class MaskAndCropConfig(Settings):
     """Clear everything but the skin and crop to its bounding box at the original resolution."""
 
-    size: Annotated[int, Ge(8)] | None = None
+    size: Side | None = None
     """Side of the pictures, in pixels: the bounding box is padded with black to a square and resampled.
     Default: the bounding box as it is. Training needs squares of one size."""
     min_skin: Fraction = 0.02

@@ -43,7 +43,9 @@ def test_a_bad_row_is_named(tmp_path, change, message):
         read_points(tmp_path / "points.csv")
 
 
-@pytest.mark.parametrize("content", [b'{"a": 1}', b"[1, 2]", b"\xff\xfe", b"[{"])
+@pytest.mark.parametrize(
+    "content", [b'{"a": 1}', b"[1, 2]", b"\xff\xfe", b"[{", b"[" * 50_000, b'["\\ud800"]']
+)
 def test_a_file_of_another_form_is_an_error(tmp_path, content):
     (tmp_path / "points.json").write_bytes(content)
     with pytest.raises(InputError, match=r"points\.json"):

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Lt, MultipleOf
 
-from anonderm.core.config import Count, NonNegative, Positive, Settings, Share, Whole, check, check_bounds
+from anonderm.core.config import (
+    Batch,
+    Count,
+    NonNegative,
+    Positive,
+    Settings,
+    Share,
+    Whole,
+    check,
+    check_bounds,
+)
 
 Network = Literal["small", "resnet18", "resnet34", "resnet50"]
 _Zoom = Annotated[float, Ge(0.25), Le(4)]
@@ -22,15 +32,15 @@ class TrainDetectorConfig(Settings):
     """A file of torchvision's weights to start a ResNet from: its Faster R-CNN or its classifier."""
     class_agnostic: bool = False
     """Detect lesions without distinguishing their kinds."""
-    size: Annotated[int, Ge(128), MultipleOf(32)] = 320
+    size: Annotated[int, Ge(128), Le(4096), MultipleOf(32)] = 320
     """Side of the network's input in pixels; with `lesion_size` it determines the size of the tiles."""
-    lesion_size: Annotated[float, Ge(4)] = 10.0
+    lesion_size: Annotated[float, Ge(4), Le(1000)] = 10.0
     """Tiles are scaled so that the median lesion of the training faces has this side in pixels."""
     overlap: Annotated[float, Ge(0), Le(0.5)] = 0.2
     """Minimum share of a tile that overlaps with its neighbour, where a face takes several."""
     steps: Count = 1500
     """Training steps."""
-    batch: Count = 4
+    batch: Batch = 4
     """Tiles per step."""
     learning_rate: Positive = 1e-3
     """Highest rate of the one-cycle schedule; 1e-4 suits pretrained weights."""

@@ -4,11 +4,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from anonderm.classify.config import TrainClassifierConfig
 from anonderm.classify.planning import face_seconds
-from anonderm.core.config import Count, Positive, check, inherited_settings
+from anonderm.core.config import Positive, check, inherited_settings
 from anonderm.core.cost import Cost, Workload
 
 
@@ -18,14 +18,14 @@ class DataMixConfig(TrainClassifierConfig):
 
     ratios: tuple[Positive, ...] = (0.5, 1.0, 2.0, 5.0, 10.0)
     """Numbers of synthetic faces to add, as multiples of the real ones of each class."""
-    seeds: Count = 3
+    seeds: Annotated[int, Ge(1), Le(100)] = 3
     """Trainings of each arm, with the seeds seed, seed + 1, ..."""
     lengths: Literal["steps", "epochs"] = "steps"
     """What is the same for all arms. steps: the number of optimiser steps, so that longer training is not
     mistaken for better faces; epochs: how often each face is shown, as published."""
-    bootstrap_samples: Annotated[int, Ge(100)] = 1000
+    bootstrap_samples: Annotated[int, Ge(100), Le(100_000)] = 1000
     """Bootstrap resamples of the people behind each interval."""
-    jobs: Count = 1
+    jobs: Annotated[int, Ge(1), Le(256)] = 1
     """Trainings that run in parallel; they share the CPU cores, or have a GPU each while there are enough."""
 
     def __post_init__(self) -> None:

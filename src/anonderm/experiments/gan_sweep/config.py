@@ -4,9 +4,11 @@ import dataclasses
 import itertools
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from anonderm.core.config import Count, check, from_dict, inherited_settings
+from annotated_types import Ge, Le
+
+from anonderm.core.config import check, from_dict, inherited_settings
 from anonderm.core.cost import Cost, Workload
 from anonderm.core.errors import ConfigError
 from anonderm.core.results.sweep import shown
@@ -24,7 +26,7 @@ class SweepGanConfig(TrainGanConfig):
 
     sweep: tuple[str, ...] = ()
     """Settings and their values, as `r1_gamma=2,10 freeze_d=0,4,10`; none means unset."""
-    jobs: Count = 1
+    jobs: Annotated[int, Ge(1), Le(256)] = 1
     """Trainings that run in parallel; they share the CPU cores, or have a GPU each while there are enough."""
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from anonderm.core.config import Count, Positive, Settings, check, check_bounds
+from anonderm.core.config import Batch, Count, Positive, Settings, check, check_bounds
 from anonderm.models.stylegan2.projection_settings import ProjectionSettings
 from anonderm.models.stylegan2.range_options import Psi, parse_layers, parse_psi_layers, parse_seeds
 
@@ -72,7 +72,7 @@ class ProjectConfig(ProjectionSettings):
     reconstructions side by side. Distances are comparable for the same generator, --distance and --steps.
     """
 
-    batch: Count = 16
+    batch: Batch = 16
     """Images optimised at a time; progress is saved after each such batch."""
     label: str | None = None
     """The class whose w to start from, for a conditional generator."""
@@ -87,7 +87,7 @@ class _SheetConfig(Settings):
     and so on."""
     alpha: Positive = 2.0
     """How far to move in both directions."""
-    columns: Annotated[int, Ge(3)] = 7
+    columns: Annotated[int, Ge(3), Le(101)] = 7
     """Faces in a row of the sheet, from -alpha to +alpha; an odd number."""
     seeds: str = "0-2"
     """The faces to move, as ranges: 0-5,20."""
@@ -129,5 +129,5 @@ class ClassDirectionsConfig(_SheetConfig):
     """How far to move in both directions; 1 is the difference of the classes."""
     origin: str | None = None
     """The class to start from; default: the mildest."""
-    samples: Annotated[int, Ge(2)] = 10_000
+    samples: Annotated[int, Ge(2), Le(10_000_000)] = 10_000
     """Latents drawn for the mean of each class; not used with --faces."""

@@ -1,7 +1,6 @@
 """Landmarks marked by hand, in a CSV or JSON file of the same form as the points.csv written by align."""
 
 import csv
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from anonderm.core.documents import parse_json, read_text
 from anonderm.core.errors import InputError, MissingPath
 from anonderm.core.files import read_csv
 from anonderm.ingest.align.framing import FacePoints, face_points
@@ -46,22 +46,25 @@ def row_of(photo: str, points: FacePoints) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
-    try:
-        rows = json.loads(path.read_bytes()) if path.suffix.lower() == ".json" else read_csv(path)
-    except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
-    except (ValueError, csv.Error) as error:
-        form = path.suffix[1:].upper()
-        raise InputError(f"{path}: not a {form} file in UTF-8 ({error}).") from error
+    if not path.exists():
+        raise MissingPath(f"{path}: no such file.", "Give the points.csv of an align run, or a file like it.")
+    rows = parse_json(read_text(path), str(path)) if path.suffix.lower() == ".json" else _csv_rows(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: not a list of objects.", f"Each needs the keys {', '.join(COLUMNS)}.")
     return rows
 
 
+def _csv_rows(path: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        return read_csv(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file in UTF-8 ({error}).", "Save it as CSV in UTF-8.") from error
+
+
 def _points(row: Mapping[str, Any], where: str) -> FacePoints:
     try:
         numbers = {name: float(row[name]) for name in COLUMNS[1:]}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: {error}.", "Points are numbers of pixels.") from error
     if infinite := [name for name, number in numbers.items() if not math.isfinite(number)]:
         raise InputError(f"{where}: {', '.join(infinite)} is not finite.", "Points are numbers of pixels.")

@@ -110,7 +110,7 @@ def excluded(pipeline: Pipeline) -> Section | None:
     by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in pipeline.of("ingest"):
         if (record.folder / "skipped.jsonl").exists():
-            for row in read_json_lines(record.folder / "skipped.jsonl"):
+            for row in read_json_lines(record.folder / "skipped.jsonl", ("kind", "picture")):
                 by_kind[row["kind"]].append(row | {"folder": record.folder})
     if not by_kind:
         return None
@@ -150,7 +150,7 @@ def preparation(pipeline: Pipeline) -> Section:
 
 def _framings(record: RunRecord, faces: FaceSet, pipeline: Pipeline) -> Bars:
     reasons: dict[str, set[str]] = defaultdict(set)
-    for row in read_json_lines(record.folder / "unaligned.jsonl"):
+    for row in read_json_lines(record.folder / "unaligned.jsonl", ("reason", "photo")):
         reasons[row["reason"]].add(row["photo"])
     aligned, total = sum(face.framing == "ffhq" for face in faces), len(faces)
     bars = [Bar.of("aligned", aligned, total, "c1")]
