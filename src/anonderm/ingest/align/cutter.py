@@ -128,4 +128,8 @@ def _row(face: Face, number: int, count: int) -> Face:
     """
     if count > 1 and face.lesions is None:
         face = dataclasses.replace(face, lesion_types=None)
-    return face if number == 1 else dataclasses.replace(face, id=f"{face.id}-{number}", subject=None)
+    return (
+        face
+        if number == 1
+        else dataclasses.replace(face, id=f"{face.id}-{number}", subject=None, identified_by=None)
+    )
