@@ -68,6 +68,34 @@ def test_faults_are_listed(roboflow, ingest, draw):
     assert "outside the photo" in ingest(roboflow).skipped["train/2.jpg"]
 
 
+def test_a_photo_is_free_of_lesions_only_if_no_annotation_can_be_its_own(roboflow):
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 40, "width": 40} for n in range(3)]
+    box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [4, 8, 10, 20]}
+    states = {}
+    for more in (
+        [],
+        [box | {"id": 2, "image_id": "x-1"}],
+        [box | {"id": 2, "image_id": 1, "category_id": 9}],
+    ):
+        write(roboflow / "train" / "_annotations.coco.json", images, [box, *more])
+        found = {photo.name: photo.lesions for photo in find(IngestConfig(roboflow)).photos}
+        states[len(states)] = [found[f"train/{n}.jpg"] for n in (1, 2)]
+        assert len(found["train/0.jpg"]) == 1
+    assert states == {0: [(), ()], 1: [None, None], 2: [None, ()]}
+
+
+def test_two_files_that_state_other_lesions_for_a_photo_leave_them_unknown(tmp_path, draw):
+    draw(tmp_path / "a.jpg", 0)
+    draw(tmp_path / "b.jpg", 1)
+    images = [{"id": n, "file_name": f"{name}.jpg", "height": 40, "width": 40} for n, name in enumerate("ab")]
+    box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [4, 8, 10, 20]}
+    write(tmp_path / "papules.json", images, [box])
+    write(tmp_path / "nodules.json", images, [box | {"category_id": 2}])
+    found = find(IngestConfig(tmp_path))
+    assert {photo.name: photo.lesions for photo in found.photos} == {"a.jpg": None, "b.jpg": ()}
+    assert {item.file: item.reason for item in found.skipped}["a.jpg"].endswith("differ and are unknown")
+
+
 def test_the_layout_of_coco_itself_is_read(tmp_path, draw):
     for split in ("train2017", "val2017"):
         draw(tmp_path / split / "000001.jpg", len(split))

@@ -180,6 +180,21 @@ def test_several_columns_of_classes_are_named(write):
 
 
 KIND = {"_type": "ClassLabel", "names": ["papule", "pustule"]}
+TYPES = {"_type": "Sequence", "feature": KIND}
+
+
+def test_types_are_known_only_if_each_is_a_class_and_the_row_has_one_picture(write):
+    pictures = write.images(5)
+    columns = {
+        "image": [pictures[:1], pictures[1:2], pictures[2:3], pictures[3:]],
+        "labels": [[1, 0], [], [0, 7], [0]],
+    }
+    found = find(IngestConfig(write("train.parquet", columns, {"labels": TYPES})))
+    types = [photo.lesion_types for photo in found.photos]
+    assert types == [("papule", "pustule"), (), None, None, None]
+    assert {item.kind for item in found.skipped} == {"label unknown", "box unusable"}
+
+
 BOX = {"_type": "Sequence", "feature": {"dtype": "float32", "_type": "Value"}}
 
 

@@ -313,6 +313,30 @@ def test_a_list_of_labels_names_types_of_lesions(faces):
     assert faces(lines, "t.jsonl") == {"a0.jpg": None, "a1.jpg": None}
 
 
+def test_a_list_with_a_label_that_is_no_class_leaves_the_types_unknown(faces, tmp_path):
+    lines = '{"file": "a0.jpg", "labels": ["papule", null]}\n{"file": "a1.jpg", "labels": ["papule"]}\n'
+    assert faces(lines, "t.jsonl", "lesion_types") == {"a0.jpg": None, "a1.jpg": ("papule",)}
+    assert find(IngestConfig(tmp_path / "t.jsonl")).skipped[0].file == "faces/a0.jpg"
+
+
+@pytest.mark.parametrize(
+    "lesions",
+    ['"labels": ["papule"]', '"labels": []', '"objects": {"bbox": [[1, 2, 3, 4]], "category": ["papule"]}'],
+)
+def test_lesions_of_several_photos_together_are_unknown_for_each(faces, tmp_path, lesions):
+    line = f'{{"file": ["a0.jpg", "a1.jpg"], {lesions}}}\n'
+    for fact in ("lesions", "lesion_types"):
+        assert faces(line, "t.jsonl", fact) == {"a0.jpg": None, "a1.jpg": None}
+    listed = [item.file for item in find(IngestConfig(tmp_path / "t.jsonl")).skipped]
+    assert listed[:2] == ["faces/a0.jpg", "faces/a1.jpg"]
+
+
+def test_rows_with_other_boxes_for_one_photo_leave_them_unknown(faces, tmp_path):
+    row = '{"file": "a0.jpg", "objects": {"bbox": [[%d, 2, 3, 4]], "category": ["papule"]}}\n'
+    assert len(faces(row % 1 + row % 1, "t.jsonl", "lesions")["a0.jpg"]) == 1
+    assert faces(row % 1 + row % 9, "t.jsonl", "lesions") == {"a0.jpg": None}
+
+
 def test_photos_of_one_row_count_as_one_person(faces):
     found = faces('{"file": ["a0.jpg", "a1.jpg"], "label": "mild"}\n', "t.jsonl", "original")
     assert found == {"a0.jpg": "t.jsonl:1", "a1.jpg": "t.jsonl:1"}

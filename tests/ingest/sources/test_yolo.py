@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from anonderm.core.errors import InputError
 from anonderm.ingest.config import IngestConfig
@@ -58,6 +62,30 @@ def test_a_photo_without_a_label_file_and_stray_ids_are_listed(yolo, ingest):
     assert "not `class x y width height`" in done.skipped["train/labels/f2.txt"]
     reported = {f"{item.file}: {item.reason}" for item in find(IngestConfig(yolo)).skipped}
     assert "train/labels/f2.txt: line 1: class '5' is not one of the 2 classes" in reported
+
+
+LINES = st.lists(st.sampled_from(["0 .5 .5 .1 .1", "1 .2 .2 .1 .1", "7 .5 .5 .1 .1", "0 .5 .5 .1", "# none"]))
+
+
+@given(LINES, st.booleans())
+def test_the_boxes_of_a_photo_are_known_only_if_every_line_is_read(lines, blank):
+    """A photo without a text is left out; with one of blank lines, it has no lesions."""
+    good = [line for line in lines if line[0] in "01" and len(line.split()) == 5]
+    text = "\n".join([*lines, *["  "] * blank])
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("a", "b"):
+            Image.new("RGB", (8, 8)).save(root / f"{name}.png")
+        (root / "classes.txt").write_text("papule\npustule\n")
+        (root / "a.txt").write_text(text)
+        found = find(IngestConfig(root))
+        (photo,) = found.photos
+        assert photo.name == "a.png"
+        assert (photo.lesions is None) == (len(good) < len(lines))
+        assert photo.lesions is None or len(photo.lesions) == len(lines)
+        listed = {item.file for item in found.skipped}
+        assert ("a.txt" in listed) == (photo.lesions is None)
+        assert "b.png" in listed
 
 
 def test_the_other_common_folders_are_read_too(tmp_path, draw):

@@ -37,12 +37,15 @@ def evaluate_detector(
     Raises InputError if no test face has a lesion with a box.
     """
     network = load_detector(detector, device())
-    test = faces_with_boxes(real.where(split="test"), network)
+    held_out = real.where(split="test")
+    test = faces_with_boxes(held_out, network)
     if not any(face.lesions for face in test):
         raise InputError(
             f"{real.folder}: no face of split test has lesion boxes to compare detections with.",
             "Give photos with boxes, ingested with a test share above 0.",
         )
+    if len(test) < len(held_out):
+        run.log(f"{len(held_out) - len(test)} test faces whose lesions are unknown are left out")
     warnings = []
     if unknown := [kind for kind in kinds_of(test) if kind not in network.kinds]:
         warning = (

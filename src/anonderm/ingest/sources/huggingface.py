@@ -150,7 +150,7 @@ def _in_shard(listing: Listing, file: str, features: Features, config: IngestCon
             stated = stored.get(columns.get("label", ""))
             if stated is not None and row[columns["label"]] is None:
                 listing.skip(photo.name, f"its label {stated!r} is none of the classes", "label unknown")
-            elif described := with_row(listing, photo, row, columns, photo.name):
+            elif described := with_row(listing, photo, row, columns, photo.name, len(cells)):
                 yield described
 
 

@@ -81,7 +81,7 @@ def photos_of(
             photo = listing.photo(name)
             if len(files) > 1:
                 photo = dataclasses.replace(photo, original=line)
-            if described := with_row(listing, photo, row, columns, line):
+            if described := with_row(listing, photo, row, columns, line, len(files)):
                 found.setdefault(name, []).append((line, described))
     archives = listing.with_suffix(*_ARCHIVES)
     if archives and missing == len(table.rows):
@@ -125,16 +125,25 @@ def _find(listing: Listing, file: str, folder: str) -> str | None:
 
 
 def with_row(
-    listing: Listing, photo: Photo, row: Mapping[str, Any], columns: Mapping[str, str], line: str
+    listing: Listing,
+    photo: Photo,
+    row: Mapping[str, Any],
+    columns: Mapping[str, str],
+    line: str,
+    pictures: int,
 ) -> Photo | None:
     """The photo with what its row says; None, and a note, without a label or with an unknown split.
 
-    A list of labels names the types of lesions, without boxes.
+    A list of labels names the types of lesions, without boxes. Lesions are unknown where one of these types
+    is, or where the row has several pictures, since any may show them.
     """
     facts, stated = _facts(row, columns), row.get(columns.get("label", ""))
     if isinstance(stated, list):
-        kinds = sorted(set(map(class_text, stated)) - {""})
-        photo, facts["label"] = dataclasses.replace(photo, lesion_types=tuple(kinds)), ""
+        kinds, facts["label"] = set(map(class_text, stated)), ""
+        if "" in kinds:
+            listing.skip(photo.name, f"one of the labels in {line} is none of the classes", "label unknown")
+        else:
+            photo = dataclasses.replace(photo, lesion_types=tuple(sorted(kinds)))
     elif "label" in columns and not facts["label"]:
         listing.skip(photo.name, f"no label in {line}", "label unknown")
         return None
@@ -150,7 +159,11 @@ def with_row(
         licence=facts.get("licence", ""),
         credit=facts.get("credit", ""),
     )
-    return with_objects(listing, photo, row)
+    photo = with_objects(listing, photo, row)
+    if pictures > 1 and (photo.lesions, photo.lesion_types) != (None, None):
+        listing.skip(photo.name, f"{line} has lesions for {pictures} pictures together", "box unusable")
+        return photo.with_boxes(None)
+    return photo
 
 
 def _facts(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str]:
