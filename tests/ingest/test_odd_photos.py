@@ -82,6 +82,31 @@ def test_unreadable_photos_are_listed_and_the_others_used(source):
     assert len(FaceSet.load(source.parent / "run" / "faces").faces) == 8
 
 
+def test_the_error_about_a_class_without_usable_photos_says_what_is_wrong_with_them(source, capsys):
+    (source / "moderate").mkdir()
+    (source / "moderate" / "IMG_1.HEIC").write_bytes(bytes(900))
+    assert ingest(source, "--skip-unreadable") == 2
+    message = capsys.readouterr().err
+    assert "no usable photo of class moderate" in message
+    assert "moderate/IMG_1.HEIC: not a readable HEIC picture (damaged): export it as JPEG" in message
+    (source / "moderate" / "IMG_1.HEIC").rename(source / "moderate" / "IMG_1.CR2")
+    assert ingest(source, "--skip-unreadable") == 2
+    message = capsys.readouterr().err
+    assert "moderate: no image in this class" in message
+    assert "Export its photos (.cr2) as JPEG." in message
+
+
+def test_pictures_of_formats_that_are_not_read_are_listed(source):
+    for name in ("a.DNG", "b.gif", "c.psd"):
+        (source / "mild" / name).write_bytes(b"")
+    (source / "mild" / "notes.txt").write_text("x")
+    assert ingest(source) == 0
+    assert listed(source) == {
+        f"mild/{name}": "a picture of a format that is not read; export it as JPEG"
+        for name in ("a.DNG", "b.gif", "c.psd")
+    }
+
+
 def test_a_photo_that_ingest_accepted_is_read_by_every_later_stage_whatever_its_size(source):
     Image.new("L", (3000, 1000), 90).save(source / "mild" / "wide.png")
     assert ingest(source, "--max-megapixels", "4", "--whole") == 0

@@ -115,7 +115,7 @@ def _text(block: Any, tag: int) -> str:
 def _unreadable(name: str, data: bytes, error: Exception) -> UnreadableImage:
     if isinstance(error, UnreadableImage):
         return UnreadableImage(f"{name}: {error.message}", _HINT)
-    if _is_heic(data):
+    if _is_heic(data) or name.lower().endswith((".heic", ".heif")):
         said = "damaged" if isinstance(error, UnidentifiedImageError) else _said(error)
         return UnreadableImage(f"{name}: not a readable HEIC picture ({said}): {_AS_JPEG}.", _HINT)
     if not isinstance(error, UnidentifiedImageError):

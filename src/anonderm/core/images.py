@@ -20,6 +20,9 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # weights of R, G, B; R
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"} | {".avif", ".heic", ".heif"}
 )
+_OTHERS = "arw cr2 cr3 dcm dng exr gif heics j2k jp2 jxl jxr nef orf pef pgm ppm psb psd raf rw2 srw tga"
+OTHER_PICTURES = frozenset(f".{suffix}" for suffix in _OTHERS.split())
+"""Suffixes of pictures that are not read: raw formats of cameras, of editors, and others."""
 KNOWN_SUFFIXES = ", ".join(sorted(IMAGE_SUFFIXES))
 
 

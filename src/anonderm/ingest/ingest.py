@@ -127,7 +127,12 @@ def _usable(found: Found, config: IngestConfig, run: RunDir) -> tuple[list[Check
         kept, near = _without_copies(kept, config, run)
     labels = {check.photo.label for check in kept}
     for label in order_labels({photo.label for photo in found.photos if photo.label} - labels):
-        raise EmptyFolder(f"{config.source}: no usable photo of class {label}.", "Fill or remove its folder.")
+        of_class = {photo.name for photo in found.photos if photo.label == label}
+        left_out = [each for each in (*problems, *duplicates, *near) if each.file in of_class]
+        reasons = shortened([f"{each.file}: {each.reason}" for each in left_out])
+        raise EmptyFolder(
+            f"{config.source}: no usable photo of class {label}:{reasons}", "Fill or remove its folder."
+        )
     if problems or duplicates or near:
         counts = f"{len(problems)} unusable, {len(duplicates)} duplicate and {len(near)} near-duplicate"
         run.log(f"left out {counts} photos, see skipped.jsonl")

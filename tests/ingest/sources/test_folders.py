@@ -34,7 +34,10 @@ def test_other_files_are_ignored_and_counted_by_suffix(tmp_path):
     touch(tmp_path / ".git" / "b.jpg")
     listing = find(IngestConfig(tmp_path))
     assert [photo.name for photo in listing.photos] == ["mild/a.jpg"]
-    assert listing.ignored == {".gif": 1, ".txt": 1}
+    assert listing.ignored == {".txt": 1}
+    assert [item.file for item in listing.skipped] == [
+        "mild/x.gif"
+    ]  # a picture, of a format that is not read
 
 
 def test_a_missing_folder_is_named(tmp_path):

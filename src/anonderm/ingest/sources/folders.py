@@ -1,13 +1,14 @@
 """Classes by folders: one sub-folder per class, perhaps within one per split; or photos without classes."""
 
 import dataclasses
+import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
 from anonderm.core.errors import BadLabel, EmptyFolder
-from anonderm.core.images import KNOWN_SUFFIXES
+from anonderm.core.images import KNOWN_SUFFIXES, OTHER_PICTURES
 from anonderm.core.names import is_hidden, is_plain
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
@@ -85,7 +86,13 @@ def find(config: IngestConfig) -> Found:
     for label, folder in _class_folders(config.source).items():
         if not images[folder]:
             links = [item.file for item in listing.skipped if item.file.split("/")[0] == folder]
-            hint = "Fill or remove the folder."
+            within = (name for name in listing.files if name.startswith(f"{folder}/"))
+            others = sorted({posixpath.splitext(name)[1].lower() for name in within} & OTHER_PICTURES)
+            hint = (
+                f"Export its photos ({', '.join(others)}) as JPEG."
+                if others
+                else "Fill or remove the folder."
+            )
             if links:
                 hint = f"Its links lead out of {config.source}, such as {links[0]}: copy the photos into it."
             raise EmptyFolder(f"{config.source / folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)

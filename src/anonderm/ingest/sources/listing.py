@@ -14,7 +14,7 @@ from pathlib import Path
 
 from anonderm.core.documents import read_text
 from anonderm.core.errors import InputError, MissingPath
-from anonderm.core.images import is_image_name
+from anonderm.core.images import OTHER_PICTURES, is_image_name
 from anonderm.core.names import is_hidden
 from anonderm.ingest.sources.photo import File, Found, Photo, Place, SkipKind, Skipped, printable
 from anonderm.ingest.sources.reading import split_of
@@ -187,10 +187,13 @@ class Listing:
             *(Skipped(name, reason, "label unknown") for name in unnamed),
         ]
         others = set(self.files) - wanted - known - set(read)
+        pictures = sorted(name for name in others if posixpath.splitext(name)[1].lower() in OTHER_PICTURES)
+        advice = "a picture of a format that is not read; export it as JPEG"
+        skipped += [Skipped(name, advice, "unreadable") for name in pictures]
         photos = tuple(
             by_name[name].with_boxes(None) if name in differ else by_name[name] for name in sorted(by_name)
         )
-        return Found(photos, tuple(skipped), count_suffixes(others))
+        return Found(photos, tuple(skipped), count_suffixes(others.difference(pictures)))
 
     def found_by_roboflow(self, read: Collection[str]) -> Found:
         """As `found`; photos without a licence get the one stated on the card of a Roboflow export."""
