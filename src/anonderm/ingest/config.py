@@ -108,8 +108,8 @@ class IngestConfig(Settings):
 
     people_threshold: Annotated[float, Gt(0), Lt(2)] | None = None
     """Largest distance between the matcher's descriptors of two photos of one person. By default it is
-    calibrated on the people that the source names; without any, it is the published one (dlib 0.6, sface and
-    arcface 1.13), or less if that would merge different people."""
+    calibrated on the people that the source names; without any, it is the published one (dlib 0.6, sface
+    1.13, arcface 0.95), or less if that would merge different people."""
 
     skip_unreadable: bool = False
     """List photos that cannot be read or are too small in skipped.jsonl and continue without them."""

@@ -22,9 +22,9 @@ from anonderm.embeddings.matchers.alignment import SIDE, cut
 from anonderm.embeddings.matchers.matcher import Describer, IdentityMatcher
 
 REGISTERED = "arcface-onnx"
-PUBLISHED = 1.13
-"""A threshold for ArcFace's ResNet on the Euclidean distance of rows of length 1, as the package DeepFace has
-it; other networks of this format have others."""
+PUBLISHED = 0.95
+"""A threshold on the Euclidean distance of rows of length 1 (cosine 0.55). Networks of this format have no common
+published one: that of the package DeepFace, 1.13, joined impostors (docs/lab-notes/people.md)."""
 
 
 def arcface_matcher(source: str = REGISTERED) -> IdentityMatcher:
