@@ -14,6 +14,7 @@ from anonderm.core.checkpoint import Checkpoint, CheckpointCard
 from anonderm.core.errors import BadLabel, InputError
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.records import Face, Lesion
+from anonderm.core.results.base import Score
 from anonderm.core.results.classifier import ClassifierResult
 from anonderm.core.rundir import RunDir
 from anonderm.evaluate.classifier import evaluate_classifier
@@ -101,9 +102,20 @@ def test_lesion_types_are_scored_individually_and_on_average(tmp_path: Path, fac
 
 def test_counts_are_scored_where_boxes_are_known(tmp_path: Path, faces: FaceSet):
     given = checkpoint(tmp_path, LabelDistribution((0, 3), 65), GRADES)
-    assert evaluated(tmp_path, faces, given).count_mae.higher_is_better is False
-    bare = FaceSet(faces.folder, tuple(dataclasses.replace(face, lesions=()) for face in faces))
-    assert evaluated(tmp_path / "bare", bare, given).count_mae is None
+    error = evaluated(tmp_path, faces, given).count_mae
+    assert error.higher_is_better is False
+
+    def scored(name: str, hidden: list[str]) -> Score | None:
+        unknown = (
+            dataclasses.replace(face, lesions=None, lesion_types=None) if face.id in hidden else face
+            for face in faces
+        )
+        return evaluated(tmp_path / name, FaceSet(faces.folder, tuple(unknown)), given).count_mae
+
+    test = [face.id for face in faces.where(split="test")]
+    assert scored("all", []) == error
+    assert scored("some", test[::2]).n == error.n - len(test[::2])
+    assert scored("none", test) is None
 
 
 def test_a_set_without_splits_is_scored_whole_and_one_without_test_faces_refused(

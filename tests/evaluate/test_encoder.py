@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,20 @@ def test_the_card_has_measures_on_held_out_people(faces: FaceSet, tmp_path):
     assert 0 <= card.notes["held_out_same_person_nearest"] <= 1
     assert checkpoint.path.stat().st_size < 2.5e6
     assert not (tmp_path / "run" / "state.safetensors").exists()
+
+
+def test_photos_with_unknown_lesions_teach_no_count_but_everything_else(faces: FaceSet, tmp_path):
+    hidden = {"p0-0", "p1-0", "p4-0"}
+    some = FaceSet(
+        faces.folder, tuple(replace(face, lesions=None) if face.id in hidden else face for face in faces)
+    )
+    none = FaceSet(faces.folder, tuple(replace(face, lesions=None) for face in faces))
+    for name, each in (("some", some), ("none", none)):
+        with RunDir.open(tmp_path / name, "train-encoder", CONFIG, {}) as run:
+            checkpoint = train_encoder(CONFIG, each, run)
+        assert all(torch.isfinite(tensor).all() for tensor in checkpoint.tensors().values())
+        assert ("held_out_lesions_rank_correlation" in checkpoint.card.notes) == (name == "some")
+        assert "held_out_ita_rank_correlation" in checkpoint.card.notes
 
 
 def test_saved_weights_embed_as_the_network_did(tmp_path):

@@ -85,7 +85,7 @@ def _count_error(
 ) -> Score | None:
     """Mean absolute error of the number of lesions on the faces whose boxes are known, if the head counts."""
     faces = FaceSet(test.folder, tuple(face for face in test if face.lesions is not None))
-    if not isinstance(network.head_type, LabelDistribution) or not any(face.lesions for face in faces):
+    if not isinstance(network.head_type, LabelDistribution) or len(faces) == 0:
         return None
     if len(faces) < len(test):
         run.log(f"lesions are counted without {len(test) - len(faces)} test faces whose boxes are unknown")

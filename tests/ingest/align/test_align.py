@@ -1,6 +1,7 @@
 """The stage, with a finder of coloured dots in place of dlib."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_all_faces_of_a_photo_are_taken_on_request(photos, tmp_path):
     extra = next(face for face in faces if face.id == "mild-1-2")
     assert (extra.label, extra.subject, extra.split) == ("mild", None, "train")
     assert len(faces) == 6
+
+
+def test_types_without_boxes_may_be_on_any_of_several_faces(photos, tmp_path):
+    writer = FaceSetWriter(tmp_path / "typed" / "faces")
+    for face in photos:
+        writer.add_from(photos, replace(face, lesions=None, lesion_types=("papule",)))
+    faces = run_align(writer.finish(), tmp_path / "run", several="all")
+    types = {face.id: face.lesion_types for face in faces}
+    assert (types["mild-0"], types["mild-1"], types["mild-1-2"]) == (("papule",), None, None)
 
 
 def test_boxes_and_masks_follow_and_lost_boxes_are_counted(photos, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,14 @@ def test_shrinking_costs_lesions_what_blur_does(patients: FaceSet, tmp_path: Pat
     assert medians[0] == pytest.approx(1, abs=0.1)
     assert medians[0] > medians[1] > medians[2]
     assert medians[2] < 0.9
+
+
+def test_the_table_leaves_an_unknown_number_of_lesions_empty(tmp_path: Path) -> None:
+    faces = write_faces(tmp_path / "faces", (32, 32), (40, 40))
+    states = dict(zip((face.id for face in faces), (None, ()), strict=True))
+    stated = FaceSet(faces.folder, tuple(replace(face, lesions=states[face.id]) for face in faces))
+    run_restore(tmp_path / "run", stated, RestoreConfig(size=64))
+    assert [row["lesions"] for row in table(tmp_path / "run" / "restoration.csv")] == ["", "0"]
 
 
 def test_a_restorer_that_removes_lesions_is_detected(patients: FaceSet, tmp_path: Path, monkeypatch) -> None:
