@@ -23,8 +23,8 @@ from anonderm.embeddings.matchers.matcher import Describer, IdentityMatcher
 
 REGISTERED = "arcface-onnx"
 PUBLISHED = 0.95
-"""A threshold on the Euclidean distance of rows of length 1 (cosine 0.55). Networks of this format have no common
-published one: that of the package DeepFace, 1.13, joined impostors (docs/lab-notes/people.md)."""
+"""A threshold on the Euclidean distance of rows of length 1 (cosine 0.55). Networks of this format have no
+common published one: that of the package DeepFace, 1.13, joined impostors (docs/lab-notes/people.md)."""
 
 
 def arcface_matcher(source: str = REGISTERED) -> IdentityMatcher:

@@ -115,7 +115,7 @@ class IdentityMatcher:
     """Recognises people by a descriptor of each face, computed by several processes.
 
     start: makes a describer, in each process anew; digest: changes when its rows could. published: the
-    publishers' threshold on the Euclidean distance between the rows of one person's photos.
+    publishers' (arcface: a measured) threshold on the Euclidean distance of rows of one person's photos.
     """
 
     name: str
