@@ -96,17 +96,29 @@ def test_two_files_that_state_other_lesions_for_a_photo_leave_them_unknown(tmp_p
     assert {item.file: item.reason for item in found.skipped}["a.jpg"].endswith("differ and are unknown")
 
 
-def test_the_layout_of_coco_itself_is_read(tmp_path, draw):
+@pytest.mark.parametrize("named", ["{}", "images/{}", "/data/coco/{}"])
+def test_photos_of_one_name_are_told_apart_by_the_name_of_their_file(tmp_path, draw, named):
     for split in ("train2017", "val2017"):
         draw(tmp_path / split / "000001.jpg", len(split))
-        image = {"id": 1, "file_name": "000001.jpg", "height": 40, "width": 40}
-        write(tmp_path / "annotations" / f"instances_{split}.json", [image], [])
-    # The name alone does not tell which of the two is meant, so neither is guessed.
-    assert not find(IngestConfig(tmp_path)).photos
-    for split in ("train2017", "val2017"):
-        image = {"id": 1, "file_name": f"{split}/000001.jpg", "height": 40, "width": 40}
-        write(tmp_path / "annotations" / f"instances_{split}.json", [image], [])
-    assert [photo.split for photo in find(IngestConfig(tmp_path)).photos] == ["train", "val"]
+        image = {"id": 1, "file_name": named.format("000001.jpg"), "height": 40, "width": 40}
+        kind = 1 if split == "train2017" else 2
+        box = {"id": 1, "image_id": 1, "category_id": kind, "bbox": [4, 8, 10, 20]}
+        write(tmp_path / "annotations" / f"instances_{split}.json", [image], [box])
+    photos = find(IngestConfig(tmp_path)).photos
+    assert [(photo.name, photo.split, photo.lesion_types) for photo in photos] == [
+        ("train2017/000001.jpg", "train", ("papule",)),
+        ("val2017/000001.jpg", "val", ("nodule",)),
+    ]
+
+
+def test_photos_of_one_name_are_not_guessed_where_nothing_tells_them_apart(tmp_path, draw):
+    for folder in ("P01", "P02"):
+        draw(tmp_path / folder / "1.jpg", len(folder))
+    image = {"id": 1, "file_name": "1.jpg", "height": 40, "width": 40}
+    write(tmp_path / "annotations" / "instances_default.json", [image], [])
+    found = find(IngestConfig(tmp_path))
+    assert not found.photos
+    assert "several photos in other places" in found.skipped[0].reason
 
 
 @pytest.mark.parametrize("more", [{"images": {}}, {"annotations": [3]}, {"categories": 3}])

@@ -3,6 +3,8 @@
 train/_annotations.csv    filename, width, height, class, xmin, ymin, xmax, ymax   likewise valid/ and test/
 train/a.jpg
 
+train/_annotations.csv    a.jpg,4,8,14,28,papule    RetinaNet: without a line of names
+
 The table may have any name and lie anywhere above its photos. Boxes may also be a corner or a centre and a
 size, and shares of the picture's sides. A row without a box says that there is none; but not if it names a
 lesion, whose box is then unknown.
@@ -16,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from anonderm.core.errors import InputError
+from anonderm.core.images import is_image_name
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import number, split_of
+from anonderm.ingest.sources.reading import number, numbers, split_of
 from anonderm.ingest.sources.table_files import (
     TABLE_SUFFIXES,
     cell_text,
@@ -70,6 +73,7 @@ _CENTRE_AND_SIZE = (
     ("xcenter", "ycenter", "width", "height"),
     ("cx", "cy", "w", "h"),
 )
+_RETINANET = ("file", "x1", "y1", "x2", "y2", "class")
 _SIZE = (("width", "height"), ("image_width", "image_height"), ("img_width", "img_height"))
 _FORMS: tuple[tuple[tuple[tuple[str, ...], ...], BoxForm], ...] = (
     (_CORNERS, Lesion),
@@ -92,7 +96,7 @@ class Columns:
 
 def fits_file(source: Path) -> bool:
     is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
-    return is_table and box_columns(head_columns(source)) is not None
+    return is_table and _is_table(source)
 
 
 def fits(listing: Listing) -> bool:
@@ -100,11 +104,19 @@ def fits(listing: Listing) -> bool:
 
 
 def _tables(listing: Listing) -> list[str]:
-    return [
-        name
-        for name in listing.with_suffix(*_SUFFIXES)
-        if box_columns(head_columns(listing.files[name])) is not None
-    ]
+    return [name for name in listing.with_suffix(*_SUFFIXES) if _is_table(listing.files[name])]
+
+
+def _is_table(path: Path) -> bool:
+    columns = head_columns(path)
+    return box_columns(columns) is not None or _is_row(columns)
+
+
+def _is_row(words: tuple[str, ...]) -> bool:
+    """Whether this is a row of RetinaNet's tables, which do not name their columns."""
+    sides = words[1:5]
+    is_box = numbers(sides, 4) is not None and bool(words[5:]) and not numbers(words[5:6])
+    return len(words) == len(_RETINANET) and is_image_name(words[0]) and (is_box or not any(words[1:]))
 
 
 def box_columns(names: tuple[str, ...]) -> Columns | None:
@@ -149,11 +161,12 @@ def find(config: IngestConfig) -> Found:
 
 
 def _photos(listing: Listing, file: str) -> list[Photo]:
-    table = read_table(listing.files[file])
+    path = listing.files[file]
+    table = read_table(path, _RETINANET if _is_row(head_columns(path)) else ())
     columns = box_columns(table.columns)
     if columns is None:
         raise InputError(
-            f"{listing.files[file]}: no columns of boxes (its columns: {', '.join(table.columns)}).",
+            f"{path}: no columns of boxes (its columns: {', '.join(table.columns)}).",
             "They must be like filename, class, xmin, ymin, xmax, ymax.",
         )
     boxes: dict[str, list[Lesion] | None] = {}

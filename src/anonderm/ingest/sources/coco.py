@@ -11,8 +11,11 @@ has one without any in a file with annotations of photos that it does not list. 
 hold no boxes (captions, panoptic segmentations) are listed and not read.
 """
 
+import codecs
 import dataclasses
 import posixpath
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,12 +28,15 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.huggingface import facts_beside, metadata_files
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import number, numbers, read_split, split_of
+from anonderm.ingest.sources.reading import number, numbers, split_of, split_of_file
 
 Row = dict[str, Any]
 
 _AGAIN = "Download or export it again."
 _PEEK = 1 << 20
+_LISTS = ('"images"', '"annotations"')
+_LONGEST_KEY = 2 * len('"annotations"')
+_NO_INSTANCES = re.compile(r"(person_keypoints|stuff|captions|panoptic|image_info)_", re.IGNORECASE)
 
 
 def fits(listing: Listing) -> bool:
@@ -38,34 +44,41 @@ def fits(listing: Listing) -> bool:
 
 
 def _lists_photos(path: Path) -> bool:
-    """Whether the file has the keys of COCO's lists, which may stand at its very end."""
+    """Whether the file has the keys of COCO's lists, wherever they stand in it."""
     try:
         with path.open("rb") as file:
             head = file.read(_PEEK)
-            file.seek(max(0, path.stat().st_size - _PEEK))
-            text = head + file.read()
+            wide = "utf-16-le" if head[:2] == codecs.BOM_UTF16_LE else "utf-8"
+            if head.decode(wide, "replace").lstrip("\ufeff \n\r\t")[:1] != "{":
+                return False
+            missing, part = {key.encode(wide) for key in _LISTS}, head
+            while part and missing:
+                missing = {key for key in missing if key not in part}
+                part = part[-_LONGEST_KEY:] + more if (more := file.read(_PEEK)) else b""
     except OSError:
         return False
-    return (
-        text.lstrip(b"\xef\xbb\xbf \n\r\t")[:1] == b"{" and b'"images"' in text and b'"annotations"' in text
-    )
+    return not missing
 
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
     files = [name for name in listing.with_suffix(".json") if _lists_photos(listing.files[name])]
     contents = {file: read_coco(listing.files[file]) for file in files}
-    for file in [file for file, content in contents.items() if not _has_boxes(content)]:
-        listing.skip(file, "lists photos without boxes, such as captions; not read", "label file not read")
+    others = {file: why for file, content in contents.items() if (why := _why_no_boxes(content))}
+    siblings = [file for file in contents if _NO_INSTANCES.match(posixpath.basename(file))]
+    if len(siblings) < len(contents):
+        others = dict.fromkeys(siblings, "beside the boxes of the same photos; not read") | others
+    for file, why in others.items():
+        listing.skip(file, why, "label file not read")
         del contents[file]
     if not contents:
         raise InputError(
-            f"{listing.root}: no JSON file with boxes.",
-            "Export boxes in the COCO format, or name another --layout.",
+            f"{listing.root}: no JSON file with boxes."
+            + "".join(f"\n    {file}: {why}" for file, why in others.items()),
+            "Export boxes and their categories in the COCO format, or name another --layout.",
         )
     for file, content in contents.items():
-        names = {_key(row.get("id")): str(row.get("name", "")).strip() for row in content["categories"]}
-        listing.photos += read_photos(listing, file, content, partial(_lesion, names=names))
+        listing.photos += read_photos(listing, file, content, partial(_lesion, names=_categories(content)))
     listing.photos = list(_with_facts(listing.photos, facts_beside(listing, config)))
     return listing.found_by_roboflow([*files, *metadata_files(listing)])
 
@@ -106,12 +119,21 @@ def _rows(content: Row, key: str, path: Path) -> list[Row]:
     return found
 
 
-def _has_boxes(content: Row) -> bool:
-    """Whether it lists objects in photos; captions and panoptic segmentations have no boxes."""
+def _why_no_boxes(content: Row) -> str:
+    """What the file holds in place of objects in photos; empty if it holds these."""
     rows = content["annotations"]
-    return bool(content["categories"]) and (
-        not rows or any("bbox" in row or isinstance(row.get("segmentation"), list | dict) for row in rows)
-    )
+    boxes = any("bbox" in row or isinstance(row.get("segmentation"), list | dict) for row in rows)
+    if rows and not boxes:
+        return "lists photos without boxes, such as captions; not read"
+    return "" if content["categories"] else "its `categories` are missing; not read"
+
+
+def _categories(content: Row) -> dict[str, str]:
+    """Id -> name; without ids that stand for several names."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for row in content["categories"]:
+        names[_key(row.get("id"))].add(str(row.get("name") or "").strip())
+    return {key: next(iter(each)) for key, each in names.items() if len(each) == 1}
 
 
 def read_photos(
@@ -119,12 +141,19 @@ def read_photos(
 ) -> Iterator[Photo]:
     """The photos of a JSON file with their boxes. `lesion_of` an annotation may say what is wrong with it."""
     images = {_key(row.get("id")): row for row in content["images"]}
+    counts = Counter(_key(row.get("id")) for row in content["images"])
+    for key in [key for key, count in counts.items() if count > 1]:
+        # Files that were joined without new ids: nobody knows whose boxes these are.
+        listing.skip(file, f"{counts[key]} photos have the id {key}; they are left out", "label unknown")
+        del images[key]
     licences = {_key(row.get("id")): _licence(row) for row in content.get("licenses", ())}
     lesions: dict[str, list[Lesion]] = {key: [] for key in images}
     unknown: set[str] = set()
     of_others = False
     for row in content["annotations"]:
         key, lesion = _key(row.get("image_id")), lesion_of(row)
+        if counts[key] > 1:
+            continue
         if key not in images:
             listing.skip(file, f"annotation {row.get('id')} is of an unlisted photo", "photo missing")
             of_others = True
@@ -137,16 +166,25 @@ def read_photos(
         unknown |= {key for key, boxes in lesions.items() if not boxes}
     for key, row in images.items():
         stated = row.get("file_name") or row.get("path") or row.get("coco_url") or ""
-        name = listing.find(str(stated), posixpath.dirname(file))
+        name = _find(listing, file, str(stated))
         if name is None:
             listing.skip_missing(file, stated)
             continue
         photo = listing.photo(name).with_boxes(None if key in unknown else lesions[key], _stated_size(row))
         yield dataclasses.replace(
             photo,
-            split=split_of(name) or _split_of_file(file),
+            split=split_of(name) or split_of_file(file),
             licence=licences.get(_key(row.get("license")), ""),
         )
+
+
+def _find(listing: Listing, file: str, stated: str) -> str | None:
+    """instances_train2017.json is of the photos in train2017/, if the name alone does not tell."""
+    split, words = split_of_file(file), posixpath.splitext(posixpath.basename(file))[0]
+    found = listing.find(stated, posixpath.dirname(file), split)
+    if found is None and (folder := listing.image_folder(words.rpartition("_")[2])):
+        found = listing.find(posixpath.basename(stated), folder, split)
+    return found
 
 
 def _key(value: object) -> str:
@@ -193,10 +231,3 @@ def _stated_size(row: Row) -> tuple[float, float] | None:
     """The (width, height) in an entry of `images`."""
     width, height = number(row.get("width")), number(row.get("height"))
     return (width, height) if width and height and min(width, height) > 0 else None
-
-
-def _split_of_file(file: str) -> str | None:
-    """instances_val.json, instances_train2017.json"""
-    words = posixpath.basename(file).removesuffix(".json").replace("-", "_").split("_")
-    found = (read_split(word.rstrip("0123456789")) for word in words)
-    return next((split for split in found if split), None)

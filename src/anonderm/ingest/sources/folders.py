@@ -13,14 +13,16 @@ from anonderm.core.names import is_hidden, is_plain
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, printable
-from anonderm.ingest.sources.reading import read_split, split_of
+from anonderm.ingest.sources.reading import read_split
+from anonderm.ingest.sources.unread_labels import label_files
 
 _MOST_CLASSES = 12  # in a folder around the classes; more folders are probably people
 
 
 def fits(listing: Listing) -> bool:
-    """Every folder of folders fits."""
-    return any("/" in name for name in listing.images) or any(map(Path.is_dir, listing.root.iterdir()))
+    """Every folder of folders fits; photos beside folders without any do not."""
+    folders = any(map(Path.is_dir, listing.root.iterdir()))
+    return any("/" in name for name in listing.images) or (folders and not listing.images)
 
 
 def fits_splits(listing: Listing) -> bool:
@@ -53,6 +55,8 @@ def wrapping(images: Collection[str], several_people: bool) -> str | None:
         return None
     second = {each[1] for each in parts}
     wraps = all(map(read_split, second)) or (not several_people and 2 <= len(second) <= _MOST_CLASSES)
+    if len(second) == 1 and wrapping(["/".join(each[1:]) for each in parts], several_people):
+        wraps = True
     return next(iter(first)) if wraps else None
 
 
@@ -64,13 +68,15 @@ def find_flat(config: IngestConfig) -> Found:
 
 
 def find_splits(config: IngestConfig) -> Found:
-    """train/CLASS/a.jpg"""
+    """train/CLASS/a.jpg; other photos are listed."""
     listing = Listing(config.source)
-    listing.photos = [
-        dataclasses.replace(listing.photo(name), label=name.split("/")[1], split=split_of(name))
-        for name in listing.images
-        if name.count("/") > 1
-    ]
+    for name in listing.images:
+        split, *inner = name.split("/")
+        if len(inner) > 1 and read_split(split):
+            photo = dataclasses.replace(listing.photo(name), label=inner[0], split=read_split(split))
+            listing.photos.append(photo)
+        else:
+            listing.skip(name, "not in a class folder of a split, such as train/mild/", "label unknown")
     return listing.found(complete=False)
 
 
@@ -84,15 +90,15 @@ def find(config: IngestConfig) -> Found:
     for name in listing.images:
         images[name.split("/")[0]].append(name)
     for label, folder in _class_folders(config.source).items():
-        if not images[folder]:
+        inside = [name for name in listing.files if name.startswith(f"{folder}/")]
+        if inside and label_files(listing, inside) == inside:
+            listing.skip(f"{folder}/", "holds labels, which are not read: no class", "label file not read")
+        elif not images[folder]:
             links = [item.file for item in listing.skipped if item.file.split("/")[0] == folder]
-            within = (name for name in listing.files if name.startswith(f"{folder}/"))
-            others = sorted({posixpath.splitext(name)[1].lower() for name in within} & OTHER_PICTURES)
-            hint = (
-                f"Export its photos ({', '.join(others)}) as JPEG."
-                if others
-                else "Fill or remove the folder."
-            )
+            others = sorted({posixpath.splitext(name)[1].lower() for name in inside} & OTHER_PICTURES)
+            hint = "Fill the folder, or move it out of the source if it is no class."
+            if others:
+                hint = f"Export its photos ({', '.join(others)}) as JPEG."
             if links:
                 hint = f"Its links lead out of {config.source}, such as {links[0]}: copy the photos into it."
             raise EmptyFolder(f"{config.source / folder}: no image in this class ({KNOWN_SUFFIXES}).", hint)
@@ -119,10 +125,14 @@ def _class_folders(source: Path) -> dict[str, str]:
         classes[label] = name
     if not classes:
         raise EmptyFolder(f"{source}: no sub-folder in it.", "Put the photos into one sub-folder per class.")
-    if all(map(read_split, classes)):
+    splits = [name for name in classes if read_split(name)]
+    if splits == list(classes) or len(set(map(read_split, splits))) > 1:
+        others = [name for name in classes if name not in splits]
+        beside = f" Beside them: {', '.join(others)}." if others else ""
         raise BadLabel(
-            f"{source}: its sub-folders are splits ({', '.join(classes)}), not classes.",
+            f"{source}: its sub-folders are splits ({', '.join(splits)}), not classes.{beside}",
             "Put the photos of each split into one sub-folder per class, train/mild/, or merge the splits; "
-            "ingest makes splits itself, by person.",
+            "ingest makes splits itself, by person. To leave out photos in other places, add --layout "
+            "split-folders.",
         )
     return classes

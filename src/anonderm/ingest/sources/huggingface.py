@@ -23,7 +23,7 @@ from anonderm.ingest.sources.features import Features, is_class, named_row
 from anonderm.ingest.sources.hub_card import read_card
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.reading import read_json_object, read_split, split_of
+from anonderm.ingest.sources.reading import read_json_object, read_split, split_of, split_of_file
 from anonderm.ingest.sources.table import choose_columns, photos_of, with_row
 from anonderm.ingest.sources.table_files import Table, head_columns, read_table
 
@@ -82,7 +82,7 @@ def find(config: IngestConfig) -> Found:
     _check_one_configuration(listing, shards)
     photos = [photo for name in shards for photo in _in_shard(listing, name, card.features, config)]
     photos = [dataclasses.replace(each, licence=each.licence or card.licence) for each in photos]
-    return Found(tuple(photos), tuple(listing.skipped), listing.found(shards, complete=False).ignored)
+    return Found(tuple(photos), tuple(listing.skipped), listing.found(shards, complete=False).others)
 
 
 def metadata_files(listing: Listing) -> list[str]:
@@ -139,7 +139,7 @@ def _in_shard(listing: Listing, file: str, features: Features, config: IngestCon
     rows = [(cells, stored, named_row(stored, features)) for cells, stored in shard.rows(image)]
     table = Table(tuple(name for name in shard.schema.names if name != image), _numbered(rows))
     columns = _columns(table, features, path, config)
-    split = split_of(file) or _split_of_file(file)
+    split = split_of(file) or split_of_file(file)
     for number, (cells, stored, row) in enumerate(rows):
         if not cells:
             listing.skip(f"{file}/{number}", "a row without a picture", "photo missing")
@@ -189,9 +189,3 @@ def _columns(table: Table, features: Features, path: Path, config: IngestConfig)
             f"Name the one that is the label: --columns label={classes[0]}",
         )
     return columns | ({"label": classes[0]} if classes and "label" not in columns else {})
-
-
-def _split_of_file(file: str) -> str | None:
-    """train-00000-of-00001.parquet, acne_validation.parquet"""
-    words = re.split(r"[^A-Za-z]+", posixpath.splitext(posixpath.basename(file))[0])
-    return next(filter(None, map(read_split, words)), None)

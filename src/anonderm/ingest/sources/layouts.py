@@ -1,8 +1,10 @@
 """The table of layouts, and which of them a source has, by its files and their contents."""
 
 import dataclasses
+import posixpath
 import unicodedata
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +27,8 @@ from anonderm.ingest.sources import (
     yolo,
 )
 from anonderm.ingest.sources.listing import Listing
-from anonderm.ingest.sources.photo import Found, Photo
-from anonderm.ingest.sources.unread_labels import label_files
+from anonderm.ingest.sources.photo import Found, Photo, Skipped
+from anonderm.ingest.sources.unread_labels import label_files, may_be_labels
 
 _MOST_WRAPPINGS = 2
 _SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
@@ -101,7 +103,20 @@ def find_photos(config: IngestConfig) -> tuple[str, Found]:
         why = "".join(f"\n    {item.file}: {item.reason}" for item in found.skipped[:10])
         raise EmptyFolder(f"{config.source}: no usable photo (layout {name}).{why}")
     photos = tuple(_labelled(photo, config) for photo in found.photos)
-    return name, dataclasses.replace(found, photos=photos)
+    skipped = (*found.skipped, *_unread(source, name, found))
+    return name, dataclasses.replace(found, photos=photos, skipped=skipped)
+
+
+def _unread(source: Path, layout: str, found: Found) -> Iterator[Skipped]:
+    """Other label files than those of the layout, folder by folder."""
+    among = [name for name in found.others if may_be_labels(name)]
+    unread: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in label_files(Listing(source), among) if among and source.is_dir() else ():
+        unread[posixpath.dirname(name), posixpath.splitext(name)[1].lower()].append(name)
+    for (_, suffix), names in unread.items():
+        more = f", like {len(names) - 1} more {suffix} files in its folder" if len(names) > 1 else ""
+        reason = f"looks like labels, and is not read in layout {layout}{more}"
+        yield Skipped(names[0], reason, "label file not read")
 
 
 def recognise(config: IngestConfig) -> tuple[str, Path]:

@@ -7,7 +7,7 @@ import re
 import stat
 import unicodedata
 import urllib.parse
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -70,24 +70,51 @@ class Listing:
         return found
 
     @cached_property
+    def _image_folders(self) -> set[str]:
+        """The folders that hold images, at any depth; not the root."""
+        parts = (image.split("/")[:-1] for image in self.images)
+        return {"/".join(each[:depth]) for each in parts for depth in range(1, len(each) + 1)}
+
+    @cached_property
     def _by_lower_case(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for name in self.files:
             found[name.lower()].append(name)
         return found
 
-    def find(self, name: str, folder: str = "") -> str | None:
-        """The file to which a label file in `folder` refers by this name.
+    def find(self, name: str, folder: str = "", split: str | None = None) -> str | None:
+        """The file to which a label file in `folder`, perhaps of a `split`, refers by this name.
 
         In turn: the exact path, below the folder or the root; the same in another case; an image of the same
         base name with another suffix or none, preferably one of whose folders most are named too. The last
-        must be unique, and of the label file's own split. None if there is no such file in the source.
+        must be unique, of the same split, and in `folder` if this holds images. None if there is no such file
+        in the source.
         """
         for written in dict.fromkeys(_spellings(name)):
             path = composed(written.strip()).replace("\\", "/").removeprefix("file://")
-            if path and (found := self._at(path, folder) or self._by_base_name(path, folder)):
+            if path and (found := self._at(path, folder)):
+                self._named_as[found].add((folder, found))
+                return found
+            if path and (found := self._by_base_name(path, folder, split)):
+                self._named_as[found].add((folder, path))
                 return found
         return None
+
+    @cached_property
+    def _named_as(self) -> dict[str, set[tuple[str, str]]]:
+        """Image -> the paths by which label files have named it, each with the folder of the label file."""
+        return defaultdict(set)
+
+    def _rivals(self, image: str) -> set[str]:
+        """Different paths in one label file, P01/1.jpg and P02/1.jpg, that both led to this image."""
+        by_folder: dict[str, list[str]] = defaultdict(list)
+        for folder, place in self._named_as[image]:
+            by_folder[folder].append(posixpath.splitext(place)[0].lower().lstrip("/"))
+        for places in by_folder.values():
+            longest = f"/{max(places, key=len)}"
+            if not all(longest.endswith(f"/{place}") for place in places):
+                return set(places)
+        return set()
 
     def numbered(self, number: int) -> str | None:
         """The only image whose name is this number; a program may have cut off the zeros in front of it."""
@@ -103,10 +130,12 @@ class Listing:
                 return same[0]
         return None
 
-    def _by_base_name(self, path: str, folder: str) -> str | None:
+    def _by_base_name(self, path: str, folder: str, split: str | None) -> str | None:
         base = posixpath.basename(path).lower()
         stem = posixpath.splitext(base)[0] if is_image_name(base) else base
-        split = split_of(f"{folder}/")
+        # Folders further up, such as /home/dev/, are of the machine on which the labels were made.
+        split = split or split_of(f"{folder}/") or split_of("/".join(path.split("/")[-3:]))
+        holds_images = folder in self._image_folders
         images = [
             image
             for image in self._images_by_stem.get(stem, [])
@@ -116,14 +145,20 @@ class Listing:
             [image for image in images if posixpath.basename(image).lower() == base],
             images,
         ):
-            below = [image for image in fits if folder and image.startswith(f"{folder}/")] or fits
-            shared = [_shared_folders(path, image) for image in below]
+            below = [image for image in fits if holds_images and image.startswith(f"{folder}/")]
+            below = below if holds_images else fits
+            shared = [_shared_folders(posixpath.join(folder, path), image) for image in below]
             best = [image for image, count in zip(below, shared, strict=True) if count == max(shared)]
             if len(best) == 1:
                 return best[0]
             if best:
                 return None
         return None
+
+    def image_folder(self, name: str) -> str | None:
+        """The only folder of images with this name."""
+        found = [folder for folder in self._image_folders if posixpath.basename(folder) == name]
+        return found[0] if len(found) == 1 else None
 
     def beside(self, stem: str) -> str | None:
         """The image at this path without suffix; a name in the same case is preferred."""
@@ -175,7 +210,11 @@ class Listing:
         in `folder` that no label file names is listed as skipped.
         """
         by_name = {photo.name: photo for photo in reversed(self.photos)}
-        repeated = [photo for photo in self.photos if by_name[photo.name] is not photo]
+        for name, rivals in [(name, rivals) for name in by_name if (rivals := self._rivals(name))]:
+            stated = ", ".join(sorted(rivals)[:3])
+            self.skip(name, f"could be any of {stated}, which label files name", "label unknown")
+            del by_name[name]
+        repeated = [photo for photo in self.photos if by_name.get(photo.name, photo) is not photo]
         differ = {photo.name for photo in repeated if not photo.same_lesions(by_name[photo.name])}
         known = by_name.keys() | {item.file for item in self.skipped}
         prefix = f"{folder}/" if folder else ""
@@ -193,7 +232,7 @@ class Listing:
         photos = tuple(
             by_name[name].with_boxes(None) if name in differ else by_name[name] for name in sorted(by_name)
         )
-        return Found(photos, tuple(skipped), count_suffixes(others.difference(pictures)))
+        return Found(photos, tuple(skipped), tuple(sorted(others.difference(pictures))))
 
     def found_by_roboflow(self, read: Collection[str]) -> Found:
         """As `found`; photos without a licence get the one stated on the card of a Roboflow export."""
@@ -243,10 +282,6 @@ def _shared_folders(one: str, two: str) -> int:
     """How many folders at the end of two paths have the same name."""
     pairs = zip(reversed(one.lower().split("/")[:-1]), reversed(two.lower().split("/")[:-1]), strict=False)
     return next((count for count, (a, b) in enumerate(pairs) if a != b), min(one.count("/"), two.count("/")))
-
-
-def count_suffixes(names: Collection[str]) -> Counter[str]:
-    return Counter(posixpath.splitext(name)[1].lower() for name in names)
 
 
 def _raise(error: OSError) -> None:

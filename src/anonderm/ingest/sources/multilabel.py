@@ -15,14 +15,19 @@ from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
 from anonderm.ingest.sources.reading import split_of
-from anonderm.ingest.sources.table_files import read_table
+from anonderm.ingest.sources.table_files import head_columns, read_table
 
 _TABLE = "_classes.csv"
 _FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 
 
 def fits(listing: Listing) -> bool:
-    return bool(listing.named(_TABLE))
+    """RetinaNet's exports have a file of this name, too."""
+    return any(_is_table(head_columns(listing.files[name])) for name in listing.named(_TABLE))
+
+
+def _is_table(columns: tuple[str, ...]) -> bool:
+    return len(columns) > 1 and columns[0].lower() == "filename"
 
 
 def find(config: IngestConfig) -> Found:
@@ -30,7 +35,7 @@ def find(config: IngestConfig) -> Found:
     tables = listing.named(_TABLE)
     for file in tables:
         table = read_table(listing.files[file])
-        if len(table.columns) < 2 or table.columns[0].lower() != "filename":
+        if not _is_table(table.columns):
             raise InputError(
                 f"{listing.files[file]}: its first column is not `filename`.", "Export it again."
             )

@@ -1,9 +1,10 @@
 """Photos as an adapter finds them: where their bytes are, and what the source states about each."""
 
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -124,11 +125,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Photos in the order of their ids, what was left out, and the number of other files by suffix."""
+    """Photos in the order of their ids, what was left out, and the names of all other files."""
 
     photos: tuple[Photo, ...]
     skipped: tuple[Skipped, ...] = ()
-    ignored: Counter[str] = field(default_factory=Counter)
+    others: tuple[str, ...] = ()
+
+    @property
+    def ignored(self) -> Counter[str]:
+        """How many other files there are, by suffix."""
+        return Counter(posixpath.splitext(name)[1].lower() for name in self.others)
 
 
 @dataclass(frozen=True, slots=True)

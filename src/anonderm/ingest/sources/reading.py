@@ -16,6 +16,7 @@ _SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "eval", "evaluation"),
 }
+_YEAR = re.compile(r"(?<=[a-z])(19|20)\d\d$")
 _SPLITS = {name: split for split, names in _SPLIT_NAMES.items() for name in names}
 
 
@@ -38,14 +39,20 @@ def as_object(content: Any, where: str) -> dict[str, Any]:
 
 
 def read_split(word: str) -> str | None:
-    """train, val or test for the usual words in any case."""
-    return _SPLITS.get(word.strip().lower().removeprefix("partial-"))
+    """train, val or test for the usual words in any case, also with a year: train2017."""
+    return _SPLITS.get(_YEAR.sub("", word.strip().lower()).removeprefix("partial-"))
 
 
 def split_of(name: str) -> str | None:
     """The split after which a folder in this path is named: train, val or test."""
     found = (read_split(part) for part in posixpath.dirname(name).split("/"))
     return next(filter(None, found), None)
+
+
+def split_of_file(name: str) -> str | None:
+    """The split after which a file is named: instances_val.json, autosplit_train.txt."""
+    words = re.split(r"[^a-z]+", posixpath.splitext(posixpath.basename(name))[0].lower())
+    return next(filter(None, map(read_split, words)), None)
 
 
 def class_name(number: str, names: Sequence[str], count: int | None = None) -> str | None:

@@ -34,8 +34,11 @@ class Table:
     rows: tuple[tuple[int, Mapping[str, Any]], ...]
 
 
-def read_table(path: Path) -> Table:
-    """The table in a file with one of TABLE_SUFFIXES. Raises InputError."""
+def read_table(path: Path, columns: tuple[str, ...] = ()) -> Table:
+    """The table in a file with one of TABLE_SUFFIXES. Raises InputError.
+
+    columns: their names, for a CSV file whose first line does not hold them.
+    """
     match path.suffix.lower():
         case ".parquet":
             return _parquet_table(path)
@@ -43,7 +46,7 @@ def read_table(path: Path) -> Table:
             return _of_objects([(row, each) for row, each in enumerate(_json_list(path), start=1)])
         case ".jsonl" | ".ndjson":
             return _of_objects(list(_json_lines(path)))
-    return _csv_table(path)
+    return _csv_table(path, columns)
 
 
 def head_columns(path: Path) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ def _stated_separator(text: str) -> tuple[str | None, str]:
     return (stated[1], rest) if stated else (None, text)
 
 
-def _csv_table(path: Path) -> Table:
+def _csv_table(path: Path, named: tuple[str, ...]) -> Table:
     text = read_text(path)
     if "\0" in text:
         raise InputError(f"{path}: not text in UTF-8.", "Save it as CSV in UTF-8.")
@@ -90,6 +93,8 @@ def _csv_table(path: Path) -> Table:
             (number, list(_csv_lines(text, path))) for (number, _), text in zip(lines, quoted, strict=True)
         ]
         lines = [(number, inner[0][1]) for number, inner in whole if inner]
+    if named:
+        lines.insert(0, (0, list(named)))
     columns = tuple(word.strip() for word in lines[0][1]) if lines else ()
     for number, words in lines[1:]:
         if any(word.strip() for word in words[len(columns) :]):

@@ -2,36 +2,54 @@
 
 import posixpath
 import re
+from collections.abc import Collection
 
 from anonderm.ingest.sources.listing import Listing
 
-_TEXTS = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".txt", ".yaml", ".yml", ".html"}
-_TABLES = {".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".feather"}
+_TEXTS = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".txt", ".lst", ".yaml", ".yml", ".html"}
+_TABLES = {".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".feather", ".mat"}
 _READ = 4 << 20
 _WORD = re.compile(r"[^\s,;:|\"'<>()\[\]{}=/\\]+")
+_QUOTED = re.compile(r"\"([^\"\\]*)\"")
 _ENOUGH = 3  # names without suffix, which may be plain words
 
 
-def label_files(listing: Listing) -> list[str]:
-    """Files that are called like a photo, or name photos; and binary tables, seldom anything else."""
+def label_files(listing: Listing, among: Collection[str] | None = None) -> list[str]:
+    """Files that are called like a photo, or name photos; and binary tables, seldom anything else.
+
+    `among`: the names of the files to look at; all by default.
+    """
     names = {posixpath.basename(image).lower() for image in listing.images}
     stems = {posixpath.splitext(name)[0] for name in names}
     return [
         name
-        for name in listing.files
+        for name in (listing.files if among is None else among)
         if (suffix := posixpath.splitext(name)[1].lower()) in _TABLES
         or (
             suffix in _TEXTS
             and (
-                posixpath.splitext(posixpath.basename(name))[0].lower() in stems
+                posixpath.splitext(posixpath.basename(name))[0].lower() in stems | names
                 or _names(listing.head(name, _READ), suffix, names, stems)
             )
         )
     ]
 
 
-def _names(text: bytes, suffix: str, names: set[str], stems: set[str]) -> bool:
-    """Whether a text names photos; in a table, also without their suffix."""
-    encoding = "utf-16" if text[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    words = {word.lower() for word in _WORD.findall(text.decode(encoding, "replace"))}
-    return bool(words & names) or (suffix in (".csv", ".tsv") and len(words & stems) >= _ENOUGH)
+def may_be_labels(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in _TEXTS | _TABLES
+
+
+def _names(data: bytes, suffix: str, names: set[str], stems: set[str]) -> bool:
+    """Whether a text names photos; also without their suffix, where labels would stand in such a file."""
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    text = data.decode(encoding, "replace").lower()
+    words = set(_WORD.findall(text))
+    if words & names:
+        return True
+    if suffix in (".csv", ".tsv"):
+        return len(words & stems) >= _ENOUGH
+    if suffix in (".json", ".jsonl", ".ndjson"):
+        return len(set(_QUOTED.findall(text)) & stems) >= _ENOUGH
+    lines = [line.split()[0] for line in text.splitlines() if line.strip()]
+    listed = [word for word in lines if word in stems]
+    return len(set(listed)) >= _ENOUGH and 2 * len(listed) >= len(lines)

@@ -6,9 +6,11 @@ JPEGImages/a.jpg, Annotations/a.xml      with ImageSets/Main/train.txt, val.txt 
 The photo is the one that is called like the XML file; `<filename>`, often wrong, is the second choice.
 """
 
+import codecs
 import dataclasses
 import math
 import posixpath
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ def _is_annotation(path: Path) -> bool:
             head = file.read(_PEEK)
     except OSError:
         return False
-    return b"<annotation>" in head or b"<annotation " in head
+    wide = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return re.search(r"<annotation[\s>]", head.decode("utf-16" if wide else "utf-8", "replace")) is not None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,36 +13,45 @@ an empty text file means that there are none. A line that cannot be read leaves 
 import dataclasses
 import posixpath
 import re
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from anonderm.core.documents import read_yaml
 from anonderm.core.errors import InputError
+from anonderm.core.images import is_image_name
 from anonderm.core.records import Lesion
 from anonderm.ingest.config import IngestConfig
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found
-from anonderm.ingest.sources.reading import class_name, numbers, read_lines, split_of
+from anonderm.ingest.sources.reading import class_name, numbers, read_lines, split_of, split_of_file
 
 _CARDS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _NAME_LISTS = ("classes.txt", "_darknet.labels", "obj.names", "predefined_classes.txt", "labels.txt")
-_LISTS = ("train.txt", "valid.txt", "val.txt", "test.txt", "trainval.txt", "obj.data")
+_CLASS_KEYS = re.compile(rb"^\s*[\"']?(names|nc)[\"']?\s*:", re.MULTILINE)
+_NAMES_KEY = re.compile(rb"^\s*[\"']?names[\"']?\s*:", re.MULTILINE)
+_PEEK = 1 << 20
 _MOST_CLASSES = 10_000
-_LOOKED_AT = 20  # text files of which one must hold boxes
+_LOOKED_AT = 20  # text files with content, of which one must hold boxes
 
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-    """names: by number; without any, the numbers are the names. count: how many there are, if stated."""
+    """names: by number; without any, the numbers are the names. count: how many there are, if stated.
+
+    with_points: key points follow the four numbers of a box.
+    """
 
     names: tuple[str, ...] = ()
     count: int | None = None
-    read: frozenset[str] = frozenset()
+    with_points: bool = False
 
 
 def fits(listing: Listing) -> bool:
     """Photos have text files that hold boxes; or a card or list of classes lies beside empty ones."""
     labels = list(dict.fromkeys(_labels_of_photos(listing).values()))
-    if any(_has_boxes(listing, name) for name in labels[:_LOOKED_AT]):
+    filled = [name for name in labels if listing.head(name, 1)]
+    if any(_has_boxes(listing, name) for name in filled[:_LOOKED_AT]):
         return True
     return bool(labels) and bool(_cards(listing) or any(map(listing.named, _NAME_LISTS)))
 
@@ -90,56 +99,78 @@ def _label_files(image: str) -> tuple[str, str]:
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
-    classes, labels = _classes(listing), _labels_of_photos(listing)
+    labels = _labels_of_photos(listing)
+    files = _class_files(listing, set(labels.values()))
+    classes = {file: _read_classes(listing, file) for file in set(files.values()) if file}
+    splits, lists = _splits(listing, set(labels.values()) | classes.keys())
     for name, label_file in labels.items():
+        known = classes.get(files[label_file] or "", Classes())
         try:
-            lesions, problems = parse_labels(read_lines(listing.files[label_file]), classes)
+            lesions, problems = parse_labels(read_lines(listing.files[label_file]), known)
         except InputError as error:
             lesions, problems = (), [error.message]
         for problem in problems:
             listing.skip(label_file, problem, "box unusable")
         photo = listing.photo(name).with_boxes(None if problems else lesions, (1, 1))
-        listing.photos.append(dataclasses.replace(photo, split=split_of(name)))
+        listing.photos.append(dataclasses.replace(photo, split=split_of(name) or splits.get(name)))
     for name in sorted(set(listing.with_suffix(".txt")) - set(labels.values())):
-        if "labels" in name.lower().split("/")[:-1]:
+        if "labels" in name.lower().split("/")[:-1] and name not in classes:
             listing.skip(name, "belongs to no photo", "photo missing")
-    lists = {name for each in _LISTS for name in listing.named(each)}
-    return listing.found_by_roboflow(classes.read | set(labels.values()) | lists)
+    return listing.found_by_roboflow({*classes, *labels.values(), *lists, *listing.named("obj.data")})
+
+
+def _splits(listing: Listing, read: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Photo -> its split by the lists train.txt, valid.txt and test.txt, and these lists."""
+    splits: dict[str, str] = {}
+    lists = [name for name in listing.with_suffix(".txt") if name not in read and split_of_file(name)]
+    for file in lists:
+        for _, line in read_lines(listing.files[file]):
+            photo = listing.find(line, posixpath.dirname(file)) if is_image_name(line) else None
+            if photo and (split := split_of_file(file)):
+                splits.setdefault(photo, split)
+    return splits, lists
+
+
+def _class_files(listing: Listing, label_files: Collection[str]) -> dict[str, str | None]:
+    """Label file -> the file that names its classes: in the nearest folder around it, or the only one.
+
+    Cards count before lists of names. Raises InputError where several could be meant.
+    """
+    kinds = (_cards(listing), [name for each in _NAME_LISTS for name in listing.named(each)])
+    chosen: dict[str, str | None] = {}
+    for label in label_files:
+        around = [[file for file in files if _is_around(file, label)] for files in kinds]
+        best = [max(files, key=lambda name: name.count("/")) for files in around if files]
+        elsewhere = next(filter(None, kinds), [])
+        if not best and len({_read_classes(listing, file).names for file in elsewhere}) > 1:
+            raise InputError(
+                f"{listing.root}: the classes of {label} could be those of {' or '.join(elsewhere[:3])}.",
+                "Put the file of class names into the folder around its labels, or remove the others.",
+            )
+        chosen[label] = next(iter(best or elsewhere), None)
+    return chosen
+
+
+def _is_around(file: str, label: str) -> bool:
+    return label.startswith(file.removesuffix(posixpath.basename(file)))
 
 
 def _cards(listing: Listing) -> list[str]:
     """The YAML files that state classes, the most likely first."""
-    names = sorted(
-        listing.with_suffix(".yaml", ".yml"),
-        key=lambda name: (posixpath.basename(name).lower() not in _CARDS, name.count("/"), name),
-    )
-    return [
-        name
-        for name in names
-        if posixpath.basename(name).lower() in _CARDS or _CLASS_KEYS.search(_head(listing, name))
-    ]
+    found = {name: listing.head(name, _PEEK) for name in listing.with_suffix(".yaml", ".yml")}
+    cards = [name for name, text in found.items() if _is_card(name) or _CLASS_KEYS.search(text)]
+    return sorted(cards, key=lambda name: (not _is_card(name), not _NAMES_KEY.search(found[name]), name))
 
 
-_CLASS_KEYS = re.compile(rb"^\s*[\"']?(names|nc)[\"']?\s*:", re.MULTILINE)
+def _is_card(name: str) -> bool:
+    return posixpath.basename(name).lower() in _CARDS
 
 
-def _head(listing: Listing, name: str) -> bytes:
-    try:
-        with listing.files[name].open("rb") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return b""
-
-
-def _classes(listing: Listing) -> Classes:
+def _read_classes(listing: Listing, file: str) -> Classes:
     """Raises InputError."""
-    for file in _cards(listing):
-        return _in_card(listing, file)
-    for file in (name for each in _NAME_LISTS for name in listing.named(each)):
-        return Classes(
-            _without_numbers([line for _, line in read_lines(listing.files[file])]), None, frozenset({file})
-        )
-    return Classes()
+    if file.lower().endswith((".yaml", ".yml")):
+        return _in_card(listing.files[file])
+    return Classes(_without_numbers([line for _, line in read_lines(listing.files[file])]))
 
 
 def _without_numbers(lines: list[str]) -> tuple[str, ...]:
@@ -152,11 +183,11 @@ def _without_numbers(lines: list[str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _in_card(listing: Listing, file: str) -> Classes:
-    path = listing.files[file]
+def _in_card(path: Path) -> Classes:
+    """Raises InputError."""
     card = read_yaml(path)
     card = card if isinstance(card, dict) else {}
-    names, count, read = _names(card.get("names")), card.get("nc"), frozenset({file})
+    names, count = _names(card.get("names")), card.get("nc")
     if card.get("names") is not None and names is None:
         raise InputError(
             f"{path}: `names` is no list of class names.",
@@ -164,7 +195,7 @@ def _in_card(listing: Listing, file: str) -> Classes:
         )
     if names is None and (not isinstance(count, int) or not 0 < count <= _MOST_CLASSES):
         raise InputError(f"{path}: no list of class names under `names`.", "Add it, or remove the file.")
-    return Classes(names or (), None if names else count, read)
+    return Classes(names or (), None if names else count, "kpt_shape" in card)
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
@@ -193,11 +224,16 @@ def parse_labels(lines: list[tuple[int, str]], classes: Classes) -> tuple[tuple[
         if kind is None:
             known = len(classes.names) or classes.count or "the"
             problems.append(f"line {line}: class {first[:20]!r} is not one of the {known} classes")
-        elif values is None or not (len(values) in (4, 5) or (len(values) >= 6 and len(values) % 2 == 0)):
+        elif values is None or not _is_box(len(values), classes.with_points):
             problems.append(f"line {line}: not `class x y width height`: {text[:80]!r}")
-        elif len(values) <= 5:  # a fifth number is a detector's confidence
+        elif classes.with_points or len(values) <= 5:  # a fifth number is a detector's confidence
             lesions.append(Lesion.from_centre(kind, *values[:4]))
         else:
             x, y = values[::2], values[1::2]
             lesions.append(Lesion(kind, min(x), min(y), max(x), max(y)))
     return tuple(lesions), problems
+
+
+def _is_box(count: int, with_points: bool) -> bool:
+    """Whether a line may have so many numbers: a box, perhaps with more; or an outline of three points."""
+    return count in (4, 5) or (count >= 6 and (with_points or count % 2 == 0))
