@@ -31,7 +31,8 @@ ROWS = st.builds(
     confidence=st.none() | NUMBERS,
     reason=st.none() | TEXT,
     ita=st.none() | NUMBERS,
-    lesions=st.lists(LESIONS, max_size=3).map(tuple),
+    lesions=st.none() | st.lists(LESIONS, max_size=3).map(tuple),
+    lesion_types=st.none() | st.lists(TEXT, max_size=2).map(tuple),
 )
 
 
@@ -212,3 +213,20 @@ def test_a_sample_keeps_the_order_of_the_set(tmp_path: Path):
     assert list(sample) == [face for face in faces if face in sample.faces]
     assert faces.sample(6, np.random.default_rng(1)) != sample
     assert faces.sample(99, np.random.default_rng(0)) == faces
+
+
+def test_no_lesions_in_a_manifest_that_could_not_say_unknown_are_unknown(tmp_path: Path) -> None:
+    import pyarrow.parquet as parquet
+
+    writer = FaceSetWriter(tmp_path)
+    box = Lesion("papule", 0, 0, 4, 4)
+    writer.add(picture(1), Face("a", lesions=(), lesion_types=()))
+    writer.add(picture(2), Face("b", lesions=(box,), lesion_types=("papule",)))
+    written = [(face.lesions, face.lesion_types) for face in writer.finish()]
+    assert [(face.lesions, face.lesion_types) for face in FaceSet.load(tmp_path)] == written
+    table = parquet.read_table(tmp_path / "manifest.parquet")
+    parquet.write_table(table.replace_schema_metadata(None), tmp_path / "manifest.parquet")
+    assert [(face.lesions, face.lesion_types) for face in FaceSet.load(tmp_path)] == [
+        (None, None),
+        written[1],
+    ]

@@ -109,6 +109,7 @@ def test_faces_whose_lesions_are_unknown_are_not_in_the_coco_file(
     release = write_release(tmp_path / "export", some, formats=("imagefolder", "coco"))
     content = json.loads((release / "coco" / "instances_train.json").read_text(encoding="utf-8"))
     assert len(content["images"]) == len(others)
+    assert "faces are unknown" in (release / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_same_faces_give_the_same_files(whole: Path, faces_with_boxes: FaceSet, tmp_path: Path) -> None:

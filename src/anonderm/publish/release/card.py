@@ -49,6 +49,7 @@ def card(
         total=len(faces),
         pixels=faces.image(faces.faces[0]).shape[0],
         boxes=sum(len(face.boxes) for face in faces),
+        unboxed=sum(face.lesions is None for face in faces),
         psis=sorted({face.psi for face in faces if face.psi is not None}),
         behind=behind,
         licences=list(licences(faces, behind).items()),
