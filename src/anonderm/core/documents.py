@@ -105,6 +105,8 @@ def _check_events(yaml: Any, text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(f"line {event.start_mark.line + 1}: aliases are not read; write the value out")
+        if isinstance(event, yaml.ScalarEvent):
+            event.value.encode("utf-8")  # not for halves of surrogate pairs, which no file could hold
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
