@@ -90,6 +90,7 @@ ONE_BOX = {
         "voc",
         {"a.jpg": None, "a.xml": ('<?xml version="1.0" encoding="utf-16"?>' + VOC).encode("utf-16")},
     ),
+    "VOC with a namespace": ("voc", {"a.jpg": None, "a.xml": VOC.replace("ion>", "ion xmlns='x'>", 1)}),
     "VOC of size 0": ("voc", {"a.jpg": None, "a.xml": VOC.replace(">40<", ">0<")}),
     "VOC with attributes": (
         "voc",
@@ -119,6 +120,8 @@ ONE_BOX = {
     "class as float": ("yolo", yolo("1.000000\t.225 .45 .25 .5\r\n", classes__txt=NAMES)),
     "confidence": ("yolo", yolo("1 .225 .45 .25 .5 .9", classes__txt=NAMES)),
     "key points": ("yolo", yolo("1 .225 .45 .25 .5 .2 .2 .3 .4", d__yaml=CARD + "kpt_shape: [2, 2]\n")),
+    "decimal commas": ("yolo", yolo("1 0,225 0,45 0,25 0,5\n", classes__txt=NAMES)),
+    "commas": ("yolo", yolo("1,0.225,0.45,0.25,0.5\n", classes__txt=NAMES)),
     "outline": ("yolo", yolo("1 .1 .2 .35 .2 .35 .7 .1 .7", classes__txt=NAMES)),
     "byte order mark": ("yolo", yolo(YOLO.encode("utf-8-sig"), classes__txt=NAMES.encode("utf-16"))),
     "model beside card": ("yolo", yolo(acne__yaml=CARD, a_model__yaml="nc: 80\nbackbone: []\n")),
@@ -294,6 +297,8 @@ PASSED_OVER = {
     "table by stems": {"grades.csv": "id,grade\na,1\nb,2\nc,3\n"},
     "JSON by stems": {"grades.json": '{"a": 1, "b": 2, "c": 3}'},
     "spreadsheet": {"grades.xlsx": b"PK"},
+    "packed": {"boxes.json.gz": b"x"},
+    "array": {"grades.npy": b"x"},
     "UTF-16": {"grades.csv": "file;grade\na.jpg;1\n".encode("utf-16")},
 }
 
@@ -398,6 +403,17 @@ def test_the_class_is_the_folder_that_is_one(read, what):
         dict.fromkeys(BY_FOLDERS[what]) | ({} if what in ("folders", "people within") else others)
     )
     assert Counter(photo.label for photo in found.photos) == CLASSES
+
+
+@pytest.mark.parametrize("photo", ["images/a.jpg", "a.jpg", "mild/a.jpg"])
+def test_masks_are_no_photos_of_a_class(read, photo):
+    with pytest.raises(InputError, match=r"masks/a\.png"):
+        read({photo: None, "masks/a.png": None})
+
+
+def test_a_folder_called_images_is_no_class(read):
+    layout, found = read({"images/a.jpg": None, "images/b.jpg": None})
+    assert (layout, {photo.label for photo in found.photos}) == ("flat", {None})
 
 
 @pytest.mark.parametrize("other", ["docs/figure.png", "sample.jpg", "extra/mild/x.jpg", "train/loose.jpg"])

@@ -16,6 +16,7 @@ from anonderm.ingest.sources.photo import Found, printable
 from anonderm.ingest.sources.reading import read_split
 from anonderm.ingest.sources.unread_labels import label_files
 
+_NO_CLASS = ("images", "image", "imgs", "img", "jpegimages", "photos", "pictures")
 _MOST_CLASSES = 12  # in a folder around the classes; more folders are probably people
 
 
@@ -51,6 +52,8 @@ def wrapping(images: Collection[str], several_people: bool) -> str | None:
     """The same for the paths of images."""
     parts = [name.split("/") for name in images]
     first = {each[0] for each in parts}
+    if len(first) == 1 and min(first).lower() in _NO_CLASS and all(len(each) == 2 for each in parts):
+        return min(first)
     if len(first) != 1 or any(len(each) < 3 for each in parts) or any(map(read_split, first)):
         return None
     second = {each[1] for each in parts}

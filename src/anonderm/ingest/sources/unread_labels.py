@@ -7,7 +7,23 @@ from collections.abc import Collection
 from anonderm.ingest.sources.listing import Listing
 
 _TEXTS = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".txt", ".lst", ".yaml", ".yml", ".html"}
-_TABLES = {".xlsx", ".xls", ".ods", ".numbers", ".parquet", ".arrow", ".feather", ".mat"}
+_TABLES = {
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".numbers",
+    ".parquet",
+    ".arrow",
+    ".feather",
+    ".mat",
+    ".npy",
+    ".npz",
+    ".pkl",
+}
+_PACKED = re.compile(
+    r".*\.(csv|tsv|jsonl?|xml|txt)\.(gz|bz2|xz|zip)|.*(annot|label|mask)[^/]*\.(zip|tar|tgz|7z|rar)"
+)
+_MASKS = re.compile(r"(.*/)?([a-z]+_)?(masks?|labels?|annotations?|segmentations?|segmentationclass)/[^/]*")
 _READ = 4 << 20
 _WORD = re.compile(r"[^\s,;:|\"'<>()\[\]{}=/\\]+")
 _QUOTED = re.compile(r"\"([^\"\\]*)\"")
@@ -15,28 +31,35 @@ _ENOUGH = 3  # names without suffix, which may be plain words
 
 
 def label_files(listing: Listing, among: Collection[str] | None = None) -> list[str]:
-    """Files that are called like a photo, or name photos; and binary tables, seldom anything else.
+    """Files that are called like a photo, or name photos; pictures in a folder of masks, called like a photo
+    in another; and binary tables, seldom anything else.
 
     `among`: the names of the files to look at; all by default.
     """
     names = {posixpath.basename(image).lower() for image in listing.images}
     stems = {posixpath.splitext(name)[0] for name in names}
+    photos = {_stem(image) for image in listing.images if not _MASKS.fullmatch(image.lower())}
+    masks = {name for name in listing.images if _MASKS.fullmatch(name.lower()) and _stem(name) in photos}
     return [
         name
         for name in (listing.files if among is None else among)
-        if (suffix := posixpath.splitext(name)[1].lower()) in _TABLES
+        if name in masks
+        or _PACKED.fullmatch(name.lower())
+        or (suffix := posixpath.splitext(name)[1].lower()) in _TABLES
         or (
             suffix in _TEXTS
-            and (
-                posixpath.splitext(posixpath.basename(name))[0].lower() in stems | names
-                or _names(listing.head(name, _READ), suffix, names, stems)
-            )
+            and (_stem(name) in stems | names or _names(listing.head(name, _READ), suffix, names, stems))
         )
     ]
 
 
 def may_be_labels(name: str) -> bool:
-    return posixpath.splitext(name)[1].lower() in _TEXTS | _TABLES
+    suffix = posixpath.splitext(name)[1].lower()
+    return suffix in _TEXTS | _TABLES or _PACKED.fullmatch(name.lower()) is not None
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0].lower()
 
 
 def _names(data: bytes, suffix: str, names: set[str], stems: set[str]) -> bool:

@@ -107,6 +107,8 @@ def read_voc(path: Path) -> Annotation:
         return Annotation(problems=(f"not a VOC annotation ({type(error).__name__}: {error})",))
     except OSError as error:
         return Annotation(problems=(f"cannot be read ({error.strerror})",))
+    for element in root.iter():  # names of a namespace
+        element.tag = element.tag.rpartition("}")[2]
     lesions, problems = [], []
     for index, item in enumerate(root.iter("object"), start=1):
         kind = (item.findtext("name") or "").strip()

@@ -188,10 +188,13 @@ def _in_card(path: Path) -> Classes:
     card = read_yaml(path)
     card = card if isinstance(card, dict) else {}
     names, count = _names(card.get("names")), card.get("nc")
+    if isinstance(count, str) and re.fullmatch(r"\d{1,5}", count.strip()):
+        count = int(count)
     if card.get("names") is not None and names is None:
         raise InputError(
             f"{path}: `names` is no list of class names.",
-            "Write names: [papule, pustule], or names: {0: papule, 1: pustule}; or remove the file.",
+            "Write names: [papule, pustule], or names: {0: papule, 1: pustule}, with quotes around words "
+            "such as 'no'; or remove the file.",
         )
     if names is None and (not isinstance(count, int) or not 0 < count <= _MOST_CLASSES):
         raise InputError(f"{path}: no list of class names under `names`.", "Add it, or remove the file.")
@@ -210,7 +213,7 @@ def _names(value: Any) -> tuple[str, ...] | None:
         value = [by_number.get(index, str(index)) for index in range(max(by_number) + 1)]
     if not isinstance(value, list) or not 0 < len(value) <= _MOST_CLASSES:
         return None
-    if not all(isinstance(name, str | int | float) for name in value):
+    if not all(isinstance(name, str | int | float) and not isinstance(name, bool) for name in value):
         return None
     return tuple(str(name).strip() for name in value)
 
@@ -219,7 +222,7 @@ def parse_labels(lines: list[tuple[int, str]], classes: Classes) -> tuple[tuple[
     """The boxes as shares of the picture's sides, and what was wrong with other lines."""
     lesions, problems = [], []
     for line, text in lines:
-        first, *words = text.replace(",", " ").split() or [""]
+        first, *words = _words(text) or [""]
         kind, values = class_name(first, classes.names, classes.count), numbers(words)
         if kind is None:
             known = len(classes.names) or classes.count or "the"
@@ -232,6 +235,12 @@ def parse_labels(lines: list[tuple[int, str]], classes: Classes) -> tuple[tuple[
             x, y = values[::2], values[1::2]
             lesions.append(Lesion(kind, min(x), min(y), max(x), max(y)))
     return tuple(lesions), problems
+
+
+def _words(text: str) -> list[str]:
+    """Separated by white space, perhaps with decimal commas; or by commas."""
+    words = [word.strip(",").replace(",", ".") for word in text.split()]
+    return words if len(words) > 1 else text.replace(",", " ").split()
 
 
 def _is_box(count: int, with_points: bool) -> bool:
