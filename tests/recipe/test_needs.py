@@ -64,3 +64,24 @@ def test_damaged_weights_are_listed_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_small_form_needs_no_third_party_weights(name: str) -> None:
     assert missing_weights(read_recipe(RECIPES / f"{name}.toml", small=True).steps) == {}
+
+
+_FILES = """
+classes = ["healthy", "severe"]
+[steps.photos]
+stage = "phantom"
+people = 8
+classes = ["healthy", "severe"]
+[steps.aligned]
+stage = "align"
+from = { faces = "photos" }
+points = "none/points.csv"
+"""
+
+
+def test_files_that_settings_name_must_be_there_before_the_first_step(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(_FILES, encoding="utf-8")
+    with pytest.raises(MissingWeights, match=r"aligned: points = none/points\.csv: no such file"):
+        run_recipe(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -130,6 +130,12 @@ def test_a_mistake_in_a_recipe_is_reported_with_its_place(
     assert str(path) in str(raised.value)
 
 
+def test_a_gan_of_a_class_that_the_photos_do_not_have_is_refused_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, RECIPE.replace('each = "class"\n', "").replace("{class}", "severe"))
+    with pytest.raises(BadLabel, match=r"label = 'severe' is not a class of this recipe\.\n.*'very severe'"):
+        read_recipe(path)
+
+
 def test_an_input_must_come_from_an_earlier_step(tmp_path: Path) -> None:
     head, faces = RECIPE.split("[steps.faces]")
     title, rest = head.split("[steps.photos]")

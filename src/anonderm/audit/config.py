@@ -58,5 +58,11 @@ class AuditConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(len(self.matchers) >= 1, "matchers: name at least one.")
-        check(len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.")
+        check(
+            len(self.matchers) >= 1,
+            "matchers: name at least one.",
+            "Name one or more, as in --matchers dlib copy.",
+        )
+        check(
+            len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.", "Name each once."
+        )

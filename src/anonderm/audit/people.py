@@ -41,7 +41,10 @@ class People:
                     "Ingest the photos with a test share above 0; splits are made by person.",
                 )
             if faces.people < 2:
-                raise TooFewImages(f"{real.folder}: one person in split {side}; an audit needs two.")
+                raise TooFewImages(
+                    f"{real.folder}: one person in split {side}; an audit needs two.",
+                    "Ingest again with more people, or with another --val-share and --test-share.",
+                )
         both = {face.person for face in found.members} & {face.person for face in found.non_members}
         if both:
             raise InputError(

@@ -85,15 +85,18 @@ class TrainClassifierConfig(Settings):
         check(
             self.weights_file is None or self.weights == "random",
             f"weights = {self.weights} and weights_file = {self.weights_file}: only one of them can be set.",
+            "Remove --weights or --weights-file.",
         )
         bounds = self.count_bounds
         check(
             all(low < high for low, high in pairwise(bounds)),
             f"count_bounds = {bounds}: must be in ascending order.",
+            "Give the highest count of each class but the last, mildest first, as in --count-bounds 0 5 20.",
         )
         check(
             not bounds or self.head == "label-distribution",
             f"count_bounds = {bounds}: only for head = label-distribution.",
+            "Add --head label-distribution, or remove --count-bounds.",
         )
         of_head = "macro_auc" if self.head == "multi-label" else "quadratic_kappa"
         monitors = ("accuracy", "loss", "macro_f1", of_head)
@@ -103,4 +106,8 @@ class TrainClassifierConfig(Settings):
             f"Choose from: {', '.join(monitors)}.",
         )
         low, high = self.brightness
-        check(low <= high, f"brightness = {self.brightness}: must be a range, lowest factor first.")
+        check(
+            low <= high,
+            f"brightness = {self.brightness}: must be a range, lowest factor first.",
+            "Give the lower number first, as in --brightness 0.6 1.0.",
+        )

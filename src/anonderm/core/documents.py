@@ -33,7 +33,10 @@ def read_text(path: Path, largest: int = LARGEST) -> str:
             f"{path}: not UTF-8 text ({error.reason}).", "Save it as UTF-8 (in Excel: file type CSV UTF-8)."
         ) from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}).",
+            "Check its permissions, and that it is a regular file.",
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -54,7 +57,9 @@ def parse_json(
 def read_json(path: Path) -> Any:
     """The JSON of an artefact. Raises MissingPath or BrokenArtefact, naming the file."""
     if not path.exists():
-        raise MissingPath(f"{path}: no such file.")
+        raise MissingPath(
+            f"{path}: no such file.", "Check the path; or make it again with the command that writes it."
+        )
     try:
         return parse_json(read_text(path), str(path))
     except InputError as error:

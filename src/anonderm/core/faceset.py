@@ -71,7 +71,10 @@ class FaceSet:
             raise BrokenArtefact(f"{path}: not a FaceSet manifest ({error}).", hint) from error
         for face in faces:
             if not _stays_inside(face):
-                raise BrokenArtefact(f"{path}: face {face.id!r} names a file outside its folder.")
+                raise BrokenArtefact(
+                    f"{path}: face {face.id!r} names a file outside its folder.",
+                    "Run the stage that made the FaceSet again.",
+                )
         return FaceSet(folder, faces)
 
     def __len__(self) -> int:
@@ -147,7 +150,10 @@ class FaceSet:
     def mask(self, face: Face) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Skin mask, bool [H, W]. Raises BrokenArtefact if the face has none."""
         if face.mask is None:
-            raise BrokenArtefact(f"{self.folder}: face {face.id} has no skin mask.")
+            raise BrokenArtefact(
+                f"{self.folder}: face {face.id} has no skin mask.",
+                "Run `anonderm skin` on these faces first.",
+            )
         return _read(self.folder / face.mask)[:, :, 0] > 127
 
     def batches(self, count: int) -> Iterator[FaceSet]:
@@ -318,7 +324,7 @@ def pictures(path: Path) -> FaceSet:
     Hidden files and folders are skipped. Raises MissingPath or EmptyFolder.
     """
     if not path.exists():
-        raise MissingPath(f"{path}: no such file or folder.")
+        raise MissingPath(f"{path}: no such file or folder.", "Check the path.")
     folder = path.parent if path.is_file() else path
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if _is_image(each, path))
     if not files:

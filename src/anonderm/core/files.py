@@ -184,6 +184,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         try:
             os.link(source, temporary)
         except FileNotFoundError as error:
-            raise MissingPath(f"{source}: no such file.") from error
+            raise MissingPath(
+                f"{source}: no such file.", "It was there before: restore it, or run the same command again."
+            ) from error
         except OSError:
             temporary.write_bytes(source.read_bytes())

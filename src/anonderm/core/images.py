@@ -45,9 +45,12 @@ def _bytes(path: Path) -> bytes:
     try:
         return read_bytes(path)
     except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
+        raise MissingPath(f"{path}: no such file.", "Check the path.") from error
     except OSError as error:
-        raise UnreadableImage(f"{path}: cannot be read ({error.strerror}).") from error
+        raise UnreadableImage(
+            f"{path}: cannot be read ({error.strerror}).",
+            "Check its permissions, and that it is a regular file.",
+        ) from error
 
 
 def encode_png(image_HWC: NDArray[Any]) -> bytes:

@@ -28,7 +28,9 @@ class OnnxNetwork:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common class but this
-            raise InputError(f"{path}: onnxruntime cannot read it ({error}).") from error
+            raise InputError(
+                f"{path}: onnxruntime cannot read it ({error}).", "Download or export it again."
+            ) from error
         first = self._session.get_inputs()[0]
         self._name, self.shape, self.path = first.name, list(first.shape), path
 

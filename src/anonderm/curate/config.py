@@ -57,8 +57,14 @@ class ScreenConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(len(self.matchers) >= 1, "matchers: name at least one.")
-        check(len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.")
+        check(
+            len(self.matchers) >= 1,
+            "matchers: name at least one.",
+            "Name one or more, as in --matchers dlib copy.",
+        )
+        check(
+            len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.", "Name each once."
+        )
 
 
 @dataclass(frozen=True)
@@ -84,4 +90,5 @@ class GradeConfig(Settings):
         check(
             most is None or most >= self.min_per_class,
             f"max_per_class = {most}: must be at least min_per_class = {self.min_per_class}.",
+            "Raise --max-per-class or lower --min-per-class.",
         )

@@ -26,7 +26,10 @@ def labelled_test_faces(faces: FaceSet) -> FaceSet:
     test = test_faces(faces)
     unlabelled = [face.id for face in test if face.label is None]
     if unlabelled:
-        raise BadLabel(f"{faces.folder}: test face {unlabelled[0]} has no label.")
+        raise BadLabel(
+            f"{faces.folder}: test face {unlabelled[0]} has no label.",
+            "Label the photos, or leave out those without a label, and ingest them again.",
+        )
     return test
 
 
@@ -37,7 +40,10 @@ def faces_to_compare(real: FaceSet, synthetic: FaceSet) -> dict[str, FaceSet]:
     """
     test = test_faces(real)
     if not synthetic.faces:
-        raise TooFewImages(f"{synthetic.folder}: the synthetic set is empty.")
+        raise TooFewImages(
+            f"{synthetic.folder}: the synthetic set is empty.",
+            "Generate faces, or relax the limits of screen and grade.",
+        )
     return {"test": test, "train": real.where(split="train"), "synthetic": synthetic}
 
 

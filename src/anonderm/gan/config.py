@@ -139,7 +139,11 @@ class TrainGanConfig(Settings):
         check_bounds(self)
         no_pipeline = self.augment == "none" and bool(self.augment_p)
         check(not no_pipeline, f"augment = none, but augment_p = {self.augment_p}.", "Remove one of them.")
-        check(self.metric_faces == 0 or self.metric_faces >= 16, "metric_faces must be 0 or at least 16.")
+        check(
+            self.metric_faces == 0 or self.metric_faces >= 16,
+            "metric_faces must be 0 or at least 16.",
+            "Give 0 for no metrics, or a number of faces such as --metric-faces 256 (the default).",
+        )
         check(
             not (self.label and self.conditional),
             "label and conditional exclude each other.",

@@ -132,8 +132,16 @@ class IngestConfig(Settings):
         check_bounds(self)
         _check_shares(self.val_share, self.test_share)
         if self.subjects is not None:
-            check(_groups(self.subjects) == 1, f"subjects = {self.subjects!r}: must have one group, (...).")
-        check(self.label is None or is_plain(self.label), f"label = {self.label!r}: cannot name a class.")
+            check(
+                _groups(self.subjects) == 1,
+                f"subjects = {self.subjects!r}: must have one group, (...).",
+                "Put the part of the name that names the person in brackets, as in '(P[0-9]+)_.*'.",
+            )
+        check(
+            self.label is None or is_plain(self.label),
+            f"label = {self.label!r}: cannot name a class.",
+            "Give a word such as mild, without slashes or other signs that file names cannot hold.",
+        )
         check(
             self.people_matcher in PEOPLE_MATCHERS or self.people_matcher.lower().endswith(".onnx"),
             f"people_matcher = {self.people_matcher!r}: no such matcher.",
@@ -141,11 +149,19 @@ class IngestConfig(Settings):
         )
         for each in self.relabel:
             old, _, new = each.partition("=")
-            check(bool(old) and is_plain(new), f"relabel = {each!r}: must be OLD=NEW, as in 0=healthy.")
+            check(
+                bool(old) and is_plain(new),
+                f"relabel = {each!r}: must be OLD=NEW, as in 0=healthy.",
+                "Give pairs, as in --relabel 0=healthy 1=mild.",
+            )
         for each in self.columns:
             what, _, column = each.partition("=")
             known = ", ".join(COLUMNS)
-            check(what in COLUMNS and bool(column), f"columns = {each!r}: must be WHAT=COLUMN ({known}).")
+            check(
+                what in COLUMNS and bool(column),
+                f"columns = {each!r}: must be WHAT=COLUMN ({known}).",
+                "Give pairs, as in --columns file=image label=grade.",
+            )
 
     @property
     def chosen_columns(self) -> dict[str, str]:
@@ -166,11 +182,18 @@ def _groups(pattern: str) -> int:
     try:
         return re.compile(pattern).groups
     except re.error as error:
-        raise ConfigError(f"subjects = {pattern!r}: not a regular expression ({error}).") from error
+        raise ConfigError(
+            f"subjects = {pattern!r}: not a regular expression ({error}).",
+            "An example: '(P[0-9]+)_.*' takes P012 from P012_left.jpg.",
+        ) from error
 
 
 def _check_shares(val: float, test: float) -> None:
-    check(val + test < 1, f"val_share + test_share = {val + test:g}: must be less than 1, or train is empty.")
+    check(
+        val + test < 1,
+        f"val_share + test_share = {val + test:g}: must be less than 1, or train is empty.",
+        "Lower --val-share or --test-share; the defaults are 0.15 and 0.2.",
+    )
 
 
 @dataclass(frozen=True)
@@ -212,11 +235,20 @@ class PhantomConfig(Settings):
         check(len(self.classes) > 0, "classes is empty.", choices)
         unknown = [name for name in self.classes if name not in CLASSES]
         check(not unknown, f"classes: unknown {unknown}.", choices)
-        check(len(set(self.classes)) == len(self.classes), f"classes = {self.classes}: named twice.")
-        check(self.people >= len(self.classes), f"people = {self.people}: at least one for each class.")
+        check(
+            len(set(self.classes)) == len(self.classes),
+            f"classes = {self.classes}: named twice.",
+            "Name each class once.",
+        )
+        check(
+            self.people >= len(self.classes),
+            f"people = {self.people}: at least one for each class.",
+            f"Give --people {len(self.classes)} or more.",
+        )
         check(
             self.photos_min <= self.photos_max,
             f"photos_min = {self.photos_min}: must not exceed photos_max = {self.photos_max}.",
+            "Give photos_min up to photos_max, as in --photos-min 1 --photos-max 3 (the defaults).",
         )
 
 
@@ -257,7 +289,11 @@ class AlignConfig(Settings):
         suffixes = {"points": (self.points, (".csv", ".json")), "model": (self.model, (".dat", ".onnx"))}
         for name, (path, known) in suffixes.items():
             ending = path.suffix.lower() if path else known[0]
-            check(ending in known, f"{name} = {path}: must end in {' or '.join(known)}.")
+            check(
+                ending in known,
+                f"{name} = {path}: must end in {' or '.join(known)}.",
+                "Give a file of this kind.",
+            )
         check(
             self.model is None or self.detector != "yunet",
             f"model = {self.model}: it works on the faces that dlib finds, and detector = yunet.",

@@ -81,7 +81,10 @@ def deal_folds(
         owners = [people[row] for row in own.tolist()]
         count = len(set(owners))
         if count < folds:
-            raise TooFewImages(f"{folds} folds take at least {folds} people a set, and one has {count}.")
+            raise TooFewImages(
+                f"{folds} folds take at least {folds} people a set, and one has {count}.",
+                "Lower --folds, or compare larger sets.",
+            )
         for fold, members in enumerate(group_folds(owners, folds, rng)):
             fold_N[own[np.concatenate(members)]] = fold
     return fold_N

@@ -38,7 +38,10 @@ class Gaussian:
         """Raises TooFewImages below 2 rows."""
         rows = np.asarray(rows_ND)
         if len(rows) < 2:
-            raise TooFewImages(f"the Frechet distance needs at least 2 images a set, one has {len(rows)}.")
+            raise TooFewImages(
+                f"the Frechet distance needs at least 2 images a set, one has {len(rows)}.",
+                "Compare larger sets.",
+            )
         if len(rows) >= _MANY * rows.shape[1]:
             return Scatter.of(rows).gaussian()
         mean_D = rows.mean(axis=0, dtype=np.float64)

@@ -58,7 +58,9 @@ def kernel_distance(
         for rows, people in ((real_ND, real_people), (fake_MD, fake_people))
     )
     if min(len(real.people), len(fake.people)) < 2:
-        raise TooFewImages("the kernel distance needs images of at least 2 people a set.")
+        raise TooFewImages(
+            "the kernel distance needs images of at least 2 people a set.", "Compare larger sets."
+        )
     own, other = (across(each, each, kernels).without_same_person(each, kernels) for each in (real, fake))
     return float(Discrepancy(own, other, across(real, fake, kernels)).value()[0])
 

@@ -23,4 +23,4 @@ class ReportConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(bool(self.title.strip()), "title: must not be empty.")
+        check(bool(self.title.strip()), "title: must not be empty.", "Give a title, or leave it out.")

@@ -38,7 +38,11 @@ class ExportBoxesConfig:
 
     def __post_init__(self) -> None:
         check(len(self.formats) > 0, "formats is empty.", "Choose from: yolo, coco.")
-        check(len(set(self.formats)) == len(self.formats), f"formats = {self.formats}: named twice.")
+        check(
+            len(set(self.formats)) == len(self.formats),
+            f"formats = {self.formats}: named twice.",
+            "Name each format once.",
+        )
 
 
 def export_boxes(config: ExportBoxesConfig, faces: FaceSet, run: RunDir) -> list[Path]:

@@ -9,10 +9,12 @@ import dataclasses
 import sys
 import time
 from collections.abc import Container
+from dataclasses import dataclass
 from pathlib import Path
 
+from anonderm.core.config import Positive, typed
 from anonderm.core.documents import read_json
-from anonderm.core.errors import ConfigChanged, MissingWeights, ReleaseRefused
+from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingWeights, ReleaseRefused
 from anonderm.core.files import write_json
 from anonderm.core.progress import duration
 from anonderm.core.rundir import RunRecord
@@ -45,10 +47,10 @@ def run_recipe(
     if dry_run:
         _print_plan(recipe, steps, out)
         if missing:
-            _print("\n  ".join(["Missing weights:", *missing]))
+            _print("\n  ".join(["Missing weights and files:", *missing]))
         return []
     if missing:
-        raise MissingWeights(f"{recipe.path}: needs weights that are missing.", "\n  ".join(missing))
+        raise MissingWeights(f"{recipe.path}: needs weights or files that are missing.", "\n  ".join(missing))
     _print(f"{recipe.title}\nRun folder {out}. To resume after a stop, run the same command again.")
     return _run_steps(recipe, steps, out)
 
@@ -107,13 +109,13 @@ def _budgeted(recipe: Recipe, out: Path, minutes: float | None, keep: bool) -> R
     """
     file = out / "budget.json"
     if file.exists():
-        kept = read_json(file)
-        if minutes not in (None, kept["minutes"]):
+        kept = _kept_budget(file)
+        if minutes not in (None, kept.minutes):
             raise ConfigChanged(
-                f"{out}: planned for a budget of {kept['minutes']:g} minutes, not {minutes:g}.",
+                f"{out}: planned for a budget of {kept.minutes:g} minutes, not {minutes:g}.",
                 "Choose another --out, or give the same budget.",
             )
-        return with_planned_lengths(recipe, kept["kimg"])
+        return with_planned_lengths(recipe, kept.kimg)
     if minutes is None:
         return recipe
     fitted = fit_to_budget(recipe, minutes)
@@ -121,6 +123,20 @@ def _budgeted(recipe: Recipe, out: Path, minutes: float | None, keep: bool) -> R
         kimg = {step.name: step.config.kimg for step in fitted.steps if step.share}
         write_json(file, {"minutes": minutes, "kimg": kimg})
     return fitted
+
+
+@dataclass(frozen=True)
+class _Budget:
+    minutes: Positive
+    kimg: dict[str, Positive]
+
+
+def _kept_budget(file: Path) -> _Budget:
+    """Raises BrokenArtefact."""
+    try:
+        return typed(_Budget, read_json(file), str(file))
+    except ConfigError as error:
+        raise BrokenArtefact(error.message, "Delete it to plan again.") from error
 
 
 def _print_plan(recipe: Recipe, steps: tuple[Step, ...], out: Path) -> None:

@@ -145,7 +145,11 @@ def _step(path: Path, name: str, body: Body, content: RecipeFile, small: Small |
         taken = [_taken(where_small, changes, content, shared) for shared in (content, small)]
         return _changed(where_small, taken[0] | taken[1], changes)
     merged = _changed(where, _taken(where, body, content, content), body)
-    check("use" not in changes, f"{where_small}: use: only a step with a stage of its own can have it.")
+    check(
+        "use" not in changes,
+        f"{where_small}: use: only a step with a stage of its own can have it.",
+        "Give it a stage, or remove use.",
+    )
     if small:
         merged = _changed(where_small, {**merged, **_taken(where_small, body, content, small)}, changes)
     return merged
@@ -174,7 +178,11 @@ def _changed(where: str, body: Body, changes: Mapping[str, Any]) -> Body:
     changes = {key: value for key, value in changes.items() if key != "use"}
     unset = typed(list[str], changes.pop("unset", []), f"{where}: unset")
     strange = [name for name in unset if name not in body]
-    check(not strange, f"{where}: unset = {unset}: the step has no {', '.join(strange)}.")
+    check(
+        not strange,
+        f"{where}: unset = {unset}: the step has no {', '.join(strange)}.",
+        "Remove it from unset.",
+    )
     sources = {**body.get("from", {}), **typed(dict[str, Any], changes.pop("from", {}), f"{where}: from")}
     kept = {name: value for name, value in body.items() if name not in unset}
     return {**kept, **({"from": sources} if sources else {}), **changes}
@@ -193,7 +201,11 @@ def _without(where: str, steps: dict[str, Body], name: str) -> dict[str, Body]:
     """The steps without this one; whatever reads it reads its only input instead."""
     inputs = steps[name].get("from", {}).values()
     read = [each for value in inputs for each in (value if isinstance(value, list) else [value])]
-    check(len(read) == 1, f"{where}: {name} has {len(read)} inputs; only a step with one can be skipped.")
+    check(
+        len(read) == 1,
+        f"{where}: {name} has {len(read)} inputs; only a step with one can be skipped.",
+        "Do not skip it; or skip the steps that read it as well.",
+    )
     others = {other: dict(body) for other, body in steps.items() if other != name}
     for body in others.values():
         if isinstance(body.get("from"), dict):

@@ -61,7 +61,7 @@ class Recipe:
 
 
 _READER = next(stage for stage in STAGES.values() if stage.labels)  # the stage that reads photos
-_DATA, _CLASS = "{data}", "{class}"
+DATA, _CLASS = "{data}", "{class}"
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_ ]*\}")
 _STEP_KEYS = ("stage", "from", "each", "share")  # what is not a setting of the stage
 
@@ -85,13 +85,14 @@ def read_recipe(
     steps: list[Step] = []
     groups: Groups = {}
     for name, body in content.steps.items():
-        groups[name] = tuple(_expand(path, name, body, classes, data or Path(_DATA), groups))
+        groups[name] = tuple(_expand(path, name, body, classes, data or Path(DATA), groups))
         steps.extend(groups[name])
     if not steps:
         raise ConfigError(f"{path}: no steps.", "A recipe needs at least one table [steps.NAME].")
-    if len({step.name for step in steps}) < len(steps):
+    if len({step.name.casefold() for step in steps}) < len(steps):  # some file systems ignore case
         raise ConfigError(f"{path}: two steps have one name.", f"Steps: {', '.join(s.name for s in steps)}.")
     _refuse_one_class(data or path, classes, steps)
+    _refuse_unknown_label(path, classes, steps)
     return Recipe(path, content.title or path.stem, classes, tuple(steps), photos)
 
 
@@ -107,7 +108,7 @@ def _classes(path: Path, content: RecipeFile, data: Path | None) -> tuple[str, .
 def _labels_in(path: Path, content: RecipeFile, data: Path) -> tuple[str, ...]:
     """The classes of the photos, as the step that reads them will find them."""
     readers = ((name, body) for name, body in content.steps.items() if body.get("stage") == _READER.name)
-    name, body = next(readers, ("photos", {"source": _DATA}))
+    name, body = next(readers, ("photos", {"source": DATA}))
     where = f"{path} [steps.{name}]"
     settings = {key: fill(f"{where}: {key}", value, None, data) for key, value in _settings(body).items()}
     labels = _READER.find_labels(from_dict(_READER.load_config(), settings, where))
@@ -126,6 +127,18 @@ def _refuse_one_class(place: Path, classes: tuple[str, ...], steps: list[Step]) 
         )
 
 
+def _refuse_unknown_label(path: Path, classes: tuple[str, ...], steps: list[Step]) -> None:
+    """A GAN of one class, which the photos must have."""
+    for step in steps:
+        label = step.config.label if step.stage.name == "train-gan" else None
+        if classes and label not in (None, *classes):
+            near = nearest(label, classes)
+            raise BadLabel(
+                f"{path} [steps.{step.name}]: label = {label!r} is not a class of this recipe.",
+                f"Did you mean {near!r}?" if near else f"Classes: {', '.join(classes)}.",
+            )
+
+
 def _expand(
     path: Path, name: str, body: dict[str, Any], classes: tuple[str, ...], data: Path, groups: Groups
 ) -> Iterator[Step]:
@@ -133,8 +146,16 @@ def _expand(
     where = f"{path} [steps.{name}]"
     stage_name, each = typed(str, body.get("stage", ""), f"{where}: stage"), body.get("each")
     share = typed(float, body.get("share", 0.0), f"{where}: share")
-    check(0 <= share <= 1, f"{where}: share = {share:g}: must be a number from 0 to 1.")
-    check(is_plain(name), f"{where}: {name!r} cannot be the name of a folder.")
+    check(
+        0 <= share <= 1,
+        f"{where}: share = {share:g}: must be a number from 0 to 1.",
+        "An example: share = 0.5.",
+    )
+    check(
+        is_plain(name),
+        f"{where}: {name!r} cannot be the name of a folder.",
+        "Use letters, digits, - and _, as in [steps.all-gan].",
+    )
     check_known(where, "stage", stage_name, STAGES)
     if each not in (None, "class"):
         raise ConfigError(f"{where}: each = {each!r} is unknown.", 'The only repetition is each = "class".')
@@ -160,16 +181,16 @@ def fill(where: str, value: Any, label: str | None, data: Path) -> Any:
     """A setting with its placeholder replaced, also inside a list. Raises ConfigError for an unknown one."""
     if isinstance(value, list):
         return [fill(where, each, label, data) for each in value]
-    if value == _DATA:
+    if value == DATA:
         return data
     if value == _CLASS:
         check(label is not None, f'{where} = "{_CLASS}" without each = "class".', "Add it, or name a class.")
         return label
-    unknown = isinstance(value, str) and (_PLACEHOLDER.fullmatch(value) or _DATA in value or _CLASS in value)
+    unknown = isinstance(value, str) and (_PLACEHOLDER.fullmatch(value) or DATA in value or _CLASS in value)
     check(
         not unknown,
         f"{where} = {value!r}: unknown placeholder.",
-        f'The placeholders are "{_DATA}" and "{_CLASS}", each as a whole value.',
+        f'The placeholders are "{DATA}" and "{_CLASS}", each as a whole value.',
     )
     return value
 
@@ -188,7 +209,9 @@ def read_inputs(where: str, stage: Stage, sources: Any, groups: Groups) -> dict[
         wanted, place = stage.inputs[key], f"{where}: {key}"
         found = [name for each in references for name in _resolved(place, each, wanted, groups)]
         check(
-            wanted.many or len(found) == 1, f"{place} takes one input, not {len(found)}: {', '.join(found)}."
+            wanted.many or len(found) == 1,
+            f"{place} takes one input, not {len(found)}: {', '.join(found)}.",
+            "Name one earlier step.",
         )
         inputs[key] = tuple(found)
     for key, wanted in stage.inputs.items():
@@ -215,10 +238,18 @@ def _resolved(where: str, reference: str, wanted: Input, groups: Groups) -> list
         return [step.name for step in groups[reference]]
     if reference in weights.SHIPPED:
         made_by = weights.SHIPPED[reference].made_by
-        check(_fits(made_by, wanted), f"{where} is from {made_by}; it must be {_described(wanted)}.")
+        check(
+            _fits(made_by, wanted),
+            f"{where} is from {made_by}; it must be {_described(wanted)}.",
+            "Name an earlier step that makes it.",
+        )
         return [reference]
     if reference.endswith(".safetensors"):
-        check(wanted.kind == "checkpoint", f"{where} is a checkpoint; it must be {_described(wanted)}.")
+        check(
+            wanted.kind == "checkpoint",
+            f"{where} is a checkpoint; it must be {_described(wanted)}.",
+            "Name an earlier step that makes it.",
+        )
         return [str(weights.user_folder() / reference)]
     near = nearest(reference, [*groups, *weights.SHIPPED])
     known = f"Earlier steps: {', '.join(groups)}; shipped weights: {', '.join(weights.SHIPPED)}."

@@ -60,7 +60,11 @@ class TrainSkinConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(self.crop_size <= self.size, f"crop = {self.crop}: must be at most size = {self.size}.")
+        check(
+            self.crop_size <= self.size,
+            f"crop = {self.crop}: must be at most size = {self.size}.",
+            "Lower --crop or raise --size.",
+        )
         check(
             self.warm_up < self.steps,
             f"warm_up = {self.warm_up}: must be less than steps = {self.steps}.",

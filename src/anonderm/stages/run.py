@@ -125,7 +125,7 @@ def _open_input(
     if not given and not wanted.optional:
         raise ConfigError(f"{stage.name}: the input {name!r} is missing.", f"It is: {wanted.help}")
     if not wanted.many and len(given) > 1:
-        raise ConfigError(f"{stage.name}: the input {name!r} takes one, not {len(given)}.")
+        raise ConfigError(f"{stage.name}: the input {name!r} takes one, not {len(given)}.", "Give one path.")
     opened = tuple(open_artefact(wanted.kind, each) for each in given)
     if wanted.many:
         return opened

@@ -63,10 +63,16 @@ class TrainDetectorConfig(Settings):
         check_bounds(self)
         small = self.network == "small"
         check(
-            not (small and self.weights_file), "weights_file: torchvision has no weights for network = small."
+            not (small and self.weights_file),
+            "weights_file: torchvision has no weights for network = small.",
+            "Remove --weights-file, or choose --network resnet18.",
         )
         low, high = self.scale
-        check(low <= high, f"scale = {self.scale}: must be a range, lowest factor first.")
+        check(
+            low <= high,
+            f"scale = {self.scale}: must be a range, lowest factor first.",
+            "Give the lower number first, as in --scale 0.8 1.25.",
+        )
 
 
 @dataclass(frozen=True)

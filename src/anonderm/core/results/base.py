@@ -62,7 +62,10 @@ class Result:
         """Raises MissingPath, or BrokenArtefact for a file of another kind or with a wrong field."""
         found = load_result(path)
         if not isinstance(found, cls):
-            raise BrokenArtefact(f"{path}: a result of kind {found.kind}, not {cls.kind}.")
+            raise BrokenArtefact(
+                f"{path}: a result of kind {found.kind}, not {cls.kind}.",
+                "Give the run folder of the stage that this command asks for.",
+            )
         return found
 
 

@@ -46,7 +46,10 @@ def real_pool(real: FaceSet, seed: int) -> Pool:
         )
     unknown = sorted(set(test.labels) - set(train.labels))
     if unknown:
-        raise BadLabel(f"{real.folder}: no training face has the label {unknown[0]} of the test split.")
+        raise BadLabel(
+            f"{real.folder}: no training face has the label {unknown[0]} of the test split.",
+            "Ingest again with more people of this label, or without them.",
+        )
     return Pool(train, val, test)
 
 

@@ -58,13 +58,27 @@ def axes(sweep: SweepGanConfig) -> dict[str, list[Any]]:
     for text in sweep.sweep:
         key, equals, values = text.partition("=")
         where = f"--sweep {text}"
-        check(bool(equals and values), f"{where}: must have the form setting=value,value.")
+        check(
+            bool(equals and values),
+            f"{where}: must have the form setting=value,value.",
+            "As in --sweep r1_gamma=2,10 freeze_d=0,4.",
+        )
         key = key.replace("-", "_")
-        check(key not in found, f"{where}: {key} is given twice.")
+        check(
+            key not in found,
+            f"{where}: {key} is given twice.",
+            "Give all values of a setting at once, as in r1_gamma=2,10.",
+        )
         fixed = key in _FIXED or key in _OWN
-        check(not fixed, f"{where}: {key} must be the same in all trainings of a sweep.")
+        check(
+            not fixed,
+            f"{where}: {key} must be the same in all trainings of a sweep.",
+            "Give it as a flag of its own.",
+        )
         found[key] = [_value(key, each.strip(), where) for each in values.split(",")]
-        check(len(set(found[key])) == len(found[key]), f"{where}: a value is repeated.")
+        check(
+            len(set(found[key])) == len(found[key]), f"{where}: a value is repeated.", "Give each value once."
+        )
     return found
 
 

@@ -61,7 +61,11 @@ class InterpolateConfig(_StyleConfig):
 
     def __post_init__(self) -> None:
         _StyleConfig.__post_init__(self)
-        check(len(parse_seeds(self.seeds)) >= 2, f"seeds {self.seeds!r}: at least two are needed.")
+        check(
+            len(parse_seeds(self.seeds)) >= 2,
+            f"seeds {self.seeds!r}: at least two are needed.",
+            "Give several seeds, as in --seeds 0-3.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,11 @@ class _SheetConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(self.columns % 2 == 1, f"columns = {self.columns}: must be odd, for the face itself.")
+        check(
+            self.columns % 2 == 1,
+            f"columns = {self.columns}: must be odd, for the face itself.",
+            "Give an odd number from 3 to 101, such as --columns 7 (the default).",
+        )
         parse_layers(self.layers)
         parse_seeds(self.seeds)
 

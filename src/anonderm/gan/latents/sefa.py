@@ -31,7 +31,11 @@ def sefa(config: SefaConfig, checkpoint: Checkpoint, run: RunDir) -> list[Path]:
     model = LoadedGenerator.of(checkpoint, config.label)
     generator = model.generator
     size = generator.arch.w_dim
-    check(config.directions <= size, f"directions = {config.directions}: w has {size} dimensions.")
+    check(
+        config.directions <= size,
+        f"directions = {config.directions}: w has {size} dimensions.",
+        f"Give a number from 1 to {size}.",
+    )
     layers = parse_layers(config.layers, generator.style_layers)
     unit_KD, _ = factorise(generator, layers, config.directions)
     w_ND = model.sample_styles(_SAMPLES, step_generator(0, 0))

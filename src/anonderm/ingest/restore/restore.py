@@ -59,7 +59,7 @@ def restore(config: RestoreConfig, faces: FaceSet, run: RunDir) -> FaceSet:
 def _sides(faces: FaceSet, run: RunDir) -> dict[str, int]:
     """The side of every face."""
     if not faces.faces:
-        raise EmptyFolder(f"{faces.folder}: no face in this FaceSet.")
+        raise EmptyFolder(f"{faces.folder}: no face in this FaceSet.", "Ingest photos first.")
     sides: dict[str, int] = {}
     other: list[str] = []
     for face in run.progress(faces.faces, "measuring faces"):

@@ -30,7 +30,9 @@ def initial_weights(backbone: str, weights: WeightsName, weights_file: Path | No
     """
     if weights_file is not None:
         if not weights_file.is_file():
-            raise MissingPath(f"weights_file = {weights_file}: no such file.")
+            raise MissingPath(
+                f"weights_file = {weights_file}: no such file.", "Check the path, or leave it out."
+            )
         return InitialWeights(f"file sha256:{sha256_file(weights_file)}", weights_file)
     if weights == "random":
         return None

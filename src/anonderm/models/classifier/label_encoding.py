@@ -59,7 +59,8 @@ def classes_and_head(
             if len(bounds) != len(classes) - 1:
                 raise ConfigError(
                     f"count_bounds = {bounds}: {len(bounds)} bounds for {len(classes)} classes "
-                    f"({', '.join(classes)}), which need {len(classes) - 1}."
+                    f"({', '.join(classes)}), which need {len(classes) - 1}.",
+                    "Give the highest count of each class but the last, mildest first.",
                 )
             highest = max(len(face.boxes) for face in train)
             return classes, LabelDistribution(bounds, max(_MIN_HIGHEST_COUNT, highest, bounds[-1] + 1))

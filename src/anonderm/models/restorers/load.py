@@ -46,10 +46,13 @@ def read_points(path: Path) -> dict[str, Points]:
             row["id"]: np.array([float(row[name]) for name in _HEADER[1:]]).reshape(68, 2) for row in rows
         }
     except FileNotFoundError as error:
-        raise MissingPath(f"{path}: no such file.") from error
+        raise MissingPath(f"{path}: no such file.", "Check the path.") from error
     except (ValueError, TypeError, csv.Error) as error:
-        raise InputError(f"{path}: not a table of 68 landmarks per face ({error}).") from error
+        raise InputError(
+            f"{path}: not a table of 68 landmarks per face ({error}).",
+            "Its columns must be id,x0,y0,...,x67,y67, in pixels of the face.",
+        ) from error
     for id, points_682 in points.items():
         if not np.isfinite(points_682).all():
-            raise InputError(f"{path}: the landmarks of {id} are not all finite.")
+            raise InputError(f"{path}: the landmarks of {id} are not all finite.", "Mark this face again.")
     return points

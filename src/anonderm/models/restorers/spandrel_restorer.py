@@ -58,10 +58,15 @@ def _load(path: Path) -> Any:
         ) from error
     except (RuntimeError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise BrokenArtefact(f"{path}: its tensors do not match their network ({reason}).") from error
+        raise BrokenArtefact(
+            f"{path}: its tensors do not match their network ({reason}).", "Download it again."
+        ) from error
     channels = (model.input_channels, model.output_channels)
     if not isinstance(model, spandrel.ImageModelDescriptor) or channels != (3, 3):
-        raise InputError(f"{path}: {model.architecture.name} does not map colour images to colour images.")
+        raise InputError(
+            f"{path}: {model.architecture.name} does not map colour images to colour images.",
+            "Give the weights of a face restorer, such as GFPGAN or CodeFormer.",
+        )
     return model
 
 

@@ -71,5 +71,8 @@ def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
         network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise BrokenArtefact(f"{checkpoint.path}: weights and card do not fit ({reason}).") from error
+        raise BrokenArtefact(
+            f"{checkpoint.path}: weights and card do not fit ({reason}).",
+            "Train it again, or download it again.",
+        ) from error
     return network.eval().requires_grad_(False)

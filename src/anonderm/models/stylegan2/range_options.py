@@ -35,7 +35,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     """
     where, hint = f"seeds {text!r}", "Write 0-15, or 0-15,20,33-40."
     ranges = [_range(part, _MAX_SEED, where, hint) for part in text.split(",")]
-    check(sum(map(len, ranges)) <= _MAX_SEEDS, f"{where}: more than {_MAX_SEEDS:,}.")
+    check(sum(map(len, ranges)) <= _MAX_SEEDS, f"{where}: more than {_MAX_SEEDS:,}.", hint)
     seeds = tuple(itertools.chain(*ranges))
     twice = [one for one, following in itertools.pairwise(sorted(seeds)) if one == following]
     if twice:
@@ -56,7 +56,11 @@ def parse_psi_layers(texts: Sequence[str]) -> list[tuple[range, float]]:
     """Psi by range of layers. Raises ConfigError, also if two ranges overlap."""
     found = [_psi_of_range(text) for text in texts]
     listed = [layer for layers, _ in found for layer in layers]
-    check(len(set(listed)) == len(listed), f"psi_layers {' '.join(texts)}: two ranges overlap.")
+    check(
+        len(set(listed)) == len(listed),
+        f"psi_layers {' '.join(texts)}: two ranges overlap.",
+        "Give each layer one psi, as in --psi-layers 0-3=0.5 4-9=0.8.",
+    )
     return found
 
 

@@ -44,8 +44,16 @@ class ExportConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(bool(self.title.strip()), "title: must not be empty.")
-        check(bool(self.version.strip()), "version: must not be empty.")
+        check(
+            bool(self.title.strip()),
+            "title: must not be empty.",
+            "Give the name of the data set, as in --title 'Synthetic acne faces'.",
+        )
+        check(
+            bool(self.version.strip()),
+            "version: must not be empty.",
+            "Give a version, as in --version 1.0.0.",
+        )
         _check_date("published", self.published)
         self._check_formats()
         self._check_override()
@@ -57,7 +65,11 @@ class ExportConfig:
 
     def _check_formats(self) -> None:
         check(len(self.formats) > 0, "formats is empty.", "Choose at least imagefolder.")
-        check(len(set(self.formats)) == len(self.formats), f"formats = {self.formats}: named twice.")
+        check(
+            len(set(self.formats)) == len(self.formats),
+            f"formats = {self.formats}: named twice.",
+            "Name each format once.",
+        )
         check(
             "coco" not in self.formats or "imagefolder" in self.formats,
             "formats: coco needs imagefolder, whose files its boxes refer to.",
@@ -74,6 +86,7 @@ class ExportConfig:
         check(
             all(each.isprintable() for each in given),
             "override: name, reason and date must each be one line of printable text.",
+            "Remove line breaks and control characters.",
         )
         _check_date("override_date", self.override_date)
 
@@ -84,4 +97,4 @@ def _check_date(name: str, text: str) -> None:
         is_date = not text or date.fromisoformat(text).isoformat() == text
     except ValueError:
         is_date = False
-    check(is_date, f"{name} = {text!r}: not YYYY-MM-DD.")
+    check(is_date, f"{name} = {text!r}: not YYYY-MM-DD.", "An example: 2026-01-31.")

@@ -82,7 +82,10 @@ def refuse_real(faces: FaceSet) -> None:
             raise BadLabel(f"{faces.folder}: face {face.id} has no label.", "Grade the faces first.")
         for name in (face.id, face.label):
             if not is_plain(name):
-                raise InputError(f"{faces.folder}: face {face.id}: {name!r} cannot name a file or folder.")
+                raise InputError(
+                    f"{faces.folder}: face {face.id}: {name!r} cannot name a file or folder.",
+                    "Generate the faces again with plain names.",
+                )
 
 
 def _not_synthetic(face: Face) -> str:

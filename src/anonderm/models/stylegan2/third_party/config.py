@@ -28,12 +28,28 @@ class ImportGanConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(self.out.suffix == ".safetensors", f"{self.out}: the name must end in .safetensors.")
+        check(
+            self.out.suffix == ".safetensors",
+            f"{self.out}: the name must end in .safetensors.",
+            "As in --out gan.safetensors.",
+        )
         names = (*self.classes, *([] if self.label is None else [self.label]))
         for name in names:
-            check(is_plain(name), f"{name!r} is not a plain name for a class.")
-        check(len(set(self.classes)) == len(self.classes), "classes must differ from each other.")
-        check(not (self.classes and self.label), "classes and label exclude each other.")
+            check(
+                is_plain(name),
+                f"{name!r} is not a plain name for a class.",
+                "Give a word such as mild, without slashes or other signs that file names cannot hold.",
+            )
+        check(
+            len(set(self.classes)) == len(self.classes),
+            "classes must differ from each other.",
+            "Name each class once.",
+        )
+        check(
+            not (self.classes and self.label),
+            "classes and label exclude each other.",
+            "Give --classes for a conditional network, --label for one of a single class.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +63,8 @@ class ExportGanConfig(Settings):
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(self.out.suffix in SUFFIXES, f"{self.out}: the name must end in {' or '.join(SUFFIXES)}.")
+        check(
+            self.out.suffix in SUFFIXES,
+            f"{self.out}: the name must end in {' or '.join(SUFFIXES)}.",
+            "The ending selects the format.",
+        )

@@ -70,7 +70,10 @@ def architecture(found: ImportedNetworks, classes: tuple[str, ...]) -> Architect
     shapes = {name: tuple(tensor.shape) for name, tensor in found.generator.items()}
     count = _width(shapes, "mapping.embed.weight", 1) if "mapping.embed.weight" in shapes else 0
     if classes and len(classes) != count:
-        raise InputError(f"{len(classes)} classes were named, but the network has {count}.")
+        raise InputError(
+            f"{len(classes)} classes were named, but the network has {count}.",
+            f"Name {count} classes with --classes, in the order of the labels of its training.",
+        )
     w_dim = _width(shapes, "w_average", 0)
     channels = {SMALLEST: _width(shapes, "first.constant", 1)}
     for index in range(_count(shapes, "blocks.")):
