@@ -131,7 +131,7 @@ def _refuse_unknown_label(path: Path, classes: tuple[str, ...], steps: list[Step
     """A GAN of one class, which the photos must have."""
     for step in steps:
         label = step.config.label if step.stage.name == "train-gan" else None
-        if classes and label not in (None, *classes):
+        if classes and label is not None and label not in classes:
             near = nearest(label, classes)
             raise BadLabel(
                 f"{path} [steps.{step.name}]: label = {label!r} is not a class of this recipe.",
