@@ -405,10 +405,18 @@ def test_the_class_is_the_folder_that_is_one(read, what):
     assert Counter(photo.label for photo in found.photos) == CLASSES
 
 
+@pytest.mark.parametrize("mask", ["masks/a.png", "masks/mild/a.png", "skin_mask/a.png"])
 @pytest.mark.parametrize("photo", ["images/a.jpg", "a.jpg", "mild/a.jpg"])
-def test_masks_are_no_photos_of_a_class(read, photo):
-    with pytest.raises(InputError, match=r"masks/a\.png"):
-        read({photo: None, "masks/a.png": None})
+def test_masks_are_no_photos_of_a_class(read, photo, mask):
+    with pytest.raises(InputError, match=mask):
+        read({photo: None, mask: None})
+
+
+def test_the_advice_names_the_folder_within(read):
+    with pytest.raises(InputError) as caught:
+        read({"images/a.jpg": None, "grades.csv": "file,grade\na.jpg,1\n"})
+    assert "--layout flat --source" in (caught.value.hint or "")
+    assert (caught.value.hint or "").rstrip(".").endswith("images")
 
 
 def test_a_folder_called_images_is_no_class(read):

@@ -161,10 +161,11 @@ def _of_folder(config: IngestConfig) -> tuple[str, Path]:
     if LAYOUTS[name].by_folders and (unread := label_files(listing)):
         listed = "".join(f"\n    {file}" for file in unread[:10])
         more = f"\n    ... and {len(unread) - 10} more" if len(unread) > 10 else ""
+        within = f" --source {root}" if root != config.source else ""
         raise InputError(
             f"{config.source}: files that look like labels would not be read (layout {name}):{listed}{more}",
             "Give a table of photos itself, --source FILE.csv; export boxes as COCO, YOLO or Pascal VOC; or, "
-            f"to go on without these labels, add --layout {name}.",
+            f"to go on without these labels, add --layout {name}{within}.",
         )
     return name, root
 

@@ -23,7 +23,7 @@ _TABLES = {
 _PACKED = re.compile(
     r".*\.(csv|tsv|jsonl?|xml|txt)\.(gz|bz2|xz|zip)|.*(annot|label|mask)[^/]*\.(zip|tar|tgz|7z|rar)"
 )
-_MASKS = re.compile(r"(.*/)?([a-z]+_)?(masks?|labels?|annotations?|segmentations?|segmentationclass)/[^/]*")
+_MASKS = re.compile(r"(.*/)?([a-z]+_)?(masks?|labels?|annotations?|segmentations?|segmentationclass)/.*")
 _READ = 4 << 20
 _WORD = re.compile(r"[^\s,;:|\"'<>()\[\]{}=/\\]+")
 _QUOTED = re.compile(r"\"([^\"\\]*)\"")
