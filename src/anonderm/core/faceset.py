@@ -276,7 +276,7 @@ class FaceSetWriter:
 def _stays_inside(face: Face) -> bool:
     """Whether the id can be part of a file name, and the paths stay below the folder."""
     paths = [PurePosixPath(relative) for relative in (face.file, face.mask) if relative is not None]
-    down = all(not path.is_absolute() and ".." not in path.parts for path in paths)
+    down = all(not path.is_absolute() and ".." not in path.parts and "\0" not in str(path) for path in paths)
     return down and _names_a_file(face.id)
 
 

@@ -162,8 +162,8 @@ class RunRecord:
         """Raise BrokenArtefact if an output is missing or was changed."""
         for file, digest in self.content["outputs"].items():
             path = self.folder / file
-            if not path.exists() or sha256_file(path) != digest:
-                state = f"was changed (it had sha256 {digest[:12]}...)" if path.exists() else "is missing"
+            if not path.is_file() or sha256_file(path) != digest:
+                state = f"was changed (it had sha256 {digest[:12]}...)" if path.is_file() else "is missing"
                 hint = f"Restore it; or delete {self.folder} and run its command again."
                 raise BrokenArtefact(f"{path}: this output of a finished run {state}.", hint)
 
