@@ -16,9 +16,8 @@ import results
 
 from anonderm.core.faceset import pictures
 from anonderm.core.images import read_image
-from anonderm.embeddings.faces.dlib_detector import DlibFaces
 from anonderm.ingest.align.cutter import Cutter, Task
-from anonderm.ingest.align.landmarks import points_of
+from anonderm.ingest.align.landmarks import landmarker
 from anonderm.ingest.config import AlignConfig
 
 # Rows of the FRL template: pupils, corners of the eyes, corners and lids, corners of the mouth.
@@ -49,12 +48,12 @@ def speed(folder: Path, size: int) -> dict[str, Any]:
 
 def accuracy(folder: Path) -> dict[str, Any]:
     """Distances to the hand-placed points, as shares of the distance between the pupils."""
-    detector = DlibFaces()
+    find = landmarker("dlib")
     errors: dict[str, list[float]] = {"eye_outline": [], "eye_corners": [], "pupil": [], "mouth": []}
     for file in sorted(folder.glob("*.landmarks.csv")):
         marked_N2 = np.loadtxt(file, delimiter=",", skiprows=1)
         photo = file.with_name(file.name.replace(".landmarks.csv", ".jpg"))
-        points = points_of(detector.find(read_image(photo))[0].points_N2)
+        points = find(read_image(photo))[0]
         pupil_distance = np.linalg.norm(marked_N2[0] - marked_N2[1])
         for name, eyes in (("eye_outline", _OUTLINES), ("eye_corners", _CORNERS), ("pupil", _PUPILS)):
             for found_2, rows in zip((points.left_eye, points.right_eye), eyes, strict=True):

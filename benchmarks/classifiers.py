@@ -101,7 +101,7 @@ def train_and_score(head: str, out: Path) -> dict[str, Any]:
 
 
 def ceiling(faces: FaceSet) -> float:
-    counts_N = np.array([len(face.lesions) for face in faces])
+    counts_N = np.array([len(face.boxes) for face in faces])
     truth_N = np.array([faces.labels.index(str(face.label)) for face in faces])
     matrix_KK = confusion.confusion_matrix(
         truth_N, np.searchsorted(COUNT_BOUNDS, counts_N), len(faces.labels)

@@ -20,7 +20,8 @@ from anonderm.evaluate.lesions.config import DetectorScoresConfig, LesionFidelit
 
 from anonderm.classify.lesions.config import TrainDetectorConfig
 from anonderm.core.config import to_dict
-from anonderm.core.files import read_json, write_json
+from anonderm.core.documents import read_json
+from anonderm.core.files import write_json
 from anonderm.ingest.config import PhantomConfig
 from anonderm.stages import STAGES, run_stage
 
