@@ -14,7 +14,7 @@ from anonderm.stages import STAGES
 
 RECIPE = """
 title = "Two steps"
-classes = ["healthy", "severe"]
+classes = ["healthy", "severe", "rosacea"]
 
 [steps.photos]
 stage = "phantom"
