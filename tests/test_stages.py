@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_type_hints
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
 
 from anonderm.core.checkpoint import Checkpoint
+from anonderm.core.config import from_dict
 from anonderm.core.cost import FaceCost
 from anonderm.core.errors import BrokenArtefact, ConfigChanged, ConfigError, MissingPath
 from anonderm.core.faceset import FaceSet, FaceSetWriter
@@ -172,6 +174,36 @@ def test_the_common_settings_of_a_stage_are_settings_of_it() -> None:
         names = [field.name for field in dataclasses.fields(stage.load_config())]
         assert 1 <= len(stage.common) <= 5, stage.name
         assert set(stage.common) <= set(names), stage.name
+
+
+def _number_types(hint: object) -> Iterator[tuple[object, ...]]:
+    """The type and bounds of each number in an annotation, also in a tuple or a union."""
+    if get_origin(hint) is Annotated:
+        kind, *bounds = get_args(hint)
+        yield from ((each, *more, *bounds) for each, *more in _number_types(kind))
+    elif hint in (int, float):
+        yield (hint,)
+    else:
+        for each in get_args(hint):
+            yield from _number_types(each)
+
+
+_SETTINGS = [
+    pytest.param(stage.load_config(), field.name, id=f"{stage.name} {field.name}")
+    for stage in STAGES.values()
+    for field in dataclasses.fields(stage.load_config())
+]
+
+
+@pytest.mark.parametrize(("config", "name"), _SETTINGS)
+def test_every_number_among_the_settings_has_limits_which_a_refusal_states(config: type, name: str) -> None:
+    hint = get_type_hints(config, include_extras=True)[name]
+    for _, *bounds in _number_types(hint):
+        assert any(hasattr(bound, limit) for bound in bounds for limit in ("ge", "gt"))
+        assert any(hasattr(bound, limit) for bound in bounds for limit in ("le", "lt"))
+        with pytest.raises(ConfigError) as error:
+            from_dict(config, {name: 1e300}, "recipe.toml [steps.a]")
+        assert error.value.message.startswith("recipe.toml [steps.a]")
 
 
 def test_the_functions_that_plan_a_stage_can_be_loaded() -> None:

@@ -54,6 +54,34 @@ def test_a_card_with_other_fields_is_named_in_the_error(checkpoint, change):
         Checkpoint.load(checkpoint.path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 2**30}, "resolution = 1073741824, which must be 1 to 4096"),
+        ({"resolution": -64}, "resolution = -64, which must be 1 to 4096"),
+        ({"resolution": int("9" * 4000)}, r"resolution = 9+\.\.\., which must be 1 to 4096"),
+        ({"resolution": "64"}, "resolution is missing or of a wrong kind"),
+        ({"resolution": True}, "resolution is missing or of a wrong kind"),
+        ({"architecture": []}, "architecture is missing or of a wrong kind"),
+        ({"classes": "ab"}, "classes is missing or of a wrong kind"),
+        ({"classes": ["a", "a"]}, "two classes of the same name"),
+        ({"classes": [""]}, "'' is no name of a class"),
+        ({"label": "x" * 5000}, r"x\.\.\. is no name of a class"),
+        ({"label": "a\0b"}, "is no name of a class"),
+        ({"label": 5}, "label is missing or of a wrong kind"),
+        ({"licence": {}}, "licence is missing or of a wrong kind"),
+        ({"pixel_range": [0, float("nan")]}, "pixel_range"),
+        ({"pixel_range": [1, -1]}, "two numbers, the smaller one first"),
+    ],
+)
+def test_a_card_with_odd_values_is_refused_and_they_are_named(checkpoint, change, message):
+    card = checkpoint.path.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), **change}))
+    with pytest.raises(BrokenArtefact, match=message) as error:
+        Checkpoint.load(checkpoint.path)
+    assert len(error.value.message) < 500
+
+
 def test_damaged_weights_are_named_in_the_error(checkpoint):
     checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-3])
     with pytest.raises(BrokenArtefact, match=r"c\.safetensors: damaged"):

@@ -175,6 +175,15 @@ def test_a_changed_or_missing_output_is_detected(tmp_path, spoil, message):
         RunRecord.load(tmp_path / "run").verify()
 
 
+@pytest.mark.parametrize("name", ["../out.txt", "/etc/hostname", "a/../../out.txt"])
+def test_a_record_of_files_outside_its_folder_is_refused(tmp_path, name):
+    run_once(tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "outputs": {name: "0" * 64}}))
+    with pytest.raises(BrokenArtefact, match="not the record of a run"):
+        RunRecord.load(tmp_path / "run")
+
+
 def test_metrics_after_a_step_are_dropped_on_resuming(tmp_path):
     with RunDir.open(tmp_path / "run", "train", Settings(), {}) as run:
         for step in (0, 1, 2):

@@ -173,3 +173,7 @@ def test_a_file_that_is_not_a_gan_checkpoint_is_refused(tmp_path: Path) -> None:
     unknown = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, architecture={}))
     with pytest.raises(BrokenArtefact, match="does not describe a StyleGAN2"):
         load_generator(unknown)
+    for values in ({"resolution": 64}, {"classes": ("mild", "severe")}):
+        two = dataclasses.replace(checkpoint, card=dataclasses.replace(checkpoint.card, **values))
+        with pytest.raises(BrokenArtefact, match=f"differ in {next(iter(values))}"):
+            load_generator(two)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from anonderm.core.errors import MissingWeights
 from anonderm.core.weights import third_party
+from anonderm.recipe import needs
 from anonderm.recipe.execute import run_recipe
 from anonderm.recipe.needs import missing_weights
 from anonderm.recipe.plan import read_recipe
+from anonderm.stages import STAGES
 
+SHIPPED = Path(needs.__file__).parents[1] / "weights"
 RECIPES = Path(__file__).parents[2] / "recipes"
 PAPERS = ("acnegan", "rosacea", "skin_filtered_acne", "lesion_types")
 
@@ -49,7 +53,8 @@ def test_weights_that_are_present_are_not_listed(tmp_path: Path) -> None:
     recipe = read_recipe(RECIPES / "rosacea.toml", without_photos=True)
     steps = [step for step in recipe.steps if "base" in step.inputs]
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "ffhq-512.safetensors").touch()
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(SHIPPED / f"phantom-64{suffix}", tmp_path / "weights" / f"ffhq-512{suffix}")
     assert not any("ffhq-512" in problem for problem in missing_weights(steps))
 
 
@@ -85,3 +90,41 @@ def test_files_that_settings_name_must_be_there_before_the_first_step(tmp_path: 
     with pytest.raises(MissingWeights, match=r"aligned: points = none/points\.csv: no such file"):
         run_recipe(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+_OWN = """
+classes = ["clear", "mild"]
+
+[steps.photos]
+stage = "phantom"
+people = 8
+
+[steps.gan]
+stage = "train-gan"
+from = { faces = "photos", base = "BASE" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (
+            str(SHIPPED / "phantom-skin.safetensors"),
+            r"a checkpoint of kind skin\. Give one from train-gan",
+        ),
+        ("x" * 5000 + ".safetensors", r"x\.\.\.: no such file"),
+        ("none.safetensors", r"none\.safetensors: no such file"),
+    ],
+)
+def test_a_checkpoint_of_the_users_own_must_be_there_and_be_of_the_right_kind(
+    base: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(_OWN.replace("BASE", base), encoding="utf-8")
+    with pytest.raises(MissingWeights, match=message) as error:
+        run_recipe(path, tmp_path / "out")
+    assert len(str(error.value)) < 3000
+
+
+def test_the_kind_of_checkpoint_of_every_stage_that_makes_one_is_known() -> None:
+    assert {name for name, stage in STAGES.items() if stage.output == "checkpoint"} == set(needs._MADE)

@@ -116,6 +116,10 @@ def test_until_names_a_step_or_a_stage(tmp_path: Path) -> None:
         ('faces = "photos"', 'faces = ["photos", "photos"]', "faces takes one input, not 2"),
         ('label = "{class}"', 'label = "{foo}"', "label = '{foo}': unknown placeholder"),
         ('label = "{class}"', 'label = "very {class}"', "label = 'very {class}': unknown placeholder"),
+        ('label = "{class}"', 'label = "{class-name}"', "label = '{class-name}': unknown placeholder"),
+        ('label = "{class}"', 'label = "a{foo1}b"', "label = 'a{foo1}b': unknown placeholder"),
+        ("people = 10", "people = 0x" + "f" * 20_000, "more than 300 digits"),
+        ("people = 10", "people = 99999999999999999999999", "must be at most 100000"),
         ("people = 10", 'classes = ["mild", "{foo}"]', "classes = '{foo}': unknown placeholder"),
     ],
 )

@@ -105,6 +105,7 @@ def _member(word: str) -> str | None:
     return names.get(nearest(word, names) or "")
 
 
+_LONGEST_SHOWN = 300  # characters of a path
 # What an operating system refuses for reasons that the user can remove; any other OSError is a bug, and keeps
 # its traceback.
 _REFUSALS = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE}
@@ -143,7 +144,7 @@ def _reported(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        print(f"\nanonderm: {error.filename}: {error.strerror}.", file=sys.stderr)
+        print(f"\nanonderm: {str(error.filename)[:_LONGEST_SHOWN]}: {error.strerror}.", file=sys.stderr)
         print("  Fix this, then run the same command again.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from anonderm.core.documents import read_json
 from anonderm.core.errors import AnondermError, BrokenArtefact, MissingPath
 from anonderm.core.files import sha256_file, write_bytes, write_json
+from anonderm.core.setting_words import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["gan", "classifier", "encoder", "skin", "detector"]
 LARGEST_SIDE = 4096
 """Pixels of the largest picture that a network reads or draws."""
+_LONGEST_LABEL = 200
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,23 @@ def _read_card(path: Path) -> CheckpointCard:
         raise BrokenArtefact(
             f"{path}: not a checkpoint card ({place} is missing or of a wrong kind).", hint
         ) from error
-    if not 1 <= card.resolution <= LARGEST_SIDE:
-        raise BrokenArtefact(
-            f"{path}: resolution = {card.resolution}, which must be 1 to {LARGEST_SIDE}.", hint
-        )
+    if problem := _problem(card):
+        raise BrokenArtefact(f"{path}: {problem}.", hint)
     return card
+
+
+def _problem(card: CheckpointCard) -> str | None:
+    low, high = card.pixel_range
+    names = (*card.classes, *([] if card.label is None else [card.label]))
+    if not 1 <= card.resolution <= LARGEST_SIDE:
+        return f"resolution = {shown(card.resolution)}, which must be 1 to {LARGEST_SIDE}"
+    if not (low < high and math.isfinite(high - low)):
+        return f"pixel_range = {shown(card.pixel_range)}, which must be two numbers, the smaller one first"
+    if len(set(card.classes)) < len(card.classes):
+        return "two classes of the same name"
+    if wrong := [name for name in names if not (0 < len(name) <= _LONGEST_LABEL and "\0" not in name)]:
+        return f"{shown(wrong[0])} is no name of a class, which has 1 to {_LONGEST_LABEL} characters"
+    return None
 
 
 def compact(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

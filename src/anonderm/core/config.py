@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import math
 import shlex
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
-from annotated_types import Ge, Gt, Le, Predicate
+from annotated_types import Ge, Gt, Le
 
 from anonderm.core.errors import ConfigError
 from anonderm.core.names import nearest
@@ -24,10 +23,10 @@ Side = Annotated[int, Ge(8), Le(4096)]
 """Pixels along a side of an image."""
 Whole = Annotated[int, Ge(0), Le(2**32 - 1)]
 """A whole number from 0 to the largest seed."""
-Positive = Annotated[float, Gt(0), Predicate(math.isfinite)]
-"""A finite number above 0."""
-NonNegative = Annotated[float, Ge(0), Predicate(math.isfinite)]
-"""A finite number, at least 0."""
+Positive = Annotated[float, Gt(0), Le(10**6)]
+"""A number above 0, to a million: no length of training, rate or weight is larger."""
+NonNegative = Annotated[float, Ge(0), Le(10**6)]
+"""A number from 0 to a million."""
 Share = Annotated[float, Ge(0), Le(1)]
 """A number from 0 to 1."""
 

@@ -16,6 +16,9 @@ LARGEST = 512 << 20
 _LARGEST_SETTINGS = 4 << 20  # of a YAML or TOML file
 _DEEPEST_YAML = 20
 _AGAIN = "Download or export it again."
+_NUMBER = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9][0-9_b:.]*)")
+_LONGEST_NUMBER = 64  # characters in YAML; a number in base 60 takes the square of its length in time
+_LARGEST_NUMBER = 1023  # bits of a whole number in TOML; no float holds more
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -70,11 +73,21 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Raises InputError."""
     text = read_text(path, _LARGEST_SETTINGS)
     try:
-        return tomllib.loads(text)
+        content = tomllib.loads(text)
+        _check_numbers(content)
     except RecursionError as error:
         raise InputError(f"{path}: not valid TOML (nested too deeply).", "Correct it.") from error
     except ValueError as error:  # also for integers of more than 4,300 digits
         raise InputError(f"{path}: not valid TOML ({error}).", "Correct it.") from error
+    return content
+
+
+def _check_numbers(value: Any) -> None:
+    """Raises ValueError for a whole number that is too large to be printed; TOML can hold it as 0xff..."""
+    if isinstance(value, int) and value.bit_length() > _LARGEST_NUMBER:
+        raise ValueError("a number of more than 300 digits")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(each)
 
 
 def read_yaml(path: Path) -> Any:
@@ -105,13 +118,16 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def _check_events(yaml: Any, text: str) -> None:
-    """Raises ValueError for aliases and for deep nesting, before anything is built."""
+    """Raises ValueError for aliases, long numbers and deep nesting, before anything is built."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError(f"line {event.start_mark.line + 1}: aliases are not read; write the value out")
         if isinstance(event, yaml.ScalarEvent):
             event.value.encode("utf-8")  # not for halves of surrogate pairs, which no file could hold
+            if len(event.value) > _LONGEST_NUMBER and _NUMBER.fullmatch(event.value):
+                line = event.start_mark.line + 1
+                raise ValueError(f"line {line}: a number of {len(event.value)} characters")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

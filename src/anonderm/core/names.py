@@ -35,13 +35,15 @@ def is_hidden(name: str) -> bool:
 def slugs(names: Iterable[str]) -> dict[str, str]:
     """A distinct ASCII file name for each name."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
+    counts: dict[str, int] = {}  # of the names so far with this stem, as there may be 100,000
     for name in sorted(set(names)):
         ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
         slug = stem = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-") or "class"
-        count = 1
-        while slug in found.values():
-            count += 1
-            slug = f"{stem}-{count}"
+        while slug in taken:
+            counts[stem] = counts.get(stem, 1) + 1
+            slug = f"{stem}-{counts[stem]}"
+        taken.add(slug)
         found[name] = slug
     return found
 

@@ -171,7 +171,9 @@ class RunRecord:
 def _is_record(content: dict[str, Any]) -> bool:
     outputs = content.get("outputs")
     kinds = all(isinstance(content.get(name), kind) for name, kind in _RECORDED.items())
-    return kinds and isinstance(outputs, dict) and all(isinstance(each, str) for each in outputs.values())
+    if not (kinds and isinstance(outputs, dict) and all(isinstance(each, str) for each in outputs.values())):
+        return False
+    return not any(Path(name).is_absolute() or ".." in Path(name).parts for name in outputs)
 
 
 class RunDir:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -34,7 +35,7 @@ def shown(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:g}"
+    return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
 _BOUNDS = {
@@ -47,7 +48,6 @@ _BOUNDS = {
 }
 _PROBLEMS = {
     "finite": "must be finite",
-    "predicate": "must be finite",
     "int": "must be a whole number",
     "float": "must be a number",
     "bool": "must be true or false",
@@ -84,7 +84,9 @@ def allowed(hint: Any) -> str:
     kind, *bounds = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(str, get_args(kind)))
-    if get_origin(kind) is tuple:
+    if get_origin(kind) is dict:
+        return _KINDS[dict]
+    if get_origin(kind) in (tuple, list):
         inner = allowed(get_args(kind)[0])
         return f"a list, each {inner}" if inner else "a list"
     if kind not in _KINDS:
@@ -107,5 +109,12 @@ def _examples(hint: Any) -> Iterator[Any]:
         yield from (value for each in bounds for _, value in _limits(each))
 
 
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    Path: "a path",
+    dict: "a table",
+}
 _LIMITS = {"ge": "from", "gt": "above", "le": "to", "lt": "below", "multiple_of": "in steps of"}

@@ -21,7 +21,7 @@ class EncoderConfig(Settings):
     steps: Count = 700
     """Training steps."""
 
-    people: Annotated[int, Ge(2)] = 40
+    people: Annotated[int, Ge(2), Le(4096)] = 40
     """People in a batch; two different photos of each."""
 
     learning_rate: Positive = 2e-3

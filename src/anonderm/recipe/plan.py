@@ -25,6 +25,7 @@ from anonderm.core import weights
 from anonderm.core.config import check, from_dict, typed
 from anonderm.core.errors import BadLabel, ConfigError
 from anonderm.core.names import is_plain, nearest, slugs
+from anonderm.core.setting_words import shown
 from anonderm.recipe.file import RecipeFile, check_known, read_file
 from anonderm.stages import STAGES, Input, Stage
 
@@ -62,7 +63,8 @@ class Recipe:
 
 _READER = next(stage for stage in STAGES.values() if stage.labels)  # the stage that reads photos
 DATA, _CLASS = "{data}", "{class}"
-_PLACEHOLDER = re.compile(r"\{[A-Za-z_ ]*\}")
+# Not \N{DASH}, a character of a regular expression; .{3} has no letter.
+_PLACEHOLDER = re.compile(r"(?<!\\N)\{\s*[A-Za-z_][\w -]*\}|^\{\s*\}$")
 _STEP_KEYS = ("stage", "from", "each", "share")  # what is not a setting of the stage
 
 
@@ -186,10 +188,9 @@ def fill(where: str, value: Any, label: str | None, data: Path) -> Any:
     if value == _CLASS:
         check(label is not None, f'{where} = "{_CLASS}" without each = "class".', "Add it, or name a class.")
         return label
-    unknown = isinstance(value, str) and (_PLACEHOLDER.fullmatch(value) or DATA in value or _CLASS in value)
     check(
-        not unknown,
-        f"{where} = {value!r}: unknown placeholder.",
+        not (isinstance(value, str) and _PLACEHOLDER.search(value)),
+        f"{where} = {shown(value)}: unknown placeholder.",
         f'The placeholders are "{DATA}" and "{_CLASS}", each as a whole value.',
     )
     return value

@@ -16,6 +16,7 @@ from anonderm.models.stylegan2.discriminator import Discriminator
 from anonderm.models.stylegan2.generator import Generator
 
 GENERATOR, DISCRIMINATOR, PATH_LENGTH_MEAN = "generator.", "discriminator.", "path_length_mean"
+_AGAIN = "Train it again, or download it again."
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
@@ -44,11 +45,17 @@ def architecture_of(checkpoint: Checkpoint) -> Architecture:
             f"{checkpoint.path}: a checkpoint of kind {checkpoint.card.kind}, not a GAN.",
             "Give one that train-gan or import-gan wrote.",
         )
+    card = checkpoint.card
     try:
-        return Architecture.from_card(checkpoint.card.architecture)
+        arch = Architecture.from_card(card.architecture)
     except Exception as error:  # of any kind, as the card may say anything
         problem = f"{checkpoint.path}: its card does not describe a StyleGAN2 ({error})."
-        raise BrokenArtefact(problem) from error
+        raise BrokenArtefact(problem, _AGAIN) from error
+    for name in ("resolution", "classes"):
+        if getattr(card, name) != getattr(arch, name):
+            problem = f"{checkpoint.path}: its card and the architecture in it differ in {name}."
+            raise BrokenArtefact(problem, _AGAIN)
+    return arch
 
 
 def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> Generator:
@@ -71,8 +78,5 @@ def _filled(network: _Network, checkpoint: Checkpoint, prefix: str) -> _Network:
         network.load_state_dict(under_prefix(prefix, checkpoint.tensors()))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise BrokenArtefact(
-            f"{checkpoint.path}: weights and card do not fit ({reason}).",
-            "Train it again, or download it again.",
-        ) from error
+        raise BrokenArtefact(f"{checkpoint.path}: weights and card do not fit ({reason}).", _AGAIN) from error
     return network.eval().requires_grad_(False)
