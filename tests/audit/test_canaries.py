@@ -11,8 +11,9 @@ from anonderm.audit.matcher_audit import false_matches
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import resize
 from anonderm.core.records import Face
+from anonderm.core.results.verdict import COPIES
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.alterations import BLENDS, COPIES, blend, copies_of, copy
+from anonderm.embeddings.alterations import BLENDS, blend, copies_of, copy
 from anonderm.embeddings.matchers.matcher import Templates
 
 

@@ -11,8 +11,9 @@ from anonderm.audit.matcher_audit import false_matches
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import read_image, resize, square
 from anonderm.core.records import Face
+from anonderm.core.results.verdict import COPIES
 from anonderm.core.rundir import RunDir
-from anonderm.embeddings.alterations import COPIES, copies_of
+from anonderm.embeddings.alterations import copies_of
 from anonderm.embeddings.calibration import calibrate_matcher
 from anonderm.embeddings.matchers.registry import make_matcher
 

@@ -16,9 +16,10 @@ from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels
 from anonderm.core.results.audit import CanaryRecall
 from anonderm.core.results.base import Score
+from anonderm.core.results.verdict import COPIES
 from anonderm.core.rundir import RunDir
 from anonderm.core.splits import rows_by_group
-from anonderm.embeddings.alterations import BLENDS, COPIES, altered, blend, copy, one_face_each
+from anonderm.embeddings.alterations import BLENDS, altered, blend, copy, one_face_each
 from anonderm.embeddings.matchers.matcher import Templates
 from anonderm.metrics.bootstrap import wilson_interval
 from anonderm.metrics.pairwise import distances

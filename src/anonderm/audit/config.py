@@ -5,9 +5,9 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from anonderm.core.config import Count, Whole, check, check_bounds
+from anonderm.core.config import Count, Whole, check_bounds
 from anonderm.core.results.audit import Limits
-from anonderm.embeddings.matchers.matcher import MatcherName
+from anonderm.embeddings.matchers.matcher import MatcherName, check_matchers
 
 AtLeast20 = Annotated[int, Ge(20), Le(100_000)]
 
@@ -58,11 +58,4 @@ class AuditConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(
-            len(self.matchers) >= 1,
-            "matchers: name at least one.",
-            "Name one or more, as in --matchers dlib copy.",
-        )
-        check(
-            len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.", "Name each once."
-        )
+        check_matchers(self.matchers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from anonderm.core.documents import read_json
+from anonderm.core.documents import WrongField, as_type, read_json
 from anonderm.core.errors import AnondermError, BrokenArtefact, MissingPath
 from anonderm.core.files import sha256_file, write_bytes, write_json
 from anonderm.core.setting_words import shown
@@ -48,17 +47,15 @@ class CheckpointCard:
 
 
 def _read_card(path: Path) -> CheckpointCard:
-    import pydantic
-
     content = read_json(path)
     hint = "Restore it from where the checkpoint was made, or make the checkpoint again."
     known = {each.name for each in dataclasses.fields(CheckpointCard)}
     if isinstance(content, dict) and (unknown := content.keys() - known):
         raise BrokenArtefact(f"{path}: not a checkpoint card (it holds {min(unknown)!r}).", hint)
     try:
-        card = pydantic.TypeAdapter(CheckpointCard).validate_json(json.dumps(content), strict=True)
-    except pydantic.ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its content"
+        card = as_type(CheckpointCard, content)
+    except WrongField as error:
+        place = error.place or "its content"
         raise BrokenArtefact(
             f"{path}: not a checkpoint card ({place} is missing or of a wrong kind).", hint
         ) from error

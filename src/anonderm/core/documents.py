@@ -5,10 +5,12 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anonderm.core.errors import BrokenArtefact, InputError, MissingPath
 from anonderm.core.files import read_bytes
+
+T = TypeVar("T")
 
 LARGEST = 512 << 20
 """Bytes of a label file; COCO's own list of boxes in 118,000 photos has 449 MB."""
@@ -55,6 +57,25 @@ def parse_json(
         what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{where}: not valid JSON ({what}).", _AGAIN) from error
     return value
+
+
+class WrongField(Exception):
+    """`place`: the first wrong or missing field, "" for the whole; `message`: what pydantic says."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place, self.message = place, message
+
+
+def as_type(kind: type[T], content: Any) -> T:
+    """What was read from JSON as a value of that type, every field by its annotation. Raises WrongField."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise WrongField(".".join(str(part) for part in first["loc"]), first["msg"]) from error
 
 
 def read_json(path: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt
 
 from anonderm.core.config import Count, NonNegative, Settings, Share, Whole, check, check_bounds
-from anonderm.embeddings.matchers.matcher import MatcherName
+from anonderm.embeddings.matchers.matcher import MatcherName, check_matchers
 
 Quantile = Annotated[float, Gt(0.5), Le(1)]
 
@@ -57,14 +57,7 @@ class ScreenConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self)
-        check(
-            len(self.matchers) >= 1,
-            "matchers: name at least one.",
-            "Name one or more, as in --matchers dlib copy.",
-        )
-        check(
-            len(set(self.matchers)) == len(self.matchers), "matchers: one is named twice.", "Name each once."
-        )
+        check_matchers(self.matchers)
 
 
 @dataclass(frozen=True)

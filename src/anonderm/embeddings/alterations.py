@@ -12,6 +12,7 @@ from PIL import Image, ImageEnhance
 from anonderm.core.faceset import FaceSet, FaceSetWriter
 from anonderm.core.images import Pixels, resize
 from anonderm.core.records import Face
+from anonderm.core.results.verdict import COPIES
 from anonderm.core.rundir import RunDir
 
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -43,6 +44,8 @@ def _recolour(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(image) * factors_C, 0, 255).astype(np.uint8))
 
 
+# exact: none; flip: mirrored; crop: 2 to 8% removed on every side; jpeg: quality 40 to 90; recolour:
+# brightness, contrast, saturation and colour balance.
 _COPIES: dict[str, Change] = {
     "exact": lambda image, rng: image,
     "flip": lambda image, rng: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
@@ -50,10 +53,6 @@ _COPIES: dict[str, Change] = {
     "jpeg": _jpeg,
     "recolour": _recolour,
 }
-
-COPIES = tuple(_COPIES)
-"""Alterations of one picture. exact: none; flip: mirrored; crop: 2 to 8% removed on every side; jpeg: quality
-40 to 90; recolour: brightness, contrast, saturation and colour balance."""
 
 BLENDS = {"blend75": 0.75, "blend50": 0.5, "blend25": 0.25}
 """Pixelwise blends with another face, and the share of the own face."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import json
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from anonderm.core.documents import read_json
+from anonderm.core.documents import WrongField, as_type, read_json
 from anonderm.core.errors import BrokenArtefact
 from anonderm.core.files import write_json
 
@@ -71,20 +70,16 @@ class Result:
 
 def load_result(path: Path) -> Result:
     """A result of any kind. Raises MissingPath, or BrokenArtefact with the field that is wrong."""
-    import pydantic
-
     content = read_json(path)
     kind = content.get("kind") if isinstance(content, dict) else None
     if not isinstance(kind, str) or kind not in kinds():
         raise BrokenArtefact(f"{path}: not a file of results.", "Run its stage again, in another folder.")
     fields = {name: value for name, value in content.items() if name != "kind"}
     try:
-        return pydantic.TypeAdapter(kinds()[kind]).validate_json(json.dumps(fields), strict=True)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        return as_type(kinds()[kind], fields)
+    except WrongField as error:
         raise BrokenArtefact(
-            f"{path}: {place}: {first['msg']}.", "Run its stage again, in another folder."
+            f"{path}: {error.place}: {error.message}.", "Run its stage again, in another folder."
         ) from error
 
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from anonderm.core.results.audit import ANY, Attack, AuditResult, Limits, Rule, ToneAttack, Verdict
 
 COPIES = ("exact", "flip", "crop", "jpeg", "recolour")
-"""The alterations of canaries that an audit must find."""
+"""The alterations of canaries that an audit must find; embeddings.alterations makes them."""
 
 WHITE_BOX = ("discriminator", "projection")
 

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from anonderm.core.config import check
 from anonderm.core.faceset import FaceSet
 from anonderm.core.files import sha256_bytes
 from anonderm.core.images import Pixels, read_image
@@ -26,6 +27,12 @@ T = TypeVar("T")
 Rows = NDArray[np.float32]
 Stored = NDArray[np.float32] | None
 MatcherName = Literal["dlib", "arcface", "copy", "encoder", "sface"]
+
+
+def check_matchers(names: tuple[str, ...]) -> None:
+    """Raise ConfigError unless matchers are named, each once."""
+    check(len(names) >= 1, "matchers: name at least one.", "Name one or more, as in --matchers dlib copy.")
+    check(len(set(names)) == len(names), "matchers: one is named twice.", "Name each once.")
 
 
 @dataclass(frozen=True)

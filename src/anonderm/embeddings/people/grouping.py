@@ -5,12 +5,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anonderm.core.images import Pixels
+from anonderm.core.records import IdentifiedBy
 from anonderm.core.rundir import RunDir
 from anonderm.embeddings.matchers.matcher import IdentityMatcher
 from anonderm.embeddings.people.chance import Chance
@@ -24,8 +25,6 @@ from anonderm.embeddings.people.threshold import Threshold, choose, count_distan
 from anonderm.metrics.clustering import cluster
 
 _LINKED = 0.95  # the probability from which a pair is joined by evidence other than faces
-
-By = Literal["reviewer", "faces", "session"]
 
 
 class NamedPicture(Protocol):
@@ -46,7 +45,7 @@ class Grouping:
     """
 
     person: tuple[int | None, ...]
-    by: tuple[By | None, ...]
+    by: tuple[IdentifiedBy | None, ...]
     detectors: tuple[str | None, ...]
     threshold: Threshold | None
     joined: int
@@ -158,12 +157,12 @@ def _by(
     code_N: NDArray[np.int64],
     chosen: Threshold | None,
     reviewed: Reviewed,
-) -> tuple[By | None, ...]:
+) -> tuple[IdentifiedBy | None, ...]:
     """What tells the person on each photo: faces only where they tell these people apart."""
     judged = {row for pair in (*reviewed.same, *reviewed.different) for row in pair}
     together = Counter(code_N.tolist())
 
-    def of(row: int) -> By | None:
+    def of(row: int) -> IdentifiedBy | None:
         if row in judged:
             return "reviewer"
         if found_N[row] and chosen and chosen.tells_apart:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anonderm.embeddings.people.chance import BINS, Chance, Counts
+from anonderm.embeddings.people.chance import BINS, Chance, Counts, count
 from anonderm.metrics.pairwise import pairs_within
 
 _ENOUGH_PAIRS = 10  # genuine and impostor pairs of known people, for a calibration
@@ -69,13 +69,14 @@ def count_distances(
         one_B1, two_1B = person_N[rows, None], person_N[None, columns]
         known_BB = (one_B1 >= 0) & (two_1B >= 0)
         same_BB, every_BB = one_B1 == two_1B, np.isfinite(distances_BB)
-        for count, chosen_BB in zip(counts, (every_BB, known_BB & same_BB, known_BB & ~same_BB), strict=True):
-            chosen = distances_BB[every_BB & chosen_BB]
-            count += np.histogram(np.minimum(chosen, BINS[-1]), BINS)[0]
-    for count, pairs in zip(counts[1:], (same, different), strict=True):
+        for counted, chosen_BB in zip(
+            counts, (every_BB, known_BB & same_BB, known_BB & ~same_BB), strict=True
+        ):
+            counted += count(distances_BB[every_BB & chosen_BB])
+    for counted, pairs in zip(counts[1:], (same, different), strict=True):
         ends = [descriptors_ND[[pair[side] for pair in pairs]] for side in (0, 1)] if pairs else []
         if ends:
-            count += np.histogram(np.minimum(np.linalg.norm(ends[0] - ends[1], axis=1), BINS[-1]), BINS)[0]
+            counted += count(np.linalg.norm(ends[0] - ends[1], axis=1))
     return Distances(len(descriptors_ND), *counts)
 
 

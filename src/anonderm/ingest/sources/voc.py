@@ -27,15 +27,11 @@ _LARGEST = 16 << 20
 
 
 def fits(listing: Listing) -> bool:
-    return any(map(_is_annotation, (listing.files[name] for name in listing.with_suffix(".xml"))))
+    return any(_is_annotation(listing, name) for name in listing.with_suffix(".xml"))
 
 
-def _is_annotation(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_PEEK)
-    except OSError:
-        return False
+def _is_annotation(listing: Listing, name: str) -> bool:
+    head = listing.head(name, _PEEK)
     wide = head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     return re.search(r"<annotation[\s>]", head.decode("utf-16" if wide else "utf-8", "replace")) is not None
 
@@ -53,7 +49,7 @@ class Annotation:
 
 def find(config: IngestConfig) -> Found:
     listing = Listing(config.source)
-    files = [name for name in listing.with_suffix(".xml") if _is_annotation(listing.files[name])]
+    files = [name for name in listing.with_suffix(".xml") if _is_annotation(listing, name)]
     splits, lists = _splits(listing)
     for file in files:
         annotation = read_voc(listing.files[file])

@@ -6,11 +6,10 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pydantic
 
-from anonderm.core.documents import parse_json, read_text
+from anonderm.core.documents import WrongField, as_type, parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.core.files import sha256_file
 from anonderm.publish.release.croissant import CONFORMS_TO
@@ -70,21 +69,17 @@ def _croissant(release: Path) -> Check:
         return Check("croissant", 1, tuple(faults))
     try:
         content = parse_json(text, "croissant.json")
-        faults += _croissant_faults(release, _Croissant.model_validate(content, strict=True))
-    except (InputError, pydantic.ValidationError) as error:
-        first = error.message if isinstance(error, InputError) else _first(error)
-        return Check("croissant", 1, (*faults, Fault("croissant.json", f"cannot be read ({first})")))
+        faults += _croissant_faults(release, as_type(_Croissant, content))
+    except InputError as error:
+        return Check("croissant", 1, (Fault("croissant.json", f"cannot be read ({error.message})"),))
+    except WrongField as error:
+        what = f"{error.place or 'its content'} is missing or of a wrong kind"
+        return Check("croissant", 1, (Fault("croissant.json", f"cannot be read ({what})"),))
     empty = [name for name in _RESPONSIBLE if not content.get(name)]
     faults += [Fault("croissant.json", f"has no {name}") for name in empty]
     errors = _mlcroissant(release / "croissant.json") if not faults else []
     note = "mlcroissant is not installed: only the main fields were checked" if errors is None else ""
     return Check("croissant", 1, (*faults, *(Fault("croissant.json", each) for each in errors or ())), note)
-
-
-def _first(error: Any) -> str:
-    """The first field that is wrong."""
-    place = ".".join(str(part) for part in error.errors()[0]["loc"])
-    return f"{place or 'its content'} is missing or of a wrong kind"
 
 
 def _croissant_faults(release: Path, content: _Croissant) -> Iterator[Fault]:

@@ -1,13 +1,12 @@
 """evidence.json of a release, read as a stranger's file: every field is checked before any is used."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from anonderm.core.documents import parse_json, read_text
+from anonderm.core.documents import WrongField, as_type, parse_json, read_text
 from anonderm.core.errors import InputError
 from anonderm.core.results.audit import Limits, Rule
 from anonderm.publish.release.gate import Override
@@ -54,19 +53,15 @@ class Evidence:
 
 def read_evidence(release: Path) -> Evidence | Fault:
     """The evidence, or what is wrong with its file."""
-    import pydantic
-
     path = release / FILE
     if not path.exists():
         return Fault(FILE, "is missing")
     try:
-        content = parse_json(read_text(path, _LARGEST), FILE)
-        return pydantic.TypeAdapter(Evidence).validate_json(json.dumps(content), strict=True)
+        return as_type(Evidence, parse_json(read_text(path, _LARGEST), FILE))
     except InputError as error:
         return Fault(FILE, f"cannot be read ({error.message.removeprefix(f'{FILE}: ').rstrip('.')})")
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its content"
+    except WrongField as error:
+        place = error.place or "its content"
         return Fault(FILE, f"is not the evidence of a release: {place} is missing or of a wrong kind")
 
 
