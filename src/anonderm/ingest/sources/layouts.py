@@ -28,10 +28,9 @@ from anonderm.ingest.sources import (
 )
 from anonderm.ingest.sources.listing import Listing
 from anonderm.ingest.sources.photo import Found, Photo, Skipped
-from anonderm.ingest.sources.unread_labels import label_files, may_be_labels
+from anonderm.ingest.sources.unread_labels import SHEETS, label_files, may_be_labels
 
 _MOST_WRAPPINGS = 2
-_SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
@@ -141,24 +140,23 @@ def recognise(config: IngestConfig) -> tuple[str, Path]:
 
 
 def _of_folder(config: IngestConfig) -> tuple[str, Path]:
-    root = config.source
+    whole = listing = Listing(config.source)
     for _ in range(_MOST_WRAPPINGS + 1):
-        listing = Listing(root)
         name = next((name for name, layout in LAYOUTS.items() if layout.fits(listing)), None)
         inner = folders.only_folder(listing, several_people=config.subjects is not None)
         if inner is None or (name is not None and not LAYOUTS[name].by_folders) or name == "split-folders":
             break
-        root = inner
-    listing = Listing(config.source)
-    archives = listing.with_suffix(".zip", *_ARCHIVES)
-    if archives and not listing.images and (name is None or LAYOUTS[name].by_folders):
+        listing = Listing(inner)
+    root = listing.root
+    archives = whole.with_suffix(".zip", *_ARCHIVES)
+    if archives and not whole.images and (name is None or LAYOUTS[name].by_folders):
         raise InputError(
             f"{config.source}: no photo, but {', '.join(archives[:5])}.",
             f"Unpack it, or give a ZIP itself: --source {config.source / archives[0]}",
         )
     if name is None:
         raise _unknown(config.source)
-    if LAYOUTS[name].by_folders and (unread := label_files(listing)):
+    if LAYOUTS[name].by_folders and (unread := label_files(whole)):
         listed = "".join(f"\n    {file}" for file in unread[:10])
         more = f"\n    ... and {len(unread) - 10} more" if len(unread) > 10 else ""
         within = f" --source {root}" if root != config.source else ""
@@ -171,7 +169,7 @@ def _of_folder(config: IngestConfig) -> tuple[str, Path]:
 
 
 def _unknown(source: Path) -> InputError:
-    if source.suffix.lower() in _SHEETS:
+    if source.suffix.lower() in SHEETS:
         return InputError(f"{source}: a spreadsheet.", "Save it as CSV in UTF-8, and give that file.")
     if source.suffix.lower() in _ARCHIVES:
         return InputError(f"{source}: an archive.", "Unpack it, and give the folder.")

@@ -7,19 +7,10 @@ from collections.abc import Collection
 from anonderm.ingest.sources.listing import Listing
 
 _TEXTS = {".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".txt", ".lst", ".yaml", ".yml", ".html"}
-_TABLES = {
-    ".xlsx",
-    ".xls",
-    ".ods",
-    ".numbers",
-    ".parquet",
-    ".arrow",
-    ".feather",
-    ".mat",
-    ".npy",
-    ".npz",
-    ".pkl",
-}
+SHEETS = {".xlsx", ".xls", ".ods", ".numbers"}
+"""Suffixes of spreadsheets."""
+
+_TABLES = SHEETS | {".parquet", ".arrow", ".feather", ".mat", ".npy", ".npz", ".pkl"}
 _PACKED = re.compile(
     r".*\.(csv|tsv|jsonl?|xml|txt)\.(gz|bz2|xz|zip)|.*(annot|label|mask)[^/]*\.(zip|tar|tgz|7z|rar)"
 )
