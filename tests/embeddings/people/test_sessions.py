@@ -55,7 +55,7 @@ def test_weak_evidence_adds_up_and_a_clearly_different_face_outweighs_it():
     both = Evidence(0, 1, scene=0.9, time=0.9)
     assert both.probability == pytest.approx(0.99)
     assert Evidence(0, 1, name=0.3).probability == pytest.approx(0.3)
-    assert Evidence(0, 1, face=-1.0, scene=0.99, time=0.9).probability == 0
+    assert Evidence(0, 1, face=0.0, scene=0.99, time=0.9, two_faces=True).probability == 0
 
 
 def test_the_same_background_is_one_scene_and_a_plain_one_is_none():

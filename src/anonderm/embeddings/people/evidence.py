@@ -20,7 +20,10 @@ _CONTRADICTED = 1.0  # standard deviations below the middle of impostor distance
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why two photos, by their rows, may show one person; the probability by each kind of evidence."""
+    """Why two photos, by their rows, may show one person; the probability by each kind of evidence.
+
+    two_faces: the faces are clearly those of two people, which outweighs everything else.
+    """
 
     one: int
     two: int
@@ -28,12 +31,12 @@ class Evidence:
     scene: float | None = None
     time: float | None = None
     name: float | None = None
+    two_faces: bool = False
 
     @property
     def probability(self) -> float:
-        """That not every kind of evidence is chance, as if the kinds were independent; a face that is clearly
-        another's (`face` below 0) counts against the others."""
-        if self.face is not None and self.face < 0:
+        """That not every kind of evidence is chance, as if the kinds were independent."""
+        if self.two_faces:
             return 0.0
         kinds = (self.face, self.scene, self.time, self.name)
         return 1 - float(np.prod([1 - each for each in kinds if each is not None]))
@@ -41,7 +44,7 @@ class Evidence:
     @property
     def without_face(self) -> float:
         """The probability by the other kinds."""
-        return replace(self, face=None).probability
+        return replace(self, face=None, two_faces=False).probability
 
 
 def gather(
@@ -60,10 +63,12 @@ def gather(
     for one, two, kind in near:
         what = "name" if kind == "name" else "time"
         facts.setdefault((min(one, two), max(one, two)), {})[what] = rates[kind]
-    return [
-        Evidence(one, two, face=_face(rows_ND, chance, one, two), **kinds)
-        for (one, two), kinds in facts.items()
-    ]
+    found = []
+    for (one, two), kinds in facts.items():
+        face, two_faces = _by_faces(rows_ND, chance, one, two)
+        scene, time, name = (kinds.get(kind) for kind in ("scene", "time", "name"))
+        found.append(Evidence(one, two, face, scene, time, name, two_faces))
+    return found
 
 
 def _alike(scenes_ND: NDArray[np.float32]) -> Iterator[tuple[int, int, float]]:
@@ -81,11 +86,13 @@ def _alike(scenes_ND: NDArray[np.float32]) -> Iterator[tuple[int, int, float]]:
             yield pair[0], pair[1], float(alike_BB[row, column])
 
 
-def _face(rows_ND: NDArray[np.float32], chance: Chance | None, one: int, two: int) -> float | None:
-    """The probability by the faces; -1 where they are clearly those of two people; None without both."""
+def _by_faces(
+    rows_ND: NDArray[np.float32], chance: Chance | None, one: int, two: int
+) -> tuple[float | None, bool]:
+    """The probability by the faces, None without both; and whether they are clearly those of two people."""
     distance = np.linalg.norm(rows_ND[one] - rows_ND[two])
     if chance is None or not np.isfinite(distance):
-        return None
-    if distance >= chance.middle - _CONTRADICTED * chance.spread:
-        return -1.0
-    return float(chance.genuine_probability(np.array([distance], np.float32))[0])
+        return None, False
+    two_faces = bool(distance >= chance.middle - _CONTRADICTED * chance.spread)
+    genuine = chance.genuine_probability(np.array([distance], np.float32))[0]
+    return 0.0 if two_faces else float(genuine), two_faces

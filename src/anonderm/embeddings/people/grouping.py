@@ -87,8 +87,9 @@ def group_people(
     linked = [
         each
         for each in evidence
-        if each.face is None or each.face >= 0
-        if each.without_face >= _LINKED and (each.one, each.two) not in reviewed.different
+        if not each.two_faces
+        and each.without_face >= _LINKED
+        and (each.one, each.two) not in reviewed.different
     ]
     code_N = _components(len(photos), originals, [*reviewed.same, *((each.one, each.two) for each in linked)])
     person_N = _persons(rows_ND, found_N, known, code_N, chosen, reviewed.different)
